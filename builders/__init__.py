@@ -1,0 +1,1 @@
+"""SARDet-100K annotations in, SARChat conversation records out."""

@@ -1,0 +1,111 @@
+"""Where a box lies, how large it is, its shape, and how two boxes lie to each other: pure functions of boxes.
+
+A box is `(x1, y1, x2, y2)` in pixels, x to the right and y down, with `x1 < x2` and `y1 < y2`.
+"""
+
+from __future__ import annotations
+
+import math
+
+Box = tuple[float, float, float, float]
+
+ROWS = ("top", "middle", "bottom")
+COLUMNS = ("left", "center", "right")
+CELLS = tuple(f"{row} {column}" for row in ROWS for column in COLUMNS)
+SHAPES = ("wide", "square", "tall")
+DESCRIPTION_SIZES = ("small", "medium", "large")
+IDENTIFICATION_SIZES = ("very small", "small", "medium", "large", "very large")
+DIRECTIONS = ("left", "upper left", "above", "upper right", "right", "lower right", "below", "lower left")
+
+_TAN_OF_HALF_SECTOR = math.tan(math.pi / 8)
+
+
+def center(box: Box) -> tuple[float, float]:
+    """Return the centre `(x, y)` of a box, in pixels."""
+    return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+
+
+def cell(box: Box, width: int, height: int) -> str:
+    """Name the cell of the 3 x 3 grid that holds the box's centre, e.g. `"top left"` (section 3.2, item 0).
+
+    A centre on the line between two cells belongs to the one on the right or below.
+
+    Args:
+        box: the box, inside the image.
+        width: the image's width in pixels.
+        height: the image's height in pixels.
+
+    Returns:
+        One of `CELLS`: row, then column.
+    """
+    x, y = center(box)
+    return f"{ROWS[_third(y, height)]} {COLUMNS[_third(x, width)]}"
+
+
+def area_share(box: Box, width: int, height: int) -> float:
+    """Return the share of the image's area that the box covers, 0 to 1 (Eq. 1, as a fraction)."""
+    return (box[2] - box[0]) * (box[3] - box[1]) / (width * height)
+
+
+def description_size(share: float) -> str:
+    """Name a size for the description task: below 0.05 small, above 0.30 large, else medium (section 3.2, item 2)."""
+    if share < 0.05:
+        return "small"
+    return "large" if share > 0.30 else "medium"
+
+
+def identification_size(share: float) -> str:
+    """Name a size for the identification task, by shares of 0.03, 0.10, 0.25 and 0.40 (section 3.2, item 5)."""
+    if share < 0.03:
+        return "very small"
+    if share < 0.10:
+        return "small"
+    if share < 0.25:
+        return "medium"
+    return "large" if share < 0.40 else "very large"
+
+
+def shape(box: Box) -> str:
+    """Name the shape by width / height: above 1.5 wide, below 0.67 tall, else square (section 3.2, item 5)."""
+    ratio = (box[2] - box[0]) / (box[3] - box[1])
+    if ratio > 1.5:
+        return "wide"
+    return "tall" if ratio < 0.67 else "square"
+
+
+def side_ratio(box: Box) -> float:
+    """Return the longer side over the shorter one, 1 or more."""
+    width, height = box[2] - box[0], box[3] - box[1]
+    return max(width, height) / min(width, height)
+
+
+def distance(box: Box, other: Box) -> float:
+    """Return the distance of two boxes' centres, in pixels."""
+    (x, y), (other_x, other_y) = center(box), center(other)
+    return math.hypot(x - other_x, y - other_y)
+
+
+def is_near(box: Box, other: Box, width: int, height: int) -> bool:
+    """Tell whether two centres lie closer than `(width + height) / 8` (section 3.2, item 4)."""
+    return distance(box, other) < (width + height) / 8
+
+
+def direction(box: Box, origin: Box) -> str | None:
+    """Name the direction in which a box lies, seen from another: the sector of 45 degrees around each of eight axes.
+
+    Returns:
+        One of `DIRECTIONS`, or `None` if the centres fall together and there is no direction.
+    """
+    (x, y), (origin_x, origin_y) = center(box), center(origin)
+    right, down = x - origin_x, y - origin_y
+    if right == 0 and down == 0:
+        return None
+    horizontal = "" if abs(right) < _TAN_OF_HALF_SECTOR * abs(down) else "right" if right > 0 else "left"
+    vertical = "" if abs(down) < _TAN_OF_HALF_SECTOR * abs(right) else "lower" if down > 0 else "upper"
+    if not horizontal:
+        return "below" if down > 0 else "above"
+    return f"{vertical} {horizontal}" if vertical else horizontal
+
+
+def _third(position: float, length: int) -> int:
+    return min(int(3 * position / length), 2)

@@ -1,0 +1,136 @@
+"""Files of a corpus, wherever it lies: a folder or a zip, on disk or at a URL, read through fsspec."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+import fsspec
+from fsspec import AbstractFileSystem
+from fsspec.core import url_to_fs
+
+from builders.errors import SARChatError
+
+# Enough for most images in one request, little enough that one image costs little of a remote archive.
+_REMOTE_BLOCK = 256 * 1024
+
+
+class Source(NamedTuple):
+    """A tree of files to read.
+
+    Attributes:
+        location: what the user gave: a path or a URL.
+        fs: the file system that reads it.
+        root: the tree's top folder in `fs`.
+        is_local_folder: whether the files are ordinary files of this machine.
+        is_archive: whether it is a zip that is read without unpacking it.
+    """
+
+    location: str
+    fs: AbstractFileSystem
+    root: str
+    is_local_folder: bool
+    is_archive: bool
+
+    def path(self, relative: str) -> str:
+        """Return the path in `fs` of a file given from the top folder."""
+        return f"{self.root}/{relative}" if self.root else relative
+
+    def show(self, relative: str) -> str:
+        """Name a file for a person: where the source lies, and the file in it."""
+        return f"{self.location.rstrip('/')}/{relative}" if relative else self.location
+
+    def read(self, relative: str) -> bytes:
+        """Read one file.
+
+        Raises:
+            SARChatError: it does not exist or cannot be read (damaged, encrypted).
+        """
+        try:
+            return self.fs.cat_file(self.path(relative))
+        except (FileNotFoundError, KeyError) as error:
+            raise SARChatError(f"no such file: {self.show(relative)}") from error
+        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, zipfile.zlib.error) as error:
+            raise SARChatError(f"cannot read {self.show(relative)}: {error}; get the archive anew") from error
+
+    def is_dir(self, relative: str) -> bool:
+        """Tell whether a folder is there."""
+        return self.fs.isdir(self.path(relative))
+
+    def is_file(self, relative: str) -> bool:
+        """Tell whether a file is there."""
+        return self.fs.isfile(self.path(relative))
+
+    def folders(self) -> list[str]:
+        """List the folders at the top, sorted."""
+        entries = self.fs.ls(self.root, detail=True)
+        return sorted(PurePosixPath(entry["name"]).name for entry in entries if entry["type"] == "directory")
+
+    def sizes(self, relative: str) -> dict[str, int]:
+        """List the files under a folder with their sizes in bytes, by their path from it."""
+        if self.is_local_folder:
+            return dict(_walk(self.path(relative)))
+        top = self.path(relative)
+        found = self.fs.find(top, detail=True)
+        return {name[len(top) :].lstrip("/"): entry["size"] for name, entry in found.items()}
+
+    def inside(self, folder: str) -> Source:
+        """Return the source that starts at a folder of this one."""
+        return self._replace(location=self.show(folder), root=self.path(folder))
+
+
+def open_source(location: str | os.PathLike[str]) -> Source:
+    """Open a folder or a zip, at a path or at a URL that fsspec knows (`https://`, `hf://`, ...).
+
+    Args:
+        location: the path or URL. A URL whose path ends in `.zip`, and a file, is taken for a zip.
+
+    Raises:
+        SARChatError: nothing is there, or it is no readable zip.
+    """
+    location = os.fspath(location)
+    if "://" not in location:
+        return _open_local(Path(location).expanduser())
+    try:
+        if location.partition("?")[0].endswith(".zip"):
+            return _open_zip(location, location)
+        fs, root = url_to_fs(location)
+        if not fs.exists(root):
+            raise SARChatError(f"nothing found at {location}; check the URL")
+    except (OSError, ValueError, ImportError) as error:
+        if isinstance(error, SARChatError):
+            raise
+        raise SARChatError(f"cannot open {location}: {error}") from error
+    return Source(location, fs, root.rstrip("/"), is_local_folder=False, is_archive=False)
+
+
+def _open_local(path: Path) -> Source:
+    if not path.exists():
+        raise SARChatError(f"no such file or folder: {path}")
+    if path.is_dir():
+        root = str(path.absolute())
+        return Source(str(path), fsspec.filesystem("file"), root, is_local_folder=True, is_archive=False)
+    return _open_zip(str(path), str(path.absolute()))
+
+
+def _open_zip(location: str, target: str) -> Source:
+    # A fresh instance each time: fsspec would hand out the one it has, and with it an archive since replaced.
+    options = {"block_size": _REMOTE_BLOCK} if "://" in target else {}
+    try:
+        fs = fsspec.filesystem("zip", fo=target, target_options=options, skip_instance_cache=True)
+    except zipfile.BadZipFile as error:
+        raise SARChatError(f"{location} is not a readable zip: {error}; get it anew, or give the folder") from error
+    return Source(location, fs, "", is_local_folder=False, is_archive=True)
+
+
+def _walk(top: str, prefix: str = "") -> list[tuple[str, int]]:
+    found = []
+    with os.scandir(top) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                found += _walk(entry.path, f"{prefix}{entry.name}/")
+            else:
+                found.append((f"{prefix}{entry.name}", entry.stat().st_size))
+    return found

@@ -1,0 +1,26 @@
+"""The six tasks: each turns an image's targets into records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from builders.targets import AnnotatedImage
+from builders.tasks import classification, counting, description, grounding, identification, referring
+from builders.tasks.record import Record, RecordIds
+from builders.wording import Chooser
+
+Task = Callable[[AnnotatedImage, RecordIds], Iterator[Record]]
+
+TASKS: dict[str, Task] = {
+    "classification": classification.records,
+    "description": description.records,
+    "counting": counting.records,
+    "grounding": grounding.records,
+    "identification": identification.records,
+    "referring": referring.records,
+}
+
+
+def generate_records(task: str, split: str, image: AnnotatedImage, chooser: Chooser) -> Iterator[Record]:
+    """Yield a task's records of one image, in order."""
+    return TASKS[task](image, RecordIds(f"{task}/{split}", image.file_name, chooser))

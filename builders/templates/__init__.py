@@ -1,0 +1,1 @@
+"""The wordings, as data: one YAML a task, and the words that all share."""
