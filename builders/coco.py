@@ -96,12 +96,15 @@ def _read_images(entries: list[Any], name: str) -> dict[int, tuple[str, int, int
         check_file_name(file_name, name)
         if image_id in images:
             raise SARChatError(f"{name}: image id {image_id} stands in 'images' twice; mend the file")
-        if named.setdefault(stem(file_name), file_name) != file_name or len(named) == len(images):
+        if stem(file_name) in named:
             other = named[stem(file_name)]
             raise SARChatError(f"{name}: images {other!r} and {file_name!r} would share record ids; rename one")
+        named[stem(file_name)] = file_name
         sides = (_get(entry, "width", name, "image"), _get(entry, "height", name, "image"))
         if not all(type(side) is int and 0 < side < 2**31 for side in sides):
-            raise SARChatError(f"{name}: image {file_name!r} has width, height {sides}; two whole numbers above 0 needed")
+            raise SARChatError(
+                f"{name}: image {file_name!r} has width, height {sides}; two whole numbers above 0 needed"
+            )
         images[image_id] = (file_name, *sides)
     return images
 
@@ -157,7 +160,9 @@ def _get(entry: Any, key: str, name: str, kind: str) -> Any:  # noqa: ANN401
 def _get_id(entry: Any, key: str, name: str, kind: str) -> int:  # noqa: ANN401
     value = _get(entry, key, name, kind)
     if type(value) is not int or not -(2**63) <= value < 2**63:
-        raise SARChatError(f"{name}: an entry of '{kind}' kind has '{key}' {value!r}, not a whole number; mend the file")
+        raise SARChatError(
+            f"{name}: an entry of '{kind}' kind has '{key}' {value!r}, not a whole number; mend the file"
+        )
     return value
 
 

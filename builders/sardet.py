@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import zlib
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
 from builders.coco import Annotations, parse_annotations
@@ -54,19 +52,21 @@ class Corpus(NamedTuple):
         raise SARChatError(f"{self.source.location} holds no images: none of {', '.join(candidates)} is there")
 
     def fingerprint(self) -> str:
-        """Return a hash of the annotation files' content: it changes whenever any of them does."""
-        digest = hashlib.blake2b(digest_size=16)
-        for split in self.splits:
-            digest.update(f"{split}:{self._content_hash(_annotation_file(split))}\n".encode())
-        return digest.hexdigest()
+        """Return a hash that changes whenever the annotations do, or where or what the images are.
 
-    def _content_hash(self, name: str) -> str:
+        Of an archive, every file's length and checksum goes in, as its directory tells them: nothing need be read.
+        Of a folder, the annotation files' content goes in; images are not copied from there, so theirs does not.
+        """
+        digest = hashlib.blake2b(digest_size=16)
         if self.source.is_archive:
-            # The archive's own directory tells length and checksum, so a remote one need not be read for it.
-            info = self.source.fs.info(self.source.path(name))
-            return f"{info['size']}:{info['CRC']}"
-        content = self.source.read(name)
-        return f"{len(content)}:{zlib.crc32(content)}:{hashlib.blake2b(content, digest_size=16).hexdigest()}"
+            entries = self.source.fs.find(self.source.root, detail=True)
+            for name, entry in sorted(entries.items()):
+                digest.update(f"{name}:{entry['size']}:{entry['CRC']}\n".encode())
+        else:
+            for split in self.splits:
+                content = hashlib.blake2b(self.source.read(_annotation_file(split))).hexdigest()
+                digest.update(f"{split}:{content}:{self.image_folder(split)}\n".encode())
+        return digest.hexdigest()
 
     def _require(self, split: str) -> None:
         if split not in self.splits:
@@ -98,12 +98,6 @@ def find_corpus(location: str | os.PathLike[str]) -> Corpus:
         expected = ", ".join(map(_annotation_file, SPLITS))
         raise SARChatError(f"{tops[0].location} holds no annotation file; expected {expected}")
     return Corpus(tops[0], splits)
-
-
-@lru_cache(maxsize=3)
-def cached_annotations(corpus: Corpus, split: str) -> Annotations:
-    """Read a split's annotations, or return those read before from the same corpus: a shard after another asks."""
-    return corpus.annotations(split)
 
 
 def check_images_exist(corpus: Corpus, split: str, images: Sequence[AnnotatedImage], sizes: dict[str, int]) -> None:

@@ -14,7 +14,7 @@ DROP_REASONS = ("no width or height", "outside the image", "crowd or ignore", "d
 
 
 class RawBox(NamedTuple):
-    """A box as annotated: index into `CATEGORIES`, COCO `(x, y, w, h)` in pixels, and whether it is marked as no target."""
+    """A box as annotated: index into `CATEGORIES`, COCO `(x, y, w, h)` in pixels, and whether marked to be ignored."""
 
     category: int
     bbox: tuple[float, float, float, float]
@@ -22,7 +22,7 @@ class RawBox(NamedTuple):
 
 
 class Target(NamedTuple):
-    """A box that counts: index into `CATEGORIES`, the box clipped to the image, and whether clipping left it as it was."""
+    """A box that counts: index into `CATEGORIES`, the box clipped to the image, and whether it lay wholly inside."""
 
     category: int
     box: Box

@@ -1,0 +1,99 @@
+"""Put a folder in place all at once: either the old one is there, whole, or the new one."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from builders.errors import SARChatError
+
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
+
+
+@contextmanager
+def replacing_folder(out: Path, is_ours: Callable[[Path], bool]) -> Iterator[Path]:
+    """Give an empty folder to write into, that takes the place of `out` if the block ends well.
+
+    If the block raises, `out` stays as it was and what was written goes. If the process is killed, `out` stays as it
+    was too, and the next call clears away what was left beside it: names that start with `.NAME.`.
+
+    Args:
+        out: where the folder is to be.
+        is_ours: tells of an existing, non-empty folder whether it may be replaced.
+
+    Raises:
+        SARChatError: `out` is no folder, or one that may not be replaced, or is being written by another process.
+    """
+    out = Path(os.path.realpath(out))
+    staging, retired = out.with_name(f".{out.name}.partial"), out.with_name(f".{out.name}.old")
+    if not out.name or not out.parent.is_dir():
+        raise SARChatError(f"cannot make {out}: the folder around it does not exist; make it first")
+    lock_file = out.with_name(f".{out.name}.lock")
+    try:
+        lock = FileLock(lock_file, timeout=0)
+        lock.acquire()
+    except Timeout as error:
+        raise SARChatError(f"{out} is being written by another process; wait for it, or name another folder") from error
+    try:
+        _recover(out, retired)
+        _check_replaceable(out, is_ours)
+        _remove(staging)
+        staging.mkdir()
+        try:
+            yield staging
+            _swap(staging, out, retired)
+        finally:
+            _remove(staging)
+            _remove(retired)
+    finally:
+        # Removed while it is held, so that nobody takes a lock on a file about to go. Windows removes no open file.
+        with suppress(PermissionError):
+            lock_file.unlink(missing_ok=True)
+        lock.release()
+
+
+def _recover(out: Path, retired: Path) -> None:
+    """Bring back a folder that was moved aside just before its process was killed."""
+    if retired.is_dir() and not out.exists():
+        retired.rename(out)
+    _remove(retired)
+
+
+def _check_replaceable(out: Path, is_ours: Callable[[Path], bool]) -> None:
+    if out.exists() and not out.is_dir():
+        raise SARChatError(f"{out} is a file, not a folder; name another with --out")
+    if out.is_dir() and any(out.iterdir()) and not is_ours(out):
+        raise SARChatError(f"{out} holds something else than what this command writes; name another with --out")
+
+
+def _swap(staging: Path, out: Path, retired: Path) -> None:
+    if not out.exists():
+        staging.rename(out)
+    elif not _exchange(staging, out):
+        # Two steps, where the system has no exchange: `_recover` mends what a kill between them leaves.
+        out.rename(retired)
+        staging.rename(out)
+
+
+def _exchange(first: Path, second: Path) -> bool:
+    """Swap two folders in one step, if the system can; tell whether it did."""
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    except AttributeError:
+        return False
+    return renameat2(_AT_FDCWD, os.fsencode(first), _AT_FDCWD, os.fsencode(second), _RENAME_EXCHANGE) == 0
+
+
+def _remove(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)

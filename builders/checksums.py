@@ -1,0 +1,124 @@
+"""A folder's `SHA256SUMS`: written after a build, checked before anyone relies on it (`sha256sum -c` reads it too)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from tqdm import tqdm
+
+from builders.errors import SARChatError
+
+SUMS = "SHA256SUMS"
+_CHUNK = 1 << 20
+_LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
+# What huggingface_hub and git leave in a folder that they upload or clone: no part of the build.
+_FOREIGN = {".cache", ".git", ".gitattributes"}
+
+
+def write_checksums(folder: Path, known: Mapping[str, str] | None = None) -> None:
+    """Write `SHA256SUMS` over every file of a folder, except itself.
+
+    Args:
+        folder: the folder; paths in the file are relative to it, with '/' on every system.
+        known: the hexadecimal sums of files that were hashed as they were written; these are not read again.
+
+    Raises:
+        SARChatError: if a file's name holds a line break or a backslash, which the format cannot tell plainly.
+    """
+    paths = _list_files(folder)
+    for path in paths:
+        if re.search(r"[\n\r\\]", path):
+            raise SARChatError(f"{folder}: the file name {path!r} has no place in {SUMS}; rename the file")
+    sums = dict(known or {})
+    sums |= _hash_files(folder, [path for path in paths if path not in sums], "Writing sums")
+    text = "".join(f"{sums[path]}  {path}\n" for path in paths)
+    (folder / SUMS).write_text(text, encoding="utf-8", newline="\n")
+
+
+def read_checksums(folder: Path) -> dict[str, str]:
+    """Read `SHA256SUMS`.
+
+    Args:
+        folder: the folder that holds it.
+
+    Returns:
+        The hexadecimal sum of each path.
+
+    Raises:
+        SARChatError: if the file does not exist, or a line of it does not read `SUM  PATH`.
+    """
+    file = folder / SUMS
+    if not file.is_file():
+        raise SARChatError(f"{folder}: no {SUMS}, so this is no finished build; make one with `sarchat build`")
+    try:
+        return parse_checksums(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise SARChatError(f"{file}: {error}; rebuild the folder") from error
+
+
+def parse_checksums(text: str) -> dict[str, str]:
+    """Read the text of a `SHA256SUMS`.
+
+    Args:
+        text: the text, a line a file.
+
+    Returns:
+        The hexadecimal sum of each path.
+
+    Raises:
+        ValueError: at the first line that does not read `SUM  PATH`.
+    """
+    sums = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        match = _LINE.fullmatch(line)
+        if match is None:
+            raise ValueError(f"line {number} is not a sum and a path: {line[:80]!r}")
+        sums[match[2]] = match[1]
+    return sums
+
+
+def verify_checksums(folder: Path) -> None:
+    """Check that a folder holds exactly the files that its `SHA256SUMS` lists, unchanged.
+
+    Args:
+        folder: the folder.
+
+    Raises:
+        SARChatError: naming the first file that is missing, differs or is not listed, and how many more there are.
+    """
+    listed = read_checksums(folder)
+    present = _list_files(folder)
+    faults = dict.fromkeys(listed.keys() - set(present), "is listed, but missing")
+    faults |= dict.fromkeys(set(present) - listed.keys(), "is not listed")
+    # What is missing is known at once; there is no need to read gigabytes to say so.
+    if not faults:
+        sums = _hash_files(folder, present, "Checking sums")
+        faults = {path: "differs from its sum" for path in present if sums[path] != listed[path]}
+    if faults:
+        path = min(faults)
+        more = f" (and {len(faults) - 1:,} more)" if len(faults) > 1 else ""
+        raise SARChatError(f"{folder / SUMS}: {path} {faults[path]}{more}; rebuild the folder")
+
+
+def _list_files(folder: Path) -> list[str]:
+    relative = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return sorted(path.as_posix() for path in relative if path.parts[0] not in _FOREIGN and path.as_posix() != SUMS)
+
+
+def _hash_files(folder: Path, paths: Iterable[str], title: str) -> dict[str, str]:
+    sizes = {path: (folder / path).stat().st_size for path in paths}
+    # A bar only where someone waits: on a terminal, after a second.
+    bar = tqdm(total=sum(sizes.values()), desc=title, unit="B", unit_scale=True, delay=1, disable=None)
+    sums = {}
+    with bar:
+        for path in sizes:
+            digest = hashlib.sha256()
+            with (folder / path).open("rb") as stream:
+                while chunk := stream.read(_CHUNK):
+                    digest.update(chunk)
+                    bar.update(len(chunk))
+            sums[path] = digest.hexdigest()
+    return sums

@@ -1,0 +1,132 @@
+"""Records to Arrow: a row group's columns, with what repeats stored once."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from builders.examples import scenario
+from builders.targets import AnnotatedImage
+from builders.tasks.record import Record
+
+# What a row takes beside its texts and image when it is read back: numbers, offsets, roles, task, scenario.
+_FIXED_BYTES = 120
+_BYTES_A_TARGET = 52
+
+
+class Picture(NamedTuple):
+    """An image as a record stores it: its bytes, or `None` and a path on this machine."""
+
+    content: bytes | None
+    path: str
+
+
+class RowGroup:
+    """Rows collected for one row group of one task.
+
+    Attributes:
+        rows: how many there are.
+        dense_bytes: what they take when they are read back, each row with its own copy of its image.
+    """
+
+    def __init__(self, task: str) -> None:
+        """Start empty."""
+        self.task = task
+        self.rows = 0
+        self.dense_bytes = 0
+        self._images: list[AnnotatedImage] = []
+        self._pictures: list[Picture] = []
+        self._image_of_row: list[int] = []
+        self._ids: list[str] = []
+        self._contents: list[str] = []
+        self._corners: list[float] = []
+        self._categories: list[int] = []
+        self._targets_of_row: list[int] = []
+
+    def start_image(self, image: AnnotatedImage, picture: Picture) -> None:
+        """Set the image that the records added next are about."""
+        self._images.append(image)
+        self._pictures.append(picture)
+
+    def add(self, record: Record) -> None:
+        """Add a record of the image started last."""
+        self._image_of_row.append(len(self._images) - 1)
+        self._ids.append(record.id)
+        self._contents.append(record.question)
+        self._contents.append(record.answer)
+        for target in record.targets:
+            self._corners.extend(target.box)
+            self._categories.append(target.category)
+        self._targets_of_row.append(len(record.targets))
+        self.rows += 1
+        self.dense_bytes += dense_bytes(record, self._images[-1], self._pictures[-1])
+
+    def to_table(self) -> pa.Table:
+        """Return the rows as a table; whatever repeats within it is dictionary-encoded."""
+        image_of_row = np.asarray(self._image_of_row, np.int32)
+        corners = np.asarray(self._corners, np.float64).reshape(-1, 4)
+        # The same subtraction as `Target.bbox`, so that both ways to a record give the same number.
+        bbox = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
+        targets = np.asarray(self._targets_of_row, np.int32)
+
+        def by_image(values: list, kind: pa.DataType) -> pa.DictionaryArray:
+            return pa.DictionaryArray.from_arrays(pa.array(image_of_row), pa.array(values, kind))
+
+        def numbers(values: list[int], kind: type) -> pa.Array:
+            return pa.array(np.asarray(values, kind)[image_of_row])
+
+        picture = [
+            by_image([picture.content for picture in self._pictures], pa.binary()),
+            by_image([picture.path for picture in self._pictures], pa.string()),
+        ]
+        return pa.table(
+            {
+                "id": pa.array(self._ids, pa.string()),
+                "image": pa.StructArray.from_arrays(picture, names=["bytes", "path"]),
+                "file_name": by_image([image.file_name for image in self._images], pa.string()),
+                "image_id": numbers([image.image_id for image in self._images], np.int64),
+                "width": numbers([image.width for image in self._images], np.int32),
+                "height": numbers([image.height for image in self._images], np.int32),
+                "task": _constant(self.task, self.rows),
+                "scenario": by_image([scenario(image) for image in self._images], pa.string()).cast(pa.string()),
+                "messages": self._messages(),
+                "objects": pa.StructArray.from_arrays(
+                    [
+                        _lists(_lists(pa.array(bbox.ravel()), np.full(len(bbox), 4, np.int32)), targets),
+                        _lists(pa.array(np.asarray(self._categories, np.int64)), targets),
+                    ],
+                    names=["bbox", "category"],
+                ),
+            }
+        )
+
+    def _messages(self) -> pa.ListArray:
+        speaker = np.tile(np.asarray([0, 1], np.int8), self.rows)
+        role = pa.DictionaryArray.from_arrays(pa.array(speaker), pa.array(["user", "assistant"]))
+        turns = pa.StructArray.from_arrays([role, pa.array(self._contents, pa.string())], names=["role", "content"])
+        return _lists(turns, np.full(self.rows, 2, np.int32))
+
+
+def dense_bytes(record: Record, image: AnnotatedImage, picture: Picture) -> int:
+    """Return about what a record takes when it is read back, its image included, in bytes."""
+    return (
+        len(picture.content or b"")
+        + len(picture.path)
+        + len(image.file_name)
+        + len(record.id)
+        + len(record.question)
+        + len(record.answer)
+        + _BYTES_A_TARGET * len(record.targets)
+        + _FIXED_BYTES
+    )
+
+
+def _constant(value: str, rows: int) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int8)), pa.array([value]))
+
+
+def _lists(values: pa.Array, lengths: np.ndarray) -> pa.ListArray:
+    offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int32)]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), values)

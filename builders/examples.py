@@ -1,0 +1,127 @@
+"""What the live builder yields: a shard's records as examples, images by path where they are files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from builders.coco import Annotations
+from builders.errors import SARChatError
+from builders.sardet import Corpus, find_corpus
+from builders.targets import AnnotatedImage
+from builders.tasks import TASKS, generate_records
+from builders.tasks.record import Record
+from builders.wording import Chooser
+
+# Enough for as many processes or workers as a machine has, few enough that opening each costs nothing.
+SHARDS_A_TASK = 64
+
+
+class Shard(NamedTuple):
+    """A run of a split's images for one task: part `index` of `count` equal ones."""
+
+    task: str
+    index: int
+    count: int
+
+
+def plan_shards(tasks: Sequence[str]) -> list[Shard]:
+    """Cut each task into shards; their order is the order of the records."""
+    return [Shard(task, index, SHARDS_A_TASK) for task in tasks for index in range(SHARDS_A_TASK)]
+
+
+@lru_cache(maxsize=3)
+def open_split(location: str, fingerprint: str, split: str) -> tuple[Corpus, Annotations]:
+    """Open a corpus and read a split's annotations, once for all shards of a process.
+
+    Args:
+        location: the corpus's path or URL.
+        fingerprint: its fingerprint as it was planned with.
+        split: the split to read.
+
+    Raises:
+        SARChatError: the corpus is not there or wrong, or has changed since.
+    """
+    corpus = find_corpus(location)
+    if corpus.fingerprint() != fingerprint:
+        raise SARChatError(f"{location} has changed since it was opened; make the builder anew")
+    return corpus, corpus.annotations(split)
+
+
+def has_records(task: str, split: str, images: Sequence[AnnotatedImage]) -> bool:
+    """Tell whether a task has any record in a split."""
+    return any(True for image in images for _ in generate_records(task, split, image, Chooser(0)))
+
+
+def generate_examples(
+    location: str, fingerprint: str, split: str, seed: int, shards: Sequence[Shard]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the examples of some shards, each with its id as key.
+
+    Args:
+        location: the corpus's path or URL.
+        fingerprint: its fingerprint.
+        split: the split.
+        seed: chooses the wordings.
+        shards: the shards to go through, in order.
+
+    Yields:
+        Key and example; the columns are those of `sarchat_dataset.FEATURES`.
+
+    Raises:
+        SARChatError: an image is missing or cannot be read, or what `open_split` says.
+    """
+    corpus, annotations = open_split(location, fingerprint, split)
+    folder = corpus.image_folder(split)
+    chooser = Chooser(seed)
+    for task, index, count in shards:
+        total = len(annotations.images)
+        for image in annotations.images[index * total // count : (index + 1) * total // count]:
+            records = list(generate_records(task, split, image, chooser))
+            if not records:
+                continue
+            picture = _refer_to_image(corpus, f"{folder}/{image.file_name}", image.file_name)
+            for record in records:
+                yield record.id, make_example(record, task, image, picture)
+
+
+def make_example(record: Record, task: str, image: AnnotatedImage, picture: dict[str, Any]) -> dict[str, Any]:
+    """Lay out a record in the data set's columns."""
+    return {
+        "id": record.id,
+        "image": picture,
+        "file_name": image.file_name,
+        "image_id": image.image_id,
+        "width": image.width,
+        "height": image.height,
+        "task": task,
+        "scenario": scenario(image),
+        "messages": [
+            {"role": "user", "content": record.question},
+            {"role": "assistant", "content": record.answer},
+        ],
+        "objects": {
+            "bbox": [target.bbox for target in record.targets],
+            "category": [target.category for target in record.targets],
+        },
+    }
+
+
+def scenario(image: AnnotatedImage) -> str:
+    """Return `"single"` for an image with one target, `"multi"` for one with more."""
+    return "single" if len(image.targets) == 1 else "multi"
+
+
+def _refer_to_image(corpus: Corpus, relative: str, file_name: str) -> dict[str, Any]:
+    """Give an image by its path if it is a file of this machine, so that a cache holds no copy; else by its bytes."""
+    if not corpus.source.is_local_folder:
+        return {"path": file_name, "bytes": corpus.source.read(relative)}
+    if not corpus.source.is_file(relative):
+        raise SARChatError(f"image missing: {corpus.source.show(relative)}; complete the corpus")
+    return {"path": corpus.source.path(relative), "bytes": None}
+
+
+def tasks_of(config_name: str) -> tuple[str, ...]:
+    """Return the tasks that a config holds: itself, or all six."""
+    return tuple(TASKS) if config_name == "all" else (config_name,)

@@ -1,0 +1,205 @@
+"""A corpus to the folder that `load_dataset` reads and the Hub shows: Parquet, card, sums."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import closing
+from multiprocessing.connection import wait as wait_for_sentinel
+from pathlib import Path
+from typing import NamedTuple
+
+from tqdm import tqdm
+
+from builders.atomic import replacing_folder
+from builders.card import write_card
+from builders.checksums import SUMS, parse_checksums, write_checksums
+from builders.errors import SARChatError
+from builders.sardet import SPLITS, Corpus, check_images_exist, find_corpus
+from builders.shards import ShardFile, ShardJob, cut_into_shards, write_shard
+from builders.tasks import TASKS
+
+
+class Report(NamedTuple):
+    """What a build made.
+
+    Attributes:
+        out: the folder.
+        files: its Parquet files.
+        images: the number of images with a target, by split.
+        dropped: boxes left out, by split and reason.
+        without_target: images left out for lack of a target, by split.
+        total_bytes: the folder's size on disk.
+    """
+
+    out: Path
+    files: list[ShardFile]
+    images: dict[str, int]
+    dropped: dict[str, Counter[str]]
+    without_target: dict[str, int]
+    total_bytes: int
+
+
+def build(
+    location: str | os.PathLike[str],
+    out: Path,
+    *,
+    tasks: Sequence[str] = (),
+    splits: Sequence[str] = (),
+    seed: int = 0,
+    num_proc: int = 1,
+    embed: bool = True,
+    check_images: bool = False,
+) -> Report:
+    """Build the data set's folder. It is made beside `out` and moved into place; its bytes do not depend on `num_proc`.
+
+    Args:
+        location: SARDet-100K: a folder, a zip, or a URL of either.
+        out: the folder to write; an earlier build there is replaced once the new one is whole.
+        tasks: the tasks to build; all six if empty.
+        splits: the splits to build; all that the corpus has if empty.
+        seed: chooses the wordings.
+        num_proc: the number of processes.
+        embed: store the images' bytes; else the paths of their files, for use on this machine alone.
+        check_images: decode every image, and not only compare its header with its annotation.
+
+    Raises:
+        SARChatError: a wrong argument, a wrong corpus, or a folder at `out` that is no build.
+        OSError: writing failed.
+    """
+    tasks = _in_order("task", tasks, tuple(TASKS))
+    splits = _in_order("split", splits, tuple(SPLITS)) if splits else ()
+    if num_proc < 1:
+        raise SARChatError(f"the number of processes must be 1 or more, but got {num_proc}")
+    corpus = find_corpus(location)
+    if not embed and not corpus.source.is_local_folder:
+        raise SARChatError(f"{location} is no folder of this machine, so its images have no paths; build with --embed")
+    with replacing_folder(out, is_build) as staging:
+        return _build_into(
+            staging, out, corpus, tasks, splits or corpus.splits, seed, num_proc, embed=embed, check_images=check_images
+        )
+
+
+def is_build(folder: Path) -> bool:
+    """Tell whether a folder holds a build and nothing else: only files that its own `SHA256SUMS` lists."""
+    sums = folder / SUMS
+    if not sums.is_file():
+        return False
+    try:
+        listed = parse_checksums(sums.read_text(encoding="utf-8")).keys() | {SUMS}
+    except ValueError:
+        return False
+    # A push through `huggingface_hub` leaves its own records behind.
+    present = (path.relative_to(folder) for path in folder.rglob("*") if not path.is_dir())
+    return all(path.as_posix() in listed or path.parts[0] == ".cache" for path in present)
+
+
+def _in_order(kind: str, chosen: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    for name in chosen:
+        if name not in known:
+            raise SARChatError(f"unknown {kind} {name!r}; choose from {', '.join(known)}")
+    return tuple(name for name in known if name in chosen or not chosen)
+
+
+def _build_into(
+    staging: Path,
+    out: Path,
+    corpus: Corpus,
+    tasks: Sequence[str],
+    splits: Sequence[str],
+    seed: int,
+    num_proc: int,
+    *,
+    embed: bool,
+    check_images: bool,
+) -> Report:
+    jobs: list[ShardJob] = []
+    report = Report(out, [], {}, {}, {}, 0)
+    for split in splits:
+        annotations = corpus.annotations(split)
+        report.dropped[split] = annotations.dropped
+        report.without_target[split] = annotations.without_target
+        report.images[split] = len(annotations.images)
+        folder = corpus.image_folder(split)
+        sizes = corpus.source.sizes(folder)
+        check_images_exist(corpus, split, annotations.images, sizes)
+        for number, images in enumerate(cut_into_shards(annotations.images, sizes if embed else None)):
+            jobs.append(
+                ShardJob(
+                    corpus.source.location, folder, split, number, images, tasks, seed, embed, check_images, staging
+                )
+            )
+    if not jobs:
+        raise SARChatError(f"{corpus.source.location} holds no target at all in {', '.join(splits)}; nothing to build")
+    report.files.extend(_name_shards(_run(jobs, num_proc)))
+    write_card(staging, report.files, embed=embed)
+    write_checksums(staging, {file.path.relative_to(staging).as_posix(): file.sha256 for file in report.files})
+    total = sum(path.stat().st_size for path in staging.rglob("*") if path.is_file())
+    return report._replace(total_bytes=total)
+
+
+def _run(jobs: Sequence[ShardJob], num_proc: int) -> list[ShardFile]:
+    """Write all shards; a bar on stderr counts images."""
+    files: list[ShardFile] = []
+    total = sum(len(job.images) for job in jobs)
+    with tqdm(total=total, desc="Building", unit=" images", disable=None) as bar:
+        if num_proc == 1:
+            for job in jobs:
+                files += write_shard(job, bar.update)
+        else:
+            with closing(_in_processes(jobs, num_proc)) as finished:
+                for job, written in finished:
+                    files += written
+                    bar.update(len(job.images))
+    return files
+
+
+def _in_processes(jobs: Sequence[ShardJob], num_proc: int) -> Iterator[tuple[ShardJob, list[ShardFile]]]:
+    # Fresh interpreters: a fork of a process in which Arrow's threads run may hang.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(min(num_proc, len(jobs)), mp_context=context, initializer=_end_with_parent)
+    waiting = list(reversed(jobs))
+    running: dict[Future, ShardJob] = {}
+    try:
+        while waiting or running:
+            # A job is sent out only when a worker is free: each carries its images' annotations.
+            while waiting and len(running) < num_proc:
+                job = waiting.pop()
+                running[pool.submit(write_shard, job)] = job
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield running.pop(future), future.result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """End this worker as soon as its parent is gone, so that none goes on writing into a folder given up."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        wait_for_sentinel([parent.sentinel])
+        os._exit(1)
+
+    if parent is not None:
+        threading.Thread(target=watch, daemon=True).start()
+
+
+def _name_shards(files: Sequence[ShardFile]) -> list[ShardFile]:
+    """Give each file its place and the number of files, `SPLIT-00000-of-00003.parquet`, now that both are known."""
+    groups: dict[tuple[str, str], list[ShardFile]] = {}
+    for file in files:
+        groups.setdefault((file.task, file.split), []).append(file)
+    named = []
+    for task in TASKS:
+        for split in SPLITS:
+            group = sorted(groups.get((task, split), []), key=lambda file: file.number)
+            for place, file in enumerate(group):
+                path = file.path.with_name(f"{split}-{place:05d}-of-{len(group):05d}.parquet")
+                file.path.rename(path)
+                named.append(file._replace(number=place, path=path))
+    return named

@@ -1,0 +1,138 @@
+"""SARChat: conversations about SAR images in six tasks, built live from SARDet-100K.
+
+from sarchat_dataset import SARChat
+
+builder = SARChat(config_name="referring", data_dir="SARDet_100K")
+builder.download_and_prepare()
+dataset = builder.as_dataset(split="test")          # or builder.as_streaming_dataset(split="test")
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import datasets
+
+from builders.errors import SARChatError
+from builders.examples import Shard, generate_examples, has_records, open_split, plan_shards, tasks_of
+from builders.sardet import find_corpus
+from builders.targets import CATEGORIES
+from builders.tasks import TASKS
+
+VERSION = datasets.Version("1.0.0")
+RELEASE_NOTES = {"1.0.0": "The first: six tasks over SARDet-100K."}
+
+FEATURES = datasets.Features(
+    {
+        "id": datasets.Value("string"),
+        "image": datasets.Image(),
+        "file_name": datasets.Value("string"),
+        "image_id": datasets.Value("int64"),
+        "width": datasets.Value("int32"),
+        "height": datasets.Value("int32"),
+        "task": datasets.Value("string"),
+        "scenario": datasets.Value("string"),
+        "messages": [{"role": datasets.Value("string"), "content": datasets.Value("string")}],
+        "objects": {
+            "bbox": datasets.Sequence(datasets.Sequence(datasets.Value("float64"), length=4)),
+            "category": datasets.Sequence(datasets.ClassLabel(names=list(CATEGORIES))),
+        },
+    }
+)
+
+_CITATION = files("dataset_card").joinpath("citation.bib").read_text(encoding="utf-8")
+_DESCRIPTION = "Conversations about synthetic aperture radar images in six tasks, built from SARDet-100K."
+_NEEDS_DATA = (
+    "SARChat is built from SARDet-100K, which this builder does not download: give its folder, zip or URL as "
+    'data_dir, as in SARChat(config_name="referring", data_dir="SARDet_100K")'
+)
+
+
+@dataclass
+class SARChatConfig(datasets.BuilderConfig):
+    """A task, or all of them.
+
+    Attributes:
+        seed: chooses the wordings, and nothing else.
+    """
+
+    seed: int = 0
+
+    def create_config_id(self, config_kwargs: dict, custom_features: datasets.Features | None = None) -> str:
+        """Name the cache folder by what the records come from, content included, and not by a path alone."""
+        if self.data_dir is not None:
+            corpus = find_corpus(self.data_dir)
+            location = corpus.source.location
+            place = location if "://" in location else os.path.realpath(location)
+            source = {"data_dir": place, "fingerprint": corpus.fingerprint()}
+            config_kwargs = {**config_kwargs, **source, "seed": self.seed}
+        return super().create_config_id(config_kwargs, custom_features)
+
+
+class SARChat(datasets.GeneratorBasedBuilder):
+    """Six tasks of conversations over SARDet-100K (arXiv 2502.08168), one config a task and `all`.
+
+    Args:
+        config_name: `classification`, `description`, `counting`, `grounding`, `identification`, `referring`, or
+            `all`, the default.
+        data_dir: SARDet-100K: a folder, a `.zip`, or a URL of either that fsspec opens.
+        seed: chooses the wordings; any whole number, 0 if not given.
+
+    Splits are `train`, `validation` (SARDet-100K's val) and `test`; one without a record is left out.
+
+    Raises:
+        SARChatError: no `data_dir`, no corpus there, or a wrong one; the message says what and where.
+    """
+
+    VERSION = VERSION
+    BUILDER_CONFIG_CLASS = SARChatConfig
+    BUILDER_CONFIGS = [SARChatConfig(name=name, version=VERSION) for name in ("all", *TASKS)]  # noqa: RUF012
+    DEFAULT_CONFIG_NAME = "all"
+
+    def _info(self) -> datasets.DatasetInfo:
+        return datasets.DatasetInfo(
+            description=_DESCRIPTION,
+            features=FEATURES,
+            homepage="https://arxiv.org/abs/2502.08168",
+            license="cc-by-nc-4.0",
+            citation=_CITATION,
+        )
+
+    def _split_generators(
+        self, dl_manager: datasets.DownloadManager | datasets.StreamingDownloadManager
+    ) -> list[datasets.SplitGenerator]:
+        if self.config.data_dir is None:
+            raise SARChatError(_NEEDS_DATA)
+        if type(self.config.seed) is not int:
+            raise SARChatError(f"seed must be a whole number, but got {self.config.seed!r}")
+        location = os.fspath(self.config.data_dir)
+        if "://" in location and location.partition("?")[0].endswith(".zip"):
+            # Kept in the cache of `datasets` for a full build; only the parts that are needed, where it streams.
+            location = dl_manager.download(location)
+        corpus = find_corpus(location)
+        tasks = tasks_of(self.config.name)
+        return [
+            datasets.SplitGenerator(
+                name=split,
+                gen_kwargs={
+                    "location": location,
+                    "fingerprint": corpus.fingerprint(),
+                    "split": split,
+                    "shards": plan_shards(tasks),
+                },
+            )
+            for split in corpus.splits
+            if dl_manager.is_streaming
+            or any(
+                has_records(task, split, open_split(location, corpus.fingerprint(), split)[1].images) for task in tasks
+            )
+        ]
+
+    def _generate_examples(
+        self, location: str, fingerprint: str, split: str, shards: list[Shard]
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        yield from generate_examples(location, fingerprint, split, self.config.seed, shards)
