@@ -77,8 +77,11 @@ class RowGroup:
         def numbers(values: list[int], kind: type) -> pa.Array:
             return pa.array(np.asarray(values, kind)[image_of_row])
 
+        contents = [picture.content for picture in self._pictures]
+        # All or none: a build embeds its images or does not.
+        embedded = None not in contents
         picture = [
-            by_image([picture.content for picture in self._pictures], pa.binary()),
+            by_image(contents, pa.binary()) if embedded else pa.nulls(self.rows, pa.binary()),
             by_image([picture.path for picture in self._pictures], pa.string()),
         ]
         return pa.table(

@@ -1,0 +1,29 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test style bench clean
+
+demo: $(VENV)/.installed  ## Build the sample into ./sarchat and show what it holds.
+	$(BIN)/sarchat build --sample --out sarchat
+	@$(BIN)/python benchmarks/demo.py
+
+test: $(VENV)/.installed style  ## Style, then all tests.
+	$(BIN)/python -m pytest
+
+style: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+bench: $(VENV)/.installed  ## Measure speed, memory and size on a corpus of full size.
+	$(BIN)/python benchmarks/run.py
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache
+
+$(VENV)/.installed: setup.cfg pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or later is needed; name it: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[test,pictures]'
+	@touch $@

@@ -1,0 +1,350 @@
+"""A synthetic SARDet-100K of the true size, so that speed and size can be measured without the real one.
+
+It has the true numbers of images and of boxes a category, and the published spread of boxes over images; its images are
+valid JPEGs of the usual sizes, but hold noise in 2 to 6 kB, larger ones up to 10 kB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import hashlib
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.optimize import least_squares
+from tqdm import tqdm
+
+from builders.errors import SARChatError
+
+VERSION = 1
+MARKER = "corpus.json"
+CATEGORIES = ("ship", "aircraft", "car", "tank", "bridge", "harbor")
+MOST_BOXES = 80
+FEWEST_IMAGES = 100
+MOST_IMAGES = 9_999_999  # A file name has seven digits.
+# Width, height and weight. The two common sizes make up nine images in ten.
+SIZES = (
+    (512, 512, 45),
+    (256, 256, 45),
+    (800, 800, 2),
+    (416, 323, 2),
+    (501, 355, 2),
+    (640, 480, 1),
+    (850, 700, 1),
+    (300, 450, 1),
+    (190, 230, 1),
+)
+DESCRIBED_SHARE, DESCRIBED_SIDE = 0.01, 224
+
+
+@dataclass(frozen=True)
+class Split:
+    """What one split holds.
+
+    Attributes:
+        images: number of images, each with one box or more.
+        boxes: number of boxes of each category.
+        squares: sum over the images of the squared number of boxes, met closely and not exactly.
+        mixed: number of images that hold two categories, met up to one.
+        described: number of images large enough to describe, with a target that is, too.
+    """
+
+    images: int
+    boxes: tuple[int, ...]
+    squares: int
+    mixed: int
+    described: int
+
+
+# The last three follow from the published records (identification; counting less grounding; description). Nothing is
+# published of the validation split: it has the shares of the other two.
+SPLITS = {
+    "train": Split(94_493, (93_373, 40_705, 9_561, 24_187, 27_615, 3_306), 1_423_548, 1_037, 46_141),
+    "val": Split(10_492, (10_530, 5_194, 1_222, 2_035, 3_318, 404), 158_300, 108, 5_170),
+    "test": Split(11_613, (10_741, 6_779, 1_230, 1_773, 3_281, 399), 175_565, 96, 6_032),
+}
+ALL_IMAGES = sum(split.images for split in SPLITS.values())
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The images and boxes of one split as columns: boxes lie image after image."""
+
+    widths: np.ndarray
+    heights: np.ndarray
+    owners: np.ndarray
+    categories: np.ndarray
+    boxes: np.ndarray
+
+
+def write_corpus(root: Path, scale: float = 1.0, images: int | None = None) -> Path:
+    """Write the corpus to `root/SARDet_100K`, unless it lies there already.
+
+    Args:
+        root: folder to make; one that holds anything but such a corpus is refused.
+        scale: factor for all counts.
+        images: number of images over all splits, in place of `scale`.
+
+    Returns:
+        The folder `root/SARDet_100K`.
+
+    Raises:
+        SARChatError: the size is out of range, or `root` holds something else.
+    """
+    root = Path(root).resolve()
+    total = images if images is not None else round(scale * ALL_IMAGES)
+    if not FEWEST_IMAGES <= total <= MOST_IMAGES:
+        raise SARChatError(f"a corpus has {FEWEST_IMAGES:,} to {MOST_IMAGES:,} images, but {total:,} were asked for")
+    splits = _scaled(total)
+    wanted = _fingerprint(splits)
+    if _is_complete(root, wanted):
+        return root / "SARDet_100K"
+    partial = root.with_name(f".{root.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    _write_splits(partial / "SARDet_100K", splits)
+    (partial / MARKER).write_text(json.dumps(wanted, indent=1) + "\n", encoding="utf-8")
+    shutil.rmtree(root, ignore_errors=True)
+    partial.replace(root)
+    return root / "SARDet_100K"
+
+
+def _scaled(total: int) -> dict[str, Split]:
+    def scale(count: int) -> int:
+        return round(count * total / ALL_IMAGES)
+
+    splits = {
+        name: Split(
+            scale(full.images),
+            tuple(map(scale, full.boxes)),
+            scale(full.squares),
+            scale(full.mixed),
+            scale(full.described),
+        )
+        for name, full in SPLITS.items()
+    }
+    # What rounding lost or added goes to the largest split.
+    train, spare = splits["train"], total - sum(split.images for split in splits.values())
+    return {**splits, "train": Split(**{**asdict(train), "images": train.images + spare})}
+
+
+def _fingerprint(splits: dict[str, Split]) -> dict[str, object]:
+    spec = {name: asdict(split) for name, split in splits.items()}
+    digest = hashlib.sha256(json.dumps([VERSION, SIZES, spec]).encode()).hexdigest()
+    return {"version": VERSION, "images": sum(split.images for split in splits.values()), "spec": digest}
+
+
+def _is_complete(root: Path, wanted: dict[str, object]) -> bool:
+    if not root.exists() or (root.is_dir() and not any(root.iterdir())):
+        return False
+    try:
+        found = json.loads((root / MARKER).read_text(encoding="utf-8"))
+        known = found.keys() == wanted.keys()
+    except (OSError, ValueError, AttributeError):
+        known = False
+    if not known:
+        raise SARChatError(f"{root} holds something else than a synthetic corpus: name another folder, or remove it")
+    return found == wanted
+
+
+def _write_splits(corpus: Path, splits: dict[str, Split]) -> None:
+    rng = np.random.default_rng(VERSION)
+    total = sum(split.images for split in splits.values())
+    numbers = rng.permutation(total) + 1
+    (corpus / "Annotations").mkdir(parents=True)
+    with tqdm(total=total, unit=" images", desc="synthetic corpus") as progress:
+        for name, split in splits.items():
+            mine, numbers = numbers[: split.images], numbers[split.images :]
+            layout = _layout(split, rng)
+            coco = _coco(layout, mine, rng)
+            (corpus / "Annotations" / f"{name}.json").write_text(json.dumps(coco), encoding="utf-8")
+            _write_images(corpus / "JPEGImages" / name, coco["images"], rng, progress.update)
+
+
+def _layout(split: Split, rng: np.random.Generator) -> Layout:
+    counts = rng.permutation(_box_counts(split))
+    owners = np.repeat(np.arange(split.images), counts)
+    weights = np.array([weight for _, _, weight in SIZES])
+    sizes = np.array(SIZES)[rng.choice(len(SIZES), split.images, p=weights / weights.sum()), :2]
+    large = _large_targets(split, counts, sizes, rng)
+    categories = _categories(split, counts, rng)
+    return Layout(sizes[:, 0], sizes[:, 1], owners, categories, _boxes(sizes[owners], large, owners, rng))
+
+
+def _box_counts(split: Split) -> np.ndarray:
+    """The numbers of boxes, ascending: quantiles of the law, then as many more or fewer as the total asks for."""
+    total = sum(split.boxes)
+    law = np.cumsum(_law(total / split.images, split.squares / split.images))
+    counts = 1 + np.searchsorted(law, (np.arange(split.images) + 0.5) / split.images)
+    spare, ones = total - counts.sum(), np.searchsorted(counts, 2)
+    # A one that becomes a two, or the reverse, moves the sum of squares least.
+    counts[ones - max(spare, 0) : ones] += 1
+    counts[ones : ones + max(-spare, 0)] -= 1
+    return counts
+
+
+@functools.cache
+def _law(mean: float, mean_square: float) -> np.ndarray:
+    """Probabilities of 1, 2, ... boxes: a power law (Zipf-Mandelbrot) of this mean and mean square."""
+    values = np.arange(1, MOST_BOXES + 1)
+
+    def probabilities(parameters: np.ndarray) -> np.ndarray:
+        exponent, shift = parameters
+        powers = (values + shift) ** -exponent
+        return powers / powers.sum()
+
+    def misses(parameters: np.ndarray) -> np.ndarray:
+        law = probabilities(parameters)
+        return np.array([law @ values / mean - 1, law @ values**2 / mean_square - 1])
+
+    return probabilities(least_squares(misses, (2.5, 0.0), bounds=((1.0, -0.9), (8.0, 50.0))).x)
+
+
+def _categories(split: Split, counts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """One category a box: images hold one each, but for the pairs that swap a ship for another target."""
+    categories = np.repeat(np.arange(len(CATEGORIES)), split.boxes)
+    ends = np.cumsum(counts) - 1
+    first, last = categories[ends - counts + 1], categories[ends]
+    whole = (first == last) & (counts > 1)
+    ships, others = np.flatnonzero(whole & (last == 0)), np.flatnonzero(whole & (last != 0))
+    pairs = min(max(split.mixed - int((first != last).sum()), 0) // 2, len(ships), len(others))
+    one, two = (ends[rng.choice(images, pairs, replace=False)] for images in (ships, others))
+    categories[one], categories[two] = categories[two], categories[one]
+    return categories
+
+
+def _large_targets(split: Split, counts: np.ndarray, sizes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Mark the boxes that pass the description's filter: at least one in each image to describe, none elsewhere."""
+    candidates = np.flatnonzero(sizes.min(axis=1) >= DESCRIBED_SIDE)
+    described = np.zeros(split.images, dtype=bool)
+    described[rng.choice(candidates, min(split.described, len(candidates)), replace=False)] = True
+    large = np.repeat(described, counts)
+    large &= rng.random(len(large)) < 0.25
+    starts = np.cumsum(counts) - counts
+    large[starts[described]] = True
+    return large
+
+
+def _boxes(sizes: np.ndarray, large: np.ndarray, owners: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Whole-pixel boxes inside their images, none twice in one image, as rows of x, y, width, height."""
+    # Kept off the threshold, and rounded away from it: no box changes sides.
+    low = np.where(large, DESCRIBED_SHARE * 1.1, 0.0003)
+    high = np.where(large, 0.45, DESCRIBED_SHARE * 0.85)
+    share = low * (high / low) ** rng.random(len(large))
+    aspect = np.exp(rng.uniform(-1.1, 1.1, len(large)))
+    area = share * sizes.prod(axis=1)
+    sides = np.sqrt(np.stack([area * aspect, area / aspect], axis=1))
+    sides = np.clip(np.where(large[:, None], np.ceil(sides), np.floor(sides)), 3, sizes)
+    corners = np.floor(rng.random(sides.shape) * (sizes - sides + 1))
+    while len(again := _repeated(owners, corners, sides)):
+        corners[again] = np.floor(rng.random((len(again), 2)) * (sizes[again] - sides[again] + 1))
+    return np.hstack([corners, sides])
+
+
+def _repeated(owners: np.ndarray, corners: np.ndarray, sides: np.ndarray) -> np.ndarray:
+    _, first = np.unique(np.column_stack([owners, corners, sides]), axis=0, return_index=True)
+    return np.setdiff1d(np.arange(len(owners)), first)
+
+
+def _coco(layout: Layout, numbers: np.ndarray, rng: np.random.Generator) -> dict[str, list[dict] | str]:
+    """COCO, the images in order of their names and the annotations in order of their images' ids, which is another."""
+    ids = rng.permutation(len(numbers))
+    columns = (layout.widths.tolist(), layout.heights.tolist(), ids.tolist(), numbers.tolist())
+    images = [
+        {"file_name": f"{number:07d}.jpg", "height": height, "width": width, "id": identifier}
+        for width, height, identifier, number in zip(*columns, strict=True)
+    ]
+    order = np.argsort(ids[layout.owners], kind="stable")
+    boxes = layout.boxes[order]
+    # The true area fields tell the area of an outline, not of its box.
+    areas = np.floor(boxes[:, 2] * boxes[:, 3] * 0.7)
+    rows = (ids[layout.owners][order].tolist(), layout.categories[order].tolist(), boxes.tolist(), areas.tolist())
+    annotations = [
+        {
+            "area": area,
+            "iscrowd": 0,
+            "image_id": image,
+            "bbox": box,
+            "category_id": category,
+            "id": identifier,
+            "ignore": 0,
+            "segmentation": [],
+        }
+        for identifier, (image, category, box, area) in enumerate(zip(*rows, strict=True))
+    ]
+    return {
+        "images": sorted(images, key=lambda image: image["file_name"]),
+        "type": "instances",
+        "annotations": annotations,
+        "categories": [{"id": index, "name": name} for index, name in enumerate(CATEGORIES)],
+    }
+
+
+def _write_images(
+    folder: Path, images: list[dict], rng: np.random.Generator, progress: Callable[[int], object], step: int = 500
+) -> None:
+    folder.mkdir(parents=True)
+    for start in range(0, len(images), step):
+        batch = images[start : start + step]
+        for image in batch:
+            with open(folder / image["file_name"], "wb", buffering=0) as file:
+                file.write(_jpeg(image["file_name"], image["width"], image["height"], rng))
+        progress(len(batch))
+
+
+def _jpeg(name: str, width: int, height: int, rng: np.random.Generator) -> bytes:
+    """A grey JPEG of noise: its name and a random filling as the comment, then one random byte for each 8 x 8 block.
+
+    With the Huffman tables of `_jpeg_tables`, a block is the bit 0 (a step of the mean follows, six bits), those six
+    bits, and the bit 0 (end of block). So no byte is 0xFF, nothing needs coding, and any choice is a valid image.
+    """
+    rows, columns = -(-height // 8), -(-width // 8)
+    scan = rng.integers(0, 256, (rows, columns + 2), dtype=np.uint8) & 0b0111_1110
+    # Each row ends with a restart marker, so that the mean starts anew and cannot run out of range.
+    scan[:, -2] = 0xFF
+    scan[:, -1] = 0xD0 + np.arange(rows) % 8
+    scan[-1, -1] = 0xD9
+    filling = max(0, int(rng.integers(2_000, 6_000)) - scan.size - 200)
+    comment = name.encode() + rng.bytes(filling)
+    return b"\xff\xd8" + _segment(0xFE, comment) + _jpeg_tables(width, height) + scan.tobytes()
+
+
+@functools.cache
+def _jpeg_tables(width: int, height: int) -> bytes:
+    one_code_of_one_bit = bytes([1] + [0] * 15)
+    shape = height.to_bytes(2, "big") + width.to_bytes(2, "big")
+    return b"".join(
+        [
+            _segment(0xDB, b"\0" + b"\1" * 64),
+            _segment(0xC0, b"\x08" + shape + b"\x01\x01\x11\x00"),
+            _segment(0xC4, b"\x00" + one_code_of_one_bit + b"\x06"),
+            _segment(0xC4, b"\x10" + one_code_of_one_bit + b"\x00"),
+            _segment(0xDD, (-(-width // 8)).to_bytes(2, "big")),
+            _segment(0xDA, b"\x01\x01\x00\x00\x3f\x00"),
+        ]
+    )
+
+
+def _segment(marker: int, content: bytes) -> bytes:
+    return bytes([0xFF, marker]) + (len(content) + 2).to_bytes(2, "big") + content
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Write a synthetic SARDet-100K of the true size.")
+    parser.add_argument("out", type=Path, help="folder to make")
+    parser.add_argument("--images", type=int, help=f"images over all splits (default: all {ALL_IMAGES:,})")
+    arguments = parser.parse_args()
+    try:
+        print(write_corpus(arguments.out, images=arguments.images))
+    except (SARChatError, OSError) as error:
+        sys.exit(f"Error: {error}")
+
+
+if __name__ == "__main__":
+    main()
