@@ -86,7 +86,7 @@ def generate_examples(
                 yield record.id, make_example(record, task, image, picture)
 
 
-def make_example(record: Record, task: str, image: AnnotatedImage, picture: dict[str, Any]) -> dict[str, Any]:
+def make_example(record: Record, task: str, image: AnnotatedImage, picture: str | dict[str, Any]) -> dict[str, Any]:
     """Lay out a record in the data set's columns."""
     return {
         "id": record.id,
@@ -113,13 +113,14 @@ def scenario(image: AnnotatedImage) -> str:
     return "single" if len(image.targets) == 1 else "multi"
 
 
-def _refer_to_image(corpus: Corpus, relative: str, file_name: str) -> dict[str, Any]:
+def _refer_to_image(corpus: Corpus, relative: str, file_name: str) -> str | dict[str, Any]:
     """Give an image by its path if it is a file of this machine, so that a cache holds no copy; else by its bytes."""
     if not corpus.source.is_local_folder:
         return {"path": file_name, "bytes": corpus.source.read(relative)}
     if not corpus.source.is_file(relative):
         raise SARChatError(f"image missing: {corpus.source.show(relative)}; complete the corpus")
-    return {"path": corpus.source.path(relative), "bytes": None}
+    # A bare path: `datasets` would look a dict's path up on disk again for every record.
+    return corpus.source.path(relative)
 
 
 def tasks_of(config_name: str) -> tuple[str, ...]:

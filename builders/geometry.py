@@ -18,6 +18,12 @@ IDENTIFICATION_SIZES = ("very small", "small", "medium", "large", "very large")
 DIRECTIONS = ("left", "upper left", "above", "upper right", "right", "lower right", "below", "lower left")
 
 _TAN_OF_HALF_SECTOR = math.tan(math.pi / 8)
+_DIAGONALS = {
+    (False, False): "upper left",
+    (False, True): "upper right",
+    (True, False): "lower left",
+    (True, True): "lower right",
+}
 
 
 def center(box: Box) -> tuple[float, float]:
@@ -79,32 +85,34 @@ def side_ratio(box: Box) -> float:
     return max(width, height) / min(width, height)
 
 
-def distance(box: Box, other: Box) -> float:
-    """Return the distance of two boxes' centres, in pixels."""
-    (x, y), (other_x, other_y) = center(box), center(other)
-    return math.hypot(x - other_x, y - other_y)
+def offset(box: Box, origin: Box) -> tuple[float, float]:
+    """Return how far a box's centre lies to the right of and below another's, in pixels."""
+    return (box[0] + box[2] - origin[0] - origin[2]) / 2, (box[1] + box[3] - origin[1] - origin[3]) / 2
 
 
-def is_near(box: Box, other: Box, width: int, height: int) -> bool:
-    """Tell whether two centres lie closer than `(width + height) / 8` (section 3.2, item 4)."""
-    return distance(box, other) < (width + height) / 8
+def distance(right: float, down: float) -> float:
+    """Return the distance of two centres from their offset, in pixels."""
+    return math.hypot(right, down)
 
 
-def direction(box: Box, origin: Box) -> str | None:
-    """Name the direction in which a box lies, seen from another: the sector of 45 degrees around each of eight axes.
+def is_near(right: float, down: float, width: int, height: int) -> bool:
+    """Tell from an offset whether two centres lie closer than `(width + height) / 8` (section 3.2, item 4)."""
+    return math.hypot(right, down) < (width + height) / 8
+
+
+def direction(right: float, down: float) -> str | None:
+    """Name the direction of an offset: the sector of 45 degrees around each of eight axes (section 3.2, item 4).
 
     Returns:
         One of `DIRECTIONS`, or `None` if the centres fall together and there is no direction.
     """
-    (x, y), (origin_x, origin_y) = center(box), center(origin)
-    right, down = x - origin_x, y - origin_y
-    if right == 0 and down == 0:
-        return None
-    horizontal = "" if abs(right) < _TAN_OF_HALF_SECTOR * abs(down) else "right" if right > 0 else "left"
-    vertical = "" if abs(down) < _TAN_OF_HALF_SECTOR * abs(right) else "lower" if down > 0 else "upper"
-    if not horizontal:
+    if abs(right) < _TAN_OF_HALF_SECTOR * abs(down):
         return "below" if down > 0 else "above"
-    return f"{vertical} {horizontal}" if vertical else horizontal
+    if abs(down) < _TAN_OF_HALF_SECTOR * abs(right):
+        return "right" if right > 0 else "left"
+    if right == 0:
+        return None
+    return _DIAGONALS[down > 0, right > 0]
 
 
 def _third(position: float, length: int) -> int:

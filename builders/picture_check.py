@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import BinaryIO
 
 from PIL import Image, UnidentifiedImageError
@@ -24,20 +23,18 @@ def check_picture(stream: BinaryIO, image: AnnotatedImage, name: str, *, decode:
         SARChatError: it is no image, not of the annotated size, or cannot be decoded.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(stream) as picture:
-                if picture.size != (image.width, image.height):
-                    width, height = picture.size
-                    raise SARChatError(
-                        f"{name} is {width} x {height} pixels, but its annotation says {image.width} x {image.height}; "
-                        "mend one of them"
-                    )
-                if decode:
-                    picture.load()
+        with Image.open(stream) as picture:
+            if picture.size != (image.width, image.height):
+                width, height = picture.size
+                raise SARChatError(
+                    f"{name} is {width} x {height} pixels, but its annotation says {image.width} x {image.height}; "
+                    "mend one of them"
+                )
+            if decode:
+                picture.load()
     except SARChatError:
         raise
     except UnidentifiedImageError as error:
         raise SARChatError(f"{name} is no image that can be read; get it anew") from error
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise SARChatError(f"{name} cannot be decoded: {error}; get it anew") from error

@@ -12,7 +12,7 @@ from typing import BinaryIO, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from builders.columns import Picture, RowGroup
+from builders.columns import Picture, RowGroup, dense_bytes
 from builders.picture_check import check_picture
 from builders.sardet import find_corpus
 from builders.targets import AnnotatedImage
@@ -118,7 +118,7 @@ def write_shard(job: ShardJob, advance: Callable[[int], object] = lambda images:
             check_picture(stream, image, source.show(relative), decode=job.decode)
         picture = Picture(content, image.file_name) if job.embed else Picture(None, source.path(relative))
         for task, writer in writers.items():
-            writer.write(image, picture, generate_records(task, job.split, image, chooser))
+            writer.write(image, picture, list(generate_records(task, job.split, image, chooser)))
         advance(1)
     return [file for writer in writers.values() if (file := writer.finish())]
 
@@ -136,20 +136,21 @@ class _TaskWriter:
         self._rows = 0
         self._dense_bytes = 0
 
-    def write(self, image: AnnotatedImage, picture: Picture, records: Iterator[Record]) -> None:
+    def write(self, image: AnnotatedImage, picture: Picture, records: Sequence[Record]) -> None:
         """Add an image's records. A row group ends between two images if it can, so that both need one copy."""
-        expected = len(image.targets) ** 2 if self._task == "identification" else 1
-        room = ROW_GROUP_DENSE_BYTES - self._group.dense_bytes
-        if expected * (len(picture.content or b"") + 500) > room and self._group.rows:
+        if not records:
+            return
+        size = dense_bytes(self._task, image, picture, records)
+        fits = self._group.dense_bytes + size <= ROW_GROUP_DENSE_BYTES
+        if self._group.rows and not (fits and self._group.rows + len(records) <= ROW_GROUP_ROWS):
             self._flush()
-        started = False
-        for record in records:
-            if not started or not self._group.rows:
-                self._group.start_image(image, picture)
-                started = True
-            self._group.add(record)
-            if self._group.dense_bytes >= ROW_GROUP_DENSE_BYTES or self._group.rows >= ROW_GROUP_ROWS:
+        most = max(1, min(ROW_GROUP_ROWS, ROW_GROUP_DENSE_BYTES * len(records) // size))
+        for start in range(0, len(records), most):
+            if start:
                 self._flush()
+            part = records[start : start + most]
+            part_size = size if len(part) == len(records) else dense_bytes(self._task, image, picture, part)
+            self._group.extend(image, picture, part, part_size)
 
     def finish(self) -> ShardFile | None:
         """Close the file; return what it holds, or `None` if there was no record."""

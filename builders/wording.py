@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any, TypeVar
@@ -13,9 +13,6 @@ import yaml
 from builders.targets import CATEGORIES
 
 T = TypeVar("T")
-
-# Picks one of several options for a slot of the record at hand.
-Choose = Callable[[str, Sequence[T]], T]
 
 
 @cache
@@ -27,24 +24,22 @@ def load_templates(name: str) -> dict[str, Any]:
 class Chooser:
     """Chooses a wording by the keyed hash of seed, record id and slot.
 
-    There is no state: a record comes out the same whatever was made before it, in whatever process.
+    There is no state but a cache: a record comes out the same whatever was made before it, in whatever process.
     """
 
     def __init__(self, seed: int) -> None:
         """Set the seed, any whole number."""
-        self._keyed = hashlib.blake2b(key=str(seed).encode()[:64], digest_size=8)
+        self._key = str(seed).encode()[:64]
+        self._hashes: dict[str, hashlib.blake2b] = {}
 
-    def of(self, record_id: str) -> Choose:
-        """Return the function `(slot, options) -> option` of one record."""
-        keyed = self._keyed.copy()
-        keyed.update(record_id.encode())
-
-        def choose(slot: str, options: Sequence[T]) -> T:
-            slotted = keyed.copy()
-            slotted.update(slot.encode())
-            return options[int.from_bytes(slotted.digest(), "big") % len(options)]
-
-        return choose
+    def choose(self, record_id: str, slot: str, options: Sequence[T]) -> T:
+        """Return one of the options, for a slot of a record."""
+        keyed = self._hashes.get(slot)
+        if keyed is None:
+            keyed = self._hashes[slot] = hashlib.blake2b(slot.encode(), key=self._key, digest_size=8)
+        digest = keyed.copy()
+        digest.update(record_id.encode())
+        return options[int.from_bytes(digest.digest(), "big") % len(options)]
 
 
 _WORDS = load_templates("words")
@@ -59,6 +54,12 @@ SHAPE_PHRASES: dict[str, str] = _WORDS["shapes"]
 def form(template: dict[str, str], number: int) -> str:
     """Return a template's form for one, or for any other number."""
     return template["one" if number == 1 else "many"]
+
+
+def by_position(templates: Sequence[str], fields: Sequence[str]) -> list[str]:
+    """Rewrite templates so that they take their fields by position, in the order of `fields`."""
+    positions = {field: f"{{{index}}}" for index, field in enumerate(fields)}
+    return [template.format(**positions) for template in templates]
 
 
 def enumerate_words(words: Sequence[str]) -> str:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 
 from builders.targets import AnnotatedImage
 from builders.tasks import classification, counting, description, grounding, identification, referring
-from builders.tasks.record import Record, RecordIds
+from builders.tasks.record import Conversation, Record
 from builders.wording import Chooser
 
-Task = Callable[[AnnotatedImage, RecordIds], Iterator[Record]]
+Task = Callable[[AnnotatedImage, Conversation], Iterator[Record]]
 
 TASKS: dict[str, Task] = {
     "classification": classification.records,
@@ -23,4 +23,4 @@ TASKS: dict[str, Task] = {
 
 def generate_records(task: str, split: str, image: AnnotatedImage, chooser: Chooser) -> Iterator[Record]:
     """Yield a task's records of one image, in order."""
-    return TASKS[task](image, RecordIds(f"{task}/{split}", image.file_name, chooser))
+    return TASKS[task](image, Conversation(f"{task}/{split}", image.file_name, chooser))

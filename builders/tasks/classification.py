@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from builders.targets import AnnotatedImage
-from builders.tasks.record import Record, RecordIds
+from builders.tasks.record import Conversation, Record
 from builders.wording import ONE, enumerate_words, form, load_templates
 
 _TEMPLATES = load_templates("classification")
 _CANDIDATES = ", ".join(ONE)
 
 
-def records(image: AnnotatedImage, ids: RecordIds) -> Iterator[Record]:
+def records(image: AnnotatedImage, talk: Conversation) -> Iterator[Record]:
     """Yield the image's one record; the categories are told in the order of `CATEGORIES`."""
-    record_id, choose = ids.next()
+    record_id = talk.next_id()
     present = sorted({target.category for target in image.targets})
-    answer = form(choose("answer", _TEMPLATES["answers"]), len(present))
+    answer = form(talk.choose("answer", _TEMPLATES["answers"]), len(present))
     yield Record(
         record_id,
-        choose("question", _TEMPLATES["questions"]).format(candidates=_CANDIDATES),
+        talk.choose("question", _TEMPLATES["questions"]).format(candidates=_CANDIDATES),
         answer.format(categories=enumerate_words([ONE[category] for category in present])),
         sorted(image.targets, key=lambda target: target.category),
     )

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from builders.geometry import area_share, cell, description_size, side_ratio
 from builders.targets import AnnotatedImage, Target
-from builders.tasks.record import Record, RecordIds
-from builders.wording import ONE, Choose, enumerate_words, load_templates
+from builders.tasks.record import Conversation, Record
+from builders.wording import ONE, enumerate_words, load_templates
 
 MINIMUM_SIDE = 224
 MINIMUM_SHARE = 0.01
@@ -16,19 +16,19 @@ MAXIMUM_SIDE_RATIO = 10
 _TEMPLATES = load_templates("description")
 
 
-def records(image: AnnotatedImage, ids: RecordIds) -> Iterator[Record]:
+def records(image: AnnotatedImage, talk: Conversation) -> Iterator[Record]:
     """Yield the image's one record, or none: a small image, or one without a prominent target, is left out."""
     if min(image.width, image.height) < MINIMUM_SIDE:
         return
     told = [target for target in image.targets if _is_prominent(target, image)]
     if not told:
         return
-    record_id, choose = ids.next()
-    phrases = [_phrase(target, image, choose, number) for number, target in enumerate(told)]
+    record_id = talk.next_id()
+    phrases = [_phrase(target, image, talk, number) for number, target in enumerate(told)]
     yield Record(
         record_id,
-        choose("question", _TEMPLATES["questions"]),
-        choose("answer", _TEMPLATES["answers"]).format(targets=enumerate_words(phrases)),
+        talk.choose("question", _TEMPLATES["questions"]),
+        talk.choose("answer", _TEMPLATES["answers"]).format(targets=enumerate_words(phrases)),
         told,
     )
 
@@ -42,8 +42,8 @@ def _is_prominent(target: Target, image: AnnotatedImage) -> bool:
     )
 
 
-def _phrase(target: Target, image: AnnotatedImage, choose: Choose, number: int) -> str:
+def _phrase(target: Target, image: AnnotatedImage, talk: Conversation, number: int) -> str:
     size = description_size(area_share(target.box, image.width, image.height))
-    return choose(f"phrase {number}", _TEMPLATES["phrases"]).format(
+    return talk.choose(f"phrase {number}", _TEMPLATES["phrases"]).format(
         target=f"a {size} {ONE[target.category]}", cell=cell(target.box, image.width, image.height)
     )

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import combinations, product
 
-from builders.geometry import cell, direction, distance, is_near
+from builders.geometry import cell, direction, distance, is_near, offset
 from builders.targets import AnnotatedImage, Target
 from builders.tasks.by_category import group_by_category
-from builders.tasks.record import Record, RecordIds
+from builders.tasks.record import Conversation, Record
 from builders.wording import (
     DIRECTION_PHRASES,
     MANY,
     ONE,
     PROXIMITY_PHRASES,
     WITH_ARTICLE,
-    Choose,
     box_text,
     enumerate_words,
     load_templates,
@@ -25,22 +24,22 @@ _TEMPLATES = load_templates("grounding")
 _QUESTIONS = [f"{_TEMPLATES['tag']} {question}" for question in _TEMPLATES["questions"]]
 
 
-def records(image: AnnotatedImage, ids: RecordIds) -> Iterator[Record]:
+def records(image: AnnotatedImage, talk: Conversation) -> Iterator[Record]:
     """Yield the image's one record: the categories in the order of `CATEGORIES`, then each pair of them."""
-    record_id, choose = ids.next()
+    record_id = talk.next_id()
     groups = group_by_category(image.targets)
-    sentences = [choose("opening", _TEMPLATES["openings"])]
-    sentences += [_locate(category, targets, image, choose) for category, targets in groups]
-    sentences += [_relate(first, second, image, choose) for first, second in combinations(groups, 2)]
+    sentences = [talk.choose("opening", _TEMPLATES["openings"])]
+    sentences += [_locate(category, targets, image, talk) for category, targets in groups]
+    sentences += [_relate(first, second, image, talk) for first, second in combinations(groups, 2)]
     yield Record(
         record_id,
-        choose("question", _QUESTIONS),
+        talk.choose("question", _QUESTIONS),
         " ".join(sentences),
         [target for _, targets in groups for target in targets],
     )
 
 
-def _locate(category: int, targets: Sequence[Target], image: AnnotatedImage, choose: Choose) -> str:
+def _locate(category: int, targets: Sequence[Target], image: AnnotatedImage, talk: Conversation) -> str:
     """Tell where the targets of a category are."""
     fields = [
         {
@@ -51,27 +50,28 @@ def _locate(category: int, targets: Sequence[Target], image: AnnotatedImage, cho
     ]
     if len(targets) == 1:
         a = WITH_ARTICLE[category]
-        sentence = choose(f"single {category}", _TEMPLATES["singles"])
+        sentence = talk.choose(f"single {category}", _TEMPLATES["singles"])
         text = sentence.format(a=a, A=a[0].upper() + a[1:], **fields[0])
         return text[0].upper() + text[1:]
     first, *others = fields
     places = [_TEMPLATES["places"]["first"].format(**first)]
     places += [_TEMPLATES["places"]["others"].format(**other) for other in others]
-    sentence = choose(f"several {category}", _TEMPLATES["several"])
+    sentence = talk.choose(f"several {category}", _TEMPLATES["several"])
     return sentence.format(n=len(targets), many=MANY[category], places=enumerate_words(places))
 
 
 def _relate(
-    first: tuple[int, list[Target]], second: tuple[int, list[Target]], image: AnnotatedImage, choose: Choose
+    first: tuple[int, list[Target]], second: tuple[int, list[Target]], image: AnnotatedImage, talk: Conversation
 ) -> str:
     """Tell how two categories lie to each other, by their closest targets (the first such pair, if several)."""
     (category, targets), (other_category, other_targets) = first, second
-    target, other = min(product(targets, other_targets), key=lambda pair: distance(pair[0].box, pair[1].box))
-    toward = direction(target.box, other.box)
-    template = choose(f"relation {category} {other_category}", _TEMPLATES["relations" if toward else "concentric"])
+    offsets = (offset(target.box, other.box) for target, other in product(targets, other_targets))
+    right, down = min(offsets, key=lambda pair: distance(*pair))
+    toward = direction(right, down)
+    template = talk.choose(f"relation {category} {other_category}", _TEMPLATES["relations" if toward else "concentric"])
     return template.format(
         first=ONE[category],
         second=ONE[other_category],
-        proximity=PROXIMITY_PHRASES[is_near(target.box, other.box, image.width, image.height)],
+        proximity=PROXIMITY_PHRASES[is_near(right, down, image.width, image.height)],
         direction=DIRECTION_PHRASES[toward] if toward else None,
     )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from builders.coco import stem
 from builders.targets import Target
-from builders.wording import Choose, Chooser
+from builders.wording import Chooser
+
+T = TypeVar("T")
 
 
 class Record(NamedTuple):
@@ -26,17 +28,22 @@ class Record(NamedTuple):
     targets: Sequence[Target]
 
 
-class RecordIds:
-    """Gives an image's records their ids, and each the choice of its wordings."""
+class Conversation:
+    """Gives the records of an image, for one task, their ids and the choice of their wordings."""
 
     def __init__(self, prefix: str, file_name: str, chooser: Chooser) -> None:
-        """Start at 0 for an image; `prefix` is `TASK/SPLIT`."""
+        """Start before the first record; `prefix` is `TASK/SPLIT`."""
         self._prefix = f"{prefix}/{stem(file_name)}/"
-        self._chooser = chooser
-        self._number = 0
+        self._choose = chooser.choose
+        self._number = -1
+        self._id = ""
 
-    def next(self) -> tuple[str, Choose]:
-        """Return the next record's id and its choice function."""
-        record_id = f"{self._prefix}{self._number}"
+    def next_id(self) -> str:
+        """Go on to the next record, and return its id."""
         self._number += 1
-        return record_id, self._chooser.of(record_id)
+        self._id = f"{self._prefix}{self._number}"
+        return self._id
+
+    def choose(self, slot: str, options: Sequence[T]) -> T:
+        """Choose a wording for a slot of the record at hand."""
+        return self._choose(self._id, slot, options)

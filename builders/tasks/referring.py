@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from builders.geometry import cell
 from builders.targets import AnnotatedImage
 from builders.tasks.by_category import group_by_category
-from builders.tasks.record import Record, RecordIds
+from builders.tasks.record import Conversation, Record
 from builders.wording import MANY, ONE, WITH_ARTICLE, box_text, form, load_templates
 
 _TEMPLATES = load_templates("referring")
@@ -17,11 +17,11 @@ _QUESTIONS = [
 ]
 
 
-def records(image: AnnotatedImage, ids: RecordIds) -> Iterator[Record]:
+def records(image: AnnotatedImage, talk: Conversation) -> Iterator[Record]:
     """Yield a record for each category in the image."""
     for category, targets in group_by_category(image.targets):
-        record_id, choose = ids.next()
-        question = form(choose("question", _QUESTIONS), len(targets))
+        record_id = talk.next_id()
+        question = form(talk.choose("question", _QUESTIONS), len(targets))
         yield Record(
             record_id,
             question.format(one=ONE[category], many=MANY[category], a=WITH_ARTICLE[category], n=len(targets)),
