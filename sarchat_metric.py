@@ -1,0 +1,900 @@
+"""The scores of SARChat: what is read from an answer, how it is compared with the gold, how scores are summed up.
+
+The gold answer is text too, and goes through the same reader as the answer that is scored. Three layers, each of pure
+functions: reading (`parse_boxes`, `read_answer`), comparing (`box_iou`, `match_boxes`, `score_record`) and summing up
+(`tally`, `summarise`, `task_scores`, `overall_score`). `score` runs all three; `SARChatMetric` at the end hands it to
+`evaluate`. The file imports nothing of the project, so that it works alone wherever it is copied.
+"""
+
+import re
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import datasets
+import evaluate
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+_DESCRIPTION = """\
+Scores the answers of a vision-language model to the six tasks of SARChat, a conversation data set on synthetic aperture
+radar images: classification, description, counting, grounding, identification and referring. Every sub-score is the
+accuracy TP / (TP + FP + FN) in percent; a task's score is the plain mean of its sub-scores, and the overall score is
+the mean of the tasks, weighted by their numbers of records.
+"""
+
+_CITATION = """\
+@article{ma2025sarchat,
+  title={SARChat-Bench-2M: A Multi-Task Vision-Language Benchmark for SAR Image Interpretation},
+  author={Ma, Zhiming and Xiao, Xiayang and Dong, Sihao and Wang, Peidong and Wang, HaiPeng and Pan, Qingyun},
+  journal={arXiv preprint arXiv:2502.08168},
+  year={2025}
+}
+"""
+
+_KWARGS_DESCRIPTION = """
+Args:
+    predictions (list of str): the model's answers.
+    references (list of dict): one for each prediction: `task`, `scenario` ("single" or "multi") and the gold answer,
+        either as `answer` (str) or as `messages` (list of {"role", "content"}, as the data set has them; the gold is
+        what the assistant says last). Other entries are ignored.
+    average (str): "sample" (default) takes the accuracy of each record and then the mean; "corpus" adds up TP, FP and
+        FN of all records first.
+
+Returns:
+    dict: scores are floats from 0 to 100 in percent; a score without a record is absent.
+        - `overall` and, one for each task, `classification` ... `referring`.
+        - the sub-scores that enter the averages: `classification/accuracy`, `description/phrases`, `counting/count`,
+          `counting/iou@0.25`, `counting/iou@0.5`, `grounding/position`, `grounding/{single,multi}/iou@0.25`,
+          `identification/{single,multi}/accuracy`, `referring/{single,multi}/iou@0.25`, `.../iou@0.5`.
+        - figures that enter no average: `grounding/{single,multi}/iou@0.5`, `referring/{single,multi}/cell`,
+          `identification/{single,multi}/{size,shape,cell,direction,proximity}`.
+        - `n` and `unparsed`: the number of records of each task, and of answers from which nothing could be read.
+
+Examples:
+    >>> import evaluate
+    >>> metric = evaluate.load("sarchat_metric")
+    >>> gold = "{<10><10><50><50>} (top left){<60><60><90><90>} (bottom right)"
+    >>> reference = {"task": "referring", "scenario": "multi", "answer": gold}
+    >>> result = metric.compute(predictions=["{<10><10><50><50>} (top left)"], references=[reference])
+    >>> result["referring/multi/iou@0.25"], result["overall"], result["n"]
+    (50.0, 50.0, {'referring': 1})
+
+    The gold may also be the conversation, as `load_dataset` gives it:
+
+    >>> messages = [
+    ...     {"role": "user", "content": "[count] How many ships are there?"},
+    ...     {"role": "assistant", "content": "There are 2 instances. {<10><10><50><50>}{<60><60><90><90>}"},
+    ... ]
+    >>> metric.add(prediction="2", reference={"task": "counting", "scenario": "multi", "messages": messages})
+    >>> result = metric.compute()
+    >>> [result[key] for key in ("counting/count", "counting/iou@0.25", "counting/iou@0.5")]
+    [100.0, 0.0, 0.0]
+"""
+
+Box = tuple[float, float, float, float]
+Counts = tuple[int, int, int]
+Match = tuple[int, int, float]
+Reading = dict[str, Any]
+
+SCENARIOS = ("single", "multi")
+IOU_THRESHOLDS = {"iou@0.25": 0.25, "iou@0.5": 0.5}
+
+# The sub-scores that Eq. 5 averages, task by task. Whatever is not in this table enters no average.
+SUB_SCORES: dict[str, tuple[str, ...]] = {
+    "classification": ("classification/accuracy",),
+    "description": ("description/phrases",),
+    "counting": ("counting/count", "counting/iou@0.25", "counting/iou@0.5"),
+    "grounding": ("grounding/position", "grounding/single/iou@0.25", "grounding/multi/iou@0.25"),
+    "identification": ("identification/single/accuracy", "identification/multi/accuracy"),
+    "referring": (
+        "referring/single/iou@0.25",
+        "referring/single/iou@0.5",
+        "referring/multi/iou@0.25",
+        "referring/multi/iou@0.5",
+    ),
+}
+TASKS = tuple(SUB_SCORES)
+_INDEX_OF_TASK = {task: index for index, task in enumerate(TASKS)}
+
+_ATTRIBUTES = ("category", "size", "shape", "cell", "direction", "proximity")
+_ATTRIBUTE_KEYS = {
+    scenario: {
+        attribute: f"identification/{scenario}/{'accuracy' if attribute == 'category' else attribute}"
+        for attribute in _ATTRIBUTES
+    }
+    for scenario in SCENARIOS
+}
+EXTRA_SCORES: tuple[str, ...] = (
+    *(f"grounding/{scenario}/iou@0.5" for scenario in SCENARIOS),
+    *(f"identification/{scenario}/{attribute}" for scenario in SCENARIOS for attribute in _ATTRIBUTES[1:]),
+    *(f"referring/{scenario}/cell" for scenario in SCENARIOS),
+)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Reading an answer. Every pattern is ASCII (other scripts' digits and letters are neither numbers nor words) and can
+# only be matched in one way, so that reading takes time linear in the length of the text, whatever the text.
+# ---------------------------------------------------------------------------------------------------------------------
+
+_NUMBER = r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
+_CORNER = rf"\s*<\s*({_NUMBER})\s*>"
+_BOX = re.compile(rf"\{{{_CORNER * 4}\s*\}}", re.ASCII)
+_BARE_BOX = _BOX.pattern.replace(f"({_NUMBER})", _NUMBER)
+
+_SYNONYMS = {
+    "ship": ("ship", "vessel", "boat", "warship", "watercraft"),
+    "aircraft": ("aircraft", "airplane", "aeroplane", "plane", "airliner", "jet"),
+    "car": ("car", "vehicle", "automobile"),
+    "tank": ("tank",),
+    "bridge": ("bridge",),
+    "harbor": ("harbor", "harbour", "port", "seaport"),
+}
+CATEGORIES = tuple(_SYNONYMS)
+_CATEGORY_OF = {
+    word: category for category, words in _SYNONYMS.items() for noun in words for word in (noun, f"{noun}s")
+}
+
+_MIDDLE = ("middle", "center", "centre", "central")
+_ROW_OF = {"top": "top", "upper": "top", "bottom": "bottom", "lower": "bottom"} | dict.fromkeys(_MIDDLE, "middle")
+_COLUMN_OF = {"left": "left", "right": "right"} | dict.fromkeys(_MIDDLE, "center")
+_CELL_OF = {"left": "middle left", "right": "middle right", "top": "top center", "bottom": "bottom center"}
+_CELL_OF |= dict.fromkeys(_MIDDLE, "middle center")
+
+_DIRECTION_OF_CELL = {
+    "top left": "upper left",
+    "top center": "above",
+    "top right": "upper right",
+    "middle left": "left",
+    "middle right": "right",
+    "bottom left": "lower left",
+    "bottom center": "below",
+    "bottom right": "lower right",
+}
+_IMAGE = ("image", "picture", "scene", "frame", "photo")
+
+# Words that mean something by themselves: (kind, what they mean).
+_MEANING_OF = {word: ("category", category) for word, category in _CATEGORY_OF.items()}
+_MEANING_OF |= {word: ("direction", word) for word in ("above", "below")}
+_MEANING_OF |= {word: ("size", word) for word in ("small", "medium", "large")}
+_MEANING_OF |= {word: ("shape", word) for word in ("wide", "tall", "square")}
+_MEANING_OF |= {"near": ("proximity", "near"), "close": ("proximity", "near")}
+_MEANING_OF |= {"far": ("proximity", "far"), "away": ("proximity", "far")}
+_MEANING_OF |= dict.fromkeys("!?;.\r\n", ("end", ""))
+_KNOWN = {*_MEANING_OF, *_ROW_OF, *_COLUMN_OF, "to", "very"}
+
+# Boxes, words and single signs; spaces and hyphens only part words, and a "." before a digit is no sign.
+_WORD = re.compile(rf"{_BARE_BOX}|\w+|[\r\n]|\.(?![0-9])|[^\s\w.-]", re.ASCII)
+
+_UNITS = "one two three four five six seven eight nine".split()
+_TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_VALUE_OF = {word: value for value, word in enumerate(_UNITS + _TEENS, start=1)}
+_VALUE_OF |= {word: value for value, word in zip(range(20, 100, 10), _TENS, strict=True)} | {"a": 1}
+_GAP = r"[ \t-]+"
+_UNIT, _TEEN, _TEN = map("|".join, (_UNITS, _TEENS, _TENS))
+_BELOW_HUNDRED = rf"(?:{_TEN})(?:{_GAP}(?:{_UNIT}))?|{_TEEN}|{_UNIT}"
+_COUNT = re.compile(
+    rf"""
+    (?P<box>{_BARE_BOX})
+    | (?<![\w.<-])(?P<digits>[0-9]+)(?!\w|\.[0-9])
+    | \b(?:
+        (?P<nothing>zero|none|no(?={_GAP}[a-z]))
+        | (?P<hundreds>a|{_UNIT}){_GAP}hundred(?:{_GAP}(?:and{_GAP})?(?P<rest>{_BELOW_HUNDRED}))?
+        | (?P<words>{_BELOW_HUNDRED})
+    )\b
+    """,
+    re.ASCII | re.VERBOSE,
+)
+_MOST_DIGITS = 18
+_SHORT = 512
+
+
+def parse_boxes(text: str) -> list[Box]:
+    """Reads every box `{<x1><y1><x2><y2>}` of a text, in order.
+
+    A box is read whole or not at all. Spaces between its parts, decimals and signs are allowed; the numbers are taken
+    as they stand, in the unit of the gold (pixels of the image). Inverted and empty boxes are kept: they count as
+    predicted, and match nothing. A number too large for a float becomes infinite.
+
+    Args:
+        text: an answer.
+
+    Returns:
+        The boxes (x1, y1, x2, y2): left, top, right and bottom edge.
+    """
+    return [tuple(map(float, corners)) for corners in _BOX.findall(text)]
+
+
+def _cell_at(words: list[str], place: int) -> tuple[str | None, int]:
+    """The cell that starts at a word, in two words or in one, and the place after it; without one, None."""
+    word = words[place]
+    if word in _ROW_OF and words[place + 1] in _COLUMN_OF:
+        return f"{_ROW_OF[word]} {_COLUMN_OF[words[place + 1]]}", place + 2
+    return _CELL_OF.get(word), place + 1
+
+
+def _tokens(text: str) -> list[tuple[str, str]]:
+    """What a text says, in order: (kind, meaning) pairs.
+
+    The kinds are "box", "end" (of a sentence: ".", "!", "?", ";" or a line break, but not a "." before a digit),
+    "category", "cell", "direction", "size", "shape" and "proximity". A direction is "above", "below" or "to the ... of"
+    with left, right, top or bottom in it, unless it is one "of the image", which is a cell.
+    """
+    words = _WORD.findall(text.lower())
+    known = [place for place, word in enumerate(words) if word in _KNOWN or word[0] == "{"]
+    words += [""] * 6
+    tokens = []
+    done = 0
+    for place in known:
+        if place < done:
+            continue
+        word = words[place]
+        if word in _MEANING_OF:
+            tokens.append(_MEANING_OF[word])
+        elif word == "to":
+            cell, after = _cell_at(words, place + 2)
+            if words[place + 1] == "the" and cell in _DIRECTION_OF_CELL and words[after] == "of":
+                if not (words[after + 1] in ("the", "this") and words[after + 2] in _IMAGE):
+                    tokens.append(("direction", _DIRECTION_OF_CELL[cell]))
+                    done = after
+        elif word == "very":
+            if words[place + 1] in ("small", "large"):
+                tokens.append(("size", f"very {words[place + 1]}"))
+                done = place + 2
+        elif word[0] == "{":
+            if len(word) > 1:
+                tokens.append(("box", word))
+        else:
+            cell, after = _cell_at(words, place)
+            if cell:
+                tokens.append(("cell", cell))
+                done = after
+    return tokens
+
+
+def _read_count(text: str) -> int | None:
+    """The first whole number outside boxes, else the number of boxes, else None.
+
+    A number is written in digits, or in words up to nine hundred and ninety-nine; "no" before a word, "none" and "zero"
+    are 0. Part of a decimal or a word is no whole number, a negative number is none, and a number just after "<" is
+    what a broken box left behind. Beyond 18 digits the number is read as 10 ** 18: no count, and cheap.
+    """
+    found = next((match for match in _COUNT.finditer(text.lower()) if match.lastgroup != "box"), None)
+    if found is None:
+        return len(parse_boxes(text)) or None
+    if found["digits"]:
+        digits = found["digits"].lstrip("0") or "0"
+        return int(digits) if len(digits) <= _MOST_DIGITS else 10**_MOST_DIGITS
+    if found["nothing"]:
+        return 0
+    small = re.split(r"[\s-]+", found["words"] or found["rest"] or "")
+    return 100 * _VALUE_OF.get(found["hundreds"], 0) + sum(_VALUE_OF.get(word, 0) for word in small)
+
+
+def _pair_phrases(sentence: list[tuple[str, str]]) -> list[tuple[str, str | None]]:
+    """The phrases (category, cell) of a sentence, given as its ("category", ...) and ("cell", ...) tokens in order.
+
+    As many cells as categories pair in order. Otherwise a cell goes with the category named closest before it, else
+    with the first after it, and a category left without a cell makes a phrase whose cell is None.
+    """
+    categories = [value for kind, value in sentence if kind == "category"]
+    cells = [value for kind, value in sentence if kind == "cell"]
+    if len(categories) == len(cells):
+        return list(zip(categories, cells, strict=True))
+    if not categories:
+        return []
+    cells_of: list[list[str]] = [[] for _ in categories]
+    named = 0
+    for kind, value in sentence:
+        if kind == "category":
+            named += 1
+        else:
+            cells_of[max(named - 1, 0)].append(value)
+    return [(name, cell) for name, own in zip(categories, cells_of, strict=True) for cell in own or [None]]
+
+
+def _read_phrases(text: str) -> Reading:
+    """Phrases, and boxes with the category last named before each (in whichever sentence), else None."""
+    phrases, labels, sentence = [], [], []
+    label = None
+    for token in (*_tokens(text), ("end", "")):
+        kind, meaning = token
+        if kind == "category":
+            label = meaning
+            sentence.append(token)
+        elif kind == "cell":
+            sentence.append(token)
+        elif kind == "box":
+            labels.append(label)
+        elif kind == "end" and sentence:
+            phrases += _pair_phrases(sentence)
+            sentence = []
+    return {"phrases": phrases, "boxes": parse_boxes(text), "labels": labels}
+
+
+def _read_classification(text: str) -> Reading:
+    return {"categories": list(dict.fromkeys(meaning for kind, meaning in _tokens(text) if kind == "category"))}
+
+
+def _read_description(text: str) -> Reading:
+    return {"phrases": _read_phrases(text)["phrases"]}
+
+
+def _read_counting(text: str) -> Reading:
+    return {"count": _read_count(text), "boxes": parse_boxes(text)}
+
+
+def _read_grounding(text: str) -> Reading:
+    reading = _read_phrases(text)
+    return reading | {"phrases": [phrase for phrase in reading["phrases"] if phrase[1]]}
+
+
+def _first_attributes(text: str) -> Reading:
+    first: dict[str, str] = {}
+    for kind, meaning in _tokens(text):
+        first.setdefault(kind, meaning)
+    return {attribute: first.get(attribute) for attribute in _ATTRIBUTES}
+
+
+# Three answers in four are identifications, and these repeat: a short one is read once.
+_first_attributes_of_short = lru_cache(maxsize=2**16)(_first_attributes)
+
+
+def _read_identification(text: str) -> Reading:
+    return _first_attributes_of_short(text).copy() if len(text) <= _SHORT else _first_attributes(text)
+
+
+def _read_referring(text: str) -> Reading:
+    return {"boxes": parse_boxes(text), "cells": [meaning for kind, meaning in _tokens(text) if kind == "cell"]}
+
+
+class _Reader(NamedTuple):
+    """How a task's answers are read: an answer needs one of the entries `gist` to count as read, a gold answer all."""
+
+    read: Callable[[str], Reading]
+    gist: tuple[str, ...]
+
+
+_READERS = {
+    "classification": _Reader(_read_classification, ("categories",)),
+    "description": _Reader(_read_description, ("phrases",)),
+    "counting": _Reader(_read_counting, ("count", "boxes")),
+    "grounding": _Reader(_read_grounding, ("phrases", "boxes")),
+    "identification": _Reader(_read_identification, ("category",)),
+    "referring": _Reader(_read_referring, ("boxes",)),
+}
+
+
+def read_answer(text: str, task: str) -> Reading:
+    """Reads an answer, gold or predicted, for what its task scores. No text raises.
+
+    Args:
+        text: an answer.
+        task: one of `TASKS`.
+
+    Returns:
+        A dict that `json.dump` takes; what was not found is None or an empty list.
+            - classification: `categories`, in the order they are first named.
+            - description: `phrases`, (category, cell) pairs; a category without a cell has None.
+            - counting: `count`, an int, and `boxes`.
+            - grounding: `phrases` that have a cell, `boxes`, and `labels`, the category of each box.
+            - identification: `category`, `size`, `shape`, `cell`, `direction` and `proximity`, the first named of each.
+            - referring: `boxes` and `cells`.
+
+        Categories, cells, sizes, shapes, directions and proximities are the data set's own words for them: "harbor",
+        "top left", "very small", "square", "upper left" or "above", "near".
+
+    Raises:
+        ValueError: the task is unknown.
+    """
+    if task not in _READERS:
+        raise ValueError(f"unknown task {task!r}, expected one of {', '.join(TASKS)}")
+    return _READERS[task].read(text)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Comparing an answer with the gold
+# ---------------------------------------------------------------------------------------------------------------------
+
+_LARGEST = 1e100  # beyond it, areas are no longer finite
+_FEW_PAIRS = 64  # up to here a plain loop is faster than NumPy
+_ROWS_AT_ONCE = 4096
+
+
+def _as_boxes(boxes: Sequence[Box] | np.ndarray) -> np.ndarray:
+    """The boxes as a float array of shape (N, 4), with [0, 0, 0, 0] in place of those that overlap nothing."""
+    array_of = np.asarray(boxes, dtype=float)
+    if array_of.size == 0:
+        return np.empty((0, 4))
+    if array_of.ndim != 2 or array_of.shape[1] != 4:
+        raise ValueError(f"expected boxes of shape (N, 4), got {array_of.shape}")
+    low, high = array_of[:, :2], array_of[:, 2:]
+    proper = ((-_LARGEST <= low) & (low < high) & (high <= _LARGEST)).all(axis=1)
+    return np.where(proper[:, None], array_of, 0.0)
+
+
+def _is_proper(left: float, top: float, right: float, bottom: float) -> bool:
+    return -_LARGEST <= left < right <= _LARGEST and -_LARGEST <= top < bottom <= _LARGEST
+
+
+def box_iou(boxes1: Sequence[Box] | np.ndarray, boxes2: Sequence[Box] | np.ndarray) -> np.ndarray:
+    """Intersection over union of every box of one list with every box of the other.
+
+    A box spans (x2 - x1) x (y2 - y1), without "+ 1". An inverted, empty or non-finite box (a coordinate beyond 1e100
+    counts as such) has an IoU of 0 with every box.
+
+    Args:
+        boxes1: N boxes (x1, y1, x2, y2), all in one unit.
+        boxes2: M boxes in the same unit.
+
+    Returns:
+        Float array of shape (N, M), values from 0 to 1.
+
+    Raises:
+        ValueError: a list does not have four numbers a box.
+    """
+    first, second = _as_boxes(boxes1)[:, None], _as_boxes(boxes2)[None]
+    sides = np.minimum(first[..., 2:], second[..., 2:]) - np.maximum(first[..., :2], second[..., :2])
+    shared = np.maximum(sides, 0.0).prod(axis=-1)
+    area1, area2 = ((boxes[..., 2:] - boxes[..., :2]).prod(axis=-1) for boxes in (first, second))
+    iou = np.divide(shared, area1 + area2 - shared, out=np.zeros_like(shared), where=shared > 0)
+    return np.minimum(iou, 1.0)
+
+
+def _overlaps(boxes1: Sequence[Box], boxes2: Sequence[Box]) -> list[Match]:
+    """Every pair (index in boxes1, index in boxes2, IoU) whose IoU is above 0, in order: `box_iou`, sparse."""
+    pairs: list[Match] = []
+    if len(boxes1) * len(boxes2) > _FEW_PAIRS:
+        for start in range(0, len(boxes1), _ROWS_AT_ONCE):
+            iou = box_iou(boxes1[start : start + _ROWS_AT_ONCE], boxes2)
+            rows, columns = iou.nonzero()
+            pairs += zip((rows + start).tolist(), columns.tolist(), iou[rows, columns].tolist(), strict=True)
+        return pairs
+    proper2 = [(j, *box) for j, box in enumerate(boxes2) if _is_proper(*box)]
+    for i, (left, top, right, bottom) in enumerate(boxes1):
+        if not _is_proper(left, top, right, bottom):
+            continue
+        for j, x1, y1, x2, y2 in proper2:
+            if x1 < right and left < x2 and y1 < bottom and top < y2:
+                shared = (min(right, x2) - max(left, x1)) * (min(bottom, y2) - max(top, y1))
+                if shared > 0:
+                    both = (right - left) * (bottom - top) + (x2 - x1) * (y2 - y1) - shared
+                    pairs.append((i, j, min(shared / both, 1.0)))
+    return pairs
+
+
+def _assign(overlaps: list[Match], threshold: float) -> list[Match]:
+    candidates = [pair for pair in overlaps if pair[2] >= threshold]
+    rows, columns = {i for i, _, _ in candidates}, {j for _, j, _ in candidates}
+    if len(rows) == len(candidates) == len(columns):
+        return candidates
+    rows, columns = sorted(rows), sorted(columns)
+    row_of = {i: row for row, i in enumerate(rows)}
+    column_of = {j: column for column, j in enumerate(columns)}
+    iou = np.zeros((len(rows), len(columns)))
+    for i, j, value in candidates:
+        iou[row_of[i], column_of[j]] = value
+    # A further pair is worth more than any sum of IoUs, and IoU decides among the largest matchings.
+    worth = np.where(iou > 0, iou + min(iou.shape) + 1, 0.0)
+    return [
+        (rows[row], columns[column], float(iou[row, column]))
+        for row, column in zip(*linear_sum_assignment(worth, maximize=True), strict=True)
+        if iou[row, column] > 0
+    ]
+
+
+def match_boxes(predicted: Sequence[Box], gold: Sequence[Box], threshold: float = 0.25) -> list[Match]:
+    """Matches predicted to gold boxes one to one.
+
+    As many pairs as can be at IoU >= threshold, and among all such matchings one of the highest total IoU. Inverted and
+    empty boxes match nothing.
+
+    Args:
+        predicted: N boxes (x1, y1, x2, y2).
+        gold: M boxes in the same unit.
+        threshold: the lowest IoU of a match, above 0 and at most 1.
+
+    Returns:
+        (index of the predicted box, index of the gold box, IoU) of each match, by rising index of the predicted box.
+
+    Raises:
+        ValueError: the threshold is not above 0 and at most 1.
+    """
+    if not 0 < threshold <= 1:
+        raise ValueError(f"threshold must be above 0 and at most 1, got {threshold!r}")
+    return _assign(_overlaps(predicted, gold), threshold)
+
+
+class RecordScore(NamedTuple):
+    """What was read from an answer and its gold, and how the two compare.
+
+    Attributes:
+        task: the record's task.
+        scenario: "single" or "multi".
+        parsed: False if nothing that the task scores could be read from the answer.
+        prediction: what was read from the answer (see `read_answer`).
+        reference: what was read from the gold.
+        matches: for each IoU threshold ("iou@0.25", "iou@0.5") of a task with boxes, the matched boxes: (index of the
+            predicted box, index of the gold box, IoU).
+        counts: (TP, FP, FN) for each sub-score that the record has. What is only right or wrong, a number or an
+            attribute, is (1, 0, 0) or (0, 0, 1): pooled over records it stays the share of right ones.
+    """
+
+    task: str
+    scenario: str
+    parsed: bool
+    prediction: Reading
+    reference: Reading
+    matches: dict[str, list[Match]]
+    counts: dict[str, Counts]
+
+    @property
+    def accuracies(self) -> dict[str, float]:
+        """The record's accuracy in percent for each of its sub-scores, Eq. 3: 100 TP / (TP + FP + FN)."""
+        return {key: 100 * tp / (tp + fp + fn) for key, (tp, fp, fn) in self.counts.items()}
+
+
+def _count_common(predicted: list[Any], gold: list[Any]) -> Counts:
+    """(TP, FP, FN) of two multisets."""
+    if predicted == gold:
+        return len(gold), 0, 0
+    found, wanted = Counter(predicted), Counter(gold)
+    common = (found & wanted).total()
+    return common, found.total() - common, wanted.total() - common
+
+
+def _count_right(right: bool) -> Counts:
+    return (1, 0, 0) if right else (0, 0, 1)
+
+
+def _compare_boxes(predicted: Reading, gold: Reading) -> dict[str, tuple[list[Match], Counts]]:
+    """Matches and (TP, FP, FN) at each IoU threshold; where boxes have labels, only equal labels match."""
+    overlaps = _overlaps(predicted["boxes"], gold["boxes"])
+    if "labels" in gold:
+        overlaps = [pair for pair in overlaps if predicted["labels"][pair[0]] == gold["labels"][pair[1]]]
+    result = {}
+    for key, threshold in IOU_THRESHOLDS.items():
+        matches = _assign(overlaps, threshold)
+        right = len(matches)
+        result[key] = matches, (right, len(predicted["boxes"]) - right, len(gold["boxes"]) - right)
+    return result
+
+
+def _gold_text(reference: Mapping[str, Any]) -> str:
+    """The gold answer of a reference: its `answer`, else what the assistant says last in its `messages`."""
+    answer = reference.get("answer")
+    if answer is None:
+        messages = reference.get("messages")
+        if messages is None:
+            raise ValueError(f"a reference needs 'answer' or 'messages', got only {sorted(reference)}")
+        if isinstance(messages, Mapping):  # a list of dicts comes out of some versions of datasets as a dict of lists
+            messages = [
+                {"role": role, "content": content}
+                for role, content in zip(messages["role"], messages["content"], strict=True)
+            ]
+        said = [message["content"] for message in messages if message["role"] == "assistant"]
+        if not said:
+            raise ValueError(f"a reference's messages hold none from the assistant: {messages!r}")
+        answer = said[-1]
+    if not isinstance(answer, str):
+        raise ValueError(f"a reference's gold answer must be a string, got {type(answer).__name__}")
+    return answer
+
+
+def _texts(prediction: str, reference: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    """Task, scenario, prediction and gold answer of a record, checked."""
+    if not isinstance(prediction, str):
+        raise ValueError(f"a prediction must be a string, got {type(prediction).__name__}: {prediction!r:.80}")
+    if not isinstance(reference, Mapping):
+        raise ValueError(f"a reference must be a dict, got {type(reference).__name__}: {reference!r:.80}")
+    task, scenario = reference.get("task"), reference.get("scenario")
+    if task not in TASKS:
+        raise ValueError(f"unknown task {task!r}, expected one of {', '.join(TASKS)}")
+    if scenario not in SCENARIOS:
+        raise ValueError(f"unknown scenario {scenario!r}, expected one of {', '.join(SCENARIOS)}")
+    return task, scenario, prediction, _gold_text(reference)
+
+
+def _read_gold(text: str, task: str) -> Reading:
+    """Reads a gold answer, which must hold all that its task scores: against itself it scores 100."""
+    gold = _READERS[task].read(text)
+    if not all(map(gold.get, _READERS[task].gist)):
+        missing = [entry for entry in _READERS[task].gist if not gold[entry]]
+        raise ValueError(f"no {' and no '.join(missing)} can be read from the gold answer of {task} {text!r:.200}")
+    for box in gold.get("boxes", ()):
+        if not _is_proper(*box):
+            raise ValueError(f"inverted or empty box {box} in the gold answer of {task} {text!r:.200}")
+    if None in gold.get("labels", ()):
+        raise ValueError(f"no category before a box in the gold answer of {task} {text!r:.200}")
+    return gold
+
+
+def score_record(prediction: str, reference: Mapping[str, Any]) -> RecordScore:
+    """Reads and compares one answer and its gold.
+
+    Args:
+        prediction: the answer: any text.
+        reference: `task`, `scenario`, and the gold as `answer` or `messages`.
+
+    Returns:
+        What was read from both, the matched boxes, and (TP, FP, FN) for each sub-score that the record has. An answer
+        that cannot be read scores 0 in all of them. An extra figure is there only if the gold has the attribute.
+
+    Raises:
+        ValueError: the prediction is no string, the task or scenario is unknown, or the gold cannot be read as its
+            task's: it must name a category (classification, identification), a phrase (description), a number and
+            boxes (counting), phrases with a cell and boxes with a category before them (grounding), boxes (referring),
+            and no box may be inverted or empty.
+    """
+    task, scenario, prediction, answer = _texts(prediction, reference)
+    gold = _read_gold(answer, task)
+    read = _READERS[task].read(prediction)
+    parsed = any(read[entry] or read[entry] == 0 for entry in _READERS[task].gist)
+    compared = _compare_boxes(read, gold) if "boxes" in gold else {}
+
+    if task == "classification":
+        counts = {"classification/accuracy": _count_common(read["categories"], gold["categories"])}
+    elif task == "description":
+        counts = {"description/phrases": _count_common(read["phrases"], gold["phrases"])}
+    elif task == "counting":
+        counts = {"counting/count": _count_right(read["count"] == gold["count"])}
+        counts |= {f"counting/{key}": figures for key, (_, figures) in compared.items()}
+    elif task == "grounding":
+        counts = {"grounding/position": _count_common(read["phrases"], gold["phrases"])}
+        counts |= {f"grounding/{scenario}/{key}": figures for key, (_, figures) in compared.items()}
+    elif task == "identification":
+        counts = {
+            key: _count_right(read[attribute] == gold[attribute])
+            for attribute, key in _ATTRIBUTE_KEYS[scenario].items()
+            if gold[attribute] is not None
+        }
+    else:
+        counts = {f"referring/{scenario}/{key}": figures for key, (_, figures) in compared.items()}
+        if gold["cells"]:
+            counts[f"referring/{scenario}/cell"] = _count_common(read["cells"], gold["cells"])
+
+    matches = {key: pairs for key, (pairs, _) in compared.items()}
+    return RecordScore(task, scenario, parsed, read, gold, matches, counts)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Summing up
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+class Tally(NamedTuple):
+    """What all records of an evaluation came to, before it is averaged; N is the number of records.
+
+    Attributes:
+        tasks: the task of each record, as an index into `TASKS`; int array of shape (N,).
+        parsed: whether the answer could be read; bool array of shape (N,).
+        counts: for each sub-score that has records, K of them, their (TP, FP, FN); int array of shape (K, 3).
+        records: for each sub-score, which records these are; int array of shape (K,), values from 0 to N - 1.
+    """
+
+    tasks: np.ndarray
+    parsed: np.ndarray
+    counts: dict[str, np.ndarray]
+    records: dict[str, np.ndarray]
+
+
+def _as_list(name: str, values: Iterable[Any]) -> list[Any]:
+    if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
+        raise ValueError(f"{name} must be a list, got {type(values).__name__}")
+    return list(values)
+
+
+def _as_lists(predictions: Iterable[str], references: Iterable[Mapping[str, Any]]) -> tuple[list[Any], list[Any]]:
+    predictions, references = _as_list("predictions", predictions), _as_list("references", references)
+    if len(predictions) != len(references):
+        raise ValueError(f"got {len(predictions)} predictions for {len(references)} references")
+    if not predictions:
+        raise ValueError("nothing to score: predictions and references are empty")
+    return predictions, references
+
+
+def tally(predictions: Iterable[str], references: Iterable[Mapping[str, Any]]) -> Tally:
+    """Scores record by record and keeps the counts, for `summarise` and for resampling over records.
+
+    Args:
+        predictions: N answers.
+        references: N references, see `score_record`.
+
+    Returns:
+        The counts of all records.
+
+    Raises:
+        ValueError: lengths that differ, no record at all, or whatever `score_record` refuses, with its index.
+    """
+    predictions, references = _as_lists(predictions, references)
+    tasks, parsed = array("b"), array("b")
+    rows: dict[str, array] = defaultdict(lambda: array("q"))  # index, TP, FP, FN of record after record
+    for index, (prediction, reference) in enumerate(zip(predictions, references, strict=True)):
+        try:
+            result = score_record(prediction, reference)
+        except ValueError as error:
+            raise ValueError(f"record {index}: {error}") from None
+        tasks.append(_INDEX_OF_TASK[result.task])
+        parsed.append(result.parsed)
+        for key, figures in result.counts.items():
+            rows[key].extend((index, *figures))
+    table = {key: np.array(values).reshape(-1, 4) for key, values in rows.items()}
+    return Tally(
+        np.array(tasks, dtype=np.int8),
+        np.array(parsed, dtype=bool),
+        {key: values[:, 1:] for key, values in table.items()},
+        {key: values[:, 0] for key, values in table.items()},
+    )
+
+
+def task_scores(sub_scores: Mapping[str, float]) -> dict[str, float]:
+    """The score of each task, Eq. 5: the plain mean of those of its sub-scores that are given.
+
+    Args:
+        sub_scores: values of any unit by their keys in `SUB_SCORES`; other keys are ignored.
+
+    Returns:
+        The mean for each task that has a sub-score, in the same unit.
+    """
+    given = {task: [sub_scores[key] for key in keys if key in sub_scores] for task, keys in SUB_SCORES.items()}
+    return {task: sum(values) / len(values) for task, values in given.items() if values}
+
+
+def overall_score(task_scores: Mapping[str, float], sizes: Mapping[str, int]) -> float:
+    """The overall score, Eq. 4: sum of n_t a_t over sum of n_t.
+
+    Args:
+        task_scores: the score a_t of each task.
+        sizes: the number of records n_t of each of these tasks.
+
+    Returns:
+        The weighted mean, in the unit of the scores.
+
+    Raises:
+        ValueError: the two differ in their tasks, a size is negative, or there is no record.
+    """
+    if set(task_scores) != set(sizes):
+        raise ValueError(f"scores of {sorted(task_scores)} but sizes of {sorted(sizes)}")
+    if any(size < 0 for size in sizes.values()) or not sum(sizes.values()):
+        raise ValueError(f"sizes must be numbers of records, not negative and not all 0, got {dict(sizes)}")
+    return sum(sizes[task] * value for task, value in task_scores.items()) / sum(sizes.values())
+
+
+def summarise(counts: Tally, average: str = "sample", weights: np.ndarray | None = None) -> dict[str, Any]:
+    """Averages the counts of all records into the scores.
+
+    A sub-score is the mean over its records of Acc = TP / (TP + FP + FN) (Eq. 3) with `average="sample"`; with "corpus"
+    TP, FP and FN are summed over the records first. For what is only right or wrong both are the share of right ones.
+
+    Args:
+        counts: what `tally` gave.
+        average: "sample" or "corpus".
+        weights: how many times each record counts, ints of shape (N,); a bootstrap draws them. Default: once.
+
+    Returns:
+        The flat dict of `score`.
+
+    Raises:
+        ValueError: the average is unknown, or the weights are not one for each record.
+    """
+    if average not in ("sample", "corpus"):
+        raise ValueError(f"unknown average {average!r}, expected 'sample' or 'corpus'")
+    if weights is None:
+        weights = np.ones(len(counts.tasks), dtype=np.int64)
+    elif np.shape(weights) != counts.tasks.shape:
+        raise ValueError(f"expected weights of shape {counts.tasks.shape}, got {np.shape(weights)}")
+
+    sub_scores = {}
+    for key in (*(key for keys in SUB_SCORES.values() for key in keys), *EXTRA_SCORES):
+        if key not in counts.counts:
+            continue
+        own = weights[counts.records[key]]
+        hits, totals = counts.counts[key][:, 0], counts.counts[key].sum(axis=1)
+        if average == "sample":
+            hits, totals = hits / totals, 1
+        if own.any():
+            sub_scores[key] = float(100 * (own * hits).sum() / (own * totals).sum())
+
+    sizes = np.bincount(counts.tasks, weights, minlength=len(TASKS)).astype(int).tolist()
+    lost = np.bincount(counts.tasks, weights * ~counts.parsed, minlength=len(TASKS)).astype(int).tolist()
+    n = {task: size for task, size in zip(TASKS, sizes, strict=True) if size}
+    by_task = task_scores(sub_scores)
+    return {
+        **sub_scores,
+        **by_task,
+        "overall": overall_score(by_task, n),
+        "n": n,
+        "unparsed": {task: count for task, count in zip(TASKS, lost, strict=True) if task in n},
+    }
+
+
+def score(
+    predictions: Iterable[str], references: Iterable[Mapping[str, Any]], average: str = "sample"
+) -> dict[str, Any]:
+    """Scores answers against their gold.
+
+    Args:
+        predictions: N answers: any text; one that cannot be read scores 0.
+        references: N references, each a mapping with `task`, `scenario` ("single" or "multi"), and the gold as `answer`
+            (str) or `messages` (list of {"role", "content"}). Other entries are ignored.
+        average: "sample" (mean of each record's accuracy) or "corpus" (TP, FP and FN pooled).
+
+    Returns:
+        A flat dict that `json.dump` takes. Sub-scores (keys of `SUB_SCORES`, then `EXTRA_SCORES`), the tasks' scores
+        (Eq. 5) and `overall` (Eq. 4) are floats from 0 to 100, in percent; what has no record is absent. `n` and
+        `unparsed` are dicts of ints by task: its records, and those whose answer could not be read.
+
+    Raises:
+        ValueError: lengths that differ, nothing to score, an unknown average, task or scenario, a prediction that is no
+            string, a gold answer that cannot be read; the message names the value and the record's index.
+    """
+    if average not in ("sample", "corpus"):
+        raise ValueError(f"unknown average {average!r}, expected 'sample' or 'corpus'")
+    return summarise(tally(predictions, references), average)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The same for `evaluate`
+# ---------------------------------------------------------------------------------------------------------------------
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def _as_stored(prediction: str, reference: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
+    """A record as `evaluate` stores it. Arrow takes no lone surrogate, and no score depends on one."""
+    task, scenario, *texts = _texts(prediction, reference)
+    prediction, answer = (_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text) for text in texts)
+    return prediction, {"task": task, "scenario": scenario, "answer": answer}
+
+
+@evaluate.utils.file_utils.add_start_docstrings(_DESCRIPTION, _KWARGS_DESCRIPTION)
+class SARChatMetric(evaluate.Metric):
+    """The scores of SARChat as an `evaluate` metric: `compute`, `add`, `add_batch`, in one process or several."""
+
+    def _info(self) -> evaluate.MetricInfo:
+        text = datasets.Value("string")
+        return evaluate.MetricInfo(
+            description=_DESCRIPTION,
+            citation=_CITATION,
+            inputs_description=_KWARGS_DESCRIPTION,
+            features=[
+                datasets.Features({"predictions": text, "references": {"task": text, "scenario": text} | gold})
+                for gold in ({"answer": text}, {"messages": [{"role": text, "content": text}]})
+            ],
+            reference_urls=["https://arxiv.org/abs/2502.08168"],
+        )
+
+    # Both forms of reference are stored in the first: `evaluate` tells alternatives apart by their types but not by
+    # their keys, and would refuse a reference that has more entries than it needs.
+    def add(
+        self, *, prediction: str | None = None, reference: Mapping[str, Any] | None = None, **kwargs: object
+    ) -> None:
+        """Adds one prediction and its reference."""
+        text, plain = _as_stored(prediction, reference)
+        super().add(prediction=text, reference=plain, **kwargs)
+
+    def add_batch(
+        self,
+        *,
+        predictions: Iterable[str] | None = None,
+        references: Iterable[Mapping[str, Any]] | None = None,
+        **kwargs: object,
+    ) -> None:
+        """Adds predictions and their references."""
+        predictions, references = _as_lists(predictions, references)
+        stored = []
+        for index, (prediction, reference) in enumerate(zip(predictions, references, strict=True)):
+            try:
+                stored.append(_as_stored(prediction, reference))
+            except ValueError as error:
+                raise ValueError(f"record {index}: {error}") from None
+        texts, plain = map(list, zip(*stored, strict=True))
+        super().add_batch(predictions=texts, references=plain, **kwargs)
+
+    def _compute(
+        self, predictions: Iterable[str], references: Iterable[Mapping[str, Any]], average: str = "sample"
+    ) -> dict[str, Any]:
+        return score(predictions, references, average)
