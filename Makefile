@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 
 demo: $(VENV)/.installed  ## Build the sample into ./sarchat and show what it holds.
 	$(BIN)/sarchat build --sample --out sarchat
-	@$(BIN)/python benchmarks/demo.py
+	$(BIN)/sarchat space --out sarchat_metric
+	@$(BIN)/python -m builders.demo sarchat
 
 test: $(VENV)/.installed style  ## Style, then all tests.
 	$(BIN)/python -m pytest

@@ -1,0 +1,124 @@
+"""What is measured, each in a process of its own: `python benchmarks/programs.py NAME ARGUMENTS` prints a line of JSON.
+
+`seconds` is the wall clock of the work itself, without imports; `peak_mb` the process's largest resident memory.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def measure(work: Callable[[], int]) -> dict[str, Any]:
+    """Run some work that returns a count of records."""
+    start = time.perf_counter()
+    records = work()
+    seconds = time.perf_counter() - start
+    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return {"records": records, "seconds": seconds, "peak_mb": peak / 1024}
+
+
+def noop(location: str, count: str) -> dict[str, Any]:
+    """Generate a split with the no-op builder."""
+    import datasets
+    from noop import Noop, ready_record
+
+    datasets.disable_progress_bars()
+    Noop.record, Noop.count = ready_record(location), int(count)
+    with tempfile.TemporaryDirectory() as cache:
+
+        def work() -> int:
+            Noop(cache_dir=cache).download_and_prepare()
+            return Noop.count
+
+        return measure(work)
+
+
+def live(location: str) -> dict[str, Any]:
+    """Generate all six tasks with the live builder."""
+    import datasets
+
+    from sarchat_dataset import SARChat
+
+    datasets.disable_progress_bars()
+    with tempfile.TemporaryDirectory() as cache:
+
+        def work() -> int:
+            builder = SARChat(config_name="all", data_dir=location, cache_dir=cache)
+            builder.download_and_prepare()
+            return builder.info.splits.total_num_examples
+
+        return measure(work)
+
+
+def build(location: str, out: str, num_proc: str, embed: str) -> dict[str, Any]:
+    """Build the folder, as `sarchat build` does."""
+    from builders.repository import build as build_folder
+
+    def work() -> int:
+        report = build_folder(location, Path(out), num_proc=int(num_proc), embed=embed == "embed")
+        return sum(file.rows for file in report.files)
+
+    return measure(work)
+
+
+def to_parquet(folder: str, task: str, split: str, path: str) -> dict[str, Any]:
+    """Write what a built split holds with `Dataset.to_parquet`."""
+    import datasets
+
+    datasets.disable_progress_bars()
+    with tempfile.TemporaryDirectory() as cache:
+        dataset = datasets.load_dataset(folder, task, split=split, cache_dir=cache)
+        return measure(lambda: (dataset.to_parquet(path), len(dataset))[1])
+
+
+def metric(folder: str, split: str) -> dict[str, Any]:
+    """Score a noisy copy of a split's gold answers."""
+    predictions, references = _answers(folder, split)
+    from sarchat_metric import score
+
+    return measure(lambda: sum(score(predictions, references)["n"].values()))
+
+
+def metric_gold(folder: str, split: str) -> dict[str, Any]:
+    """Score a split's gold answers against themselves; tells the least of all scores."""
+    _, references = _answers(folder, split)
+    from sarchat_metric import score
+
+    gold = [reference["messages"][1]["content"] for reference in references]
+    result = score(gold, references)
+    least = min(value for value in result.values() if isinstance(value, float))
+    return {"records": sum(result["n"].values()), "least": least}
+
+
+def plain(folder: str, split: str) -> dict[str, Any]:
+    """Score the same answers with the plain loop."""
+    from plain_loop import plain_loop
+
+    predictions, references = _answers(folder, split)
+
+    def work() -> int:
+        plain_loop(predictions, [reference["messages"][1]["content"] for reference in references])
+        return len(references)
+
+    return measure(work)
+
+
+def _answers(folder: str, split: str) -> tuple[list[str], list[dict[str, Any]]]:
+    from builders.demo import add_noise
+    from builders.scoring import read_references
+
+    records = dict(read_references(Path(folder), "all", split))
+    noisy = [add_noise(record["messages"][1]["content"], name) for name, record in records.items()]
+    return noisy, list(records.values())
+
+
+if __name__ == "__main__":
+    name, *arguments = sys.argv[1:]
+    print(json.dumps(globals()[name](*arguments)))

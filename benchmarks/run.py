@@ -1,0 +1,154 @@
+"""`make bench`: speed, memory and size at full scale, as one table of ratios that were measured side by side.
+
+Each pair of programs runs in turns, a few times, and the best time of each counts: other work on the machine can only
+slow one down. The corpora are made once, in `benchmarks/.corpus`.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+from corpus import write_corpus
+
+from builders.table import format_table
+
+HERE = Path(__file__).parent
+CORPORA = HERE / ".corpus"
+OUT = CORPORA / "out"
+TURNS = 3
+
+
+def run(program: str, *arguments: object) -> dict[str, Any]:
+    """Run one of `programs.py` in a process of its own."""
+    command = [sys.executable, str(HERE / "programs.py"), program, *map(str, arguments)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def in_turns(*programs: tuple[object, ...]) -> list[dict[str, Any]]:
+    """Run programs one after the other, `TURNS` times over; return the fastest run of each."""
+    runs = [[run(*program) for program in programs] for _ in range(TURNS)]
+    return [min(column, key=lambda result: result["seconds"]) for column in zip(*runs, strict=True)]
+
+
+def speeds(corpus: Path) -> Iterator[list[str]]:
+    """Compare the live builder and the build with the no-op builder, and one process with two."""
+    location = str(corpus)
+    count = run("build", location, OUT / "count", 1, "paths")["records"]
+    noop, live, paths, paths_by_two = in_turns(
+        ("noop", location, count),
+        ("live", location),
+        ("build", location, OUT / "one", 1, "paths"),
+        ("build", location, OUT / "two", 2, "paths"),
+    )
+    rates = [result["records"] / result["seconds"] for result in (noop, live, paths, paths_by_two)]
+    yield ["live builder / no-op builder", _rates(rates[1], rates[0]), _ratio(rates[1], rates[0]), ">= 0.8"]
+    yield ["build --no-embed / no-op builder", _rates(rates[2], rates[0]), _ratio(rates[2], rates[0]), ">= 5"]
+    yield ["build, 2 processes / 1", _rates(rates[3], rates[2]), _ratio(rates[3], rates[2]), ">= 1.6"]
+
+
+def sizes(corpus: Path) -> Iterator[list[str]]:
+    """Compare what identification takes on disk with its images and texts, and with `Dataset.to_parquet`."""
+    run("build", corpus, OUT / "embed", 1, "embed")
+    images = texts = stored = 0
+    for path in sorted((OUT / "embed" / "identification").glob("*.parquet")):
+        stored += path.stat().st_size
+        file = pq.ParquetFile(path, read_dictionary=["image.bytes"])
+        seen: dict[str, int] = {}
+        for batch in file.iter_batches(1000):
+            for image, name in zip(batch.column("image").field("bytes"), batch.column("file_name"), strict=True):
+                seen.setdefault(name.as_py(), 0 if name.as_py() in seen else len(image.as_py()))
+        images += sum(seen.values())
+        texts += _compressed_without_images(file.metadata)
+    yield [
+        "identification's Parquet / its images and texts",
+        f"{stored / 1e6:,.1f} / {(images + texts) / 1e6:,.1f} MB",
+        _ratio(stored, images + texts),
+        "<= 1.05",
+    ]
+    copy = OUT / "copy.parquet"
+    run("to_parquet", OUT / "embed", "identification", "validation", copy)
+    ours = sum(path.stat().st_size for path in (OUT / "embed" / "identification").glob("validation-*.parquet"))
+    theirs = copy.stat().st_size
+    figures = f"{ours / 1e6:,.1f} / {theirs / 1e6:,.1f} MB"
+    yield ["identification's Parquet / Dataset.to_parquet", figures, _ratio(ours, theirs), ""]
+
+
+def scaling(corpora: dict[int, Path]) -> Iterator[list[str]]:
+    """Build corpora of growing size, images embedded."""
+    results = {images: run("build", corpus, OUT / "scale", 1, "embed") for images, corpus in corpora.items()}
+    for images, result in results.items():
+        yield [
+            f"build, {images:,} images",
+            f"{result['records']:,} records, {result['seconds']:.1f} s, {result['peak_mb']:,.0f} MB",
+            "",
+            "< 1,500 MB" if images == max(results) else "",
+        ]
+    large, small = (results[images]["seconds"] for images in (100_000, 10_000))
+    yield ["time, 100,000 images / 10,000", f"{large:.1f} / {small:.1f} s", _ratio(large, small), "<= 11"]
+
+
+def scores(corpus: Path) -> Iterator[list[str]]:
+    """Score the whole test split, and compare the metric with the plain loop."""
+    run("build", corpus, OUT / "full", 2, "paths")
+    gold = run("metric_gold", OUT / "full", "test")
+    yield ["gold against itself, test split", f"{gold['records']:,} records", f"{gold['least']:.2f}", "= 100"]
+    metric, plain = in_turns(("metric", OUT / "full", "test"), ("plain", OUT / "full", "test"))
+    figures = f"{metric['seconds']:.1f} / {plain['seconds']:.1f} s, {metric['records']:,} answers"
+    yield ["metric / plain loop, time", figures, _ratio(metric["seconds"], plain["seconds"]), "<= 1"]
+    yield ["metric, peak memory", f"{metric['peak_mb']:,.0f} MB", "", "< 1,500 MB"]
+
+
+def start_up() -> Iterator[list[str]]:
+    """Take the CPU time of `sarchat --help`."""
+    times = []
+    for _ in range(TURNS):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        command = [str(Path(sys.executable).with_name("sarchat")), "--help"]
+        subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    yield ["sarchat --help, CPU", f"{min(times):.2f} s", "", "< 0.5 s"]
+
+
+def _compressed_without_images(metadata: pq.FileMetaData) -> int:
+    """Return the bytes of all column chunks but the images'."""
+    columns = (
+        metadata.row_group(group).column(column)
+        for group in range(metadata.num_row_groups)
+        for column in range(metadata.num_columns)
+    )
+    return sum(column.total_compressed_size for column in columns if column.path_in_schema != "image.bytes")
+
+
+def _ratio(first: float, second: float) -> str:
+    return f"{first / second:.2f}"
+
+
+def _rates(first: float, second: float) -> str:
+    return f"{first:,.0f} / {second:,.0f} records/s"
+
+
+def main() -> None:
+    """Make the corpora, measure, and print the table."""
+    corpora = {images: write_corpus(CORPORA / str(images), images=images) for images in (1_000, 10_000, 100_000)}
+    full = write_corpus(CORPORA / "full")
+    OUT.mkdir(exist_ok=True)
+    rows: list[list[str]] = []
+    steps = (speeds(corpora[10_000]), sizes(corpora[10_000]), scaling(corpora), scores(full), start_up())
+    for step in steps:
+        for row in step:
+            print("  ".join(row), file=sys.stderr)
+            rows.append(row)
+    print(format_table(["measured", "figures", "ratio", "target"], rows))
+
+
+if __name__ == "__main__":
+    main()
