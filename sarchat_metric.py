@@ -9,7 +9,7 @@ functions: reading (`parse_boxes`, `read_answer`), comparing (`box_iou`, `match_
 import re
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -710,13 +710,29 @@ def tally(predictions: Iterable[str], references: Iterable[Mapping[str, Any]]) -
         ValueError: lengths that differ, no record at all, or whatever `score_record` refuses, with its index.
     """
     predictions, references = _as_lists(predictions, references)
-    tasks, parsed = array("b"), array("b")
-    rows: dict[str, array] = defaultdict(lambda: array("q"))  # index, TP, FP, FN of record after record
+    return collect(_score_all(predictions, references))
+
+
+def _score_all(predictions: list[Any], references: list[Any]) -> Iterator[RecordScore]:
     for index, (prediction, reference) in enumerate(zip(predictions, references, strict=True)):
         try:
-            result = score_record(prediction, reference)
+            yield score_record(prediction, reference)
         except ValueError as error:
             raise ValueError(f"record {index}: {error}") from None
+
+
+def collect(results: Iterable[RecordScore]) -> Tally:
+    """Gathers the counts of records that were scored one by one; `tally` is this over `score_record`.
+
+    Args:
+        results: what `score_record` gave, record by record; none is kept.
+
+    Returns:
+        The counts of all records.
+    """
+    tasks, parsed = array("b"), array("b")
+    rows: dict[str, array] = defaultdict(lambda: array("q"))  # index, TP, FP, FN of record after record
+    for index, result in enumerate(results):
         tasks.append(_INDEX_OF_TASK[result.task])
         parsed.append(result.parsed)
         for key, figures in result.counts.items():

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 from tqdm import tqdm
 
 from builders.bootstrap import intervals
 from builders.built import open_build
 from builders.errors import SARChatError
-from builders.writing import write_whole
-from sarchat_metric import score_record, summarise, tally
+from builders.writing import writing_whole
+from sarchat_metric import RecordScore, collect, score_record, summarise
 
 _COLUMNS = ("id", "task", "scenario", "messages")
 
@@ -61,16 +62,30 @@ def score_file(
             f"{predictions}: id {unknown[0]!r}{more} is not in {references}, config {config}, split {split}; "
             "choose the config and split that the model was run on"
         )
-    texts = [answers.get(record_id, "") for record_id in gold]
-    bar = tqdm(gold.values(), desc="Scoring", unit=" records", delay=1, disable=None)
-    try:
-        counts = tally(texts, bar)
-    except ValueError as error:
-        raise SARChatError(f"{references}: {error}") from error
-    if details is not None:
-        write_whole(details, _detail_lines(gold, texts, answers))
+    with writing_whole(details) if details else nullcontext() as lines:
+        counts = collect(_score_each(gold, answers, references, lines))
     records = {key: len(rows) for key, rows in counts.records.items()}
     return Scores(summarise(counts, average), records, intervals(counts, average), len(gold) - len(answers))
+
+
+def _score_each(
+    gold: Mapping[str, Mapping[str, Any]], answers: Mapping[str, str], references: Path, lines: TextIO | None
+) -> Iterator[RecordScore]:
+    """Score record by record, a line of details for each if they are wanted."""
+    for record_id, reference in tqdm(gold.items(), desc="Scoring", unit=" records", delay=1, disable=None):
+        try:
+            result = score_record(answers.get(record_id, ""), reference)
+        except ValueError as error:
+            raise SARChatError(f"{references}, record {record_id}: {error}") from error
+        if lines is not None:
+            line = {
+                "id": record_id,
+                "answered": record_id in answers,
+                **result._asdict(),
+                "accuracies": result.accuracies,
+            }
+            lines.write(json.dumps(line, ensure_ascii=False) + "\n")
+        yield result
 
 
 def read_references(folder: Path, config: str, split: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -118,26 +133,3 @@ def _read_line(line: str, place: str) -> tuple[str, str]:
     if not isinstance(entry["id"], str) or not isinstance(entry["prediction"], str):
         raise SARChatError(f"{place}: id and prediction must both be text, but got {line.strip()[:80]}")
     return entry["id"], entry["prediction"]
-
-
-def _detail_lines(gold: Mapping[str, Mapping[str, Any]], texts: list[str], answers: Mapping[str, str]) -> Iterator[str]:
-    bar = tqdm(gold.items(), desc="Writing details", unit=" records", delay=1, disable=None)
-    for (record_id, reference), text in zip(bar, texts, strict=True):
-        result = score_record(text, reference)
-        line = {
-            "id": record_id,
-            "task": result.task,
-            "scenario": result.scenario,
-            "answered": record_id in answers,
-            "parsed": result.parsed,
-            "prediction": result.prediction,
-            "reference": result.reference,
-            "matches": result.matches,
-            "accuracy": result.accuracies,
-        }
-        yield json.dumps(line, ensure_ascii=False, default=_finite) + "\n"
-
-
-def _finite(value: object) -> object:
-    """Turn what JSON has no form for into what it has."""
-    return value.item() if hasattr(value, "item") else str(value)

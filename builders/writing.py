@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 
-def write_whole(path: Path, pieces: Iterable[str]) -> None:
-    """Write text to a file, by way of a file beside it.
+@contextmanager
+def writing_whole(path: Path) -> Iterator[TextIO]:
+    """Open a text file that appears at `path` once the block ends well; until then it is beside it.
 
     Args:
         path: the file.
-        pieces: the text, piece by piece.
 
     Raises:
         OSError: the folder does not exist, or the disk is full.
@@ -20,7 +22,7 @@ def write_whole(path: Path, pieces: Iterable[str]) -> None:
     beside = path.with_name(f".{path.name}.partial")
     try:
         with beside.open("w", encoding="utf-8", newline="\n") as stream:
-            stream.writelines(pieces)
+            yield stream
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)

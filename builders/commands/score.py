@@ -30,7 +30,7 @@ def command(
     """Score PREDICTIONS, a JSON Lines file of {"id", "prediction"}, against a built data set."""
     from builders.score_table import format_scores
     from builders.scoring import score_file
-    from builders.writing import write_whole
+    from builders.writing import writing_whole
 
     scores = score_file(predictions, references, config, split, average, details)
     if output is not None:
@@ -42,7 +42,8 @@ def command(
             "missing": scores.missing,
             "intervals": scores.intervals,
         }
-        write_whole(output, [json.dumps(content, indent=1), "\n"])
+        with writing_whole(output) as stream:
+            stream.write(json.dumps(content, indent=1) + "\n")
     click.echo(format_scores(scores))
     if scores.missing:
         click.echo(f"Warning: {scores.missing:,} records have no prediction; each scored 0.", err=True)

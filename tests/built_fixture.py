@@ -1,0 +1,41 @@
+"""Builds of the sample that several test modules look at; a build is made once and must not be changed."""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+from pathlib import Path
+
+from builders.repository import build
+from builders.sample import write_sample
+
+_KEPT = tempfile.TemporaryDirectory(prefix="sarchat-built-")
+
+
+@functools.cache
+def sample_corpus() -> Path:
+    folder = Path(_KEPT.name) / "corpus"
+    folder.mkdir()
+    write_sample(folder)
+    return folder
+
+
+@functools.cache
+def sample_build(tasks: tuple[str, ...] = (), splits: tuple[str, ...] = (), embed: bool = True) -> Path:
+    out = Path(_KEPT.name) / f"build-{'-'.join([*tasks, *splits])}-{embed}"
+    build(sample_corpus(), out, tasks=tasks, splits=splits, embed=embed, sample=embed)
+    return out
+
+
+def refusal(capsys, *arguments: object) -> str:
+    """Run the command, which must refuse; return its one line on stderr."""
+    import pytest
+
+    from builders.cli import main
+
+    with pytest.raises(SystemExit) as exit_info:
+        main([str(argument) for argument in arguments])
+    lines = capsys.readouterr().err.splitlines()
+    assert exit_info.value.code == 1
+    assert len(lines) == 1 and lines[0].startswith("Error: "), lines
+    return lines[0]
