@@ -1,0 +1,653 @@
+"""`sarchat push` with the real huggingface_hub client, against a Hub on loopback; nothing else can be reached."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from hub_server import LoopbackHub
+from PIL import Image
+
+from builders.checksums import SUMS, write_checksums
+from builders.cli import main
+
+ROOT = Path(__file__).resolve().parents[1]
+# Whatever would leave the machine, in whichever library, ends the process's call.
+GUARD = """
+import socket
+
+_connect, _connect_ex = socket.socket.connect, socket.socket.connect_ex
+
+def _check(address):
+    if isinstance(address, tuple) and address[0] != "127.0.0.1":
+        raise AssertionError(f"a connection to {address}")
+
+def connect(self, address):
+    _check(address)
+    return _connect(self, address)
+
+def connect_ex(self, address):
+    _check(address)
+    return _connect_ex(self, address)
+
+socket.socket.connect, socket.socket.connect_ex = connect, connect_ex
+"""
+RUN = "from builders.cli import main; main()"
+# Records as JSON, the image by its pixels, so that what two places give can be compared as text.
+READ = """
+import hashlib, json, sys
+from datasets import get_dataset_config_names, load_dataset
+
+def tell(record):
+    image = record.pop("image")
+    return [record, image.mode, image.size, hashlib.sha256(image.tobytes()).hexdigest()]
+
+names = sorted(get_dataset_config_names(sys.argv[1]))
+out = {name: {split: [tell(dict(row)) for row in rows] for split, rows in load_dataset(sys.argv[1], name).items()}
+       for name in names}
+print(json.dumps(out))
+"""
+
+
+@dataclass
+class Shell:
+    """Runs Python in an environment that holds a token and nothing of this machine's user."""
+
+    hub: LoopbackHub
+    home: Path
+    token: str | None = "hf_alice"
+
+    def python(self, code: str, *arguments: object, **variables: str) -> subprocess.CompletedProcess:
+        guard = self.home / "guard"
+        guard.mkdir(parents=True, exist_ok=True)
+        (guard / "sitecustomize.py").write_text(GUARD)
+        environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": os.pathsep.join([str(guard), str(ROOT)]),
+            "HOME": str(self.home),
+            "HF_HOME": str(self.home / "hf"),
+            "HF_ENDPOINT": self.hub.endpoint,
+            # The newer storage has a protocol of its own; without it the client speaks plain LFS.
+            "HF_HUB_DISABLE_XET": "1",
+            "HF_HUB_DISABLE_TELEMETRY": "1",
+            "HF_UPDATE_DOWNLOAD_COUNTS": "0",
+            **({"HF_TOKEN": self.token} if self.token else {}),
+            **variables,
+        }
+        command = [sys.executable, "-c", code, *map(str, arguments)]
+        return subprocess.run(command, env=environment, cwd=self.home, capture_output=True, text=True, timeout=300)
+
+    def push(self, *arguments: object, **variables: str) -> subprocess.CompletedProcess:
+        done = self.python(RUN, "push", *arguments, **variables)
+        assert "hf_alice" not in done.stdout + done.stderr
+        assert "hf_bob" not in done.stdout + done.stderr
+        return done
+
+    def succeed(self, *arguments: object, **variables: str) -> str:
+        done = self.push(*arguments, **variables)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def fail(self, *arguments: object, **variables: str) -> str:
+        done = self.push(*arguments, **variables)
+        errors = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
+        assert (done.returncode, len(errors)) == (1, 1), done.stderr
+        assert "Traceback" not in done.stderr
+        assert done.stderr.rstrip().splitlines()[-1] == errors[0]
+        return errors[0]
+
+    def read(self, path: object, **variables: str) -> dict:
+        done = self.python(READ, path, **variables)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+
+@pytest.fixture
+def hub():
+    with LoopbackHub() as hub:
+        yield hub
+
+
+@pytest.fixture
+def shell(hub, tmp_path):
+    return Shell(hub, tmp_path / "home")
+
+
+@pytest.fixture
+def refuse(monkeypatch, capsys):
+    """Run a push that must end before it has opened a connection, in this process; give its one line."""
+
+    def connect(*arguments: object) -> None:
+        raise AssertionError(f"a connection to {arguments[-1]}")
+
+    def run(*arguments: object) -> str:
+        with pytest.raises(SystemExit) as ended:
+            main(["push", *map(str, arguments)])
+        assert ended.value.code == 1
+        captured = capsys.readouterr()
+        lines = captured.err.rstrip().splitlines()
+        assert (captured.out, [line for line in lines if line.startswith("Error: ")]) == ("", lines[-1:])
+        return lines[-1]
+
+    monkeypatch.setenv("HF_TOKEN", "hf_alice")
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    monkeypatch.setattr(socket.socket, "connect_ex", connect)
+    return run
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory):
+    return make_build(tmp_path_factory.mktemp("built") / "sarchat")
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sample") / "sarchat"
+    main(["build", "--sample", "--out", str(folder)])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def space(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("space") / "sarchat_metric"
+    folder.mkdir()
+    shutil.copy(ROOT / "sarchat_metric.py", folder)
+    (folder / "README.md").write_text("---\ntitle: SARChat\nsdk: gradio\napp_file: app.py\n---\n\nA metric.\n")
+    (folder / "requirements.txt").write_text("evaluate\nscipy\n")
+    (folder / "app.py").write_text("import sarchat_metric\n")
+    return folder
+
+
+def make_build(folder: Path, *, shards: int = 2, embed: bool = True, words: str = "Where is it?") -> Path:
+    """Write a folder as a build does: few records, several shards, a picture."""
+    features = [
+        {"name": "id", "dtype": "string"},
+        {"name": "image", "dtype": "image"},
+        {"name": "messages", "list": [{"name": name, "dtype": "string"} for name in ("role", "content")]},
+        {
+            "name": "objects",
+            "struct": [
+                {"name": "bbox", "sequence": {"sequence": "float64", "length": 4}},
+                {"name": "category", "sequence": {"class_label": {"names": {"0": "ship", "1": "aircraft"}}}},
+            ],
+        },
+    ]
+    counts = {"train": 6, "validation": 2, "test": 4}
+    for task in ("counting", "referring"):
+        (folder / task).mkdir(parents=True)
+        for split, count in counts.items():
+            table = make_records(f"{task}/{split}", count, embed, words)
+            for shard in range(shards):
+                part = table.take(pa.array(range(shard, count, shards), pa.int64()))
+                name = f"{split}-{shard:05d}-of-{shards:05d}.parquet"
+                pq.write_table(part, folder / task / name, compression="zstd", store_schema=False)
+    splits = [{"name": split, "num_bytes": 1, "num_examples": count} for split, count in counts.items()]
+    both = [{**split, "num_examples": 2 * split["num_examples"]} for split in splits]
+    configs = {"all": ["counting", "referring"], "counting": ["counting"], "referring": ["referring"]}
+    metadata = {
+        "license": "cc-by-nc-4.0",
+        "configs": [
+            {
+                "config_name": config,
+                "data_files": [
+                    {"split": split, "path": [f"{task}/{split}-*.parquet" for task in tasks]} for split in counts
+                ],
+                **({"default": True} if config == "all" else {}),
+            }
+            for config, tasks in configs.items()
+        ],
+        "dataset_info": [
+            {
+                "config_name": config,
+                "features": features,
+                "splits": both if config == "all" else splits,
+                "download_size": 1,
+                "dataset_size": 1,
+            }
+            for config in configs
+        ],
+    }
+    (folder / "pictures").mkdir()
+    (folder / "pictures" / "shapes.png").write_bytes(encode(7))
+    (folder / "README.md").write_text(f"---\n{yaml.safe_dump(metadata, sort_keys=False)}---\n\n# SARChat\n")
+    write_checksums(folder)
+    return folder
+
+
+def make_records(prefix: str, count: int, embed: bool, words: str) -> pa.Table:
+    # Two records share an image, which is stored once.
+    index = pa.array([number // 2 for number in range(count)], pa.int32())
+    images = pa.array([encode(number) for number in range(-(-count // 2))], pa.binary())
+    names = [f"{prefix}/{number}.png" for number in range(-(-count // 2))]
+    image = pa.StructArray.from_arrays(
+        [
+            pa.DictionaryArray.from_arrays(index, images) if embed else pa.nulls(count, pa.binary()),
+            pa.DictionaryArray.from_arrays(index, pa.array(names)),
+        ],
+        names=["bytes", "path"],
+    )
+    rows = [
+        {
+            "id": f"{prefix}/{number}",
+            "messages": [{"role": "user", "content": words}, {"role": "assistant", "content": f"{number}."}],
+            "objects": {"bbox": [[1.0, 2.0, 3.5, 4.0 + number]], "category": [number % 2]},
+        }
+        for number in range(count)
+    ]
+    table = pa.Table.from_pylist(rows)
+    return table.add_column(1, "image", image)
+
+
+def encode(seed: int) -> bytes:
+    stream = io.BytesIO()
+    pixels = np.random.default_rng(seed).integers(0, 255, (48, 64), dtype=np.uint8)
+    Image.fromarray(pixels).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def hosted(hub: LoopbackHub, kind: str, repo_id: str, revision: str = "main") -> dict[str, bytes]:
+    files = hub.repo(kind, repo_id).files(revision)
+    files.pop(".gitattributes")
+    return files
+
+
+def on_disk(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def reseal(folder: Path) -> None:
+    (folder / SUMS).unlink()
+    write_checksums(folder)
+
+
+def run_printed(shell: Shell, out: str, then: str) -> str:
+    """Run the lines that a push prints, which end with an expression, and then look at its value."""
+    *lines, last = out.split("Load it with:")[1].strip().splitlines()
+    done = shell.python("\n".join([*lines, f"it = {last}", then]))
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+# Data set
+
+
+def test_a_pushed_data_set_loads_like_its_folder(hub, shell, sample):
+    out = shell.succeed("dataset", sample, "alice/sarchat")
+    assert hosted(hub, "dataset", "alice/sarchat") == on_disk(sample)
+    assert 'load_dataset("alice/sarchat", "referring")' in out
+    local, remote = shell.read(sample), shell.read("alice/sarchat")
+    assert remote == local
+    tasks = ["classification", "counting", "description", "grounding", "identification", "referring"]
+    assert list(local) == ["all", *tasks]
+    for split in ("train", "validation", "test"):
+        assert all(local[task][split] for task in tasks)
+        assert len(local["all"][split]) == sum(len(local[task][split]) for task in tasks)
+    ids = [row["id"] for row, *_ in local["referring"]["test"]]
+    assert run_printed(shell, out, "print([row['id'] for row in it['test']])") == str(ids)
+    streamed = out.replace('"referring")', '"referring", split="test", streaming=True)')
+    assert run_printed(shell, streamed, "print([row['id'] for row in it])") == str(ids)
+    assert hub.authorizations <= {"", "Bearer hf_alice"}
+
+
+def test_large_content_goes_in_parts_where_the_hub_asks_for_it(hub, shell, built):
+    hub.multipart = True
+    shell.succeed("dataset", built, "alice/sarchat")
+    assert hub.count("PUT /lfs/[0-9a-f]+/2$") > 0
+    assert hosted(hub, "dataset", "alice/sarchat") == on_disk(built)
+
+
+def test_a_second_push_sends_what_changed_and_deletes_what_is_gone(hub, shell, built, tmp_path):
+    shell.succeed("dataset", built, "alice/sarchat")
+    repo = hub.repo("dataset", "alice/sarchat")
+    unchanged = shell.succeed("dataset", built, "alice/sarchat")
+    assert "Nothing to change" in unchanged
+    assert repo.titles == ["initial commit", "Publish SARChat"]
+
+    notes = {**repo.commits[repo.refs["main"]], "notes.md": repo.commits[repo.refs["main"]]["README.md"]}
+    repo.commit("main", notes, "by hand")
+    stored, before = set(hub.store), len(hub.log)
+    new = make_build(tmp_path / "sarchat", shards=3)
+    shell.succeed("dataset", new, "alice/sarchat")
+    files = hosted(hub, "dataset", "alice/sarchat")
+    # A file that no push put there stays.
+    assert files.pop("notes.md")
+    assert files == on_disk(new)
+    assert not [path for path in files if "of-00002" in path]
+    assert repo.titles[-1] == "Publish SARChat"
+    assert len(repo.titles) == 4
+    sent = {line.rsplit("/", 1)[1] for line in hub.log[before:] if line.startswith("PUT /lfs/")}
+    assert sent == {hashlib.sha256(file.read_bytes()).hexdigest() for file in new.rglob("*.parquet")} - stored
+
+
+@pytest.mark.parametrize("multipart", [False, True])
+def test_an_upload_that_breaks_half_way_is_tried_again(hub, shell, built, multipart):
+    hub.multipart, hub.break_uploads = multipart, {1, 3}
+    shell.succeed("dataset", built, "alice/sarchat")
+    assert hosted(hub, "dataset", "alice/sarchat") == on_disk(built)
+    assert hub.repo("dataset", "alice/sarchat").titles == ["initial commit", "Publish SARChat"]
+
+
+@pytest.mark.parametrize(("failures", "code"), [(2, 0), (3, 1)])
+def test_an_upload_that_the_storage_fails_is_tried_again_and_then_told(hub, shell, built, failures, code):
+    # The newer storage is not spoken here; its client tells of a failure with a RuntimeError.
+    patched = f"""
+from huggingface_hub import HfApi
+from builders import publish
+
+upload, failures = HfApi.preupload_lfs_files, ["storage out of order"] * {failures}
+
+def fail(*arguments, **options):
+    if failures:
+        raise RuntimeError(failures.pop())
+    return upload(*arguments, **options)
+
+HfApi.preupload_lfs_files = fail
+publish._WAITS = (0.01, 0.01)
+{RUN}
+"""
+    done = shell.python(patched, "push", "dataset", built, "alice/sarchat")
+    assert done.returncode == code, done.stderr
+    assert done.stderr.count("Upload broke off (RuntimeError: storage out of order)") == 2
+    if code:
+        assert done.stderr.splitlines()[-1].startswith("Error: ")
+        assert "the upload failed (storage out of order)" in done.stderr
+    assert hosted(hub, "dataset", "alice/sarchat") == ({} if code else on_disk(built))
+
+
+def test_a_push_that_was_stopped_sends_only_the_rest_when_run_again(hub, shell, built):
+    # The Hub accepts content, and then no commit.
+    hub.answers = {"POST /api/datasets/alice/sarchat/commit/": [403]}
+    shell.fail("dataset", built, "alice/sarchat")
+    sent = hub.count("^PUT /lfs/")
+    assert sent > 0
+    shell.succeed("dataset", built, "alice/sarchat")
+    assert hub.count("^PUT /lfs/") == sent
+    assert hosted(hub, "dataset", "alice/sarchat") == on_disk(built)
+
+
+def test_a_commit_whose_answer_is_lost_is_not_made_twice(hub, shell, built, tmp_path):
+    shell.succeed("dataset", make_build(tmp_path / "old", shards=3), "alice/sarchat")
+    hub.lose_commits = 1
+    shell.succeed("dataset", built, "alice/sarchat")
+    assert hub.repo("dataset", "alice/sarchat").titles == ["initial commit", "Publish SARChat", "Publish SARChat"]
+    assert hosted(hub, "dataset", "alice/sarchat") == on_disk(built)
+
+
+def test_a_busy_or_failing_hub_is_asked_again(hub, shell, built):
+    hub.answers = {"/commit/": [503, 429], "/preupload/": [502]}
+    shell.succeed("dataset", built, "alice/sarchat")
+    assert hosted(hub, "dataset", "alice/sarchat") == on_disk(built)
+
+
+def test_a_branch_and_a_pull_request_load_with_the_printed_revision(hub, shell, built, tmp_path):
+    shell.succeed("dataset", built, "alice/sarchat")
+    count = "print(len(it['train']), it['train'][0]['messages'][0]['content'])"
+
+    on_branch = make_build(tmp_path / "branch", words="Count it.")
+    out = shell.succeed("dataset", on_branch, "alice/sarchat", "--revision", "v1.1")
+    assert 'revision="v1.1"' in out
+    assert run_printed(shell, out, count) == "6 Count it."
+
+    proposed = make_build(tmp_path / "proposed", words="Find it.", shards=1)
+    bob = Shell(hub, tmp_path / "bob", token="hf_bob")
+    out = bob.succeed("dataset", proposed, "alice/sarchat", "--create-pr")
+    assert f"{hub.endpoint}/datasets/alice/sarchat/discussions/1" in out
+    assert 'revision="refs/pr/1"' in out
+    assert run_printed(bob, out, count) == "6 Find it."
+    assert hosted(hub, "dataset", "alice/sarchat", "refs/pr/1") == on_disk(proposed)
+    assert hosted(hub, "dataset", "alice/sarchat") == on_disk(built)
+
+
+def test_a_pull_request_is_not_opened_twice(hub, shell, built):
+    hub.create("dataset", "alice/sarchat")
+    hub.lose_commits = 1
+    assert "no connection" in shell.fail("dataset", built, "alice/sarchat", "--create-pr")
+    assert [ref for ref in hub.repo("dataset", "alice/sarchat").refs if ref != "main"] == ["refs/pr/1"]
+
+
+def test_a_private_repo_is_private_and_a_public_one_is_left_alone(hub, shell, built, tmp_path):
+    shell.succeed("dataset", built, "alice/hidden", "--private")
+    assert hub.repo("dataset", "alice/hidden").private
+    assert shell.read("alice/hidden")["referring"] == shell.read(built)["referring"]
+
+    hub.create("dataset", "alice/open")
+    assert "is public" in shell.fail("dataset", built, "alice/open", "--private")
+    assert hosted(hub, "dataset", "alice/open") == {}
+
+
+def test_a_name_alone_is_taken_in_the_tokens_namespace(hub, shell, built):
+    assert 'load_dataset("alice/sarchat", "referring")' in shell.succeed("dataset", built, "sarchat")
+    assert hosted(hub, "dataset", "alice/sarchat") == on_disk(built)
+
+
+# The metric
+
+
+def test_a_pushed_metric_scores_like_the_local_one(hub, shell, space):
+    out = shell.succeed("metric", space, "alice/sarchat_metric")
+    assert hub.repo("space", "alice/sarchat_metric").sdk == "gradio"
+    assert hosted(hub, "space", "alice/sarchat_metric") == on_disk(space)
+    assert 'evaluate.load("alice/sarchat_metric")' in out
+    compute = """
+import json
+gold = [("referring", "{<1><2><30><40>} (top left)"), ("counting", "There is 1 instance. {<1><2><30><40>}"),
+        ("classification", "A ship and a bridge."), ("identification", "A small ship.")]
+answers = ["{<1><2><30><41>} (top left)", "There are 2 instances. {<1><2><30><40>}{<50><50><60><60>}", "A ship.", "?"]
+print(json.dumps(it.compute(
+    predictions=answers, references=[{"task": task, "scenario": "single", "answer": text} for task, text in gold])))
+"""
+    remote = json.loads(run_printed(shell, out, compute))
+    done = shell.python(
+        f"import evaluate, sys\nit = evaluate.load(sys.argv[1])\n{compute}", space / "sarchat_metric.py"
+    )
+    assert done.returncode == 0, done.stderr
+    assert remote == json.loads(done.stdout)
+    assert remote["referring"] == 100.0
+    assert remote["classification"] == 50.0
+    assert remote["unparsed"]["identification"] == 1
+
+
+def test_a_proposed_metric_loads_with_the_printed_revision(hub, shell, space):
+    hub.create("space", "alice/sarchat_metric", sdk="gradio")
+    out = shell.succeed("metric", space, "alice/sarchat_metric", "--create-pr")
+    assert run_printed(shell, out, "print(it.name)") == "sar_chat_metric"
+
+
+def test_a_metric_goes_only_where_evaluate_finds_it(refuse, space):
+    assert "looks for scores.py" in refuse("metric", space, "alice/scores")
+    assert "name it v1.0.0" in refuse("metric", space, "alice/sarchat_metric", "--revision", "1.0.0")
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "message"),
+    [
+        ("README.md", "---\nsdk: static\n---\n", "sdk is 'static'"),
+        ("README.md", "---\nsdk: [\n---\n", "the front matter is not valid"),
+        ("README.md", "---\nsdk: gradio\napp_file: main.py\n---\n", "app_file 'main.py' does not exist"),
+        ("sarchat_metric.py", "import nothing_of_that_name\n", "does not load and score"),
+        ("app.py", None, "no app.py"),
+    ],
+)
+def test_a_metric_that_would_not_work_is_not_pushed(refuse, space, tmp_path, file, text, message):
+    folder = shutil.copytree(space, tmp_path / "sarchat_metric")
+    (folder / file).unlink() if text is None else (folder / file).write_text(text)
+    assert message in refuse("metric", folder, "alice/sarchat_metric")
+
+
+def test_a_metric_that_scores_wrong_is_not_pushed(refuse, space, tmp_path):
+    folder = shutil.copytree(space, tmp_path / "sarchat_metric")
+    script = folder / "sarchat_metric.py"
+    wrong = "lambda self, **_: {'referring/single/iou@0.5': 1}"
+    script.write_text(f"{script.read_text()}\n\nSARChatMetric._compute = {wrong}\n")
+    assert "scores 1, not 50.0" in refuse("metric", folder, "alice/sarchat_metric")
+
+
+# What is checked before anything is sent
+
+
+def test_a_dry_run_lists_files_and_bytes_and_sends_nothing(hub, shell, built, space):
+    shell.token = None
+    out = shell.succeed("dataset", built, "alice/sarchat", "--dry-run")
+    files = on_disk(built)
+    listed = {line.split()[0]: line.split()[-1] for line in out.splitlines()[2 : 2 + len(files)]}
+    assert listed == {path: f"{len(data):,}" for path, data in files.items()}
+    assert f"{sum(map(len, files.values())):,}" in out
+    assert "sarchat_metric.py" in shell.succeed("metric", space, "alice/sarchat_metric", "--dry-run")
+    assert hub.log == []
+
+
+def spoil_byte(folder: Path) -> None:
+    file = folder / "referring" / "test-00000-of-00002.parquet"
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+
+
+def lose_two(folder: Path) -> None:
+    for file in (folder / "counting").glob("test-*"):
+        file.unlink()
+
+
+def lie_about_rows(folder: Path) -> None:
+    card = folder / "README.md"
+    card.write_text(card.read_text().replace("num_examples: 6", "num_examples: 7"))
+    reseal(folder)
+
+
+def break_card(folder: Path) -> None:
+    card = folder / "README.md"
+    card.write_text(card.read_text().replace("configs:", "configs: ["))
+    reseal(folder)
+
+
+def drop_configs(folder: Path) -> None:
+    card = folder / "README.md"
+    card.write_text(card.read_text().replace("configs:", "settings:"))
+    reseal(folder)
+
+
+def break_image_type(folder: Path) -> None:
+    card = folder / "README.md"
+    card.write_text(card.read_text().replace("dtype: image", "dtype: picture"))
+    reseal(folder)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (spoil_byte, "referring/test-00000-of-00002.parquet differs from its sum"),
+        (lose_two, "counting/test-00000-of-00002.parquet is listed, but missing"),
+        (lambda folder: (folder / "extra.txt").write_text("x"), "extra.txt is not listed"),
+        (lambda folder: (folder / SUMS).write_text("so be it\n"), "line 1 is not a sum and a path"),
+        (lambda folder: (folder / SUMS).unlink(), f"no {SUMS}"),
+        (lambda folder: (folder / "README.md").unlink(), "no README.md"),
+        (shutil.rmtree, "no such folder"),
+        (lie_about_rows, "holds 6 rows, but README.md says 7"),
+        (break_card, "the front matter is not valid"),
+        (drop_configs, "no list 'configs'"),
+        (break_image_type, "does not load"),
+    ],
+)
+def test_a_folder_that_is_no_sound_build_is_not_pushed(refuse, built, tmp_path, spoil, message):
+    folder = shutil.copytree(built, tmp_path / "sarchat")
+    spoil(folder)
+    assert message in refuse("dataset", folder, "alice/sarchat")
+
+
+def test_a_build_without_image_bytes_is_not_pushed(refuse, tmp_path):
+    folder = make_build(tmp_path / "sarchat", embed=False)
+    assert "--embed" in refuse("dataset", folder, "alice/sarchat")
+
+
+def test_what_the_hub_client_leaves_behind_is_no_part_of_the_build(hub, shell, built, tmp_path):
+    folder = shutil.copytree(built, tmp_path / "sarchat")
+    (folder / ".cache").mkdir()
+    (folder / ".cache" / "state").write_text("x")
+    (folder / ".gitattributes").write_text("x")
+    shell.succeed("dataset", folder, "alice/sarchat")
+    assert hosted(hub, "dataset", "alice/sarchat") == on_disk(built)
+
+
+@pytest.mark.parametrize("repo_id", ["a/b/c", "alice/--x", "alice/sar chat", "-alice/x", "", "alice/", "alice/x.git"])
+def test_a_wrong_repo_id_is_told_in_one_line(refuse, built, repo_id):
+    assert "write NAMESPACE/NAME" in refuse("dataset", built, "--", repo_id)
+
+
+# What the Hub refuses
+
+
+def test_without_a_token_nothing_is_tried(hub, shell, built):
+    shell.token = None
+    line = shell.fail("dataset", built, "alice/sarchat")
+    assert "hf auth login" in line
+    assert "HF_TOKEN" in line
+    assert hub.log == []
+
+
+def test_a_token_that_the_hub_does_not_know(hub, shell, built):
+    shell.token = "hf_stranger"
+    line = shell.fail("dataset", built, "alice/sarchat")
+    assert "401" in line
+    assert "hf auth login" in line
+    assert "hf_stranger" not in line
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_name_of_another_owner(hub, shell, built, exists):
+    if exists:
+        hub.create("dataset", "bob/sarchat")
+    line = shell.fail("dataset", built, "bob/sarchat")
+    assert "403" in line
+    assert "another owner" in line
+    assert hub.count("^PUT /lfs/") == 0
+
+
+@pytest.mark.parametrize(
+    ("request_line", "status", "message"),
+    [
+        ("POST /api/repos/create", 402, "payment"),
+        ("/commit/", 409, "conflict"),
+        ("/commit/", 412, "someone else changed the repo"),
+        ("/commit/", 413, "too large"),
+        ("GET /api/datasets/alice/sarchat", 500, "the Hub failed"),
+    ],
+)
+def test_what_else_the_hub_refuses(hub, shell, built, request_line, status, message):
+    hub.answers = {request_line: [status] * 50}
+    line = shell.fail("dataset", built, "alice/sarchat")
+    assert str(status) in line
+    assert message in line
+
+
+def test_a_missing_branch_to_propose_to(hub, shell, built):
+    hub.create("dataset", "alice/sarchat")
+    assert "404" in shell.fail("dataset", built, "alice/sarchat", "--create-pr", "--revision", "nowhere")
+
+
+def test_a_card_that_the_hub_refuses(hub, shell, built):
+    hub.refuse_card = '"license" must be one of a list'
+    assert '"license" must be one of a list' in shell.fail("dataset", built, "alice/sarchat")
+    assert hub.repos == {}
+
+
+def test_a_hub_that_cannot_be_reached(hub, shell, built):
+    line = shell.fail("dataset", built, "alice/sarchat", HF_ENDPOINT="http://127.0.0.1:9")
+    assert "no connection to http://127.0.0.1:9" in line
+
+
+def test_a_client_that_is_kept_offline(hub, shell, built):
+    assert "HF_HUB_OFFLINE" in shell.fail("dataset", built, "alice/sarchat", HF_HUB_OFFLINE="1")
+    assert hub.log == []
