@@ -47,27 +47,25 @@ class RowGroup:
         self._categories: list[int] = []
         self._targets_of_row: list[int] = []
 
-    def extend(self, image: AnnotatedImage, picture: Picture, records: Sequence[Record], size: int) -> None:
-        """Add records of an image.
-
-        Args:
-            image: the image.
-            picture: the image as it is stored.
-            records: the records, one at least.
-            size: what they take, as `dense_bytes` tells.
-        """
+    def extend(self, image: AnnotatedImage, picture: Picture, records: Sequence[Record]) -> None:
+        """Add records of an image."""
         self._image_of_row += [len(self._images)] * len(records)
         self._images.append(image)
         self._pictures.append(picture)
+        characters = targets_told = 0
         for record_id, question, answer, targets in records:
             self._ids.append(record_id)
             self._contents += (question, answer)
             self._targets_of_row.append(len(targets))
+            characters += len(record_id) + len(question) + len(answer)
+            targets_told += len(targets)
             for category, box, _ in targets:
                 self._corners += box
                 self._categories.append(category)
         self.rows += len(records)
-        self.dense_bytes += size
+        repeated = (picture.content or b"", picture.path, image.file_name, self.task, scenario(image))
+        for_each = _FIXED_BYTES + sum(map(len, repeated))
+        self.dense_bytes += len(records) * for_each + characters + _BYTES_A_TARGET * targets_told
 
     def to_table(self) -> pa.Table:
         """Return the rows as a table; whatever repeats within it is dictionary-encoded."""
@@ -116,14 +114,6 @@ class RowGroup:
         role = pa.DictionaryArray.from_arrays(pa.array(speaker), pa.array(["user", "assistant"]))
         turns = pa.StructArray.from_arrays([role, pa.array(self._contents, pa.string())], names=["role", "content"])
         return _lists(turns, np.full(self.rows, 2, np.int32))
-
-
-def dense_bytes(task: str, image: AnnotatedImage, picture: Picture, records: Sequence[Record]) -> int:
-    """Return what records of an image take in Arrow once they are read back, each with its own copy of it, in bytes."""
-    repeated = (picture.content or b"", picture.path, image.file_name, task, scenario(image))
-    texts = sum(len(name) + len(question) + len(answer) for name, question, answer, _ in records)
-    targets = sum(len(record.targets) for record in records)
-    return len(records) * (_FIXED_BYTES + sum(map(len, repeated))) + texts + _BYTES_A_TARGET * targets
 
 
 def _constant(value: str, rows: int) -> pa.DictionaryArray:

@@ -12,7 +12,7 @@ from typing import BinaryIO, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from builders.columns import Picture, RowGroup, dense_bytes
+from builders.columns import Picture, RowGroup
 from builders.picture_check import check_picture
 from builders.sardet import find_corpus
 from builders.targets import AnnotatedImage
@@ -23,6 +23,8 @@ from builders.wording import Chooser
 # `datasets` reads a whole row group at a time, each row with its own copy of its image: it must stay under 128 MB.
 ROW_GROUP_DENSE_BYTES = 100_000_000
 ROW_GROUP_ROWS = 20_000
+# About what a row takes beside its image. An image with hundreds of targets may pass it, in one row of a group.
+_TEXT_BYTES = 800
 # A shard stays under 500 MB; what is left over is for texts and for images that two row groups share.
 SHARD_IMAGE_BYTES = 400_000_000
 # Enough for a worker to be busy with; few enough that workers end together.
@@ -140,17 +142,16 @@ class _TaskWriter:
         """Add an image's records. A row group ends between two images if it can, so that both need one copy."""
         if not records:
             return
-        size = dense_bytes(self._task, image, picture, records)
-        fits = self._group.dense_bytes + size <= ROW_GROUP_DENSE_BYTES
-        if self._group.rows and not (fits and self._group.rows + len(records) <= ROW_GROUP_ROWS):
+        # What its images take decides how large a row group is; texts are a little on top.
+        row = len(picture.content or b"") + _TEXT_BYTES
+        most = max(1, min(ROW_GROUP_ROWS, ROW_GROUP_DENSE_BYTES // row))
+        rows, taken = self._group.rows + len(records), self._group.dense_bytes + len(records) * row
+        if self._group.rows and (rows > ROW_GROUP_ROWS or taken > ROW_GROUP_DENSE_BYTES):
             self._flush()
-        most = max(1, min(ROW_GROUP_ROWS, ROW_GROUP_DENSE_BYTES * len(records) // size))
         for start in range(0, len(records), most):
             if start:
                 self._flush()
-            part = records[start : start + most]
-            part_size = size if len(part) == len(records) else dense_bytes(self._task, image, picture, part)
-            self._group.extend(image, picture, part, part_size)
+            self._group.extend(image, picture, records[start : start + most])
 
     def finish(self) -> ShardFile | None:
         """Close the file; return what it holds, or `None` if there was no record."""

@@ -34,7 +34,7 @@ class Conversation:
     def __init__(self, prefix: str, file_name: str, chooser: Chooser) -> None:
         """Start before the first record; `prefix` is `TASK/SPLIT`."""
         self._prefix = f"{prefix}/{stem(file_name)}/"
-        self._choose = chooser.choose
+        self._chooser = chooser
         self._number = -1
         self._id = ""
 
@@ -46,4 +46,4 @@ class Conversation:
 
     def choose(self, slot: str, options: Sequence[T]) -> T:
         """Choose a wording for a slot of the record at hand."""
-        return self._choose(self._id, slot, options)
+        return self._chooser.choose(self._id, slot, options)
