@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
 import datasets
 
 from builders.errors import SARChatError
-from builders.examples import Shard, generate_examples, has_records, open_split, plan_shards, tasks_of
+from builders.examples import Shard, generate_examples, has_records, plan_shards, tasks_of
 from builders.sardet import find_corpus
 from builders.targets import CATEGORIES
 from builders.tasks import TASKS
@@ -58,18 +58,24 @@ class SARChatConfig(datasets.BuilderConfig):
 
     Attributes:
         seed: chooses the wordings, and nothing else.
+        fingerprint: the corpus's, taken as the builder is made.
+        corpus_splits: the splits that the corpus has.
     """
 
     seed: int = 0
+    fingerprint: str | None = field(default=None, init=False)
+    corpus_splits: tuple[str, ...] = field(default=(), init=False)
 
     def create_config_id(self, config_kwargs: dict, custom_features: datasets.Features | None = None) -> str:
         """Name the cache folder by what the records come from, content included, and not by a path alone."""
+        if type(self.seed) is not int:
+            raise SARChatError(f"seed must be a whole number, but got {self.seed!r}")
         if self.data_dir is not None:
             corpus = find_corpus(self.data_dir)
+            self.fingerprint, self.corpus_splits = corpus.fingerprint(), corpus.splits
             location = corpus.source.location
             place = location if "://" in location else os.path.realpath(location)
-            source = {"data_dir": place, "fingerprint": corpus.fingerprint()}
-            config_kwargs = {**config_kwargs, **source, "seed": self.seed}
+            config_kwargs = {**config_kwargs, "data_dir": place, "fingerprint": self.fingerprint, "seed": self.seed}
         return super().create_config_id(config_kwargs, custom_features)
 
 
@@ -105,31 +111,19 @@ class SARChat(datasets.GeneratorBasedBuilder):
     def _split_generators(
         self, dl_manager: datasets.DownloadManager | datasets.StreamingDownloadManager
     ) -> list[datasets.SplitGenerator]:
-        if self.config.data_dir is None:
+        if self.config.data_dir is None or self.config.fingerprint is None:
             raise SARChatError(_NEEDS_DATA)
-        if type(self.config.seed) is not int:
-            raise SARChatError(f"seed must be a whole number, but got {self.config.seed!r}")
         location = os.fspath(self.config.data_dir)
         if "://" in location and location.partition("?")[0].endswith(".zip"):
             # Kept in the cache of `datasets` for a full build; only the parts that are needed, where it streams.
             location = dl_manager.download(location)
-        corpus = find_corpus(location)
         tasks = tasks_of(self.config.name)
+        found = {"location": location, "fingerprint": self.config.fingerprint}
         return [
-            datasets.SplitGenerator(
-                name=split,
-                gen_kwargs={
-                    "location": location,
-                    "fingerprint": corpus.fingerprint(),
-                    "split": split,
-                    "shards": plan_shards(tasks),
-                },
-            )
-            for split in corpus.splits
-            if dl_manager.is_streaming
-            or any(
-                has_records(task, split, open_split(location, corpus.fingerprint(), split)[1].images) for task in tasks
-            )
+            datasets.SplitGenerator(name=split, gen_kwargs={**found, "split": split, "shards": plan_shards(tasks)})
+            for split in self.config.corpus_splits
+            # A stream opens nothing before its first record is asked for; `datasets` loads no split without records.
+            if dl_manager.is_streaming or any(has_records(**found, split=split, task=task) for task in tasks)
         ]
 
     def _generate_examples(

@@ -49,9 +49,10 @@ def open_split(location: str, fingerprint: str, split: str) -> tuple[Corpus, Ann
     return corpus, corpus.annotations(split)
 
 
-def has_records(task: str, split: str, images: Sequence[AnnotatedImage]) -> bool:
-    """Tell whether a task has any record in a split."""
-    return any(True for image in images for _ in generate_records(task, split, image, Chooser(0)))
+def has_records(location: str, fingerprint: str, split: str, task: str) -> bool:
+    """Tell whether a task has any record in a split; arguments and errors as in `open_split`."""
+    _, annotations = open_split(location, fingerprint, split)
+    return any(True for image in annotations.images for _ in generate_records(task, split, image, Chooser(0)))
 
 
 def generate_examples(
