@@ -50,7 +50,7 @@ class Build(NamedTuple):
 
     def count(self, config: str, split: str) -> int:
         """Return the number of records of a split, read from its files' footers."""
-        return sum(pq.read_metadata(path).num_rows for path in self.files(config, split))
+        return sum(_read_footer(path).num_rows for path in self.files(config, split))
 
     def batches(
         self, config: str, split: str, columns: Sequence[str], rows: int = _BATCH_ROWS
@@ -85,7 +85,7 @@ class Build(NamedTuple):
         places = [
             (path, group)
             for path in self.files(config, split)
-            for group in range(pq.read_metadata(path).num_row_groups)
+            for group in range(_read_footer(path).num_row_groups)
         ]
         for number in range(min(groups, len(places))):
             path, group = places[number * len(places) // min(groups, len(places))]
@@ -104,7 +104,7 @@ class Build(NamedTuple):
                 f"{self.folder}: there is no record {index} in {config}, {split}; it has {total:,}, counted from 0"
             )
         for path in self.files(config, split):
-            rows = pq.read_metadata(path).num_rows
+            rows = _read_footer(path).num_rows
             if index < rows:
                 return read_row(path, index)
             index -= rows
@@ -224,6 +224,11 @@ def _open(path: Path, **options: Any) -> pq.ParquetFile:  # noqa: ANN401
         return pq.ParquetFile(path, **options)
     except pa.ArrowInvalid as error:
         raise SARChatError(f"{path}: this is no whole Parquet file; rebuild the folder") from error
+
+
+def _read_footer(path: Path) -> pq.FileMetaData:
+    with _open(path) as file:
+        return file.metadata
 
 
 def _find(path: Path, record_id: str) -> int | None:

@@ -16,9 +16,12 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from builders.atomic import replacing_folder
+from builders.built import arrange
 from builders.card import write_card
 from builders.checksums import SUMS, parse_checksums, write_checksums
 from builders.errors import SARChatError
+from builders.example_choice import choose_examples
+from builders.gallery import draw_gallery
 from builders.sardet import SPLITS, Corpus, check_images_exist, find_corpus
 from builders.shards import ShardFile, ShardJob, cut_into_shards, write_shard
 from builders.tasks import TASKS
@@ -54,6 +57,7 @@ def build(
     num_proc: int = 1,
     embed: bool = True,
     check_images: bool = False,
+    sample: bool = False,
 ) -> Report:
     """Build the data set's folder. It is made beside `out` and moved into place; its bytes do not depend on `num_proc`.
 
@@ -66,6 +70,7 @@ def build(
         num_proc: the number of processes.
         embed: store the images' bytes; else the paths of their files, for use on this machine alone.
         check_images: decode every image, and not only compare its header with its annotation.
+        sample: the corpus is the synthetic sample, and the card says so.
 
     Raises:
         SARChatError: a wrong argument, a wrong corpus, or a folder at `out` that is no build.
@@ -80,7 +85,16 @@ def build(
         raise SARChatError(f"{location} is no folder of this machine, so its images have no paths; build with --embed")
     with replacing_folder(out, is_build) as staging:
         return _build_into(
-            staging, out, corpus, tasks, splits or corpus.splits, seed, num_proc, embed=embed, check_images=check_images
+            staging,
+            out,
+            corpus,
+            tasks,
+            splits or corpus.splits,
+            seed,
+            num_proc,
+            embed=embed,
+            check_images=check_images,
+            sample=sample,
         )
 
 
@@ -116,6 +130,7 @@ def _build_into(
     *,
     embed: bool,
     check_images: bool,
+    sample: bool,
 ) -> Report:
     jobs: list[ShardJob] = []
     report = Report(out, [], {}, {}, {}, 0)
@@ -136,7 +151,9 @@ def _build_into(
     if not jobs:
         raise SARChatError(f"{corpus.source.location} holds no target at all in {', '.join(splits)}; nothing to build")
     report.files.extend(_name_shards(_run(jobs, num_proc)))
-    write_card(staging, report.files, embed=embed)
+    made = arrange(staging, report.files)
+    examples = choose_examples(made)
+    write_card(made, report.files, examples, draw_gallery(made, examples), embed=embed, sample=sample)
     write_checksums(staging, {file.path.relative_to(staging).as_posix(): file.sha256 for file in report.files})
     total = sum(path.stat().st_size for path in staging.rglob("*") if path.is_file())
     return report._replace(total_bytes=total)

@@ -32,7 +32,9 @@ def sarchat():
 
 
 def command(*arguments: object) -> list[str]:
-    return [sys.executable, "-c", "from builders.cli import main; main()", *map(str, arguments)]
+    # As the installed script starts: the working folder, where a folder `sarchat_metric` may lie, is on no path.
+    code = "import sys; sys.path.remove(''); from builders.cli import main; main()"
+    return [sys.executable, "-c", code, *map(str, arguments)]
 
 
 @pytest.fixture(scope="session")

@@ -44,7 +44,7 @@ def command(
     from builders.repository import build
     from builders.sample import write_sample
 
-    options = {"seed": seed, "num_proc": num_proc, "embed": embed, "check_images": check_images}
+    options = {"seed": seed, "num_proc": num_proc, "embed": embed, "check_images": check_images, "sample": sample}
     with tempfile.TemporaryDirectory() as folder:
         if sample:
             write_sample(Path(folder))

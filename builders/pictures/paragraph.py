@@ -1,0 +1,63 @@
+"""Text set in a column: broken where words and boxes end, and cut after so many lines."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from functools import lru_cache
+
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextToPath
+
+# A line may end after a space, and before and after any box of a run such as `{<..>}{<..>}`.
+_PIECE = re.compile(r"\{[^{}\s]*\}[.,;:)?!]*\s*|[^\s{]+\s*|\s+|\{")
+LINE_HEIGHT = 1.4  # of the font's size
+
+
+def wrap(text: str, width: float, size: float, most_lines: int | None = None) -> list[str]:
+    """Break a text into lines.
+
+    Args:
+        text: the text; its own line breaks are kept.
+        width: the column's width in points.
+        size: the font's size in points.
+        most_lines: cut what goes beyond, and end with an ellipsis.
+
+    Returns:
+        The lines, at least one.
+    """
+    lines = []
+    for paragraph in text.splitlines() or [""]:
+        line = ""
+        for piece in _pieces(paragraph, width, size):
+            if line and measure(line + piece.rstrip(), size) > width:
+                lines.append(line.rstrip())
+                line = ""
+            line += piece
+        lines.append(line.rstrip())
+    if most_lines is None or len(lines) <= most_lines:
+        return lines
+    last = lines[most_lines - 1]
+    while last and measure(f"{last} …", size) > width:
+        last = last[:-1].rstrip()
+    return [*lines[: most_lines - 1], f"{last} …"]
+
+
+@lru_cache(maxsize=4096)
+def measure(text: str, size: float) -> float:
+    """Return the width of a text on one line, in points."""
+    return TextToPath().get_text_width_height_descent(text, FontProperties("DejaVu Sans", size=size), ismath=False)[0]
+
+
+def _pieces(paragraph: str, width: float, size: float) -> list[str]:
+    """Cut a paragraph where it may break; a piece wider than the column is cut anywhere."""
+    pieces = []
+    for piece in _PIECE.findall(paragraph):
+        while len(piece) > 1 and (len(piece) > 8 * width / size or measure(piece.rstrip(), size) > width):
+            # A letter takes an eighth of the font's size or more, so no line holds more than these.
+            start = piece[: int(8 * width / size) + 1]
+            fitting = max(1, bisect_right(range(1, len(start)), width, key=lambda n: measure(start[:n], size)))
+            pieces.append(piece[:fitting])
+            piece = piece[fitting:]
+        pieces.append(piece)
+    return pieces

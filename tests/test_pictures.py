@@ -1,0 +1,146 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from built_fixture import sample_build
+from PIL import Image
+
+matplotlib = pytest.importorskip("matplotlib")
+
+from builders.built import open_build  # noqa: E402
+from builders.example_choice import choose_examples  # noqa: E402
+from builders.geometry import CELLS, cell  # noqa: E402
+from builders.pictures import bars, paragraph, positions, scene, shares, style  # noqa: E402
+from builders.target_table import read_targets  # noqa: E402
+from builders.tasks import TASKS  # noqa: E402
+
+NAMES = ["categories", "examples", "positions", "records", "shapes"]
+
+
+def read_picture(path: Path) -> np.ndarray:
+    return np.asarray(Image.open(path).convert("RGB")).astype(int)
+
+
+def test_every_picture_is_there():
+    assert sorted(path.stem for path in (sample_build() / "pictures").iterdir()) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_pictures_fit_a_page_and_are_not_blank(name):
+    pixels = read_picture(sample_build() / "pictures" / f"{name}.png")
+    height, width = pixels.shape[:2]
+    assert 1200 <= width <= 2100 and 300 <= height <= 2100
+    page = np.array([int(style.PAGE[place : place + 2], 16) for place in (1, 3, 5)])
+    drawn = (np.abs(pixels - page).sum(axis=2) > 60).mean()
+    assert drawn > 0.03
+    # Nothing is cut off at the rim: it is the page's own colour all around.
+    for rim in (pixels[:4], pixels[-4:], pixels[:, :4], pixels[:, -4:]):
+        assert np.abs(rim - page).max() == 0
+
+
+def test_pictures_tell_nothing_of_when_or_with_what_they_were_made():
+    for path in (sample_build() / "pictures").iterdir():
+        assert set(Image.open(path).info) <= {"dpi"}
+
+
+def test_description_alone_has_no_picture_of_targets():
+    folder = sample_build(("description",))
+    assert sorted(path.stem for path in (folder / "pictures").iterdir()) == ["examples", "records"]
+
+
+def test_a_user_s_own_settings_change_nothing(tmp_path):
+    def draw(path: Path) -> bytes:
+        with style.styled():
+            style.save(bars.draw_bars({"train": {"ship": 3, "car": 1}}, "boxes"), path)
+        return path.read_bytes()
+
+    plain = draw(tmp_path / "plain.png")
+    with matplotlib.rc_context({"font.size": 30, "figure.facecolor": "red", "savefig.dpi": 20}):
+        assert draw(tmp_path / "own.png") == plain
+        assert matplotlib.rcParams["font.size"] == 30
+
+
+def test_long_figures_of_bars_stay_inside():
+    counts = {
+        "train": {"classification": 94493, "identification": 1423548},
+        "test": {"classification": 11613, "identification": 175565},
+    }
+    with style.styled():
+        figure = bars.draw_bars(counts, "records")
+        renderer = figure.canvas.get_renderer()
+        for axes in figure.axes:
+            right = axes.get_window_extent(renderer).x1
+            assert all(text.get_window_extent(renderer).x1 <= right + 1 for text in axes.texts)
+
+
+def test_examples_are_one_a_task_and_the_same_each_time():
+    made = open_build(sample_build())
+    examples = choose_examples(made)
+    assert list(examples) == list(TASKS)
+    assert len({record["file_name"] for record in examples.values()}) == len(TASKS)
+    assert {record["id"] for record in examples.values()} == {record["id"] for record in choose_examples(made).values()}
+
+
+def test_centres_are_counted_in_the_cells_that_answers_name():
+    targets = read_targets(open_build(sample_build()), "train")
+    grid = positions.count_centers(targets.center, 3)
+    named = [
+        cell((x, y, x + w, y + h), *size)
+        for (x, y, w, h), size in zip(targets.bbox.tolist(), targets.image_size.tolist(), strict=True)
+    ]
+    assert grid.ravel().tolist() == [named.count(name) for name in CELLS]
+    assert positions.count_centers(targets.center, 12).sum() == len(targets.category)
+
+
+def test_shares_of_each_category_add_up():
+    targets = read_targets(open_build(sample_build()), "train")
+    with style.styled():
+        figure = shares.draw_shares(targets)
+    for axes in figure.axes:
+        ends = {}
+        for bar in axes.patches:
+            ends[bar.get_y()] = ends.get(bar.get_y(), 0) + bar.get_width()
+        assert len(ends) == 6 and all(abs(end - 1) < 1e-9 for end in ends.values())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Where are the ships? " * 20,
+        "{<1><2><3><4>}" * 40,
+        "x" * 500,
+        "a\n\nb",
+        "",
+        "{ not a box } and <b> {<1><2>",
+        "$\\frac{1}{2}$ {{{",
+    ],
+)
+def test_wrapping_keeps_the_text_and_the_width(text):
+    lines = paragraph.wrap(text, 200, 11)
+    assert "".join("".join(lines).split()) == "".join(text.split())
+    assert all(paragraph.measure(line, 11) <= 200 for line in lines)
+    cut = paragraph.wrap(text, 200, 11, 3)
+    assert len(cut) <= 3 and all(paragraph.measure(line, 11) <= 200 for line in cut)
+    assert cut == lines if len(lines) <= 3 else cut[-1].endswith("…")
+
+
+def test_a_box_is_not_broken_where_it_fits():
+    lines = paragraph.wrap("There are 3. " + "{<100><200><300><400>}" * 3 + " (top left)", 200, 11)
+    assert sum(line.count("{<100><200><300><400>}") for line in lines) == 3
+
+
+def test_labels_stay_inside_the_image():
+    with style.styled():
+        figure = style.new_figure(4, 4)
+        axes = figure.add_axes((0, 0, 1, 1))
+        axes.set_xlim(0, 256)
+        axes.set_ylim(256, 0)
+        for below in (False, True):
+            for box in [(0, 0, 5, 5), (250, 0, 256, 6), (0, 250, 4, 256), (251, 251, 256, 256), (0, 0, 256, 256)]:
+                scene.label_box(axes, box, "1 aircraft", style.GOLD, below=below)
+        renderer = figure.canvas.get_renderer()
+        around = axes.get_window_extent(renderer)
+        for text in axes.texts:
+            extent = text.get_window_extent(renderer)
+            assert around.x0 - 1 <= extent.x0 and extent.x1 <= around.x1 + 1
+            assert around.y0 - 1 <= extent.y0 and extent.y1 <= around.y1 + 1

@@ -1,0 +1,66 @@
+"""What the README prints is run as printed, in a folder with a build, a corpus and the metric."""
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+
+import pytest
+from built_fixture import sample_build, sample_corpus
+from conftest import ROOT, command
+
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+PYTHON = [code for language, code in BLOCKS if language == "python"]
+SHELL = [line.partition("  #")[0] for language, code in BLOCKS if language == "sh" for line in code.splitlines()]
+# These talk to the Hub or set up an environment; both are tested elsewhere.
+ELSEWHERE = ("sarchat push ", "hf auth ", "pip install ", "make ")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, sarchat):
+    folder = tmp_path_factory.mktemp("readme")
+    shutil.copytree(sample_build(), folder / "sarchat")
+    shutil.copytree(sample_corpus() / "SARDet_100K", folder / "SARDet_100K")
+    assert sarchat("space", cwd=folder).returncode == 0
+    line = {"id": "referring/test/0000005/0", "prediction": "{<288><308><318><321>} (middle center)"}
+    (folder / "predictions.jsonl").write_text(json.dumps(line) + "\n")
+    return folder
+
+
+@pytest.mark.parametrize("code", PYTHON, ids=lambda code: code.splitlines()[-1][:40])
+def test_python_runs(code, folder):
+    # A script and not -c: processes that it starts read it again.
+    (folder / "snippet.py").write_text(f"if __name__ == '__main__':\n{re.sub('^', '    ', code, flags=re.MULTILINE)}")
+    run = subprocess.run([sys.executable, "snippet.py"], cwd=folder, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.parametrize("line", [line for line in SHELL if line.startswith("sarchat ")])
+def test_commands_run(line, folder):
+    if line.startswith(ELSEWHERE):
+        pytest.skip("talks to the Hub")
+    run = subprocess.run(command(*shlex.split(line)[1:]), cwd=folder, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+
+
+def test_every_shell_line_is_known():
+    assert [line for line in SHELL if line and not line.startswith(("sarchat ", *ELSEWHERE))] == []
+    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert {line.split()[1] for line in SHELL if line.startswith("make ")} <= set(targets)
+
+
+def test_the_examples_are_records_of_the_sample():
+    from builders.scoring import read_references
+
+    texts = {
+        message["content"]
+        for _, record in read_references(sample_build(), "all", "test")
+        for message in record["messages"]
+    }
+    shown = re.findall(r"\*([^*|]+)\*<br>(.+?) \|$", README, re.MULTILINE)
+    assert len(shown) == 6
+    for question, answer in shown:
+        assert question in texts and answer in texts

@@ -1,0 +1,227 @@
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from built_fixture import refusal, sample_build
+from PIL import Image
+
+pytest.importorskip("matplotlib")
+
+from builders.built import open_build
+from builders.cli import main
+from builders.pictures import style
+from builders.show import _tell_ious, draw_record, gold_boxes, show_record
+from builders.tasks import TASKS
+from sarchat_metric import parse_boxes
+
+
+def rgb(color: str) -> tuple[int, ...]:
+    return tuple(int(color[place : place + 2], 16) for place in (1, 3, 5))
+
+
+def count_pixels(path: Path, color: str) -> int:
+    pixels = np.asarray(Image.open(path).convert("RGB")).astype(int)
+    return int((np.abs(pixels - rgb(color)).sum(axis=2) < 12).sum())
+
+
+def written_texts(figure) -> str:
+    return "\n".join(text.get_text() for text in figure.texts)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task_is_drawn(task, tmp_path, capsys):
+    out = tmp_path / "picture.png"
+    main(["show", str(sample_build()), task, "--index", "2", "--out", str(out)])
+    assert capsys.readouterr().out == f"{out}\n"
+    assert count_pixels(out, style.GOLD) > 300
+    assert count_pixels(out, style.PREDICTED) == 0
+    width, height = Image.open(out).size
+    assert width == pytest.approx(style.DPI * (6.4 + 5.6 + 0.75), abs=2) or height > width / 2
+
+
+def test_prediction_is_drawn_in_red(tmp_path, capsys):
+    out = tmp_path / "picture.png"
+    answer = "{<10><10><90><90>} (top left)"
+    main(["show", str(sample_build()), "referring", "--prediction", answer, "--out", str(out)])
+    assert count_pixels(out, style.PREDICTED) > 200
+
+
+def test_default_name_is_the_id_with_dashes(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    record_id = open_build(sample_build()).record("counting", "validation", 3)["id"]
+    main(["show", str(sample_build()), "all", "--id", record_id])
+    assert capsys.readouterr().out == f"{record_id.replace('/', '-')}.png\n"
+    assert (tmp_path / f"{record_id.replace('/', '-')}.png").is_file()
+
+
+def test_same_bytes_each_time(tmp_path):
+    record = open_build(sample_build()).record("grounding", "train", 1)
+    for name in ("first", "second"):
+        show_record(record, tmp_path / f"{name}.png", "a ship {<1><2><30><40>}")
+    assert (tmp_path / "first.png").read_bytes() == (tmp_path / "second.png").read_bytes()
+
+
+def test_gold_answered_back_matches_wholly_and_scores_100():
+    made = open_build(sample_build())
+    for task in TASKS:
+        record = made.record(task, "train", 0)
+        answer = record["messages"][1]["content"]
+        with style.styled():
+            figure = draw_record(record, answer)
+        labels = [text.get_text() for text in figure.axes[0].texts if "IoU" in text.get_text()]
+        assert labels == ["IoU 1.00"] * len(parse_boxes(answer))
+        scores = re.findall(r"^(\S+): ([\d.]+) %$", written_texts(figure), re.MULTILINE)
+        assert scores and {score for _, score in scores} == {"100.0"}
+
+
+def test_conversation_is_whole():
+    record = open_build(sample_build()).record("grounding", "train", 4)
+    with style.styled():
+        text = written_texts(draw_record(record, "I see\n2 ships, $a_1$."))
+    squeezed = "".join(text.split())
+    for message in record["messages"]:
+        assert "".join(message["content"].split()) in squeezed
+    assert "Isee2ships,$a_1$." in squeezed
+    assert record["id"] in text
+
+
+def test_unmatched_box_tells_its_best_iou():
+    gold = [(0.0, 0.0, 10.0, 10.0), (50.0, 50.0, 60.0, 60.0)]
+    predicted = [(0.0, 0.0, 10.0, 10.0), (8.0, 0.0, 18.0, 10.0), (5.0, 5.0, 1.0, 1.0)]
+    assert _tell_ious(predicted, gold, None) == ["IoU 1.00", "no match, IoU 0.11", "no match, IoU 0.00"]
+    assert _tell_ious([], gold, None) == []
+
+
+def test_box_of_the_wrong_category_is_no_match():
+    made = open_build(sample_build())
+    record = next(
+        record
+        for index in range(made.count("grounding", "train"))
+        if len((record := made.record("grounding", "train", index))["objects"]["bbox"]) == 1
+    )
+    box = re.search(r"\{<.+?>\}", record["messages"][1]["content"])[0]
+    wrong = "bridge" if record["objects"]["category"] != [4] else "ship"
+    with style.styled():
+        figure = draw_record(record, f"There is a {wrong} {box}.")
+    assert "no match, IoU 1.00" in [text.get_text() for text in figure.axes[0].texts]
+
+
+def test_gold_boxes_are_those_of_the_targets():
+    made = open_build(sample_build())
+    for task in TASKS:
+        record = made.record(task, "train", 0)
+        for box, (x, y, w, h) in zip(gold_boxes(record), record["objects"]["bbox"], strict=True):
+            assert box == pytest.approx((x, y, x + w, y + h), abs=1)
+
+
+def test_any_answer_is_drawn(tmp_path):
+    record = open_build(sample_build()).record("counting", "test", 0)
+    for number, answer in enumerate(
+        [
+            "",
+            " ",
+            "有两艘船",
+            "$\\frac{",
+            "{<9><9><1><1>}",
+            "{<1e9><0><1><1>}",
+            "{<-50><-50><99999><99999>}" * 50,
+            "x" * 9000,
+        ]
+    ):
+        show_record(record, tmp_path / f"{number}.png", answer)
+        assert max(Image.open(tmp_path / f"{number}.png").size) < 6000
+
+
+def test_index_and_id_give_the_same_record():
+    made = open_build(sample_build())
+    for config, split, index in [
+        ("identification", "train", 411),
+        ("all", "validation", 100),
+        ("referring", "test", 0),
+    ]:
+        record = made.record(config, split, index)
+        assert made.record_with_id(config, record["id"]) == record
+        assert made.record_with_id(config, record["id"], [split]) == record
+
+
+def test_records_across_row_groups_and_files():
+    made = open_build(sample_build())
+    ids = [row for batch in made.batches("all", "test", ["id"], rows=7) for row in batch.column("id").to_pylist()]
+    assert len(ids) == made.count("all", "test") == len(set(ids))
+    for index in (0, 7, len(ids) // 2, len(ids) - 1):
+        assert made.record("all", "test", index)["id"] == ids[index]
+
+
+def test_paths_only_shows_the_file(tmp_path):
+    folder = sample_build(("counting",), ("train", "test"), embed=False)
+    main(["show", str(folder), "counting", "--out", str(tmp_path / "picture.png")])
+    assert count_pixels(tmp_path / "picture.png", style.GOLD) > 300
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["referring", "--index", "-1"], ["-1", "10", "referring"]),
+        (["referring", "--index", "10"], ["10", "referring"]),
+        (["referring", "--split", "dev"], ["'dev'", "train, validation, test"]),
+        (["refering"], ["'refering'", "referring"]),
+        (["referring", "--id", "referring/test/9999999/0"], ["'referring/test/9999999/0'"]),
+        (["counting", "--id", "referring/test/0000001/0"], ["counting"]),
+        (["nothing", "--id", "x"], ["'nothing'", "counting"]),
+        (["referring", "--index", "0", "--id", "x"], ["--index", "--id"]),
+        (["referring", "--out", "picture.jpg"], ["picture.jpg", ".png"]),
+        (["referring", "--out", "/no/such/folder/picture.png"], ["/no/such/folder/picture.png"]),
+        (["referring", "--index", "one"], ["one"]),
+        ([], ["CONFIG"]),
+    ],
+)
+def test_wrong_arguments_get_one_line(arguments, words, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    line = refusal(capsys, "show", sample_build(), *arguments)
+    assert all(word in line for word in words), line
+    assert not list(tmp_path.iterdir())
+
+
+def test_wrong_folders_get_one_line(capsys, tmp_path):
+    assert "no such folder" in refusal(capsys, "show", tmp_path / "nothing", "referring")
+    assert "no README.md" in refusal(capsys, "show", tmp_path, "referring")
+    (tmp_path / "README.md").write_text("# no build\n")
+    assert "README.md" in refusal(capsys, "show", tmp_path, "referring")
+    for matter in ("configs: 3", "configs: [{config_name: a}]", "a: [", "configs: [{config_name: a, data_files: [1]}]"):
+        (tmp_path / "README.md").write_text(f"---\n{matter}\n---\n")
+        assert "README.md" in refusal(capsys, "show", tmp_path, "referring")
+
+
+def test_damaged_folders_get_one_line(capsys, tmp_path):
+    folder = tmp_path / "sarchat"
+    shutil.copytree(sample_build(), folder)
+    file = next((folder / "referring").glob("test-*.parquet"))
+    file.write_bytes(file.read_bytes()[:1000])
+    assert file.name in refusal(capsys, "show", folder, "referring")
+    file.unlink()
+    assert "referring/test-*.parquet" in refusal(capsys, "show", folder, "referring")
+
+
+def test_missing_file_of_a_paths_only_build(capsys, tmp_path):
+    from builders.repository import build
+    from builders.sample import write_sample
+
+    write_sample(tmp_path)
+    build(tmp_path, tmp_path / "sarchat", tasks=["referring"], splits=["test"], embed=False)
+    shutil.rmtree(tmp_path / "SARDet_100K" / "JPEGImages")
+    line = refusal(capsys, "show", tmp_path / "sarchat", "referring", "--out", tmp_path / "picture.png")
+    assert "--no-embed" in line and "JPEGImages" in line
+
+
+def test_without_matplotlib(tmp_path):
+    script = (
+        "import sys; sys.modules['matplotlib'] = None; from builders.cli import main; "
+        f"main(['show', {str(sample_build())!r}, 'referring'])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1 and not done.stdout
+    assert len(done.stderr.splitlines()) == 1 and "pip install 'sarchat-bench[pictures]'" in done.stderr

@@ -1,0 +1,147 @@
+import json
+import shutil
+import statistics
+from collections import Counter
+
+import pytest
+from built_fixture import refusal, sample_build, sample_corpus
+
+from builders.built import Build, open_build
+from builders.cli import main
+from builders.comparison import format_comparison
+from builders.repository import build
+from builders.statistics import compute_statistics, read_paper_statistics
+from builders.target_table import read_targets
+from builders.targets import CATEGORIES
+from builders.tasks import TASKS
+
+PUBLISHED = {"train": 198_747, "test": 24_203}
+
+
+def annotated(split: str) -> list[tuple[str, float, float]]:
+    """Category, width and height of every box of the sample that counts, straight from the COCO file."""
+    name = "val" if split == "validation" else split
+    coco = json.loads(next(sample_corpus().rglob(f"{name}.json")).read_text())
+    names = {entry["id"]: entry["name"] for entry in coco["categories"]}
+    images = {entry["id"]: entry for entry in coco["images"]}
+    boxes, seen = [], set()
+    for entry in coco["annotations"]:
+        (x, y, w, h), image = entry["bbox"], images[entry["image_id"]]
+        key = (entry["image_id"], entry["category_id"], x, y, w, h)
+        right, bottom = min(x + w, image["width"]), min(y + h, image["height"])
+        left, top = max(x, 0), max(y, 0)
+        if w > 0 and h > 0 and right > left and bottom > top and key not in seen:
+            if not entry.get("iscrowd") and not entry.get("ignore"):
+                seen.add(key)
+                boxes.append((names[entry["category_id"]], right - left, bottom - top))
+    return boxes
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_figures_are_those_of_the_annotations(split):
+    figures = compute_statistics(open_build(sample_build()))[split]
+    boxes = annotated(split)
+    counts = Counter(category for category, _, _ in boxes)
+    assert figures.boxes == {category: counts[category] for category in CATEGORIES}
+    for measured, ratios in (
+        (figures.aspect_ratio, [w / h for _, w, h in boxes]),
+        (figures.inverse_ratio, [h / w for _, w, h in boxes]),
+    ):
+        assert measured["mean"] == pytest.approx(statistics.fmean(ratios))
+        assert measured["median"] == pytest.approx(statistics.median(ratios))
+        assert measured["sd"] == pytest.approx(statistics.pstdev(ratios))
+    for category, described in figures.by_category.items():
+        ratios = [w / h for name, w, h in boxes if name == category]
+        assert described["boxes"] == len(ratios)
+        assert described["mean"] == pytest.approx(statistics.fmean(ratios))
+        assert described["median"] == pytest.approx(statistics.median(ratios))
+        assert described["sd"] == pytest.approx(statistics.pstdev(ratios))
+        low = 100 * sum(ratio <= 0.67 for ratio in ratios) / len(ratios)
+        high = 100 * sum(ratio > 1.5 for ratio in ratios) / len(ratios)
+        assert (described["low"], described["middle"], described["high"]) == pytest.approx(
+            (low, 100 - low - high, high)
+        )
+
+
+@pytest.mark.parametrize("task", ["classification", "grounding", "referring", "counting", "identification"])
+def test_any_task_with_every_target_gives_the_same_figures(task):
+    whole = open_build(sample_build())
+    alone = Build(whole.folder, {"all": whole.configs[task], task: whole.configs[task]})
+    for split, figures in compute_statistics(alone).items():
+        expected = compute_statistics(whole)[split]
+        assert figures.boxes == expected.boxes
+        assert figures.aspect_ratio == pytest.approx(expected.aspect_ratio)
+        assert figures.records == {task: expected.records[task]}
+
+
+def test_records_follow_from_the_counting_rules():
+    made = open_build(sample_build())
+    for split, figures in compute_statistics(made).items():
+        targets_of_image = Counter()
+        for batch in made.batches("grounding", split, ["file_name", "objects"], rows=3):
+            for row in batch.to_pylist():
+                targets_of_image[row["file_name"]] += len(row["objects"]["category"])
+        assert figures.records["identification"] == sum(n**2 for n in targets_of_image.values())
+        assert figures.records["classification"] == figures.records["grounding"] == len(targets_of_image)
+        assert figures.records["counting"] == figures.records["referring"]
+        assert figures.records["all"] == sum(figures.records[task] for task in TASKS)
+
+
+def test_the_paper_s_figures_agree_with_each_other():
+    paper = read_paper_statistics()
+    for split, total in PUBLISHED.items():
+        assert sum(paper["boxes"][split].values()) == total
+        assert list(paper["boxes"][split]) == list(CATEGORIES)
+        misprint = 90 if split == "test" else 0
+        records = dict(paper["records"][split])
+        assert sum(records.values()) - records["all"] == records["all"] + misprint
+        for described in paper["aspect_ratio_by_category"][split].values():
+            assert described["low"] + described["middle"] + described["high"] == pytest.approx(100, abs=0.02)
+
+
+def test_output_has_each_figure_beside_the_paper_s(capsys):
+    main(["stats", str(sample_build())])
+    lines = capsys.readouterr().out.splitlines()
+    figures = compute_statistics(open_build(sample_build()))
+    ship = next(line for line in lines if line.startswith("ship "))
+    train, validation, test = (figures[split].boxes["ship"] for split in ("train", "validation", "test"))
+    printed = f"{train} 93,373 {train - 93373:,} {validation} {test} 10,741 {test - 10741:,}"
+    assert ship.split() == ["ship", *printed.split()]
+    everything = next(line for line in lines if line.startswith("all "))
+    assert everything.split()[2] == "1,836,912"
+    assert any("width / height" in line and "Table 4" in line for line in lines)
+    assert max(map(len, lines)) <= 120
+    assert not any("Not in this build" in line for line in lines)
+
+
+def test_partial_builds_are_told(capsys):
+    main(["stats", str(sample_build(("description", "referring")))])
+    told = capsys.readouterr().out
+    assert "Not in this build: train of classification, counting, grounding, identification." in told
+    assert "\nship " in told and "93,373" in told
+    main(["stats", str(sample_build(("description",)))])
+    told = capsys.readouterr().out
+    assert "No task of train tells of every target" in told
+    assert read_targets(open_build(sample_build(("description",))), "train") is None
+
+
+def test_one_split_shows_no_other(capsys):
+    main(["stats", str(sample_build((), ("test",)))])
+    header = capsys.readouterr().out.splitlines()[1]
+    assert header.split() == ["category", "test", "paper", "difference"]
+
+
+def test_validation_alone_has_nothing_to_compare_with(tmp_path):
+    build(sample_corpus(), tmp_path / "out", splits=["validation"], tasks=["classification"])
+    told = format_comparison(compute_statistics(open_build(tmp_path / "out")))
+    assert "paper  difference" not in told and "category  validation" in told
+
+
+def test_no_image_is_needed(tmp_path):
+    shutil.copytree(sample_build(("counting",), ("train", "test"), embed=False), tmp_path / "out")
+    assert compute_statistics(open_build(tmp_path / "out"))["test"].boxes
+
+
+def test_wrong_folder_gets_one_line(capsys, tmp_path):
+    assert "no such folder" in refusal(capsys, "stats", tmp_path / "nothing")
+    assert "sarchat build" in refusal(capsys, "stats", tmp_path)
