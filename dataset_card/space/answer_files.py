@@ -1,0 +1,221 @@
+"""Two JSON Lines files, predictions and references: joined by id, scored, and laid out as a table."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from comparison import MOST_CHARACTERS, MOST_PAIRS, count_pairs
+from markup import escape, notice, table
+
+from sarchat_metric import EXTRA_SCORES, SCENARIOS, SUB_SCORES, TASKS, score_record, summarise, tally
+
+MOST_PAIRS_OF_ALL = 50 * MOST_PAIRS
+
+
+class FileError(ValueError):
+    """What is wrong with a file, and where."""
+
+
+class Scores(NamedTuple):
+    """What two files came to.
+
+    Attributes:
+        result: the metric's dict, with `average` and `missing` added.
+        records: the number of records of each sub-score.
+    """
+
+    result: dict[str, Any]
+    records: dict[str, int]
+
+
+def score_files(predictions: str | Path, references: str | Path, average: str = "sample") -> Scores:
+    """Score a file of predictions; a reference without a prediction scores 0, and is counted as `missing`.
+
+    Args:
+        predictions: a file of `{"id", "prediction"}`.
+        references: a file of `{"id", "task", "scenario"}` and `answer` or `messages`.
+        average: `sample` or `corpus`.
+
+    Raises:
+        FileError: a file is malformed, the two do not fit, or there is too much to compare.
+    """
+    places, golds = _read_references(Path(references))
+    answers = _read_predictions(Path(predictions), places)
+    texts = [answers.get(record_id, "") for record_id in golds]
+    pairs = [count_pairs(text, gold["answer"]) for text, gold in zip(texts, golds.values(), strict=True)]
+    if max(pairs) > MOST_PAIRS or sum(pairs) > MOST_PAIRS_OF_ALL:
+        record_id = max(zip(pairs, golds, strict=True))[1]
+        raise FileError(
+            f"there are too many boxes to compare on this page, most of them at id {record_id!r}; "
+            "use the metric in Python"
+        )
+    try:
+        counts = tally(texts, golds.values())
+    except ValueError as error:
+        raise _locate(error, golds, places) from error
+    result = summarise(counts, average) | {"average": average, "missing": len(golds) - len(answers)}
+    return Scores(result, {key: len(rows) for key, rows in counts.records.items()})
+
+
+def show_scores(scores: Scores) -> str:
+    """Lay out scores as a table, with a link to save them."""
+    result = scores.result
+    rows = []
+    for task in TASKS:
+        if task in result["n"]:
+            figures = f"{result['n'][task]:,}", f"{result[task]:.2f}", f"{result['unparsed'][task]:,}"
+            rows.append([_strong(cell) for cell in (task, "mean", *figures)])
+            rows += [_row(scores, task, key) for key in SUB_SCORES[task] if key in result]
+    total = f"{sum(result['n'].values()):,}", f"{result['overall']:.2f}", f"{sum(result['unparsed'].values()):,}"
+    rows.append([_strong(cell) for cell in ("overall", "", *total)])
+    header = ["task", "sub-score", "n", "score", "unparsed"]
+    parts = [table(header, rows, "Scores", numeric=(2, 3, 4))]
+    further = [_row(scores, key.partition("/")[0], key)[:4] for key in EXTRA_SCORES if key in result]
+    if further:
+        inner = table(header[:4], further, "Further figures", numeric=(2, 3))
+        parts.append(f"<details><summary>Further figures, in no average</summary>{inner}</details>")
+    if result["missing"]:
+        parts.insert(
+            0, notice(f"{result['missing']:,} of {sum(result['n'].values()):,} records have no prediction and score 0.")
+        )
+    content = base64.b64encode(json.dumps(result, indent=1).encode()).decode()
+    link = f'<a class="sar-save" download="scores.json" href="data:application/json;base64,{content}">'
+    return f"{''.join(parts)}<p>{link}Save scores.json</a></p>"
+
+
+def _row(scores: Scores, task: str, key: str) -> list[str]:
+    faint = f'<span class="sar-faint">{task}</span>'
+    return [faint, key.partition("/")[2], f"{scores.records[key]:,}", f"{scores.result[key]:.2f}", ""]
+
+
+def _strong(cell: str) -> str:
+    return f"<strong>{cell}</strong>"
+
+
+def _read_references(path: Path) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """Read the place and the reference of each id."""
+    places: dict[str, str] = {}
+    golds = {}
+    for place, entry in _read_lines(path):
+        if "prediction" in entry and "task" not in entry:
+            raise FileError(f"{place}: this is a prediction; were the two files exchanged?")
+        record_id = _read_id(entry, place, places)
+        for key, choices in (("task", TASKS), ("scenario", SCENARIOS)):
+            if entry.get(key) not in choices:
+                got = f"got {_short(entry[key])}" if key in entry else "there is none"
+                raise FileError(f"{place}: {key} must be one of {', '.join(choices)}; {got}")
+        answer = _read_answer(entry, place)
+        _check_length(answer, place)
+        golds[record_id] = {"task": entry["task"], "scenario": entry["scenario"], "answer": answer}
+    return places, golds
+
+
+def _read_answer(entry: dict[str, Any], place: str) -> str:
+    if entry.get("answer") is not None:
+        if not isinstance(entry["answer"], str):
+            raise FileError(f"{place}: answer must be text, got {_short(entry['answer'])}")
+        return entry["answer"]
+    messages = entry.get("messages")
+    if messages is None:
+        raise FileError(f'{place}: a reference needs the gold, as "answer" or as "messages"')
+    if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
+        raise FileError(f'{place}: messages must be a list of {{"role", "content"}}, got {_short(messages)}')
+    said = [message.get("content") for message in messages if message.get("role") == "assistant"]
+    if not said or not isinstance(said[-1], str):
+        raise FileError(f"{place}: messages hold no text of the assistant")
+    return said[-1]
+
+
+def _read_predictions(path: Path, golds: dict[str, str]) -> dict[str, str]:
+    places: dict[str, str] = {}
+    answers = {}
+    for place, entry in _read_lines(path):
+        if "prediction" not in entry:
+            hint = "this is a reference; were the two files exchanged?" if "task" in entry else "there is none"
+            raise FileError(f'{place}: expected "prediction", {hint}')
+        if not isinstance(entry["prediction"], str):
+            raise FileError(f"{place}: prediction must be text, got {_short(entry['prediction'])}")
+        record_id = _read_id(entry, place, places)
+        if record_id not in golds:
+            raise FileError(f"{place}: id {_short(record_id)} is not among the references")
+        _check_length(entry["prediction"], place)
+        answers[record_id] = entry["prediction"]
+    return answers
+
+
+def _read_id(entry: dict[str, Any], place: str, places: dict[str, str]) -> str:
+    record_id = entry.get("id")
+    if not isinstance(record_id, str):
+        raise FileError(f"{place}: id must be text, " + (f"got {_short(record_id)}" if "id" in entry else "got none"))
+    if record_id in places:
+        raise FileError(f"{place}: id {_short(record_id)} stands already in {places[record_id]}")
+    places[record_id] = place
+    return record_id
+
+
+def _check_length(text: str, place: str) -> None:
+    if len(text) > MOST_CHARACTERS:
+        raise FileError(f"{place}: this page takes texts of up to {MOST_CHARACTERS:,} characters, got {len(text):,}")
+
+
+def _read_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the place and the object of each line that is not blank."""
+    is_empty = True
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            place = f"{path.name}, line {number}"
+            try:
+                # Some editors put a mark in front of a file, which is no part of its first line.
+                text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError as error:
+                raise FileError(f"{place}: not UTF-8 at byte {error.start + 1}") from error
+            if text.strip():
+                yield place, _parse(text, place)
+                is_empty = False
+    if is_empty:
+        raise FileError(f"{path.name} is empty")
+
+
+def _parse(text: str, place: str) -> dict[str, Any]:
+    try:
+        entry = json.loads(text)
+    except RecursionError as error:
+        raise FileError(f"{place}: nested too deeply") from error
+    except ValueError as error:
+        hint = "; is the file one JSON list? It must have an object on each line" if text.startswith("[") else ""
+        raise FileError(f"{place}: not JSON, {error}{hint}") from error
+    if not isinstance(entry, dict):
+        raise FileError(f'{place}: expected an object such as {{"id": ...}}, got {_short(entry)}')
+    return entry
+
+
+def _locate(error: ValueError, golds: dict[str, dict[str, str]], places: dict[str, str]) -> FileError:
+    """Find the reference that the metric refuses: it tells of the gold, and knows no lines."""
+    for record_id, gold in golds.items():
+        try:
+            score_record("", gold)
+        except ValueError as reason:
+            return FileError(f"{places[record_id]}: {reason}")
+    return FileError(str(error))
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else f"{text[:80]}…"
+
+
+def show_files(predictions: str | None, references: str | None, average: str) -> str:
+    """Score two files that were uploaded, or tell what is wrong with them: HTML."""
+    if not predictions or not references:
+        lacking = " and ".join(
+            name for name, path in (("predictions", predictions), ("references", references)) if not path
+        )
+        return notice(f"Upload the file of {lacking}.")
+    try:
+        return show_scores(score_files(predictions, references, average))
+    except FileError as error:
+        return notice(escape(error, 600), "error")

@@ -1,0 +1,158 @@
+"""The metric's page: score one answer and see why, or score a file of answers. Run it with `python app.py`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import gradio as gr
+from answer_files import show_files
+from comparison import compare
+from markup import escape, notice
+from picture import read_backdrop
+
+from sarchat_metric import SCENARIOS, TASKS
+
+HERE = Path(__file__).resolve().parent
+EXAMPLES = HERE / "examples"
+PREDICTIONS, REFERENCES = (str(EXAMPLES / name) for name in ("predictions.jsonl", "references.jsonl"))
+
+_HEAD = """\
+<div class="sar-head"><h1>SARChat metric</h1><p>How well does a vision-language model answer questions about radar
+images? Every score is TP / (TP + FP + FN) in percent, computed by the same <code>sarchat_metric.py</code> that
+<code>evaluate.load</code> runs.</p></div>
+"""
+_FILES_HELP = """\
+Two files in JSON Lines, an object on each line, joined by `id`:
+
+- predictions: `{"id": "...", "prediction": "what the model said"}`
+- references: `{"id": "...", "task": "counting", "scenario": "multi", "answer": "the gold"}`, or with `messages` as the
+  data set has them in place of `answer`
+
+A reference without a prediction scores 0.
+"""
+
+
+def load_examples() -> dict[str, dict[str, str]]:
+    """Read the examples by id: the two example files, joined."""
+    examples = {}
+    for path in (REFERENCES, PREDICTIONS):
+        for line in Path(path).read_text(encoding="utf-8").splitlines():
+            entry = json.loads(line)
+            examples[entry["id"]] = examples.get(entry["id"], {}) | entry
+    return examples
+
+
+def show_question(example: dict[str, str]) -> str:
+    """Show what was asked, and what there is to see in the answer."""
+    return f'<p class="sar-question">{escape(example["question"])}<br><span>{escape(example["remark"])}</span></p>'
+
+
+def show_answer(task: str, scenario: str, gold: str | None, answer: str | None, image: str | None) -> str:
+    """Score one answer, on an image that may have been uploaded: HTML."""
+    backdrop, problem = None, ""
+    if image:
+        try:
+            backdrop = read_backdrop(image)
+        except ValueError as error:
+            problem = notice(escape(error), "error")
+    return problem + compare(task, scenario, gold or "", answer or "", backdrop)
+
+
+def choose_example(record_id: str, image: str | None) -> tuple[str, str, str, str, str, str]:
+    """Return what the page shows of an example: its fields, its question, its result."""
+    example = load_examples()[record_id]
+    fields = example["task"], example["scenario"], example["answer"], example["prediction"]
+    return *fields, show_question(example), show_answer(*fields, image)
+
+
+def build_page() -> gr.Blocks:
+    """Lay the page out and wire it."""
+    examples = load_examples()
+    first = next(iter(examples))
+    task, scenario, gold, answer, question, result = choose_example(first, None)
+    with gr.Blocks(title="SARChat metric", analytics_enabled=False, fill_width=True, delete_cache=(3600, 3600)) as page:
+        gr.HTML(_HEAD)
+        with gr.Tab("One answer"):
+            chosen = gr.Dropdown(
+                [(example["title"], record_id) for record_id, example in examples.items()],
+                value=first,
+                label="Example",
+                elem_id="example",
+            )
+            asked = gr.HTML(question, elem_id="question")
+            with gr.Row():
+                tasks = gr.Radio(TASKS, value=task, label="Task", elem_id="task", scale=3, min_width=300)
+                scenarios = gr.Radio(SCENARIOS, value=scenario, label="Scenario", elem_id="scenario", scale=1)
+            with gr.Row():
+                golds = gr.Textbox(gold, label="Gold answer", lines=4, max_lines=8, elem_id="gold", min_width=300)
+                answers = gr.Textbox(
+                    answer, label="Model's answer", lines=4, max_lines=8, elem_id="answer", min_width=300
+                )
+            shown = gr.HTML(result, elem_id="result")
+            with gr.Accordion("Draw on an image of your own", open=False):
+                images = gr.File(label="SAR image (PNG, JPEG, TIFF, BMP)", file_types=["image"], elem_id="image")
+        with gr.Tab("Files of answers"):
+            gr.Markdown(_FILES_HELP)
+            with gr.Row():
+                kinds = {"file_types": [".jsonl", ".json", ".txt"], "height": 140}
+                predictions = gr.File(label="Predictions", elem_id="predictions", **kinds)
+                references = gr.File(label="References", elem_id="references", **kinds)
+            with gr.Row():
+                average = gr.Radio(
+                    [("mean over records", "sample"), ("counts of all records pooled", "corpus")],
+                    value="sample",
+                    label="Average",
+                    elem_id="average",
+                    scale=2,
+                )
+                fill = gr.Button("Take the example files", elem_id="fill")
+                run = gr.Button("Score", variant="primary", elem_id="run")
+            scores = gr.HTML(elem_id="scores", elem_classes="sar-files")
+
+        fields = [tasks, scenarios, golds, answers]
+        private = {"api_visibility": "private"}
+        chosen.input(choose_example, [chosen, images], [*fields, asked, shown], show_progress="hidden", **private)
+        # Typing is scored as it goes on, so there is nothing to press; of many changes, the last one counts.
+        gr.on(
+            [tasks.input, scenarios.input, golds.change, answers.change, images.upload, images.clear],
+            show_answer,
+            [*fields, images],
+            shown,
+            trigger_mode="always_last",
+            show_progress="hidden",
+            **private,
+        )
+        fill.click(lambda: (PREDICTIONS, REFERENCES), None, [predictions, references], **private)
+        run.click(show_files, [predictions, references, average], scores, **private)
+    return page
+
+
+def main() -> None:
+    """Serve the page."""
+    # The system's own fonts: none is fetched from anywhere.
+    theme = gr.themes.Default(
+        primary_hue="emerald",
+        neutral_hue="slate",
+        font=("system-ui", "sans-serif"),
+        font_mono=("ui-monospace", "Consolas", "monospace"),
+    ).set(
+        button_primary_background_fill="#006b4f",
+        button_primary_background_fill_dark="#006b4f",
+        button_primary_background_fill_hover="#00573f",
+        button_primary_background_fill_hover_dark="#00805f",
+    )
+    build_page().launch(
+        theme=theme,
+        css_paths=HERE / "style.css",
+        allowed_paths=[str(EXAMPLES)],
+        max_file_size="300mb",
+        footer_links=["settings"],
+        ssr_mode=False,
+        share=False,
+        quiet=True,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,192 @@
+"""One answer beside its gold: what was read from both, what matches, and every sub-score, as HTML."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from markup import escape, notice, table
+from picture import Backdrop, best_ious, draw
+
+from sarchat_metric import SUB_SCORES, RecordScore, score_record, task_scores
+
+# Beyond these, a page would be slow for everybody: the metric itself has no such bounds.
+MOST_CHARACTERS = 300_000
+MOST_PAIRS = 2_000_000
+_MOST_ITEMS = 40
+_MOST_ROWS = 20
+_ENTRIES = {
+    "categories": "categories",
+    "phrases": "phrases",
+    "count": "number",
+    "boxes": "boxes",
+    "cells": "cells",
+    "category": "category",
+    "size": "size",
+    "shape": "shape",
+    "cell": "cell",
+    "direction": "direction",
+    "proximity": "distance",
+}
+_SCORED = {
+    "classification": "Scored are the categories that are named, as sets.",
+    "description": "Scored are phrases: a category and its cell.",
+    "counting": "Scored are the number, and the boxes at IoU 0.25 and 0.5.",
+    "grounding": "Scored are phrases (a category and its cell), and the boxes of each category at IoU 0.25.",
+    "identification": "Scored is the first category that is named.",
+    "referring": "Scored are the boxes at IoU 0.25 and 0.5.",
+}
+
+
+def count_pairs(answer: str, gold: str) -> int:
+    """Return how many pairs of boxes there are to compare, or more."""
+    return answer.count("{") * gold.count("{")
+
+
+def compare(task: str, scenario: str, gold: str, answer: str, backdrop: Backdrop | None = None) -> str:
+    """Score one answer and tell all about it.
+
+    Args:
+        task: the task.
+        scenario: `single` or `multi`.
+        gold: the gold answer.
+        answer: the model's answer.
+        backdrop: an image to draw boxes on.
+
+    Returns:
+        HTML: the result, or what is wrong with the gold.
+    """
+    if not gold.strip():
+        return notice("Give the gold answer: what a perfect model would say.")
+    if max(len(gold), len(answer)) > MOST_CHARACTERS:
+        return notice(f"This page takes texts of up to {MOST_CHARACTERS:,} characters.", "error")
+    if count_pairs(answer, gold) > MOST_PAIRS:
+        return notice(f"This page compares up to {MOST_PAIRS:,} pairs of boxes; use the metric in Python.", "error")
+    try:
+        record = score_record(answer, {"task": task, "scenario": scenario, "answer": gold})
+    except ValueError as error:
+        return notice(f"The gold answer does not fit its task: {escape(error, 400)}", "error")
+    return (
+        f'<div class="sar-result"><div>{_show_picture(record, backdrop)}</div>'
+        f"<div>{_show_scores(record)}{_show_reading(record)}{_show_boxes(record)}</div></div>"
+    )
+
+
+def _show_picture(record: RecordScore, backdrop: Backdrop | None) -> str:
+    drawing = draw(record, backdrop)
+    if drawing is None:
+        return notice("Nothing to draw: these answers tell neither of boxes nor of cells.")
+    legend = (
+        '<p class="sar-legend"><span class="sar-key sar-key-gold">gold</span>'
+        '<span class="sar-key sar-key-answer">answer</span>'
+        f"<span>{'boxes, numbered as in the gold' if 'boxes' in record.reference else 'by cell'}</span></p>"
+    )
+    return drawing.svg + legend + "".join(notice(escape(note)) for note in drawing.notes)
+
+
+def _show_scores(record: RecordScore) -> str:
+    accuracies = record.accuracies
+    mean = task_scores(accuracies)[record.task]
+    unread = "" if record.parsed else notice("Nothing that this task scores can be read from the answer: it scores 0.")
+    bars = []
+    for key, accuracy in sorted(accuracies.items(), key=lambda item: item[0] not in SUB_SCORES[record.task]):
+        tp, fp, fn = record.counts[key]
+        extra = "" if key in SUB_SCORES[record.task] else "; in no average"
+        bars.append(
+            f'<li><div class="sar-bar-text"><span><code>{escape(key)}</code></span>'
+            f"<strong>{accuracy:.1f}</strong></div>"
+            f'<div class="sar-bar"><div style="width:{accuracy:.1f}%"></div></div>'
+            f'<div class="sar-faint">{_tell_counts(key, tp, fp, fn)}{extra}</div></li>'
+        )
+    return (
+        f'<section><h3>Scores</h3>{unread}<p class="sar-mean"><strong>{mean:.1f}</strong> %'
+        f'<span class="sar-faint">{record.task}, {record.scenario}. {_SCORED[record.task]}</span></p>'
+        f'<ul class="sar-bars">{"".join(bars)}</ul></section>'
+    )
+
+
+def _tell_counts(key: str, tp: int, fp: int, fn: int) -> str:
+    if key == "counting/count" or key.startswith("identification/"):
+        return "right" if tp else "wrong"
+    return f"{tp:,} right, {fp:,} wrong, {fn:,} missed"
+
+
+def _show_reading(record: RecordScore) -> str:
+    gold, read = record.reference, record.prediction
+    rows = []
+    for entry, name in _ENTRIES.items():
+        if entry in gold and entry != "boxes":
+            wanted, found = _items(gold[entry]), _items(read[entry])
+            if wanted or found:
+                common = Counter(wanted) & Counter(found)
+                rows.append([name, _show_items(wanted, common, "missed"), _show_items(found, common, "extra")])
+        elif entry == "boxes" and "boxes" in gold:
+            rows.append([name, f"{len(gold['boxes']):,}", f"{len(read['boxes']):,}"])
+    return f"<section><h3>What was read</h3>{table(['', 'gold', 'answer'], rows, 'What was read')}</section>"
+
+
+def _items(value: Any) -> list[str]:  # noqa: ANN401
+    """An entry of a reading as a list of texts, whether it is a number, a word, a list or a list of pairs."""
+    if value is None:
+        return []
+    values = value if isinstance(value, list) else [value]
+    return [", ".join([item[0], item[1] or "no cell"]) if isinstance(item, tuple) else str(item) for item in values]
+
+
+def _show_items(items: Sequence[str], common: Counter, otherwise: str) -> str:
+    """Show texts, each with a sign of whether the other side has it too; as often as it has it."""
+    if not items:
+        return '<span class="sar-faint">nothing</span>'
+    left = Counter(common)
+    shown = []
+    for item in items[:_MOST_ITEMS]:
+        is_common = left[item] > 0
+        left[item] -= 1
+        kind, sign = ("common", "✓") if is_common else (otherwise, "✗")
+        title = "in both" if is_common else otherwise
+        text = f'<span aria-label="{title}" title="{title}">{sign}</span> {escape(item, 60)}'
+        shown.append(f'<span class="sar-chip sar-chip-{kind}">{text}</span>')
+    more = len(items) - _MOST_ITEMS
+    return "".join(shown) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _show_boxes(record: RecordScore) -> str:
+    """Show a row for each box of the answer, with its matches, and one for each gold box that none matched."""
+    if "boxes" not in record.reference:
+        return ""
+    gold, read = record.reference["boxes"], record.prediction["boxes"]
+    matched = [{index: other for index, other, _ in pairs} for pairs in record.matches.values()]
+    labels = record.prediction.get("labels") or [None] * len(read)
+    rows = [
+        [
+            f"answer {index + 1}",
+            _show_box(box, label),
+            *(_show_match(match.get(index)) for match in matched),
+            f"{iou:.2f}",
+        ]
+        for index, (box, label, iou) in enumerate(
+            zip(read[:_MOST_ROWS], labels[:_MOST_ROWS], best_ious(record)[:_MOST_ROWS], strict=True)
+        )
+    ]
+    more = max(len(read) - _MOST_ROWS, 0)
+    found = set(matched[0].values())
+    missed = [index for index in range(len(gold)) if index not in found]
+    names = record.reference.get("labels") or [None] * len(gold)
+    rows += [
+        [f"gold {index + 1}", _show_box(gold[index], names[index]), "missed", "missed", ""]
+        for index in missed[:_MOST_ROWS]
+    ]
+    more += max(len(missed) - _MOST_ROWS, 0)
+    header = ["box", "x1, y1, x2, y2", "at IoU 0.25", "at IoU 0.5", "best IoU"]
+    rest = f'<p class="sar-faint">and {more:,} more rows</p>' if more else ""
+    return f"<section><h3>Matches</h3>{table(header, rows, 'Matches')}{rest}</section>"
+
+
+def _show_box(box: Sequence[float], label: str | None) -> str:
+    name = f" {escape(label)}" if label else ""
+    return f"<code>{', '.join(f'{edge:g}' for edge in box)}</code>{name}"
+
+
+def _show_match(other: int | None) -> str:
+    return "✗ none" if other is None else f"✓ gold {other + 1}"

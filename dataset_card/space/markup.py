@@ -1,0 +1,56 @@
+"""The few pieces of HTML that the page is made of. Whatever a user gave passes through `escape`."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Sequence
+
+# What no answer to a browser may hold, and what the page's own templates would take for a placeholder.
+_UNSENDABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+_TEMPLATE_SIGNS = {ord("{"): "&#123;", ord("}"): "&#125;", ord("$"): "&#36;", ord("`"): "&#96;"}
+
+
+def escape(value: object, most: int | None = None) -> str:
+    """Turn any value into text that a page shows as it is.
+
+    Args:
+        value: the value.
+        most: how many characters to show of it; what is cut off is marked by an ellipsis.
+    """
+    text = str(value)
+    if most is not None and len(text) > most:
+        text = f"{text[:most]}…"
+    return html.escape(_UNSENDABLE.sub("\N{REPLACEMENT CHARACTER}", text)).translate(_TEMPLATE_SIGNS)
+
+
+def notice(text: str, kind: str = "hint") -> str:
+    """Return a framed line.
+
+    Args:
+        text: HTML.
+        kind: `hint`, or `error`, which is read out as soon as it appears.
+    """
+    role, sign = ("alert", "⚠ ") if kind == "error" else ("status", "")
+    return f'<p class="sar-notice sar-{kind}" role="{role}">{sign}{text}</p>'
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]], name: str, numeric: Sequence[int] = ()) -> str:
+    """Return a table.
+
+    Args:
+        header: the columns' names.
+        rows: HTML, cell by cell.
+        name: what the table shows, for those who cannot see it.
+        numeric: the columns that are set flush right.
+    """
+
+    def line(cells: Sequence[str], tag: str) -> str:
+        classes = (' class="sar-number"' if place in numeric else "" for place in range(len(cells)))
+        return "".join(f"<{tag}{own}>{cell}</{tag}>" for own, cell in zip(classes, cells, strict=True))
+
+    body = "".join(f"<tr>{line(row, 'td')}</tr>" for row in rows)
+    return (
+        f'<div class="sar-scroll"><table class="sar-table" aria-label="{escape(name)}">'
+        f"<thead><tr>{line(header, 'th')}</tr></thead><tbody>{body}</tbody></table></div>"
+    )

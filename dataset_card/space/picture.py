@@ -1,0 +1,222 @@
+"""An answer and its gold as a drawing (SVG): boxes, or what is said to lie in which cell, on an image or on none."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from markup import escape
+from PIL import Image, UnidentifiedImageError
+
+from sarchat_metric import Box, RecordScore, box_iou
+
+MOST_BOXES = 200
+_MOST_LABELS = 30
+_MOST_LINES = 4
+_MOST_PIXELS = 50_000_000
+_LONGEST_SIDE = 1024
+_BLANK = 512
+_ROWS, _COLUMNS = ("top", "middle", "bottom"), ("left", "center", "right")
+
+
+class Backdrop(NamedTuple):
+    """An image to draw on: its own size in pixels, and its content as an address within the page."""
+
+    width: int
+    height: int
+    address: str
+
+
+class Drawing(NamedTuple):
+    """A drawing, and notes on what it leaves out."""
+
+    svg: str
+    notes: list[str]
+
+
+@lru_cache(maxsize=16)
+def read_backdrop(path: str) -> Backdrop:
+    """Read an image file, whatever its depth, and make it as small as the page needs it.
+
+    Raises:
+        ValueError: it is no image, or too large.
+    """
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            if width * height > _MOST_PIXELS:
+                raise ValueError(f"{Path(path).name} has {width} x {height} pixels; the page takes 50 million")
+            picture = _to_eight_bits(image)
+    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{Path(path).name} cannot be read as an image") from error
+    picture.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
+    content = io.BytesIO()
+    picture.save(content, "JPEG", quality=88)
+    return Backdrop(width, height, f"data:image/jpeg;base64,{base64.b64encode(content.getvalue()).decode()}")
+
+
+def _to_eight_bits(image: Image.Image) -> Image.Image:
+    """Radar images often come with 16 bits or as floats: spread what they hold over 8, but for the brightest specks."""
+    if not image.mode.startswith(("I", "F")):
+        return image.convert("RGB")
+    pixels = np.nan_to_num(np.asarray(image, dtype=float), posinf=0.0, neginf=0.0)
+    low, high = pixels.min(), np.percentile(pixels, 99.5)
+    shares = np.clip((pixels - low) / max(high - low, 1e-9), 0, 1)
+    return Image.fromarray((255 * shares).astype(np.uint8)).convert("RGB")
+
+
+def draw(record: RecordScore, backdrop: Backdrop | None = None) -> Drawing | None:
+    """Draw what was read from an answer and its gold.
+
+    Args:
+        record: the record, scored.
+        backdrop: the image; without one, a blank field that holds all gold boxes.
+
+    Returns:
+        The drawing; `None` if there is nothing to draw: neither boxes nor cells in the task, and no image.
+    """
+    gold, read = record.reference, record.prediction
+    notes: list[str] = []
+    if "boxes" in gold:
+        width, height = (backdrop.width, backdrop.height) if backdrop else _blank_size(gold["boxes"])
+        shapes = _draw_boxes(record, width, height, notes)
+        told = f"{len(gold['boxes'])} gold boxes, {len(read['boxes'])} boxes of the answer"
+    else:
+        width, height = (backdrop.width, backdrop.height) if backdrop else (_BLANK, _BLANK)
+        shapes = _draw_phrases(_phrases(gold), _phrases(read), width, height)
+        told = "what gold and answer tell of each cell"
+        if backdrop is None and not shapes:
+            return None
+    image = f'<image href="{backdrop.address}" width="{width}" height="{height}"/>' if backdrop else ""
+    svg = (
+        f'<svg class="sar-picture" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(told)}" '
+        f'font-size="{max(width, height) / 36:.1f}" xmlns="http://www.w3.org/2000/svg">'
+        f'<rect width="{width}" height="{height}" class="sar-field"/>{image}{_draw_grid(width, height)}{shapes}</svg>'
+    )
+    return Drawing(svg, notes)
+
+
+def _blank_size(boxes: Sequence[Box]) -> tuple[int, int]:
+    """The smallest square of 512 pixels, doubled as often as it takes, around all boxes."""
+    reach = min(max((max(box) for box in boxes), default=1.0), 2.0**20)
+    side = _BLANK * 2 ** max(0, math.ceil(math.log2(max(reach, 1.0) / _BLANK)))
+    return side, side
+
+
+def _draw_grid(width: int, height: int) -> str:
+    lines = [f"M{width * third / 3:.1f} 0V{height}M0 {height * third / 3:.1f}H{width}" for third in (1, 2)]
+    return f'<path d="{"".join(lines)}" class="sar-grid"/>'
+
+
+def _draw_boxes(record: RecordScore, width: int, height: int, notes: list[str]) -> str:
+    gold, read = record.reference["boxes"], record.prediction["boxes"]
+    shapes = []
+    # The answer's last: the gold under it is seen through its dashes.
+    for boxes, kind, name in ((gold, "gold", "gold answer"), (read, "answer", "answer")):
+        for box in boxes[:MOST_BOXES]:
+            shapes.append(_draw_box(box, kind, width, height))
+        if len(boxes) > MOST_BOXES:
+            notes.append(f"Of {len(boxes):,} boxes in the {name}, the first {MOST_BOXES} are drawn.")
+    bad = sum(not _is_proper(box) for box in read)
+    if bad:
+        notes.append(f"{_count(bad, 'box')} of the answer cannot be drawn: inverted, empty or out of all bounds.")
+    outside = sum(_is_proper(box) and not _is_inside(box, width, height) for box in read)
+    if outside:
+        notes.append(f"{_count(outside, 'box')} of the answer reach beyond the {width} x {height} pixels drawn.")
+    if len(gold) <= _MOST_LABELS:
+        names = record.reference.get("labels") or [""] * len(gold)
+        for number, (box, name) in enumerate(zip(gold, names, strict=True), start=1):
+            shapes.append(_label(box, f"{number} {name}".strip(), "gold", width, height))
+    if len(read) <= _MOST_LABELS:
+        for box, text in zip(read, _tell_ious(record), strict=True):
+            shapes.append(_label(box, text, "answer", width, height))
+    else:
+        notes.append(f"The answer has more than {_MOST_LABELS} boxes, so they bear no labels.")
+    return "".join(shapes)
+
+
+def best_ious(record: RecordScore) -> list[float]:
+    """Return for each box of the answer the IoU of its match, else the best that it has with any gold box."""
+    matched = {index: iou for index, _, iou in record.matches["iou@0.25"]}
+    best = box_iou(record.prediction["boxes"], record.reference["boxes"]).max(axis=1, initial=0.0).tolist()
+    return [matched.get(index, iou) for index, iou in enumerate(best)]
+
+
+def _tell_ious(record: RecordScore) -> list[str]:
+    matched = {index for index, _, _ in record.matches["iou@0.25"]}
+    return [
+        f"IoU {iou:.2f}" if index in matched else f"no match ({iou:.2f})" for index, iou in enumerate(best_ious(record))
+    ]
+
+
+def _is_proper(box: Box) -> bool:
+    return all(abs(edge) < 1e100 for edge in box) and box[0] < box[2] and box[1] < box[3]
+
+
+def _is_inside(box: Box, width: int, height: int) -> bool:
+    return box[0] >= 0 and box[1] >= 0 and box[2] <= width and box[3] <= height
+
+
+def _draw_box(box: Box, kind: str, width: int, height: int) -> str:
+    if not _is_proper(box):
+        return ""
+    # A browser may fail at numbers that are far outside of what it shows.
+    x1, x2 = (min(max(edge, -width), 2 * width) for edge in (box[0], box[2]))
+    y1, y2 = (min(max(edge, -height), 2 * height) for edge in (box[1], box[3]))
+    place = f'x="{x1:g}" y="{y1:g}" width="{x2 - x1:g}" height="{y2 - y1:g}"'
+    return f'<rect {place} class="sar-rim"/><rect {place} class="sar-box sar-box-{kind}"/>'
+
+
+def _label(box: Box, text: str, kind: str, width: int, height: int) -> str:
+    """Write above a gold box, below one of the answer, and never outside of the field."""
+    if not _is_proper(box):
+        return ""
+    size = max(width, height) / 36
+    x1, y1, x2, y2 = box
+    near_right_edge = x1 > width * 0.72
+    x = min(x2, width - size / 4) if near_right_edge else max(x1, size / 4)
+    y = y1 - size * 0.4 if kind == "gold" else y2 + size * 1.1
+    y = min(max(y, size), height - size * 0.4)
+    anchor = "end" if near_right_edge else "start"
+    return f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}" class="sar-label sar-label-{kind}">{escape(text)}</text>'
+
+
+def _phrases(reading: dict[str, Any]) -> Counter:
+    """How often a task without boxes tells of each category in each cell."""
+    if "phrases" in reading:
+        return Counter((name, cell) for name, cell in reading["phrases"] if cell)
+    if reading.get("cell"):
+        return Counter([(reading["category"] or "target", reading["cell"])])
+    return Counter()
+
+
+def _draw_phrases(gold: Counter, read: Counter, width: int, height: int) -> str:
+    size = max(width, height) / 36
+    texts = []
+    for row, row_name in enumerate(_ROWS):
+        for column, column_name in enumerate(_COLUMNS):
+            cell = f"{row_name} {column_name}"
+            lines = [
+                (f"{title}: {name}{f' x {times}' if times > 1 else ''}", kind)
+                for phrases, title, kind in ((gold, "gold", "gold"), (read, "answer", "answer"))
+                for (name, own), times in sorted(phrases.items())
+                if own == cell
+            ]
+            if len(lines) > _MOST_LINES:
+                lines[_MOST_LINES - 1 :] = [(f"and {len(lines) - _MOST_LINES + 1} more", "gold")]
+            for place, (text, kind) in enumerate(lines):
+                x = width * column / 3 + size * 0.6
+                y = height * row / 3 + size * (1.6 + 1.4 * place)
+                texts.append(f'<text x="{x:.1f}" y="{y:.1f}" class="sar-label sar-label-{kind}">{escape(text)}</text>')
+    return "".join(texts)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}es"

@@ -1,0 +1,457 @@
+"""The metric's folder: what is in it, its card, loading it, and the functions of its page."""
+
+import base64
+import csv
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from huggingface_hub import SpaceCard, SpaceCardData
+from PIL import Image
+
+import sarchat_metric
+from builders.checksums import verify_checksums
+from builders.cli import main
+from builders.metric_check import inspect_metric, list_metric_files
+from builders.space import write_space
+from sarchat_metric import SUB_SCORES, TASKS, score
+
+needs_gradio = pytest.mark.skipif(
+    importlib.util.find_spec("gradio") is None, reason="gradio is not installed (the extra `space`)"
+)
+MODULES = ("answer_files", "app", "comparison", "markup", "picture")
+GOLD = "{<10><10><50><50>} (top left){<60><60><90><90>} (bottom right)"
+
+
+@pytest.fixture(scope="module")
+def space(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("space") / "sarchat_metric"
+    write_space(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(space):
+    """The page's modules, imported from the folder as `python app.py` would."""
+    sys.path.insert(0, str(space))
+    sys.dont_write_bytecode, before = True, sys.dont_write_bytecode
+    try:
+        yield type("Page", (), {name: importlib.import_module(name) for name in MODULES if name != "app"})
+    finally:
+        sys.path.remove(str(space))
+        sys.dont_write_bytecode = before
+        for name in MODULES:
+            sys.modules.pop(name, None)
+
+
+# The folder ----------------------------------------------------------------------------------------------------------
+
+
+def test_folder_holds_script_card_page_and_sums(space):
+    names = set(list_metric_files(space))
+    assert {"sarchat_metric.py", "README.md", "app.py", "requirements.txt", "SHA256SUMS"} <= names
+    assert (space / "sarchat_metric.py").read_bytes() == Path(sarchat_metric.__file__).read_bytes()
+    assert not [name for name in names if "__pycache__" in name]
+    verify_checksums(space)
+    inspect_metric(space)
+
+
+def test_every_import_is_in_the_requirements_or_in_the_folder(space):
+    required = set(re.findall(r"^[a-z]+", (space / "requirements.txt").read_text(), re.MULTILINE))
+    modules = {path.stem for path in space.glob("*.py")}
+    for path in space.glob("*.py"):
+        for name in re.findall(r"^(?:from|import) (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE):
+            known = required | modules | set(sys.stdlib_module_names)
+            assert {"PIL": "pillow"}.get(name, name) in known, (path.name, name)
+
+
+def test_command_prints_files_and_the_line_to_load_with(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    main(["space"])
+    printed = capsys.readouterr().out
+    assert printed.endswith('\nimport evaluate\nevaluate.load("sarchat_metric")\n')
+    for name in list_metric_files(tmp_path / "sarchat_metric"):
+        assert re.search(rf"^{re.escape(name)} +[\d,]+$", printed, re.MULTILINE)
+    main(["space", "--out", str(tmp_path / "other")])
+    assert f'evaluate.load("{(tmp_path / "other" / "sarchat_metric.py").as_posix()}")' in capsys.readouterr().out
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "sarchat_metric"]
+
+
+def test_replaces_its_own_folder_and_no_other(tmp_path, capsys):
+    out = tmp_path / "sarchat_metric"
+    write_space(out)
+    (out / "__pycache__").mkdir()
+    (out / "__pycache__" / "app.pyc").write_bytes(b"x")
+    (out / "style.css").unlink()
+    write_space(out)
+    verify_checksums(out)
+    assert not (out / "__pycache__").exists()
+
+    (out / "notes.txt").write_text("mine")
+    with pytest.raises(SystemExit):
+        main(["space", "--out", str(out)])
+    assert "holds something else" in capsys.readouterr().err
+    assert (out / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("names", [["README.md"], ["README.md", "sarchat_metric.py"], ["SHA256SUMS", "data.parquet"]])
+def test_refuses_a_folder_of_something_else(tmp_path, capsys, names):
+    for name in names:
+        (tmp_path / name).write_text("0" * 64 + "  data.parquet\n")
+    with pytest.raises(SystemExit):
+        main(["space", "--out", str(tmp_path)])
+    error = capsys.readouterr().err
+    assert error.startswith("Error: ") and error.count("\n") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
+
+
+# The card ------------------------------------------------------------------------------------------------------------
+
+
+def test_front_matter_is_valid(space):
+    card = SpaceCard.load(space / "README.md")
+    data = card.data.to_dict()
+    known = {*vars(SpaceCardData()), "title", "sdk", "sdk_version", "app_file", "license", "tags"}
+    assert set(data) - known == {"emoji", "colorFrom", "colorTo", "pinned", "short_description"}
+    assert (data["sdk"], data["app_file"], data["pinned"]) == ("gradio", "app.py", False)
+    assert {"evaluate", "metric"} <= set(data["tags"])
+    assert {data["colorFrom"], data["colorTo"]} <= set("red yellow green blue indigo purple pink gray".split())
+    assert len(data["emoji"]) == 1 and len(data["short_description"]) <= 60
+    major = re.search(r"^gradio>=(\d+)", (space / "requirements.txt").read_text(), re.MULTILINE)[1]
+    assert re.fullmatch(rf"{major}\.\d+\.\d+", data["sdk_version"])
+
+
+def test_sections_of_a_metric_card(space):
+    text = SpaceCard.load(space / "README.md").text
+    assert not re.search(r"\$\w", text)
+    sections = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    places = [
+        sections.index(name)
+        for name in (
+            "Metric Description",
+            "How to Use",
+            "Inputs",
+            "Output Values",
+            "Values from Popular Papers",
+            "Examples",
+            "Limitations and Bias",
+            "Where the Paper Is Silent or Contradicts Itself",
+            "Citation",
+        )
+    ]
+    assert places == sorted(places)
+    assert "@article{ma2025sarchat" in text
+    for key in (key for keys in SUB_SCORES.values() for key in keys):
+        assert f"`{key}`" in text
+
+
+def test_published_results_are_table_3(space):
+    text = (space / "README.md").read_text(encoding="utf-8")
+    with (ROOT / "dataset_card" / "published_results.csv").open(encoding="utf-8") as stream:
+        rows = list(csv.reader(stream))[1:]
+    assert len(rows) == 16
+    for model, params, printed, *scores in rows:
+        averages, sub_scores = re.findall(rf"^\| {re.escape(model)} \| {params} \| (.+) \|$", text, re.MULTILINE)
+        assert averages.split(" | ")[0] == printed
+        assert sorted(sub_scores.split(" | ")) == sorted(scores)
+    # The figures that Eq. 4 and 5 give by hand.
+    for model, params, overall in (("InternVL2.5", "8B", 92.32), ("DeepSeekVL", "1.3B", 83.92), ("Yi-VL", "6B", 84.61)):
+        assert re.search(rf"^\| {re.escape(model)} \| {params} \| [\d.]+ \| {overall:.2f} \|", text, re.MULTILINE)
+    assert "differ by -0.87 to +0.26 points" in text
+
+
+RUN_CARD = """
+import doctest, sys
+failed, tried = doctest.testfile(sys.argv[1], module_relative=False)
+print(failed, tried)
+"""
+LOAD = """
+import evaluate, json, sys
+metric = evaluate.load(sys.argv[1])
+print(json.dumps(metric.compute(predictions=[sys.argv[2]], references=[json.loads(sys.argv[3])])))
+"""
+
+
+def run(code: str, cwd: Path, *arguments: str) -> str:
+    """Run Python with caches of its own and no network."""
+    env = dict(os.environ, HF_HOME=str(cwd / "home"), HF_HUB_OFFLINE="1", PYTHONUTF8="1")
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], cwd=cwd, env=env, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_snippets_run_and_give_what_they_say(tmp_path):
+    write_space(tmp_path / "sarchat_metric")
+    card = (tmp_path / "sarchat_metric" / "README.md").read_text(encoding="utf-8")
+    snippets = re.findall(r"^```python\n(.+?)^```", card, re.MULTILINE | re.DOTALL)
+    assert len(snippets) >= 6 and all(snippet.startswith(">>> ") for snippet in snippets)
+    failed, tried = map(int, run(RUN_CARD, tmp_path, "sarchat_metric/README.md").split()[-2:])
+    assert failed == 0
+    assert tried >= sum(snippet.count(">>> ") for snippet in snippets)
+
+
+@pytest.mark.parametrize("place", ["sarchat_metric", "./sarchat_metric", "sarchat_metric/sarchat_metric.py"])
+def test_loads_by_name_and_by_path_even_beside_a_file_of_that_name(tmp_path, place):
+    write_space(tmp_path / "sarchat_metric")
+    (tmp_path / "sarchat_metric.py").write_text("raise RuntimeError('the wrong file')\n")
+    reference = {"task": "referring", "scenario": "multi", "answer": GOLD}
+    answer = GOLD.replace("<60>", "<65>")
+    assert json.loads(run(LOAD, tmp_path, place, answer, json.dumps(reference))) == score([answer], [reference])
+
+
+# The page's functions ------------------------------------------------------------------------------------------------
+
+
+def test_examples_cover_all_tasks_and_what_can_go_wrong(space):
+    references = [json.loads(line) for line in (space / "examples" / "references.jsonl").open(encoding="utf-8")]
+    predictions = {
+        entry["id"]: entry["prediction"]
+        for entry in map(json.loads, (space / "examples" / "predictions.jsonl").open(encoding="utf-8"))
+    }
+    assert list(predictions) == [reference["id"] for reference in references]
+    result = score(predictions.values(), references)
+    assert set(result["n"]) == set(TASKS)
+    assert sum(result["unparsed"].values()) >= 2
+    for task in TASKS:
+        own = [reference for reference in references if reference["task"] == task]
+        overall = [score([predictions[one["id"]]], [one])["overall"] for one in own]
+        assert max(overall) == 100 and min(overall) < 100, task
+        assert all(one["title"].lower().startswith(task) and one["question"] and one["remark"] for one in own)
+
+
+def text_of(html: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+
+
+def test_a_record_is_told_in_whole(page):
+    html = page.comparison.compare("referring", "multi", GOLD, "{<12><10><50><50>} {<200><60><240><90>}")
+    text = text_of(html)
+    # One of two found, one made up: 1 / (1 + 1 + 1) at both thresholds.
+    assert text.count("33.3") == 3
+    assert "referring/multi/iou@0.25" in text and "1 right, 1 wrong, 1 missed" in text
+    assert "IoU 0.95" in text and "no match (0.00)" in text
+    assert "answer 1 12, 10, 50, 50 ✓ gold 1 ✓ gold 1 0.95" in text
+    assert "gold 2 60, 60, 90, 90 missed missed" in text
+    assert html.count('class="sar-box sar-box-gold"') == html.count('class="sar-box sar-box-answer"') == 2
+
+
+def test_what_both_say_is_told_from_what_one_says(page):
+    text = text_of(page.comparison.compare("classification", "multi", "ship and harbor", "two boats and a bridge"))
+    assert "categories ✓ ship ✗ harbor ✓ ship ✗ bridge" in text
+    assert "Nothing to draw" in text
+    text = text_of(page.comparison.compare("identification", "single", "a small ship in the top left", "a large ship"))
+    assert "category ✓ ship ✓ ship" in text and "size ✗ small ✗ large" in text and "cell ✗ top left nothing" in text
+    assert "gold: ship" in text and "identification/single/accuracy 100.0 right" in text
+
+
+def test_an_answer_that_says_nothing(page):
+    for answer in ("", "I cannot say", "[[10, 10, 50, 50]]"):
+        text = text_of(page.comparison.compare("referring", "single", GOLD, answer))
+        assert "Nothing that this task scores can be read from the answer" in text and "0.0 %" in text
+
+
+def test_a_gold_that_cannot_be_read_is_a_message(page):
+    for gold in ("many", "2 {<50><10><10><50>}"):
+        html = page.comparison.compare("counting", "multi", gold, "2")
+        assert 'role="alert"' in html and "The gold answer does not fit its task" in html
+    assert 'role="status"' in page.comparison.compare("counting", "multi", "  ", "2")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "<" * 200_000,
+        "{<1><1><9><9>}" * 20_000,
+        "{<1><1><9><9>" * 15_000,
+        "ship in the top left " * 9_000,
+        "\x00\ud800{{#each}} ${alert(1)} `<script>alert(1)</script>",
+        "{<1e5><1><9><9>}{<-9999999999999999999999><0><1" + "0" * 400 + "><5>}{<9><9><1><1>}",
+    ],
+    ids=["signs", "boxes", "broken", "phrases", "markup", "numbers"],
+)
+@pytest.mark.parametrize("task", ["grounding", "description", "referring"])
+def test_hostile_answers_are_shown_in_bounded_time_and_space(page, task, answer):
+    gold = f"There is a ship in the top left {GOLD[:18]}."
+    start = time.perf_counter()
+    html = page.comparison.compare(task, "single", gold, answer)
+    assert time.perf_counter() - start < 5
+    assert len(html) < 80_000
+    assert 'class="sar-mean"' in html
+    html.encode()
+    assert html.count("sar-box-answer") <= page.picture.MOST_BOXES
+    if answer.startswith("{<1><1><9><9>}") and task != "description":
+        assert "Of 20,000 boxes in the answer, the first 200 are drawn." in html
+
+
+def test_too_much_is_refused(page):
+    boxes = "{<1><1><9><9>}" * 3_000
+    assert 'role="alert"' in page.comparison.compare("referring", "multi", boxes, boxes)
+    assert 'role="alert"' in page.comparison.compare("referring", "multi", "x" * 400_000, "")
+
+
+def test_whatever_a_user_gave_is_escaped(page):
+    shown = page.markup.escape('<b>{{x}} ${y} `z` & "q"\x00\ud800')
+    assert not set('<>{}$`"\x00') & set(shown.replace("&lt;", "").replace("&gt;", ""))
+    html = page.comparison.compare("counting", "multi", "<img src=x onerror=alert(1)> {{y}}", "2")
+    assert "<img" not in html and "{{" not in html
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind", "suffix"), [("L", np.uint8, "png"), ("16 bits", np.uint16, "tif"), ("float", np.float32, "tif")]
+)
+def test_images_of_any_depth_are_drawn_on(page, tmp_path, mode, kind, suffix):
+    pixels = np.random.default_rng(0).gamma(2, 40, (1500, 2100)).clip(0, 250).astype(kind)
+    Image.fromarray(pixels).save(tmp_path / f"image.{suffix}")
+    backdrop = page.picture.read_backdrop(str(tmp_path / f"image.{suffix}"))
+    assert (backdrop.width, backdrop.height) == (2100, 1500)
+    (tmp_path / "small.jpg").write_bytes(base64.b64decode(backdrop.address.partition(",")[2]))
+    with Image.open(tmp_path / "small.jpg") as small:
+        assert max(small.size) == 1024
+        assert np.asarray(small.convert("L")).std() > 10
+    html = page.comparison.compare("referring", "multi", GOLD, GOLD, backdrop)
+    assert 'viewBox="0 0 2100 1500"' in html and "<image " in html
+
+
+def test_what_is_no_image_is_told(page, tmp_path):
+    (tmp_path / "image.png").write_bytes(b"no image")
+    with pytest.raises(ValueError, match=r"^image.png cannot be read as an image$"):
+        page.picture.read_backdrop(str(tmp_path / "image.png"))
+
+
+def test_a_blank_field_holds_all_gold_boxes(page):
+    for far, side in ((50, 512), (512, 512), (513, 1024), (5000, 8192)):
+        html = page.comparison.compare("referring", "single", f"{{<10><10><{far}><50>}}", "")
+        assert f'viewBox="0 0 {side} {side}"' in html
+
+
+# Files of answers ----------------------------------------------------------------------------------------------------
+
+
+def write_lines(path: Path, *entries: object) -> Path:
+    lines = [entry if isinstance(entry, str) else json.dumps(entry) for entry in entries]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+REFERENCES = [
+    {"id": "a", "task": "referring", "scenario": "multi", "answer": GOLD},
+    {"id": "b", "task": "counting", "scenario": "single", "answer": "There is 1 instance. {<10><10><50><50>}"},
+    {"id": "c", "task": "classification", "scenario": "single", "messages": [{"role": "assistant", "content": "ship"}]},
+]
+
+
+def test_files_are_joined_by_id_and_scored_as_the_metric_does(page, tmp_path):
+    references = write_lines(tmp_path / "references.jsonl", *REFERENCES)
+    predictions = write_lines(
+        tmp_path / "predictions.jsonl", {"id": "c", "prediction": "a boat"}, "", {"id": "a", "prediction": GOLD[:18]}
+    )
+    for average in ("sample", "corpus"):
+        scores = page.answer_files.score_files(predictions, references, average)
+        expected = score([GOLD[:18], "", "a boat"], REFERENCES, average)
+        assert scores.result == expected | {"average": average, "missing": 1}
+    html = page.answer_files.show_files(str(predictions), str(references), "sample")
+    text = text_of(html)
+    assert "1 of 3 records have no prediction and score 0." in text
+    assert "referring mean 1 50.00 0" in text and "counting mean 1 0.00 1" in text and "overall 3 50.00 1" in text
+    content = re.search(r'download="scores.json" href="data:application/json;base64,([^"]+)"', html)[1]
+    assert json.loads(base64.b64decode(content))["n"] == {"classification": 1, "counting": 1, "referring": 1}
+
+
+def test_a_mark_at_the_start_and_other_line_ends_are_no_harm(page, tmp_path):
+    for name, entries in (("r", REFERENCES), ("p", [{"id": "a", "prediction": GOLD}])):
+        text = "\r\n".join(map(json.dumps, entries))
+        (tmp_path / name).write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert page.answer_files.score_files(tmp_path / "p", tmp_path / "r").result["referring"] == 100
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ([], "p.jsonl is empty"),
+        (["{"], "p.jsonl, line 1: not JSON"),
+        (["[", "]"], "p.jsonl, line 1: not JSON, .* is the file one JSON list"),
+        (['["a"]'], "p.jsonl, line 1: expected an object"),
+        (["[" * 100_000], "p.jsonl, line 1: (nested too deeply|not JSON)"),
+        ([{"id": "a", "prediction": "x"}, "", {"id": "b"}], 'p.jsonl, line 3: expected "prediction"'),
+        ([REFERENCES[0]], "p.jsonl, line 1: .*were the two files exchanged"),
+        ([{"id": "a", "prediction": None}], "p.jsonl, line 1: prediction must be text, got null"),
+        ([{"id": 3, "prediction": "x"}], "p.jsonl, line 1: id must be text, got 3"),
+        ([{"prediction": "x"}], "p.jsonl, line 1: id must be text, got none"),
+        ([{"id": "z", "prediction": "x"}], 'p.jsonl, line 1: id "z" is not among the references'),
+        ([{"id": "a", "prediction": "x"}] * 2, 'p.jsonl, line 2: id "a" stands already in p.jsonl, line 1'),
+        ([{"id": "a", "prediction": "x" * 400_000}], "p.jsonl, line 1: this page takes texts of up to 300,000"),
+    ],
+)
+def test_malformed_predictions_are_told_with_their_line(page, tmp_path, lines, message):
+    predictions = write_lines(tmp_path / "p.jsonl", *lines)
+    references = write_lines(tmp_path / "r.jsonl", *REFERENCES)
+    with pytest.raises(page.answer_files.FileError, match=message):
+        page.answer_files.score_files(predictions, references)
+    assert 'role="alert"' in page.answer_files.show_files(str(predictions), str(references), "sample")
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"id": "d", "prediction": "x"}, "line 4: this is a prediction; were the two files exchanged"),
+        (REFERENCES[0] | {"id": "d", "task": "vqa"}, 'line 4: task must be one of classification, .*; got "vqa"'),
+        (
+            {"id": "d", "task": "counting", "answer": "2"},
+            "line 4: scenario must be one of single, multi; there is none",
+        ),
+        (REFERENCES[0] | {"id": "d", "task": ["counting"]}, "line 4: task must be one of"),
+        (REFERENCES[0] | {"id": "d", "answer": 3}, "line 4: answer must be text, got 3"),
+        (REFERENCES[0] | {"id": "d", "answer": "no box"}, "line 4: no boxes can be read from the gold"),
+        ({"id": "d", "task": "counting", "scenario": "multi"}, 'line 4: a reference needs the gold, as "answer"'),
+        (REFERENCES[2] | {"id": "d", "messages": "ship"}, "line 4: messages must be a list"),
+        (REFERENCES[2] | {"id": "d", "messages": [{"role": "user", "content": "?"}]}, "line 4: messages hold no text"),
+        (REFERENCES[0], 'line 4: id "a" stands already in r.jsonl, line 1'),
+    ],
+)
+def test_malformed_references_are_told_with_their_line(page, tmp_path, entry, message):
+    predictions = write_lines(tmp_path / "p.jsonl", {"id": "a", "prediction": "x"})
+    references = write_lines(tmp_path / "r.jsonl", *REFERENCES, entry)
+    with pytest.raises(page.answer_files.FileError, match=message):
+        page.answer_files.score_files(predictions, references)
+
+
+def test_other_encodings_are_told_with_their_line(page, tmp_path):
+    references = write_lines(tmp_path / "r.jsonl", *REFERENCES)
+    (tmp_path / "p.jsonl").write_bytes(b'{"id": "a", "prediction": "x"}\n{"id": "b", "prediction": "\xe9"}\n')
+    with pytest.raises(page.answer_files.FileError, match="line 2: not UTF-8 at byte 28"):
+        page.answer_files.score_files(tmp_path / "p.jsonl", references)
+
+
+def test_files_with_too_many_boxes_are_refused(page, tmp_path):
+    boxes = "{<1><1><9><9>}" * 3_000
+    references = write_lines(tmp_path / "r.jsonl", REFERENCES[0] | {"answer": boxes})
+    predictions = write_lines(tmp_path / "p.jsonl", {"id": "a", "prediction": boxes})
+    with pytest.raises(page.answer_files.FileError, match=r"too many boxes .* id 'a'"):
+        page.answer_files.score_files(predictions, references)
+
+
+def test_a_file_that_is_lacking_is_named(page):
+    assert "file of predictions and references" in page.answer_files.show_files(None, None, "sample")
+    assert "file of references" in page.answer_files.show_files("p.jsonl", None, "sample")
+
+
+@needs_gradio
+def test_page_is_laid_out(page):
+    app = importlib.import_module("app")
+    blocks = app.build_page()
+    assert blocks.analytics_enabled is False
+    for record_id in app.load_examples():
+        *fields, question, result = app.choose_example(record_id, None)
+        assert 'class="sar-mean"' in result and 'class="sar-question"' in question and all(fields)
+    assert 'role="alert"' in app.show_answer("referring", "multi", GOLD, GOLD, __file__)
+    assert 'role="status"' in app.show_answer("referring", "multi", None, None, None)
