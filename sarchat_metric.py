@@ -570,12 +570,15 @@ def _gold_text(reference: Mapping[str, Any]) -> str:
         messages = reference.get("messages")
         if messages is None:
             raise ValueError(f"a reference needs 'answer' or 'messages', got only {sorted(reference)}")
-        if isinstance(messages, Mapping):  # a list of dicts comes out of some versions of datasets as a dict of lists
-            messages = [
-                {"role": role, "content": content}
-                for role, content in zip(messages["role"], messages["content"], strict=True)
-            ]
-        said = [message["content"] for message in messages if message["role"] == "assistant"]
+        try:
+            # A list of dicts comes out of some versions of datasets as a dict of lists.
+            if isinstance(messages, Mapping):
+                turns = list(zip(messages["role"], messages["content"], strict=True))
+            else:
+                turns = [(message["role"], message["content"]) for message in messages]
+        except (KeyError, TypeError, ValueError):
+            raise ValueError(f"messages must be a list of {{'role', 'content'}}, got {messages!r:.200}") from None
+        said = [content for role, content in turns if role == "assistant"]
         if not said:
             raise ValueError(f"a reference's messages hold none from the assistant: {messages!r}")
         answer = said[-1]

@@ -23,6 +23,7 @@ from PIL import Image
 
 from builders.checksums import SUMS, write_checksums
 from builders.cli import main
+from builders.space import write_space
 
 ROOT = Path(__file__).resolve().parents[1]
 # Whatever would leave the machine, in whichever library, ends the process's call.
@@ -163,11 +164,7 @@ def sample(tmp_path_factory):
 @pytest.fixture(scope="session")
 def space(tmp_path_factory):
     folder = tmp_path_factory.mktemp("space") / "sarchat_metric"
-    folder.mkdir()
-    shutil.copy(ROOT / "sarchat_metric.py", folder)
-    (folder / "README.md").write_text("---\ntitle: SARChat\nsdk: gradio\napp_file: app.py\n---\n\nA metric.\n")
-    (folder / "requirements.txt").write_text("evaluate\nscipy\n")
-    (folder / "app.py").write_text("import sarchat_metric\n")
+    write_space(folder)
     return folder
 
 
