@@ -1,0 +1,542 @@
+"""Each wrong input ends with one clear line and exit code 1; nothing is written, and an older build stays."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import struct
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from corpora import Picture, plain_corpus, plain_pictures, write_corpus, zip_corpus
+from test_build import tree
+
+from builders import cli
+from builders.repository import build
+
+
+class Place:
+    """A good corpus to spoil, a folder to write to, and what a build printed."""
+
+    def __init__(self, top: Path, run: Callable, older: Path) -> None:
+        self.top, self._run, self._older = top, run, older
+        self.corpus = plain_corpus(top / "source")
+        (top / "place").mkdir()
+        self.out = top / "place" / "sarchat"
+
+    def annotations(self, split: str = "train") -> Path:
+        return self.corpus / "Annotations" / f"{split}.json"
+
+    def edit(self, change: Callable[[dict], object], split: str = "train") -> None:
+        coco = json.loads(self.annotations(split).read_text())
+        change(coco)
+        self.annotations(split).write_text(json.dumps(coco))
+
+    def zip(self, **options) -> Path:
+        return zip_corpus(self.corpus, self.top / "corpus.zip", **options)
+
+    def check_refused(self, *arguments: object, told: str = "", source: object = None, out: object = None) -> str:
+        """Build, with nothing at the output and with an older build there; return the line that was told."""
+        line = ""
+        for older in (False, True):
+            if older:
+                shutil.copytree(self._older, self.out)
+            before = tree(self.top)
+            target = out if out is not None else self.out
+            code, text = self._run("build", source or self.corpus, "--out", target, *arguments)
+            assert code == 1, text
+            assert re.fullmatch(r"Error: [^\n]+\n", text)
+            assert re.search(told, text), text
+            assert tree(self.top) == before
+            assert older or not self.out.exists()
+            assert sorted(path.name for path in self.out.parent.iterdir()) == (["sarchat"] if older else [])
+            line = text
+        return line
+
+
+@pytest.fixture(scope="module")
+def older(tmp_path_factory) -> Path:
+    """A good build."""
+    out = tmp_path_factory.mktemp("older") / "sarchat"
+    build(plain_corpus(tmp_path_factory.mktemp("corpus")), out, tasks=["counting"])
+    return out
+
+
+@pytest.fixture
+def place(tmp_path, capsys, older) -> Place:
+    """A place where the command is called in this process, which is quick."""
+
+    def run(*arguments: object) -> tuple[int, str]:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as caught:
+            cli.main(list(map(str, arguments)))
+        return caught.value.code, capsys.readouterr().err
+
+    return Place(tmp_path, run, older)
+
+
+def test_bad_input_ends_a_process_in_the_same_way(tmp_path, sarchat, older):
+    def run(*arguments: object) -> tuple[int, str]:
+        result = sarchat(*arguments)
+        assert result.stdout == ""
+        return result.returncode, result.stderr
+
+    place = Place(tmp_path, run, older)
+    shutil.rmtree(place.corpus / "Annotations")
+    place.check_refused(told="Annotations")
+
+
+def test_bad_input_found_by_a_worker_ends_in_the_same_way(tmp_path, sarchat, older):
+    def run(*arguments: object) -> tuple[int, str]:
+        result = sarchat(*arguments)
+        return result.returncode, result.stderr
+
+    place = Place(tmp_path, run, older)
+    (place.corpus / "JPEGImages" / "train" / "0000002.png").write_bytes(b"no image")
+    place.check_refused("--num-proc", 2, told=r"0000002\.png")
+
+
+# The source
+
+
+def test_source_that_does_not_exist(place):
+    place.check_refused(source=place.top / "nowhere", told="nowhere")
+
+
+def test_empty_source(place):
+    (place.top / "empty").mkdir()
+    place.check_refused(source=place.top / "empty", told="empty.*Annotations")
+
+
+def test_source_that_is_a_file(place):
+    place.check_refused(source=place.annotations(), told=r"train\.json")
+
+
+def test_no_source_at_all(tmp_path, sarchat):
+    result = sarchat("build", "--out", tmp_path / "out")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert re.fullmatch(r"Error: [^\n]*SOURCE[^\n]*\n", result.stderr)
+
+
+@pytest.mark.parametrize(
+    "url", ["nosuch://host/corpus", "http://", "https:///x.zip", "hf://", "file:///nowhere", "://x"]
+)
+def test_url_that_cannot_be_opened(place, url):
+    place.check_refused(source=url)
+
+
+def test_no_annotations(place):
+    shutil.rmtree(place.corpus / "Annotations")
+    place.check_refused(told="Annotations")
+
+
+def test_annotations_of_no_split(place):
+    for split in ("train", "val", "test"):
+        place.annotations(split).rename(place.annotations(f"instances_{split}"))
+    place.check_refused(told=r"train\.json")
+
+
+def test_annotations_that_are_a_file(place):
+    shutil.rmtree(place.corpus / "Annotations")
+    (place.corpus / "Annotations").write_text("{}")
+    place.check_refused(told="Annotations")
+
+
+def test_no_target_at_all(place):
+    for split in ("train", "val", "test"):
+        place.edit(lambda coco: coco["annotations"].clear(), split)
+    place.check_refused(told="target")
+
+
+def test_split_that_the_corpus_lacks(place):
+    place.annotations("val").unlink()
+    place.check_refused("--split", "validation", told="validation")
+
+
+# The annotation file
+
+TEXTS = {
+    "empty": b"",
+    "cut off": None,
+    "no JSON": b"<html>404</html>",
+    "no text": b"\xff\xfe\x00\x01\x80",
+    "not UTF-8": b'{"images": ["\xff\xff"]}',
+    "deep": b"[" * 200_000,
+    "deep object": b'{"a":' * 200_000,
+    "a list": b"[]",
+    "null": b"null",
+    "a number": b"1e999",
+    "a huge number": b"9" * 5000,
+    "an empty object": b"{}",
+    "lists that are none": b'{"images": {}, "annotations": {}, "categories": {}}',
+    "null lists": b'{"images": null, "annotations": null, "categories": null}',
+    "entries that are none": b'{"images": [1], "annotations": [], "categories": []}',
+    "entries that are lists": b'{"images": [[]], "annotations": [[]], "categories": [[]]}',
+    "entries that are null": b'{"images": [null], "annotations": [null], "categories": [null]}',
+    "no categories": b'{"images": [], "annotations": []}',
+}
+
+
+@pytest.mark.parametrize("kind", TEXTS)
+def test_annotation_file_that_is_no_coco(place, kind):
+    text = TEXTS[kind] if TEXTS[kind] is not None else place.annotations().read_bytes()[:-50]
+    place.annotations().write_bytes(text)
+    place.check_refused(told=r"train\.json")
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_fault_of_any_split_is_found(place, split):
+    place.annotations(split).write_text("{")
+    place.check_refused(told=rf"{split}\.json")
+
+
+NOT_IDS = [None, "1", 1.5, True, [1], {}, float("nan"), float("inf"), 10**30]
+
+
+@pytest.mark.parametrize("value", NOT_IDS)
+@pytest.mark.parametrize(
+    ("listed", "key"),
+    [
+        *(("images", "id"), ("annotations", "id"), ("annotations", "image_id"), ("annotations", "category_id")),
+        ("categories", "id"),
+    ],
+)
+def test_id_that_is_no_whole_number(place, listed, key, value):
+    place.edit(lambda coco: coco[listed][0].update({key: value}))
+    place.check_refused(told=r"train\.json")
+
+
+@pytest.mark.parametrize(
+    ("listed", "key"),
+    [
+        *(("images", "id"), ("images", "file_name"), ("images", "width"), ("images", "height")),
+        *(("annotations", "id"), ("annotations", "image_id"), ("annotations", "category_id"), ("annotations", "bbox")),
+        *(("categories", "id"), ("categories", "name")),
+    ],
+)
+def test_entry_that_lacks_a_key(place, listed, key):
+    place.edit(lambda coco: coco[listed][0].pop(key))
+    place.check_refused(told=rf"train\.json.*{key}")
+
+
+@pytest.mark.parametrize("value", [0, -5, 2**40, 256.5, "256", None, True, [256]])
+@pytest.mark.parametrize("key", ["width", "height"])
+def test_image_side_that_is_none(place, key, value):
+    place.edit(lambda coco: coco["images"][0].update({key: value}))
+    place.check_refused(told=r"0000001\.jpg")
+
+
+@pytest.mark.parametrize(
+    "bbox",
+    [
+        *([], [1, 2, 3], [1, 2, 3, 4, 5], None, "1 2 3 4", {"x": 1}, 7, [1, 2, 3, None], ["1", 2, 3, 4]),
+        *([True, 1, 2, 3], [[1], 2, 3, 4], [float("nan"), 1, 2, 3], [1, float("inf"), 2, 3], [1, 2, float("-inf"), 3]),
+        *([1, 2, 3, 10**400], [1e308, 1, 1e308, 1], [10**30, 1, 10**30, 1]),
+    ],
+)
+def test_box_that_is_not_four_finite_numbers(place, bbox):
+    place.edit(lambda coco: coco["annotations"][0].update(bbox=bbox))
+    place.check_refused(told=r"train\.json.*annotation 0\b")
+
+
+def test_number_beyond_all_floats(place):
+    place.annotations().write_text(place.annotations().read_text().replace("[20, 30, 60, 40]", "[20, 30, 60, 1e400]"))
+    place.check_refused(told="annotation 0")
+
+
+def test_category_id_that_is_not_in_categories(place):
+    place.edit(lambda coco: coco["annotations"][0].update(category_id=77))
+    place.check_refused(told="77")
+
+
+@pytest.mark.parametrize("name", ["submarine", "", None, 3, ["ship"]])
+def test_category_that_is_none_of_the_six(place, name):
+    place.edit(lambda coco: coco["categories"][0].update(name=name))
+    place.check_refused(told=r"train\.json")
+
+
+def test_annotation_of_an_unknown_image(place):
+    place.edit(lambda coco: coco["annotations"][0].update(image_id=4711))
+    place.check_refused(told="4711")
+
+
+def test_images_with_one_id(place):
+    place.edit(lambda coco: coco["images"][1].update(id=coco["images"][0]["id"]))
+    place.check_refused(told="twice")
+
+
+@pytest.mark.parametrize("name", ["0000001.jpg", "0000001.png"])
+def test_images_whose_records_would_share_ids(place, name):
+    place.edit(lambda coco: coco["images"][1].update(file_name=name))
+    place.check_refused(told=re.escape(name))
+
+
+def test_categories_with_one_id(place):
+    place.edit(lambda coco: coco["categories"][1].update(id=coco["categories"][0]["id"]))
+    place.check_refused(told="twice")
+
+
+# The images
+
+OUTWARD = [
+    *("../../etc/passwd", "../train/0000001.jpg", "a/../../0000001.jpg", "..", ".", "", "/etc/passwd", "//host/x.jpg"),
+    *(
+        "C:\\x.jpg",
+        "C:/x.jpg",
+        "..\\x.jpg",
+        "a\\..\\..\\x.jpg",
+        "\\x.jpg",
+        "x\0.jpg",
+        "./0000001.jpg",
+        "a//b.jpg",
+        "a/",
+    ),
+]
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+@pytest.mark.parametrize("name", [*OUTWARD, None, 5, ["x.jpg"], {"a": 1}, True])
+def test_file_name_that_leads_out_of_the_image_folder(place, name, zipped):
+    place.edit(lambda coco: coco["images"][0].update(file_name=name))
+    place.check_refused(source=place.zip() if zipped else None, told=r"train\.json")
+
+
+@pytest.mark.parametrize("name", ["../JPEGImages/train/0000001.jpg", "/0000001.jpg"])
+def test_outward_name_in_a_zip_is_refused_though_the_zip_holds_it(place, name):
+    archive = place.zip(top=False)
+    with zipfile.ZipFile(archive, "a") as file:
+        file.writestr(name, (place.corpus / "JPEGImages" / "train" / "0000001.jpg").read_bytes())
+        file.writestr(f"JPEGImages/train/{name}", b"x")
+    place.edit(lambda coco: coco["images"][0].update(file_name=name))
+    rewritten = place.top / "rewritten.zip"
+    with zipfile.ZipFile(archive) as old, zipfile.ZipFile(rewritten, "w") as new:
+        for entry in old.infolist():
+            if entry.filename != "Annotations/train.json":
+                new.writestr(entry.filename, old.read(entry))
+        new.writestr("Annotations/train.json", place.annotations().read_bytes())
+    place.check_refused(source=rewritten, told=re.escape(name))
+
+
+def test_missing_image_is_named(place):
+    (place.corpus / "JPEGImages" / "train" / "0000002.png").unlink()
+    assert "more" not in place.check_refused(told=r"0000002\.png")
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_missing_images_are_counted(place, zipped):
+    shutil.rmtree(place.corpus / "JPEGImages" / "train")
+    (place.corpus / "JPEGImages" / "train").mkdir()
+    (place.corpus / "JPEGImages" / "train" / "other.jpg").write_bytes(b"")
+    source = place.zip() if zipped else None
+    place.check_refused(source=source, told=r"0000001\.jpg.*\b2 more")
+
+
+def test_no_image_folder(place):
+    shutil.rmtree(place.corpus / "JPEGImages")
+    place.check_refused(told="JPEGImages")
+
+
+def test_image_that_is_a_folder(place):
+    path = place.corpus / "JPEGImages" / "train" / "0000002.png"
+    path.unlink()
+    path.mkdir()
+    place.check_refused(told=r"0000002\.png")
+
+
+def test_image_that_is_a_dangling_link(place):
+    path = place.corpus / "JPEGImages" / "train" / "0000002.png"
+    path.unlink()
+    path.symlink_to("nowhere")
+    place.check_refused(told=r"0000002\.png")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"no image", b"\x89PNG\r\n\x1a\n", b"BM" + bytes(100), b"\xff\xd8\xff" + bytes(9)]
+)
+@pytest.mark.parametrize("embed", ["--embed", "--no-embed"])
+def test_image_that_is_none(place, content, embed):
+    (place.corpus / "JPEGImages" / "train" / "0000002.png").write_bytes(content)
+    place.check_refused(embed, told=r"0000002\.png")
+
+
+def test_image_of_another_size_than_its_annotation_says(place):
+    place.edit(lambda coco: coco["images"][1].update(width=301))
+    place.check_refused(told=r"0000002\.png.*300 x 240.*301 x 240")
+
+
+def test_png_that_claims_to_be_huge(place):
+    path = place.corpus / "JPEGImages" / "train" / "0000002.png"
+    content = bytearray(path.read_bytes())
+    content[16:24] = struct.pack(">II", 60_000, 60_000)
+    path.write_bytes(content)
+    place.check_refused(told=r"0000002\.png")
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "bmp"])
+def test_image_that_was_cut_off_is_found_by_decoding(tmp_path, place, suffix):
+    pictures = {"train": [Picture(f"0000001.{suffix}", 256, 256, [("ship", 1, 1, 50, 50)], noise=True)]}
+    corpus = write_corpus(tmp_path / "noise", pictures)
+    path = corpus / "JPEGImages" / "train" / f"0000001.{suffix}"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    place.check_refused("--check-images", source=corpus, told=rf"0000001\.{suffix}")
+
+
+def test_image_that_was_garbled_is_found_by_decoding(tmp_path, place):
+    pictures = {"train": [Picture("0000001.png", 256, 256, [("ship", 1, 1, 50, 50)], noise=True)]}
+    corpus = write_corpus(tmp_path / "noise", pictures)
+    path = corpus / "JPEGImages" / "train" / "0000001.png"
+    content = bytearray(path.read_bytes())
+    content[30_000:31_000] = bytes(1000)
+    path.write_bytes(content)
+    place.check_refused("--check-images", source=corpus, told=r"0000001\.png")
+
+
+# The zip
+
+
+@pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x03\x04" + bytes(50), b"PK\x05\x06" + bytes(18)])
+def test_zip_that_is_none(place, content):
+    (place.top / "corpus.zip").write_bytes(content)
+    place.check_refused(source=place.top / "corpus.zip", told=r"corpus\.zip")
+
+
+def test_zip_that_was_cut_off(place):
+    archive = place.zip()
+    archive.write_bytes(archive.read_bytes()[:-300])
+    place.check_refused(source=archive, told=r"corpus\.zip")
+
+
+@pytest.mark.parametrize("name", ["0000001.jpg", "train.json"])
+def test_zip_with_a_garbled_file(place, name):
+    archive = place.zip(method=zipfile.ZIP_STORED)
+    with zipfile.ZipFile(archive) as file:
+        (entry,) = (entry for entry in file.infolist() if entry.filename.endswith(name))
+    content = bytearray(archive.read_bytes())
+    start = entry.header_offset + 30 + len(entry.filename) + entry.file_size // 2
+    content[start : start + 20] = bytes(b ^ 0x55 for b in content[start : start + 20])
+    archive.write_bytes(content)
+    place.check_refused(source=archive, told=re.escape(name))
+
+
+def test_zip_with_a_file_that_cannot_be_inflated(place):
+    archive = place.zip()
+    with zipfile.ZipFile(archive) as file:
+        (entry,) = (entry for entry in file.infolist() if entry.filename.endswith("train.json"))
+    content = bytearray(archive.read_bytes())
+    start = entry.header_offset + 30 + len(entry.filename)
+    content[start : start + entry.compress_size] = b"\xff" * entry.compress_size
+    archive.write_bytes(content)
+    place.check_refused(source=archive, told=r"train\.json")
+
+
+def test_zip_that_is_encrypted(place):
+    archive = place.zip()
+    content = bytearray(archive.read_bytes())
+    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = content.find(signature)
+        while at >= 0:
+            content[at + offset] |= 1
+            at = content.find(signature, at + 4)
+    archive.write_bytes(content)
+    place.check_refused(source=archive, told="encrypted|password")
+
+
+def test_zip_of_something_else(place):
+    archive = place.top / "corpus.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("holiday/photo.jpg", b"x")
+    place.check_refused(source=archive, told="Annotations")
+
+
+def test_zip_has_no_paths_to_store(place):
+    place.check_refused("--no-embed", source=place.zip(), told="embed")
+
+
+# The command
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(["--task", "captioning"], ["--task", ""], ["--task", "Referring"], ["--task", "all"], ["--split", "val"]),
+        *(["--split", "trian"], ["--num-proc", "0"], ["--num-proc", "-2"], ["--num-proc", "two"], ["--seed", "x"]),
+        *(["--seed", "1.5"], ["--seed", ""], ["--sample"], ["--nonsense"], ["another-source"], ["--task"]),
+    ],
+)
+def test_wrong_argument(place, arguments):
+    place.check_refused(*arguments, told=re.escape(arguments[-1].lstrip("-")))
+
+
+def test_unknown_command(sarchat):
+    result = sarchat("biuld")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert re.fullmatch(r"Error: [^\n]*biuld[^\n]*\n", result.stderr)
+
+
+# The output
+
+
+def test_out_that_is_a_file(place):
+    (place.top / "file").write_text("mine")
+    place.check_refused(out=place.top / "file", told="file")
+
+
+@pytest.mark.parametrize("out", ["nowhere/sarchat", "file/sarchat"])
+def test_out_whose_parent_is_no_folder(place, out):
+    (place.top / "file").write_text("mine")
+    place.check_refused(out=place.top / out, told="folder")
+
+
+@pytest.mark.parametrize("inner", [".", "..", "Annotations", "JPEGImages", "JPEGImages/train"])
+def test_out_that_is_the_source_or_a_part_of_it(place, inner):
+    place.check_refused(out=place.corpus / inner, told="something else")
+
+
+def test_out_that_holds_something_else(place):
+    (place.top / "mine").mkdir()
+    (place.top / "mine" / "thesis.tex").write_text("dear")
+    place.check_refused(out=place.top / "mine", told="something else")
+
+
+@pytest.mark.parametrize("sums", ["", "no sums\n", "\xff\xfe", f"{'0' * 64}  ../../other\n"])
+def test_out_with_a_file_named_like_the_sums(place, sums):
+    mine = place.top / "mine"
+    mine.mkdir()
+    (mine / "SHA256SUMS").write_bytes(sums.encode("latin-1"))
+    (mine / "thesis.tex").write_text("dear")
+    place.check_refused(out=mine, told="something else")
+
+
+@pytest.mark.parametrize("out", ["/", "x" * 300, "x" * 250])
+def test_out_that_cannot_be_a_folder(place, out):
+    place.check_refused(out=out if out == "/" else place.top / "place" / out)
+
+
+def test_out_inside_the_source_leaves_the_source_as_it_was(place):
+    before = tree(place.corpus)
+    place.out = place.corpus / "sarchat"
+    build(place.corpus, place.out)
+    first = tree(place.out)
+    build(place.corpus, place.out)
+    assert tree(place.out) == first
+    assert {name: digest for name, digest in tree(place.corpus).items() if not name.startswith("sarchat/")} == before
+
+
+def test_name_that_no_text_can_hold_is_told(place):
+    """Names on disk are bytes; one that is no UTF-8 has no place in a record."""
+    name = os.fsdecode(b"\xff.jpg")
+    (place.corpus / "JPEGImages" / "train" / "0000001.jpg").rename(place.corpus / "JPEGImages" / "train" / name)
+    place.edit(lambda coco: coco["images"][0].update(file_name=name))
+    place.check_refused(told=r"train")
+
+
+def test_good_corpus_is_built_at_the_same_place(place):
+    """What the tests above spoil is good before."""
+    assert plain_pictures()
+    build(place.corpus, place.out)
+    build(place.zip(top=False), place.out)
+    assert place.out.is_dir()

@@ -1,0 +1,273 @@
+"""A build that is killed, interrupted, crowded out or short of disk leaves the last good folder, and no litter."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import datasets
+import pytest
+from conftest import command
+from corpora import noisy_pictures, plain_corpus, write_corpus
+from oracle import TASKS
+from test_build import parquet, tree
+
+from builders.checksums import verify_checksums
+from builders.repository import build
+
+NUMBER, SIDE = 200, 224
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory) -> Path:
+    """A corpus that takes a while: images to read, and many records."""
+    train = noisy_pictures(NUMBER // 2, side=SIDE, boxes=6)
+    test = noisy_pictures(NUMBER // 2, side=SIDE, boxes=6, split="test")
+    return write_corpus(tmp_path_factory.mktemp("slow"), train | test)
+
+
+@pytest.fixture(scope="module")
+def fresh(corpus, tmp_path_factory) -> dict[str, str]:
+    """What the whole build of that corpus looks like."""
+    out = tmp_path_factory.mktemp("fresh") / "sarchat"
+    build(corpus, out)
+    return tree(out)
+
+
+@pytest.fixture
+def out(tmp_path) -> Path:
+    """A folder with a good build of another corpus, alone in its place."""
+    (tmp_path / "place").mkdir()
+    build(plain_corpus(tmp_path / "small"), tmp_path / "place" / "sarchat")
+    return tmp_path / "place" / "sarchat"
+
+
+def start(corpus: Path, out: Path, *options: object) -> subprocess.Popen:
+    return subprocess.Popen(
+        command("build", corpus, "--out", out, *options),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def staging(out: Path) -> Path | None:
+    """Return the folder beside `out` that a build writes into, if there is one."""
+    return next((path for path in out.parent.iterdir() if path.is_dir() and path != out), None)
+
+
+def wait_until(ready, process: subprocess.Popen) -> None:
+    deadline = time.monotonic() + 60
+    while not ready():
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+def wait_for_parquet(out: Path, process: subprocess.Popen) -> None:
+    """Wait until a build is in the midst of writing."""
+    wait_until(lambda: (place := staging(out)) and any(place.rglob("*.parquet")), process)
+
+
+def left_beside(out: Path) -> list[str]:
+    return sorted(path.name for path in out.parent.iterdir() if path != out)
+
+
+@pytest.mark.parametrize("moment", range(8))
+def test_killed_build_leaves_a_whole_folder_and_the_next_one_clears_up(tmp_path, corpus, out, fresh, moment):
+    """From its first file to its last: each run is killed when the folder has grown a little further."""
+    old = tree(out)
+    process = start(corpus, out)
+
+    def is_time() -> bool:
+        with suppress(FileNotFoundError):
+            place = staging(out)
+            size = sum(path.stat().st_size for path in place.rglob("*.parquet")) if place else 0
+            return size >= moment / 7 * len(TASKS) * NUMBER * SIDE**2 if moment else place is not None
+        return True
+
+    while not is_time() and process.poll() is None:
+        time.sleep(0.001)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert tree(out) in (old, fresh)
+    verify_checksums(out)
+    assert datasets.load_dataset(str(out), "counting", split="train", cache_dir=str(tmp_path / "cache"))[0]["messages"]
+    build(tmp_path / "small" / "SARDet_100K", out)
+    assert tree(out) == old
+    assert left_beside(out) == []
+
+
+@pytest.mark.parametrize(("processes", "moment"), [(1, "writing"), (2, "starting"), (2, "writing")])
+def test_interrupted_build_ends_with_130_and_leaves_no_litter(corpus, out, processes, moment):
+    """Ctrl-C reaches every process of a terminal's group, a worker that is just starting too."""
+    old = tree(out)
+    process = start(corpus, out, "--num-proc", processes)
+    if moment == "writing":
+        wait_for_parquet(out, process)
+    else:
+        wait_until(lambda: len(children(process.pid)) > 1, process)
+    os.killpg(process.pid, signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert (process.returncode, told.strip()) == (130, "Aborted.")
+    assert tree(out) == old
+    assert left_beside(out) == []
+
+
+def test_terminated_build_keeps_the_old_folder(corpus, out, tmp_path):
+    old = tree(out)
+    process = start(corpus, out)
+    wait_for_parquet(out, process)
+    process.terminate()
+    process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert tree(out) == old
+    build(tmp_path / "small" / "SARDet_100K", out)
+    assert left_beside(out) == []
+
+
+def test_second_build_into_one_folder_is_refused(corpus, out, fresh, sarchat):
+    first = start(corpus, out)
+    wait_for_parquet(out, first)
+    os.kill(first.pid, signal.SIGSTOP)
+    try:
+        second = sarchat("build", corpus, "--out", out)
+    finally:
+        os.kill(first.pid, signal.SIGCONT)
+    assert second.returncode == 1
+    assert second.stdout == "" and len(second.stderr.splitlines()) == 1
+    assert second.stderr.startswith("Error: ") and "another process" in second.stderr
+    first.communicate(timeout=120)
+    assert first.returncode == 0
+    assert tree(out) == fresh
+    assert left_beside(out) == []
+
+
+def children(pid: int) -> list[int]:
+    """Return the running processes below one."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, parent = path.read_text().rpartition(")")[2].split()[:2]
+            if int(parent) == pid and state != "Z":
+                child = int(path.parent.name)
+                found += [child, *children(child)]
+    return found
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
+def test_workers_end_with_their_parent(corpus, out):
+    old = tree(out)
+    process = start(corpus, out, "--num-proc", 2)
+    wait_until(lambda: len(children(process.pid)) > 1, process)
+    workers = children(process.pid)
+    process.kill()
+    process.communicate()
+    deadline = time.monotonic() + 20
+    while any(map(is_running, workers)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(map(is_running, workers))
+    assert tree(out) == old
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
+def test_killed_worker_is_told_in_one_line(corpus, out):
+    """As the system does when memory runs out."""
+    old = tree(out)
+    process = start(corpus, out, "--num-proc", 2)
+    wait_for_parquet(out, process)
+    for child in children(process.pid):
+        with suppress(OSError):
+            if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
+                os.kill(child, signal.SIGKILL)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert told.startswith("Error: ") and len(told.splitlines()) == 1
+    assert tree(out) == old
+    assert left_beside(out) == []
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of its own, too small for the build."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(place)]
+    is_root = hasattr(os, "geteuid") and os.geteuid() == 0
+    if not is_root or not shutil.which("mount") or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("needs root and mount")
+    yield place
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_full_disk_is_told_in_one_line_and_keeps_the_old_folder(tmp_path, corpus, small_disk, sarchat, processes):
+    out = small_disk / "sarchat"
+    build(plain_corpus(tmp_path), out)
+    old = tree(out)
+    result = sarchat("build", corpus, "--out", out, "--num-proc", processes)
+    assert result.returncode == 1
+    assert result.stdout == "" and len(result.stderr.splitlines()) == 1
+    assert result.stderr.startswith("Error: ") and "space" in result.stderr
+    assert tree(out) == old
+    assert left_beside(out) == []
+
+
+def test_litter_of_a_killed_build_is_cleared_even_by_one_that_fails(tmp_path, out):
+    """What a killed build leaves beside the folder does not stay for want of a good source."""
+    litter = out.with_name(f".{out.name}.partial")
+    litter.mkdir()
+    (litter / "half.parquet").write_bytes(b"x" * 1000)
+    spoiled = plain_corpus(tmp_path / "spoiled")
+    (spoiled / "Annotations" / "train.json").write_text("{")
+    result = subprocess.run(command("build", spoiled, "--out", out), capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert left_beside(out) == []
+
+
+def test_folder_that_was_moved_aside_comes_back(tmp_path, out):
+    """Where two renames take the place of one exchange, a kill may fall between them."""
+    old = tree(out)
+    out.rename(out.with_name(f".{out.name}.old"))
+    spoiled = plain_corpus(tmp_path / "spoiled")
+    (spoiled / "Annotations" / "train.json").write_text("{")
+    subprocess.run(command("build", spoiled, "--out", out), capture_output=True, check=False)
+    assert tree(out) == old
+    assert left_beside(out) == []
+
+
+def test_swap_by_two_renames_replaces_too(tmp_path, out, monkeypatch):
+    monkeypatch.setattr("builders.atomic._exchange", lambda first, second: False)
+    build(tmp_path / "small" / "SARDet_100K", out, tasks=["counting"])
+    assert {path.parent.name for path in parquet(out)} == {"counting"}
+    assert left_beside(out) == []
+
+
+def test_image_that_vanishes_during_the_build_is_told(tmp_path, corpus, out):
+    moved = tmp_path / "moved"
+    shutil.copytree(corpus, moved / "SARDet_100K")
+    old = tree(out)
+    process = start(moved, out)
+    wait_until(lambda: staging(out) is not None, process)
+    os.kill(process.pid, signal.SIGSTOP)
+    for path in moved.rglob("*.png"):
+        path.unlink()
+    os.kill(process.pid, signal.SIGCONT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert told.startswith("Error: ") and ".png" in told and len(told.splitlines()) == 1
+    assert tree(out) == old
+    assert left_beside(out) == []
