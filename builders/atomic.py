@@ -33,9 +33,11 @@ def replacing_folder(out: Path, is_ours: Callable[[Path], bool]) -> Iterator[Pat
         SARChatError: `out` is no folder, or one that may not be replaced, or is being written by another process.
     """
     out = Path(os.path.realpath(out))
-    staging, retired = out.with_name(f".{out.name}.partial"), out.with_name(f".{out.name}.old")
-    if not out.name or not out.parent.is_dir():
+    if not out.name:
+        raise SARChatError(f"{out} cannot be replaced; name another folder with --out")
+    if not out.parent.is_dir():
         raise SARChatError(f"cannot make {out}: the folder around it does not exist; make it first")
+    staging, retired = out.with_name(f".{out.name}.partial"), out.with_name(f".{out.name}.old")
     lock_file = out.with_name(f".{out.name}.lock")
     try:
         lock = FileLock(lock_file, timeout=0)

@@ -83,9 +83,7 @@ class Build(NamedTuple):
             rows: the most rows of each.
         """
         places = [
-            (path, group)
-            for path in self.files(config, split)
-            for group in range(_read_footer(path).num_row_groups)
+            (path, group) for path in self.files(config, split) for group in range(_read_footer(path).num_row_groups)
         ]
         for number in range(min(groups, len(places))):
             path, group = places[number * len(places) // min(groups, len(places))]

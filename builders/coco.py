@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from builders.errors import SARChatError
@@ -34,6 +37,23 @@ def parse_annotations(content: bytes, name: str) -> Annotations:
     Raises:
         SARChatError: it is not JSON, not COCO, or an entry of it is wrong; the message names file, entry and value.
     """
+    with _without_collections():
+        return _parse(content, name)
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Hold the garbage collector off: it would go over the hundreds of thousands of entries time and again, in vain."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _parse(content: bytes, name: str) -> Annotations:
     document = _load_json(content, name)
     category_of = _read_categories(document["categories"], name)
     images = _read_images(document["images"], name)
@@ -114,7 +134,9 @@ def check_file_name(file_name: object, name: str) -> None:
     Raises:
         SARChatError: it is no text, empty, absolute, or has a part `..`.
     """
-    parts = file_name.replace("\\", "/").split("/") if isinstance(file_name, str) else [""]
+    # JSON lets lone surrogates through, which are no text that can be written.
+    is_text = isinstance(file_name, str) and not any("\ud800" <= character <= "\udfff" for character in file_name)
+    parts = file_name.replace("\\", "/").split("/") if is_text else [""]
     if any(part in ("", ".", "..") for part in parts) or ":" in parts[0] or "\0" in file_name:
         raise SARChatError(f"{name}: file name {file_name!r} does not stay inside the image folder; mend the file")
 

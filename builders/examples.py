@@ -31,8 +31,16 @@ def plan_shards(tasks: Sequence[str]) -> list[Shard]:
     return [Shard(task, index, SHARDS_A_TASK) for task in tasks for index in range(SHARDS_A_TASK)]
 
 
+class OpenSplit(NamedTuple):
+    """A split that is ready to be generated: the corpus, its image folder, its annotations."""
+
+    corpus: Corpus
+    folder: str
+    annotations: Annotations
+
+
 @lru_cache(maxsize=3)
-def open_split(location: str, fingerprint: str, split: str) -> tuple[Corpus, Annotations]:
+def open_split(location: str, fingerprint: str, split: str) -> OpenSplit:
     """Open a corpus and read a split's annotations, once for all shards of a process.
 
     Args:
@@ -43,16 +51,22 @@ def open_split(location: str, fingerprint: str, split: str) -> tuple[Corpus, Ann
     Raises:
         SARChatError: the corpus is not there or wrong, or has changed since.
     """
+    corpus = _open_corpus(location, fingerprint)
+    return OpenSplit(corpus, corpus.image_folder(split), corpus.annotations(split))
+
+
+@lru_cache(maxsize=1)
+def _open_corpus(location: str, fingerprint: str) -> Corpus:
     corpus = find_corpus(location)
     if corpus.fingerprint() != fingerprint:
         raise SARChatError(f"{location} has changed since it was opened; make the builder anew")
-    return corpus, corpus.annotations(split)
+    return corpus
 
 
 def has_records(location: str, fingerprint: str, split: str, task: str) -> bool:
     """Tell whether a task has any record in a split; arguments and errors as in `open_split`."""
-    _, annotations = open_split(location, fingerprint, split)
-    return any(True for image in annotations.images for _ in generate_records(task, split, image, Chooser(0)))
+    images = open_split(location, fingerprint, split).annotations.images
+    return any(True for image in images for _ in generate_records(task, split, image, Chooser(0)))
 
 
 def generate_examples(
@@ -73,8 +87,7 @@ def generate_examples(
     Raises:
         SARChatError: an image is missing or cannot be read, or what `open_split` says.
     """
-    corpus, annotations = open_split(location, fingerprint, split)
-    folder = corpus.image_folder(split)
+    corpus, folder, annotations = open_split(location, fingerprint, split)
     chooser = Chooser(seed)
     for task, index, count in shards:
         total = len(annotations.images)

@@ -6,6 +6,7 @@ A box is `(x1, y1, x2, y2)` in pixels, x to the right and y down, with `x1 < x2`
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 Box = tuple[float, float, float, float]
 
@@ -18,6 +19,8 @@ IDENTIFICATION_SIZES = ("very small", "small", "medium", "large", "very large")
 DIRECTIONS = ("left", "upper left", "above", "upper right", "right", "lower right", "below", "lower left")
 
 _TAN_OF_HALF_SECTOR = math.tan(math.pi / 8)
+# Centres this close, in pixels, differ by nothing but the rounding of decimals.
+_SAME_PLACE = 1e-6
 _DIAGONALS = {
     (False, False): "upper left",
     (False, True): "upper right",
@@ -31,6 +34,8 @@ def center(box: Box) -> tuple[float, float]:
     return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
 
 
+# Several tasks ask for the same cell, one after the other.
+@lru_cache(maxsize=1024)
 def cell(box: Box, width: int, height: int) -> str:
     """Name the cell of the 3 x 3 grid that holds the box's centre, e.g. `"top left"` (section 3.2, item 0).
 
@@ -87,7 +92,7 @@ def side_ratio(box: Box) -> float:
 
 def offset(box: Box, origin: Box) -> tuple[float, float]:
     """Return how far a box's centre lies to the right of and below another's, in pixels."""
-    return (box[0] + box[2] - origin[0] - origin[2]) / 2, (box[1] + box[3] - origin[1] - origin[3]) / 2
+    return ((box[0] + box[2]) - (origin[0] + origin[2])) / 2, ((box[1] + box[3]) - (origin[1] + origin[3])) / 2
 
 
 def distance(right: float, down: float) -> float:
@@ -106,12 +111,12 @@ def direction(right: float, down: float) -> str | None:
     Returns:
         One of `DIRECTIONS`, or `None` if the centres fall together and there is no direction.
     """
+    if -_SAME_PLACE < right < _SAME_PLACE and -_SAME_PLACE < down < _SAME_PLACE:
+        return None
     if abs(right) < _TAN_OF_HALF_SECTOR * abs(down):
         return "below" if down > 0 else "above"
     if abs(down) < _TAN_OF_HALF_SECTOR * abs(right):
         return "right" if right > 0 else "left"
-    if right == 0:
-        return None
     return _DIAGONALS[down > 0, right > 0]
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
-from multiprocessing.connection import wait as wait_for_sentinel
 from pathlib import Path
 from typing import NamedTuple
 
 from tqdm import tqdm
 
+from builders import workers
 from builders.atomic import replacing_folder
 from builders.built import arrange
 from builders.card import write_card
@@ -87,6 +87,7 @@ def build(
         return _build_into(
             staging,
             out,
+            os.fspath(location),
             corpus,
             tasks,
             splits or corpus.splits,
@@ -122,6 +123,7 @@ def _in_order(kind: str, chosen: Sequence[str], known: Sequence[str]) -> tuple[s
 def _build_into(
     staging: Path,
     out: Path,
+    location: str,
     corpus: Corpus,
     tasks: Sequence[str],
     splits: Sequence[str],
@@ -143,11 +145,7 @@ def _build_into(
         sizes = corpus.source.sizes(folder)
         check_images_exist(corpus, split, annotations.images, sizes)
         for number, images in enumerate(cut_into_shards(annotations.images, sizes if embed else None)):
-            jobs.append(
-                ShardJob(
-                    corpus.source.location, folder, split, number, images, tasks, seed, embed, check_images, staging
-                )
-            )
+            jobs.append(ShardJob(location, folder, split, number, images, tasks, seed, embed, check_images, staging))
     if not jobs:
         raise SARChatError(f"{corpus.source.location} holds no target at all in {', '.join(splits)}; nothing to build")
     report.files.extend(_name_shards(_run(jobs, num_proc)))
@@ -178,7 +176,8 @@ def _run(jobs: Sequence[ShardJob], num_proc: int) -> list[ShardFile]:
 def _in_processes(jobs: Sequence[ShardJob], num_proc: int) -> Iterator[tuple[ShardJob, list[ShardFile]]]:
     # Fresh interpreters: a fork of a process in which Arrow's threads run may hang.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(num_proc, len(jobs)), mp_context=context, initializer=_end_with_parent)
+    stop = context.Event()
+    pool = ProcessPoolExecutor(min(num_proc, len(jobs)), context, workers.prepare, (stop,))
     waiting = list(reversed(jobs))
     running: dict[Future, ShardJob] = {}
     try:
@@ -186,24 +185,18 @@ def _in_processes(jobs: Sequence[ShardJob], num_proc: int) -> Iterator[tuple[Sha
             # A job is sent out only when a worker is free: each carries its images' annotations.
             while waiting and len(running) < num_proc:
                 job = waiting.pop()
-                running[pool.submit(write_shard, job)] = job
+                with workers.deaf_to_interrupts():
+                    running[pool.submit(workers.write, job)] = job
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 yield running.pop(future), future.result()
+    except BrokenProcessPool as error:
+        raise SARChatError(
+            "a worker process was ended from outside, perhaps for lack of memory; build with a smaller --num-proc"
+        ) from error
     finally:
+        stop.set()
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _end_with_parent() -> None:
-    """End this worker as soon as its parent is gone, so that none goes on writing into a folder given up."""
-    parent = multiprocessing.parent_process()
-
-    def watch() -> None:
-        wait_for_sentinel([parent.sentinel])
-        os._exit(1)
-
-    if parent is not None:
-        threading.Thread(target=watch, daemon=True).start()
 
 
 def _name_shards(files: Sequence[ShardFile]) -> list[ShardFile]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import fsspec
 from fsspec import AbstractFileSystem
@@ -46,35 +48,52 @@ class Source(NamedTuple):
         """Read one file.
 
         Raises:
-            SARChatError: it does not exist or cannot be read (damaged, encrypted).
+            SARChatError: it does not exist or cannot be read (damaged, encrypted, out of reach).
         """
-        try:
+        with self._telling(relative):
             return self.fs.cat_file(self.path(relative))
-        except (FileNotFoundError, KeyError) as error:
-            raise SARChatError(f"no such file: {self.show(relative)}") from error
-        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, zipfile.zlib.error) as error:
-            raise SARChatError(f"cannot read {self.show(relative)}: {error}; get the archive anew") from error
 
     def is_dir(self, relative: str) -> bool:
         """Tell whether a folder is there."""
-        return self.fs.isdir(self.path(relative))
+        with self._telling(relative):
+            return self.fs.isdir(self.path(relative))
 
     def is_file(self, relative: str) -> bool:
         """Tell whether a file is there."""
-        return self.fs.isfile(self.path(relative))
+        with self._telling(relative):
+            return self.fs.isfile(self.path(relative))
 
     def folders(self) -> list[str]:
         """List the folders at the top, sorted."""
-        entries = self.fs.ls(self.root, detail=True)
-        return sorted(PurePosixPath(entry["name"]).name for entry in entries if entry["type"] == "directory")
+        with self._telling(""):
+            entries = self.fs.ls(self.root, detail=True)
+        return sorted(
+            PurePosixPath(entry["name"].rstrip("/")).name for entry in entries if entry["type"] == "directory"
+        )
 
     def sizes(self, relative: str) -> dict[str, int]:
         """List the files under a folder with their sizes in bytes, by their path from it."""
-        if self.is_local_folder:
-            return dict(_walk(self.path(relative)))
         top = self.path(relative)
-        found = self.fs.find(top, detail=True)
+        if self.is_local_folder:
+            return dict(_walk(top))
+        with self._telling(relative):
+            found = self.fs.find(top, detail=True)
         return {name[len(top) :].lstrip("/"): entry["size"] for name, entry in found.items()}
+
+    @contextmanager
+    def _telling(self, relative: str) -> Iterator[None]:
+        """Turn what goes wrong with a file into one line that names it."""
+        try:
+            yield
+        except (FileNotFoundError, KeyError) as error:
+            raise SARChatError(f"no such file: {self.show(relative)}") from error
+        except (zipfile.BadZipFile, zipfile.zlib.error, RuntimeError, EOFError) as error:
+            raise SARChatError(f"cannot read {self.show(relative)}: {error}; get the archive anew") from error
+        except Exception as error:
+            # Each remote file system has errors of its own, of no common class. A bug of ours is none of its.
+            if self.is_local_folder:
+                raise
+            raise SARChatError(f"cannot read {self.show(relative)}: {_describe(error)}") from error
 
     def inside(self, folder: str) -> Source:
         """Return the source that starts at a folder of this one."""
@@ -97,12 +116,14 @@ def open_source(location: str | os.PathLike[str]) -> Source:
         if location.partition("?")[0].endswith(".zip"):
             return _open_zip(location, location)
         fs, root = url_to_fs(location)
-        if not fs.exists(root):
-            raise SARChatError(f"nothing found at {location}; check the URL")
-    except (OSError, ValueError, ImportError) as error:
-        if isinstance(error, SARChatError):
-            raise
-        raise SARChatError(f"cannot open {location}: {error}") from error
+        found = fs.exists(root)
+    except SARChatError:
+        raise
+    except Exception as error:
+        # Each remote file system has errors of its own, of no common class.
+        raise SARChatError(f"cannot open {location}: {_describe(error)}; check the URL") from error
+    if not found:
+        raise SARChatError(f"nothing found at {location}; check the URL")
     return Source(location, fs, root.rstrip("/"), is_local_folder=False, is_archive=False)
 
 
@@ -112,17 +133,24 @@ def _open_local(path: Path) -> Source:
     if path.is_dir():
         root = str(path.absolute())
         return Source(str(path), fsspec.filesystem("file"), root, is_local_folder=True, is_archive=False)
-    return _open_zip(str(path), str(path.absolute()))
+    # Opened here: fsspec would read signs such as "::" in a path as its own.
+    return _open_zip(str(path), path.open("rb"))
 
 
-def _open_zip(location: str, target: str) -> Source:
-    # A fresh instance each time: fsspec would hand out the one it has, and with it an archive since replaced.
-    options = {"block_size": _REMOTE_BLOCK} if "://" in target else {}
+def _open_zip(location: str, target: str | BinaryIO) -> Source:
+    options = {"block_size": _REMOTE_BLOCK} if isinstance(target, str) else {}
     try:
+        # A fresh instance each time: fsspec would hand out the one it has, and with it an archive since replaced.
         fs = fsspec.filesystem("zip", fo=target, target_options=options, skip_instance_cache=True)
     except zipfile.BadZipFile as error:
+        if not isinstance(target, str):
+            target.close()
         raise SARChatError(f"{location} is not a readable zip: {error}; get it anew, or give the folder") from error
     return Source(location, fs, "", is_local_folder=False, is_archive=True)
+
+
+def _describe(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".rstrip(": ")
 
 
 def _walk(top: str, prefix: str = "") -> list[tuple[str, int]]:

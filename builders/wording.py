@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any, TypeVar
 
@@ -67,6 +67,8 @@ def enumerate_words(words: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
+# Several tasks tell of the same box, one after the other.
+@lru_cache(maxsize=1024)
 def box_text(box: tuple[float, float, float, float], width: int, height: int) -> str:
     """Write a box as `{<x1><y1><x2><y2>}`: whole pixels, at least one wide and high, inside the image.
 

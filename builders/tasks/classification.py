@@ -9,7 +9,7 @@ from builders.tasks.record import Conversation, Record
 from builders.wording import ONE, enumerate_words, form, load_templates
 
 _TEMPLATES = load_templates("classification")
-_CANDIDATES = ", ".join(ONE)
+_QUESTIONS = [question.format(candidates=", ".join(ONE)) for question in _TEMPLATES["questions"]]
 
 
 def records(image: AnnotatedImage, talk: Conversation) -> Iterator[Record]:
@@ -19,7 +19,7 @@ def records(image: AnnotatedImage, talk: Conversation) -> Iterator[Record]:
     answer = form(talk.choose("answer", _TEMPLATES["answers"]), len(present))
     yield Record(
         record_id,
-        talk.choose("question", _TEMPLATES["questions"]).format(candidates=_CANDIDATES),
+        talk.choose("question", _QUESTIONS),
         answer.format(categories=enumerate_words([ONE[category] for category in present])),
         sorted(image.targets, key=lambda target: target.category),
     )
