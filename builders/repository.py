@@ -142,9 +142,9 @@ def _build_into(
         report.without_target[split] = annotations.without_target
         report.images[split] = len(annotations.images)
         folder = corpus.image_folder(split)
-        sizes = corpus.source.sizes(folder)
-        check_images_exist(corpus, split, annotations.images, sizes)
-        for number, images in enumerate(cut_into_shards(annotations.images, sizes if embed else None)):
+        sizes = corpus.source.sizes(folder) if embed else None
+        check_images_exist(corpus, split, annotations.images, sizes or corpus.source.names(folder))
+        for number, images in enumerate(cut_into_shards(annotations.images, sizes)):
             jobs.append(ShardJob(location, folder, split, number, images, tasks, seed, embed, check_images, staging))
     if not jobs:
         raise SARChatError(f"{corpus.source.location} holds no target at all in {', '.join(splits)}; nothing to build")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import NamedTuple
 
 from builders.coco import Annotations, parse_annotations
@@ -100,19 +100,19 @@ def find_corpus(location: str | os.PathLike[str]) -> Corpus:
     return Corpus(tops[0], splits)
 
 
-def check_images_exist(corpus: Corpus, split: str, images: Sequence[AnnotatedImage], sizes: dict[str, int]) -> None:
+def check_images_exist(corpus: Corpus, split: str, images: Sequence[AnnotatedImage], names: Container[str]) -> None:
     """Check that every image of a split is there.
 
     Args:
         corpus: the corpus.
         split: the split.
         images: the images that are needed.
-        sizes: the files in the split's image folder, as `Source.sizes` gives them.
+        names: the files in the split's image folder.
 
     Raises:
         SARChatError: one is missing; names the first and says how many more.
     """
-    missing = [image.file_name for image in images if image.file_name not in sizes]
+    missing = [image.file_name for image in images if image.file_name not in names]
     if missing:
         more = f" (and {len(missing) - 1:,} more)" if len(missing) > 1 else ""
         path = corpus.source.show(f"{corpus.image_folder(split)}/{missing[0]}")

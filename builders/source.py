@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple
@@ -95,6 +95,10 @@ class Source(NamedTuple):
                 raise
             raise SARChatError(f"cannot read {self.show(relative)}: {_describe(error)}") from error
 
+    def names(self, relative: str) -> Iterable[str]:
+        """List the files under a folder, by their path from it; quicker than `sizes`, which asks after each file."""
+        return _walk_names(self.path(relative)) if self.is_local_folder else self.sizes(relative)
+
     def inside(self, folder: str) -> Source:
         """Return the source that starts at a folder of this one."""
         return self._replace(location=self.show(folder), root=self.path(folder))
@@ -151,6 +155,15 @@ def _open_zip(location: str, target: str | BinaryIO) -> Source:
 
 def _describe(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".rstrip(": ")
+
+
+def _walk_names(top: str, prefix: str = "") -> set[str]:
+    found = set()
+    with os.scandir(top) as entries:
+        for entry in entries:
+            name = f"{prefix}{entry.name}"
+            found |= _walk_names(entry.path, f"{name}/") if entry.is_dir() else {name}
+    return found
 
 
 def _walk(top: str, prefix: str = "") -> list[tuple[str, int]]:
