@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from builders.coco import Annotations
 from builders.errors import SARChatError
-from builders.sardet import Corpus, find_corpus
+from builders.sardet import Corpus, open_corpus
 from builders.targets import AnnotatedImage
 from builders.tasks import TASKS, generate_records
 from builders.tasks.record import Record
@@ -51,16 +51,8 @@ def open_split(location: str, fingerprint: str, split: str) -> OpenSplit:
     Raises:
         SARChatError: the corpus is not there or wrong, or has changed since.
     """
-    corpus = _open_corpus(location, fingerprint)
+    corpus = open_corpus(location, fingerprint)
     return OpenSplit(corpus, corpus.image_folder(split), corpus.annotations(split))
-
-
-@lru_cache(maxsize=1)
-def _open_corpus(location: str, fingerprint: str) -> Corpus:
-    corpus = find_corpus(location)
-    if corpus.fingerprint() != fingerprint:
-        raise SARChatError(f"{location} has changed since it was opened; make the builder anew")
-    return corpus
 
 
 def has_records(location: str, fingerprint: str, split: str, task: str) -> bool:

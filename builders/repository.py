@@ -136,6 +136,7 @@ def _build_into(
 ) -> Report:
     jobs: list[ShardJob] = []
     report = Report(out, [], {}, {}, {}, 0)
+    fingerprint = corpus.fingerprint()
     for split in splits:
         annotations = corpus.annotations(split)
         report.dropped[split] = annotations.dropped
@@ -145,7 +146,10 @@ def _build_into(
         sizes = corpus.source.sizes(folder) if embed else None
         check_images_exist(corpus, split, annotations.images, sizes or corpus.source.names(folder))
         for number, images in enumerate(cut_into_shards(annotations.images, sizes)):
-            jobs.append(ShardJob(location, folder, split, number, images, tasks, seed, embed, check_images, staging))
+            job = ShardJob(
+                location, fingerprint, folder, split, number, images, tasks, seed, embed, check_images, staging
+            )
+            jobs.append(job)
     if not jobs:
         raise SARChatError(f"{corpus.source.location} holds no target at all in {', '.join(splits)}; nothing to build")
     report.files.extend(_name_shards(_run(jobs, num_proc)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Container, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from builders.coco import Annotations, parse_annotations
@@ -98,6 +99,19 @@ def find_corpus(location: str | os.PathLike[str]) -> Corpus:
         expected = ", ".join(map(_annotation_file, SPLITS))
         raise SARChatError(f"{tops[0].location} holds no annotation file; expected {expected}")
     return Corpus(tops[0], splits)
+
+
+@lru_cache(maxsize=1)
+def open_corpus(location: str, fingerprint: str) -> Corpus:
+    """Open a corpus that was found before, by another process perhaps; once a process, for all its shards.
+
+    Raises:
+        SARChatError: it is not what it was then.
+    """
+    corpus = find_corpus(location)
+    if corpus.fingerprint() != fingerprint:
+        raise SARChatError(f"{location} has changed since it was opened; begin again")
+    return corpus
 
 
 def check_images_exist(corpus: Corpus, split: str, images: Sequence[AnnotatedImage], names: Container[str]) -> None:

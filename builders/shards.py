@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from builders.columns import Picture, RowGroup
 from builders.picture_check import check_picture
-from builders.sardet import find_corpus
+from builders.sardet import open_corpus
 from builders.targets import AnnotatedImage
 from builders.tasks import generate_records
 from builders.tasks.record import Record
@@ -36,6 +36,7 @@ class ShardJob(NamedTuple):
 
     Attributes:
         location: the corpus's path or URL.
+        fingerprint: the corpus's.
         folder: where the images are, from the corpus's top.
         split: the split.
         number: the shard's number in its split.
@@ -48,6 +49,7 @@ class ShardJob(NamedTuple):
     """
 
     location: str
+    fingerprint: str
     folder: str
     split: str
     number: int
@@ -110,7 +112,7 @@ def write_shard(job: ShardJob, advance: Callable[[int], object] = lambda images:
         SARChatError: an image is missing, damaged, or not of the size that its annotation says.
         OSError: writing failed; the disk may be full.
     """
-    source = find_corpus(job.location).source
+    source = open_corpus(job.location, job.fingerprint).source
     chooser = Chooser(job.seed)
     writers = {task: _TaskWriter(task, job) for task in job.tasks}
     for image in job.images:
