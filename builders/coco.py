@@ -134,11 +134,14 @@ def check_file_name(file_name: object, name: str) -> None:
     Raises:
         SARChatError: it is no text, empty, absolute, or has a part `..`.
     """
-    # JSON lets lone surrogates through, which are no text that can be written.
-    is_text = isinstance(file_name, str) and not any("\ud800" <= character <= "\udfff" for character in file_name)
-    parts = file_name.replace("\\", "/").split("/") if is_text else [""]
+    parts = file_name.replace("\\", "/").split("/") if _is_text(file_name) else [""]
     if any(part in ("", ".", "..") for part in parts) or ":" in parts[0] or "\0" in file_name:
         raise SARChatError(f"{name}: file name {file_name!r} does not stay inside the image folder; mend the file")
+
+
+def _is_text(value: object) -> bool:
+    """Tell text from what is none, lone surrogates too: JSON lets them through, but they cannot be written."""
+    return isinstance(value, str) and (value.isascii() or not any("\ud800" <= one <= "\udfff" for one in value))
 
 
 def stem(file_name: str) -> str:

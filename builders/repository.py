@@ -84,19 +84,23 @@ def build(
     if not embed and not corpus.source.is_local_folder:
         raise SARChatError(f"{location} is no folder of this machine, so its images have no paths; build with --embed")
     with replacing_folder(out, is_build) as staging:
-        return _build_into(
-            staging,
-            out,
-            os.fspath(location),
-            corpus,
-            tasks,
-            splits or corpus.splits,
-            seed,
-            num_proc,
+        job = ShardJob(
+            location=os.fspath(location),
+            fingerprint=corpus.fingerprint(),
+            tasks=tasks,
+            seed=seed,
             embed=embed,
-            check_images=check_images,
-            sample=sample,
+            decode=check_images,
+            out=staging,
         )
+        jobs, report = _plan(corpus, splits or corpus.splits, job)
+        report.files.extend(_name_shards(_run(jobs, num_proc)))
+        made = arrange(staging, report.files)
+        examples = choose_examples(made)
+        write_card(made, report.files, examples, draw_gallery(made, examples), embed=embed, sample=sample)
+        write_checksums(staging, {file.path.relative_to(staging).as_posix(): file.sha256 for file in report.files})
+        total = sum(path.stat().st_size for path in staging.rglob("*") if path.is_file())
+    return report._replace(out=out, total_bytes=total)
 
 
 def is_build(folder: Path) -> bool:
@@ -120,45 +124,23 @@ def _in_order(kind: str, chosen: Sequence[str], known: Sequence[str]) -> tuple[s
     return tuple(name for name in known if name in chosen or not chosen)
 
 
-def _build_into(
-    staging: Path,
-    out: Path,
-    location: str,
-    corpus: Corpus,
-    tasks: Sequence[str],
-    splits: Sequence[str],
-    seed: int,
-    num_proc: int,
-    *,
-    embed: bool,
-    check_images: bool,
-    sample: bool,
-) -> Report:
+def _plan(corpus: Corpus, splits: Sequence[str], job: ShardJob) -> tuple[list[ShardJob], Report]:
+    """Read and check the annotations; return a job for each shard, like `job`, and the report as far as it is known."""
     jobs: list[ShardJob] = []
-    report = Report(out, [], {}, {}, {}, 0)
-    fingerprint = corpus.fingerprint()
+    report = Report(job.out, [], {}, {}, {}, 0)
     for split in splits:
         annotations = corpus.annotations(split)
         report.dropped[split] = annotations.dropped
         report.without_target[split] = annotations.without_target
         report.images[split] = len(annotations.images)
         folder = corpus.image_folder(split)
-        sizes = corpus.source.sizes(folder) if embed else None
+        sizes = corpus.source.sizes(folder) if job.embed else None
         check_images_exist(corpus, split, annotations.images, sizes or corpus.source.names(folder))
         for number, images in enumerate(cut_into_shards(annotations.images, sizes)):
-            job = ShardJob(
-                location, fingerprint, folder, split, number, images, tasks, seed, embed, check_images, staging
-            )
-            jobs.append(job)
+            jobs.append(job._replace(folder=folder, split=split, number=number, images=images))
     if not jobs:
         raise SARChatError(f"{corpus.source.location} holds no target at all in {', '.join(splits)}; nothing to build")
-    report.files.extend(_name_shards(_run(jobs, num_proc)))
-    made = arrange(staging, report.files)
-    examples = choose_examples(made)
-    write_card(made, report.files, examples, draw_gallery(made, examples), embed=embed, sample=sample)
-    write_checksums(staging, {file.path.relative_to(staging).as_posix(): file.sha256 for file in report.files})
-    total = sum(path.stat().st_size for path in staging.rglob("*") if path.is_file())
-    return report._replace(total_bytes=total)
+    return jobs, report
 
 
 def _run(jobs: Sequence[ShardJob], num_proc: int) -> list[ShardFile]:

@@ -37,28 +37,28 @@ class ShardJob(NamedTuple):
     Attributes:
         location: the corpus's path or URL.
         fingerprint: the corpus's.
-        folder: where the images are, from the corpus's top.
-        split: the split.
-        number: the shard's number in its split.
-        images: the images, in order.
         tasks: the tasks.
         seed: chooses the wordings.
         embed: store the images' bytes, or only their paths.
         decode: decode every image, to find a damaged one.
         out: the folder that takes `TASK/SPLIT-NUMBER.parquet`.
+        folder: where the images are, from the corpus's top.
+        split: the split.
+        number: the shard's number in its split.
+        images: the images, in order.
     """
 
     location: str
     fingerprint: str
-    folder: str
-    split: str
-    number: int
-    images: Sequence[AnnotatedImage]
     tasks: Sequence[str]
     seed: int
     embed: bool
     decode: bool
     out: Path
+    folder: str = ""
+    split: str = ""
+    number: int = 0
+    images: Sequence[AnnotatedImage] = ()
 
 
 class ShardFile(NamedTuple):
