@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -112,9 +113,19 @@ def write_shard(job: ShardJob, advance: Callable[[int], object] = lambda images:
         SARChatError: an image is missing, damaged, or not of the size that its annotation says.
         OSError: writing failed; the disk may be full.
     """
+    writers = {task: _TaskWriter(task, job) for task in job.tasks}
+    try:
+        _write_images(job, writers, advance)
+        return [file for writer in writers.values() if (file := writer.finish())]
+    except BaseException:
+        for writer in writers.values():
+            writer.abandon()
+        raise
+
+
+def _write_images(job: ShardJob, writers: Mapping[str, _TaskWriter], advance: Callable[[int], object]) -> None:
     source = open_corpus(job.location, job.fingerprint).source
     chooser = Chooser(job.seed)
-    writers = {task: _TaskWriter(task, job) for task in job.tasks}
     for image in job.images:
         relative = f"{job.folder}/{image.file_name}"
         content = source.read(relative) if job.embed else None
@@ -124,7 +135,6 @@ def write_shard(job: ShardJob, advance: Callable[[int], object] = lambda images:
         for task, writer in writers.items():
             writer.write(image, picture, list(generate_records(task, job.split, image, chooser)))
         advance(1)
-    return [file for writer in writers.values() if (file := writer.finish())]
 
 
 class _TaskWriter:
@@ -173,6 +183,16 @@ class _TaskWriter:
             self._path.stat().st_size,
             self._sink.hexdigest(),
         )
+
+    def abandon(self) -> None:
+        """Let go of the file after a failure; it is about to be removed."""
+        if self._writer is not None:
+            # Else it would write its footer once it is collected.
+            self._writer.is_open = False
+        if self._sink is not None:
+            # On a full disk, what is still in the buffer finds no room; that was told already.
+            with suppress(OSError):
+                self._sink.close()
 
     def _flush(self) -> None:
         table = self._group.to_table()
@@ -229,8 +249,10 @@ class _HashingSink(io.RawIOBase):
         return self._stream.tell()
 
     def close(self) -> None:
-        self._stream.close()
-        super().close()
+        try:
+            self._stream.close()
+        finally:
+            super().close()
 
     def hexdigest(self) -> str:
         return self._digest.hexdigest()
