@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import atexit
+import multiprocessing
+import os
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -52,13 +56,14 @@ def inspect_dataset(folder: Path) -> list[str]:
     metadata = read_metadata(card, DatasetCard)
     configs = {config["config_name"]: config for config in _get_entries(metadata, "configs", card)}
     infos = {info["config_name"]: info for info in _get_entries(metadata, "dataset_info", card)}
+    expected: dict[str, dict[str, int]] = {}
     for name, config in configs.items():
         if name not in infos:
             raise SARChatError(f"{card}: config {name} has no dataset_info; rebuild the folder")
         try:
             splits = {split["name"]: split["num_examples"] for split in infos[name]["splits"]}
             _check_rows(folder, config, splits)
-            _check_loads(folder, name, splits)
+            expected[name] = splits
         except SARChatError:
             raise
         # Whatever else the readers can raise makes the folder unfit.
@@ -66,6 +71,7 @@ def inspect_dataset(folder: Path) -> list[str]:
             raise SARChatError(
                 f"{folder}: {name} does not load: {describe_error(error)}; rebuild the folder"
             ) from error
+    _check_loads(folder, expected)
     return list(configs)
 
 
@@ -113,8 +119,25 @@ def _check_embedded(folder: Path, parquet: pq.ParquetFile) -> None:
         )
 
 
-def _check_loads(folder: Path, config: str, splits: dict[str, int]) -> None:
-    streams = datasets.load_dataset(str(folder), config, streaming=True)
-    for split, count in splits.items():
-        if next(iter(streams[split]), None) is None and count:
-            raise SARChatError(f"{folder}: {config}/{split} loads no record; rebuild the folder")
+def _check_loads(folder: Path, configs: Mapping[str, Mapping[str, int]]) -> None:
+    """Load the first record of each split of each config, as a stream."""
+    # In a process of its own, which ends at once: some versions of `datasets` leave threads behind where a stream is
+    # left half-way, and the interpreter may then abort as it ends.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, context, atexit.register, (os._exit, 0)) as process:
+        fault = process.submit(_find_fault, folder, configs).result()
+    if fault is not None:
+        raise SARChatError(f"{folder}: {fault}; rebuild the folder")
+
+
+def _find_fault(folder: Path, configs: Mapping[str, Mapping[str, int]]) -> str | None:
+    for name, splits in configs.items():
+        try:
+            streams = datasets.load_dataset(str(folder), name, streaming=True)
+            for split, count in splits.items():
+                if next(iter(streams[split]), None) is None and count:
+                    return f"{name}/{split} loads no record"
+        # Whatever the readers can raise makes the folder unfit.
+        except Exception as error:
+            return f"{name} does not load: {describe_error(error)}"
+    return None
