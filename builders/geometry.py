@@ -14,7 +14,6 @@ ROWS = ("top", "middle", "bottom")
 COLUMNS = ("left", "center", "right")
 CELLS = tuple(f"{row} {column}" for row in ROWS for column in COLUMNS)
 SHAPES = ("wide", "square", "tall")
-DESCRIPTION_SIZES = ("small", "medium", "large")
 IDENTIFICATION_SIZES = ("very small", "small", "medium", "large", "very large")
 DIRECTIONS = ("left", "upper left", "above", "upper right", "right", "lower right", "below", "lower left")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple
@@ -75,7 +75,7 @@ class Source(NamedTuple):
         """List the files under a folder with their sizes in bytes, by their path from it."""
         top = self.path(relative)
         if self.is_local_folder:
-            return dict(_walk(top))
+            return {name: entry.stat().st_size for name, entry in _walk(top)}
         with self._telling(relative):
             found = self.fs.find(top, detail=True)
         return {name[len(top) :].lstrip("/"): entry["size"] for name, entry in found.items()}
@@ -95,9 +95,11 @@ class Source(NamedTuple):
                 raise
             raise SARChatError(f"cannot read {self.show(relative)}: {_describe(error)}") from error
 
-    def names(self, relative: str) -> Iterable[str]:
+    def names(self, relative: str) -> Set[str]:
         """List the files under a folder, by their path from it; quicker than `sizes`, which asks after each file."""
-        return _walk_names(self.path(relative)) if self.is_local_folder else self.sizes(relative)
+        if self.is_local_folder:
+            return {name for name, _ in _walk(self.path(relative))}
+        return self.sizes(relative).keys()
 
     def inside(self, folder: str) -> Source:
         """Return the source that starts at a folder of this one."""
@@ -157,21 +159,12 @@ def _describe(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".rstrip(": ")
 
 
-def _walk_names(top: str, prefix: str = "") -> set[str]:
-    found = set()
+def _walk(top: str, prefix: str = "") -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Yield the files under a folder of this machine with their paths from it."""
     with os.scandir(top) as entries:
         for entry in entries:
             name = f"{prefix}{entry.name}"
-            found |= _walk_names(entry.path, f"{name}/") if entry.is_dir() else {name}
-    return found
-
-
-def _walk(top: str, prefix: str = "") -> list[tuple[str, int]]:
-    found = []
-    with os.scandir(top) as entries:
-        for entry in entries:
             if entry.is_dir():
-                found += _walk(entry.path, f"{prefix}{entry.name}/")
+                yield from _walk(entry.path, f"{name}/")
             else:
-                found.append((f"{prefix}{entry.name}", entry.stat().st_size))
-    return found
+                yield name, entry
