@@ -240,6 +240,17 @@ def test_annotations_without_crowd_and_ignore_are_targets(tmp_path):
     assert records(corpus, "train") == before
 
 
+@pytest.mark.parametrize(("ships", "bridges"), [(1, 1), (2, 1), (1, 3), (2, 2)])
+def test_grounding_speaks_of_the_closest_pair_only_where_there_are_several(tmp_path, ships, bridges):
+    boxes = [("ship", 20 + 40 * i, 20, 30, 30) for i in range(ships)]
+    boxes += [("bridge", 20 + 40 * i, 200, 30, 20) for i in range(bridges)]
+    images = [Picture(f"{i:07d}.png", 300, 300, boxes) for i in range(40)]
+    corpus = write_corpus(tmp_path, {"train": images})
+    found = [record["messages"][1]["content"] for record in records(corpus, "train", ["grounding"])]
+    assert len(found) == len(images)
+    assert {"closest" in answer for answer in found} == {(ships, bridges) != (1, 1)}
+
+
 def test_another_seed_changes_wordings_and_nothing_else(tmp_path):
     corpus = random_corpus(tmp_path, 3)
     first, second = (records(corpus, "train", seed=seed) for seed in (0, 1))

@@ -17,6 +17,7 @@ from builders.wording import (
     WITH_ARTICLE,
     box_text,
     enumerate_words,
+    form,
     load_templates,
 )
 
@@ -63,13 +64,13 @@ def _locate(category: int, targets: Sequence[Target], image: AnnotatedImage, tal
 def _relate(
     first: tuple[int, list[Target]], second: tuple[int, list[Target]], image: AnnotatedImage, talk: Conversation
 ) -> str:
-    """Tell how two categories lie to each other, by their closest targets (the first such pair, if several)."""
+    """Describe the relation of two categories by their closest targets (the first such pair, if several)."""
     (category, targets), (other_category, other_targets) = first, second
-    offsets = (offset(target.box, other.box) for target, other in product(targets, other_targets))
+    offsets = [offset(target.box, other.box) for target, other in product(targets, other_targets)]
     right, down = min(offsets, key=lambda pair: distance(*pair))
     toward = direction(right, down)
     template = talk.choose(f"relation {category} {other_category}", _TEMPLATES["relations" if toward else "concentric"])
-    return template.format(
+    return form(template, len(offsets)).format(
         first=ONE[category],
         second=ONE[other_category],
         proximity=PROXIMITY_PHRASES[is_near(right, down, image.width, image.height)],
