@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -37,6 +38,10 @@ def replacing_folder(out: Path, is_ours: Callable[[Path], bool]) -> Iterator[Pat
         raise SARChatError(f"{out} cannot be replaced; name another folder with --out")
     if not out.parent.is_dir():
         raise SARChatError(f"cannot make {out}: the folder around it does not exist; make it first")
+    if _is_mount_point(out):
+        raise SARChatError(
+            f"{out} is a mount point, which cannot be replaced as a whole; name a folder in it: --out {out / 'sarchat'}"
+        )
     staging, retired = out.with_name(f".{out.name}.partial"), out.with_name(f".{out.name}.old")
     lock_file = out.with_name(f".{out.name}.lock")
     try:
@@ -44,6 +49,11 @@ def replacing_folder(out: Path, is_ours: Callable[[Path], bool]) -> Iterator[Pat
         lock.acquire()
     except Timeout as error:
         raise SARChatError(f"{out} is being written by another process; wait for it, or name another folder") from error
+    except OSError as error:
+        raise SARChatError(
+            f"cannot write in {out.parent}: {error.strerror}; {out.name} is made there under another name first, so "
+            "name an --out in a folder that you may write in"
+        ) from error
     try:
         _recover(out, retired)
         _check_replaceable(out, is_ours)
@@ -51,10 +61,12 @@ def replacing_folder(out: Path, is_ours: Callable[[Path], bool]) -> Iterator[Pat
         staging.mkdir()
         try:
             yield staging
+            # Again: a build takes hours, and files may have been put there meanwhile.
+            _check_replaceable(out, is_ours)
             _swap(staging, out, retired)
         finally:
+            _recover(out, retired)
             _remove(staging)
-            _remove(retired)
     finally:
         # Removed while it is held, so that nobody takes a lock on a file about to go. Windows removes no open file.
         with suppress(PermissionError):
@@ -62,11 +74,27 @@ def replacing_folder(out: Path, is_ours: Callable[[Path], bool]) -> Iterator[Pat
         lock.release()
 
 
+def _is_mount_point(folder: Path) -> bool:
+    """Return whether something is mounted at a folder, a part of the same disk (`mount --bind`) included."""
+    if os.path.ismount(folder):
+        return True
+    try:
+        mounts = Path("/proc/self/mountinfo").read_bytes().splitlines()
+    except OSError:
+        return False
+    # The fifth field is the place, with blanks and backslashes as octal escapes (man 5 proc).
+    escaped = re.sub(rb"[ \t\n\\]", lambda match: b"\\%03o" % match[0][0], os.fsencode(folder))
+    return any(line.split()[4] == escaped for line in mounts)
+
+
 def _recover(out: Path, retired: Path) -> None:
-    """Bring back a folder that was moved aside just before its process was killed."""
-    if retired.is_dir() and not out.exists():
+    """Bring back a folder that was moved aside if nothing took its place; else remove it."""
+    if not retired.is_dir():
+        return
+    if out.exists():
+        _remove(retired)
+    else:
         retired.rename(out)
-    _remove(retired)
 
 
 def _check_replaceable(out: Path, is_ours: Callable[[Path], bool]) -> None:
@@ -80,7 +108,7 @@ def _swap(staging: Path, out: Path, retired: Path) -> None:
     if not out.exists():
         staging.rename(out)
     elif not _exchange(staging, out):
-        # Two steps, where the system has no exchange: `_recover` mends what a kill between them leaves.
+        # Two steps, where the system has no exchange: `_recover` undoes the first if the second does not follow.
         out.rename(retired)
         staging.rename(out)
 

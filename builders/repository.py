@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -16,7 +17,7 @@ from tqdm import tqdm
 
 from builders import workers
 from builders.atomic import replacing_folder
-from builders.built import arrange
+from builders.built import CARD, arrange
 from builders.card import write_card
 from builders.checksums import SUMS, parse_checksums, write_checksums
 from builders.errors import SARChatError
@@ -25,6 +26,11 @@ from builders.gallery import draw_gallery
 from builders.sardet import SPLITS, Corpus, check_images_exist, find_corpus
 from builders.shards import ShardFile, ShardJob, cut_into_shards, write_shard
 from builders.tasks import TASKS
+
+_CARD_START = re.compile(r"---\r?\npretty_name: SARChat\b")
+_BUILT_FILE = re.compile(
+    rf"{CARD}|pictures/[a-z]+\.png|(?:{'|'.join(TASKS)})/(?:{'|'.join(SPLITS)})-[0-9]{{5,}}-of-[0-9]{{5,}}\.parquet"
+)
 
 
 class Report(NamedTuple):
@@ -83,6 +89,7 @@ def build(
     corpus = find_corpus(location)
     if not embed and not corpus.source.is_local_folder:
         raise SARChatError(f"{location} is no folder of this machine, so its images have no paths; build with --embed")
+    _refuse_overlap(location, out)
     with replacing_folder(out, is_build) as staging:
         job = ShardJob(
             location=os.fspath(location),
@@ -104,17 +111,42 @@ def build(
 
 
 def is_build(folder: Path) -> bool:
-    """Tell whether a folder holds a build and nothing else: only files that its own `SHA256SUMS` lists."""
-    sums = folder / SUMS
-    if not sums.is_file():
-        return False
+    """Return whether a folder holds a build and nothing else.
+
+    A list of checksums alone proves nothing, as anybody may keep one beside files of their own. So every file must
+    have a name that a build gives, be listed in the folder's `SHA256SUMS`, and the card must be ours.
+    """
     try:
-        listed = parse_checksums(sums.read_text(encoding="utf-8")).keys() | {SUMS}
-    except ValueError:
+        listed = parse_checksums((folder / SUMS).read_text(encoding="utf-8")).keys()
+        card = (folder / CARD).read_text(encoding="utf-8")
+    except (OSError, ValueError):
         return False
     # A push through `huggingface_hub` leaves its own records behind.
-    present = (path.relative_to(folder) for path in folder.rglob("*") if not path.is_dir())
-    return all(path.as_posix() in listed or path.parts[0] == ".cache" for path in present)
+    present = [
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_symlink() or not path.is_dir()
+        if path.relative_to(folder).parts[:2] != (".cache", "huggingface")
+    ]
+    return (
+        _CARD_START.match(card) is not None
+        and CARD in listed
+        and all(path == SUMS or (path in listed and _BUILT_FILE.fullmatch(path)) for path in present)
+    )
+
+
+def _refuse_overlap(location: str | os.PathLike[str], out: Path) -> None:
+    """Refuse to replace a folder that holds the source, is the source, or lies in it.
+
+    Raises:
+        SARChatError: the two overlap.
+    """
+    location = os.fspath(location)
+    if "://" in location:
+        return
+    source, target = (Path(os.path.realpath(path)) for path in (Path(location).expanduser(), out))
+    if source == target or source in target.parents or target in source.parents:
+        raise SARChatError(f"--out {out} and the source {location} overlap; name an --out outside the source")
 
 
 def _in_order(kind: str, chosen: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
