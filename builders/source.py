@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 import fsspec
 from fsspec import AbstractFileSystem
@@ -19,22 +21,45 @@ from builders.errors import SARChatError
 _REMOTE_BLOCK = 256 * 1024
 
 
-class Source(NamedTuple):
-    """A tree of files to read.
+class _PerProcess:
+    """Opens a file system once per process.
+
+    A forked process must not read through its parent's: the two would share the offset of one open file, and remote
+    file systems have threads that a fork does not copy.
+    """
+
+    def __init__(self, open_fs: Callable[[], AbstractFileSystem]) -> None:
+        self._open = open_fs
+        self._opened: dict[int, AbstractFileSystem] = {}
+
+    def __call__(self) -> AbstractFileSystem:
+        process = os.getpid()
+        # Without a lock, which a fork might copy while another thread holds it: two threads may both open, one wins.
+        return self._opened.get(process) or self._opened.setdefault(process, self._open())
+
+
+@dataclass(frozen=True)
+class Source:
+    """A tree of files to read, from any process and thread.
 
     Attributes:
         location: what the user gave: a path or a URL.
-        fs: the file system that reads it.
-        root: the tree's top folder in `fs`.
+        open_fs: returns the file system that reads it, for the process that calls it.
+        root: the tree's top folder in the file system.
         is_local_folder: whether the files are ordinary files of this machine.
         is_archive: whether it is a zip that is read without unpacking it.
     """
 
     location: str
-    fs: AbstractFileSystem
+    open_fs: Callable[[], AbstractFileSystem]
     root: str
     is_local_folder: bool
     is_archive: bool
+
+    @property
+    def fs(self) -> AbstractFileSystem:
+        """The file system, as this process opened it."""
+        return self.open_fs()
 
     def path(self, relative: str) -> str:
         """Return the path in `fs` of a file given from the top folder."""
@@ -103,7 +128,7 @@ class Source(NamedTuple):
 
     def inside(self, folder: str) -> Source:
         """Return the source that starts at a folder of this one."""
-        return self._replace(location=self.show(folder), root=self.path(folder))
+        return replace(self, location=self.show(folder), root=self.path(folder))
 
 
 def open_source(location: str | os.PathLike[str]) -> Source:
@@ -120,9 +145,10 @@ def open_source(location: str | os.PathLike[str]) -> Source:
         return _open_local(Path(location).expanduser())
     try:
         if location.partition("?")[0].endswith(".zip"):
-            return _open_zip(location, location)
-        fs, root = url_to_fs(location)
-        found = fs.exists(root)
+            return _open_zip(location, partial(_remote_zip, location))
+        root = url_to_fs(location)[1]
+        open_fs = _PerProcess(lambda: url_to_fs(location)[0])
+        found = open_fs().exists(root)
     except SARChatError:
         raise
     except Exception as error:
@@ -130,29 +156,56 @@ def open_source(location: str | os.PathLike[str]) -> Source:
         raise SARChatError(f"cannot open {location}: {_describe(error)}; check the URL") from error
     if not found:
         raise SARChatError(f"nothing found at {location}; check the URL")
-    return Source(location, fs, root.rstrip("/"), is_local_folder=False, is_archive=False)
+    return Source(location, open_fs, root.rstrip("/"), is_local_folder=False, is_archive=False)
 
 
 def _open_local(path: Path) -> Source:
     if not path.exists():
         raise SARChatError(f"no such file or folder: {path}")
+    place = path.absolute()
     if path.is_dir():
-        root = str(path.absolute())
-        return Source(str(path), fsspec.filesystem("file"), root, is_local_folder=True, is_archive=False)
-    # Opened here: fsspec would read signs such as "::" in a path as its own.
-    return _open_zip(str(path), path.open("rb"))
+        open_fs = partial(fsspec.filesystem, "file")
+        return Source(str(path), open_fs, str(place), is_local_folder=True, is_archive=False)
+    return _open_zip(str(path), partial(_local_zip, place, _identity(place)))
 
 
-def _open_zip(location: str, target: str | BinaryIO) -> Source:
-    options = {"block_size": _REMOTE_BLOCK} if isinstance(target, str) else {}
+def _open_zip(location: str, open_fs: Callable[[], AbstractFileSystem]) -> Source:
+    per_process = _PerProcess(open_fs)
     try:
-        # A fresh instance each time: fsspec would hand out the one it has, and with it an archive since replaced.
-        fs = fsspec.filesystem("zip", fo=target, target_options=options, skip_instance_cache=True)
+        per_process()
     except zipfile.BadZipFile as error:
-        if not isinstance(target, str):
-            target.close()
         raise SARChatError(f"{location} is not a readable zip: {error}; get it anew, or give the folder") from error
-    return Source(location, fs, "", is_local_folder=False, is_archive=True)
+    return Source(location, per_process, "", is_local_folder=False, is_archive=True)
+
+
+def _remote_zip(location: str) -> AbstractFileSystem:
+    return _zip_fs(location, {"block_size": _REMOTE_BLOCK})
+
+
+def _local_zip(path: Path, identity: tuple[int, ...]) -> AbstractFileSystem:
+    """Open a zip of this machine, which must be the file that it was at first."""
+    if _identity(path) != identity:
+        raise SARChatError(f"{path} has changed since it was opened; run the command again")
+    # Opened here: fsspec would read signs such as "::" in a path as its own.
+    stream = path.open("rb")
+    try:
+        return _zip_fs(stream, {})
+    except BaseException:
+        stream.close()
+        raise
+
+
+def _identity(path: Path) -> tuple[int, ...]:
+    status = path.stat()
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _zip_fs(target: str | BinaryIO, options: dict[str, int]) -> AbstractFileSystem:
+    # A fresh instance each time: fsspec would return the one it has, and with it an archive since replaced.
+    fs = fsspec.filesystem("zip", fo=target, target_options=options, skip_instance_cache=True)
+    # fsspec lists the members at the first question; a second thread would see a list that is half filled.
+    fs.exists("")
+    return fs
 
 
 def _describe(error: Exception) -> str:
