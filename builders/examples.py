@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from builders.coco import Annotations
 from builders.errors import SARChatError
+from builders.picture_check import check_picture
 from builders.sardet import Corpus, open_corpus
 from builders.targets import AnnotatedImage
 from builders.tasks import TASKS, generate_records
@@ -87,7 +89,7 @@ def generate_examples(
             records = list(generate_records(task, split, image, chooser))
             if not records:
                 continue
-            picture = _refer_to_image(corpus, f"{folder}/{image.file_name}", image.file_name)
+            picture = _refer_to_image(corpus, f"{folder}/{image.file_name}", image)
             for record in records:
                 yield record.id, make_example(record, task, image, picture)
 
@@ -119,12 +121,18 @@ def scenario(image: AnnotatedImage) -> str:
     return "single" if len(image.targets) == 1 else "multi"
 
 
-def _refer_to_image(corpus: Corpus, relative: str, file_name: str) -> str | dict[str, Any]:
+def _refer_to_image(corpus: Corpus, relative: str, image: AnnotatedImage) -> str | dict[str, Any]:
     """Give an image by its path if it is a file of this machine, so that a cache holds no copy; else by its bytes."""
+    name = corpus.source.show(relative)
     if not corpus.source.is_local_folder:
-        return {"path": file_name, "bytes": corpus.source.read(relative)}
-    if not corpus.source.is_file(relative):
-        raise SARChatError(f"image missing: {corpus.source.show(relative)}; complete the corpus")
+        content = corpus.source.read(relative)
+        check_picture(io.BytesIO(content), image, name, decode=False)
+        return {"path": image.file_name, "bytes": content}
+    try:
+        with open(corpus.source.path(relative), "rb") as stream:
+            check_picture(stream, image, name, decode=False)
+    except FileNotFoundError as error:
+        raise SARChatError(f"image missing: {name}; complete the corpus") from error
     # A bare path: `datasets` would look a dict's path up on disk again for every record.
     return corpus.source.path(relative)
 

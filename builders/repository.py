@@ -136,7 +136,7 @@ def is_build(folder: Path) -> bool:
 
 
 def _refuse_overlap(location: str | os.PathLike[str], out: Path) -> None:
-    """Refuse to replace a folder that holds the source, is the source, or lies in it.
+    """Refuse to replace a folder that is the source or holds it. A folder of its own inside the source is fine.
 
     Raises:
         SARChatError: the two overlap.
@@ -145,8 +145,8 @@ def _refuse_overlap(location: str | os.PathLike[str], out: Path) -> None:
     if "://" in location:
         return
     source, target = (Path(os.path.realpath(path)) for path in (Path(location).expanduser(), out))
-    if source == target or source in target.parents or target in source.parents:
-        raise SARChatError(f"--out {out} and the source {location} overlap; name an --out outside the source")
+    if source == target or target in source.parents:
+        raise SARChatError(f"--out {out} holds the source {location}, which would be replaced; name another --out")
 
 
 def _in_order(kind: str, chosen: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:

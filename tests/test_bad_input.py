@@ -491,8 +491,13 @@ def test_out_whose_parent_is_no_folder(place, out):
     place.check_refused(out=place.top / out, told="folder")
 
 
-@pytest.mark.parametrize("inner", [".", "..", "Annotations", "JPEGImages", "JPEGImages/train"])
-def test_out_that_is_the_source_or_a_part_of_it(place, inner):
+@pytest.mark.parametrize("inner", [".", ".."])
+def test_out_that_is_the_source_or_holds_it(place, inner):
+    place.check_refused(out=place.corpus / inner, told="would be replaced")
+
+
+@pytest.mark.parametrize("inner", ["Annotations", "JPEGImages", "JPEGImages/train"])
+def test_out_that_is_a_part_of_the_source(place, inner):
     place.check_refused(out=place.corpus / inner, told="something else")
 
 

@@ -66,17 +66,17 @@ def test_link_in_a_build_is_not_taken_for_a_part_of_it(tmp_path, capsys):
     assert str(out) in refusal(capsys, "build", "--sample", "--out", out)
 
 
-@pytest.mark.parametrize("place", ["", "..", "JPEGImages/sarchat"])
-def test_source_is_never_replaced_nor_built_into(tmp_path, capsys, place):
+@pytest.mark.parametrize("place", ["", ".."])
+def test_source_is_never_replaced(tmp_path, capsys, place):
     corpus = tmp_path / "around" / "SARDet_100K"
     shutil.copytree(sample_corpus() / "SARDet_100K", corpus)
     write_sums(corpus)
     old = tree(tmp_path)
     out = corpus / place
-    assert "overlap" in refusal(capsys, "build", corpus, "--out", out)
+    assert "would be replaced" in refusal(capsys, "build", corpus, "--out", out)
     link = tmp_path / "link"
     link.symlink_to(corpus)
-    assert "overlap" in refusal(capsys, "build", link, "--out", out)
+    assert "would be replaced" in refusal(capsys, "build", link, "--out", out)
     link.unlink()
     assert tree(tmp_path) == old
 
@@ -85,7 +85,7 @@ def test_zip_inside_out_is_never_replaced(tmp_path, capsys):
     out = tmp_path / "data"
     out.mkdir()
     archive = shutil.make_archive(str(out / "corpus"), "zip", sample_corpus())
-    assert "overlap" in refusal(capsys, "build", archive, "--out", out)
+    assert "would be replaced" in refusal(capsys, "build", archive, "--out", out)
     assert Path(archive).exists()
 
 

@@ -30,6 +30,10 @@ def read_all(source, names: list[str]) -> list[str]:
     return [hashlib.sha256(source.read(name)).hexdigest() for name in names]
 
 
+def read_one(source, name: str) -> str:
+    return read_all(source, [name])[0]
+
+
 def image_names(source, corpus) -> list[str]:
     prefix = "" if source.is_dir("Annotations") else f"{corpus.name}/"
     return [f"{prefix}{path.relative_to(corpus).as_posix()}" for path in sorted(corpus.rglob("*.png"))]
@@ -59,7 +63,7 @@ def test_threads_read_an_open_archive(corpus, archive):
         source = open_source(archive)
         names = image_names(source, corpus)
         with ThreadPoolExecutor(8) as pool:
-            assert list(pool.map(lambda name: read_all(source, [name])[0], names)) == expected
+            assert list(pool.map(read_one, [source] * len(names), names)) == expected
 
 
 def test_prepare_in_two_processes_from_a_zip(corpus, archive, tmp_path):
