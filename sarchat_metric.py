@@ -121,8 +121,8 @@ EXTRA_SCORES: tuple[str, ...] = (
 
 _NUMBER = r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
 _CORNER = rf"\s*<\s*({_NUMBER})\s*>"
-_BOX = re.compile(rf"\{{{_CORNER * 4}\s*\}}", re.ASCII)
-_BARE_BOX = _BOX.pattern.replace(f"({_NUMBER})", _NUMBER)
+BOX = re.compile(rf"\{{{_CORNER * 4}\s*\}}", re.ASCII)
+_BARE_BOX = BOX.pattern.replace(f"({_NUMBER})", _NUMBER)
 
 _SYNONYMS = {
     "ship": ("ship", "vessel", "boat", "warship", "watercraft"),
@@ -205,7 +205,7 @@ def parse_boxes(text: str) -> list[Box]:
     Returns:
         The boxes (x1, y1, x2, y2): left, top, right and bottom edge.
     """
-    return [tuple(map(float, corners)) for corners in _BOX.findall(text)]
+    return [tuple(map(float, corners)) for corners in BOX.findall(text)]
 
 
 def _cell_at(words: list[str], place: int) -> tuple[str | None, int]:

@@ -1,0 +1,162 @@
+"""The named box formats of `formats.yaml`.
+
+Public names:
+
+- `get_format(name) -> BoxFormat`; `FORMAT_NAMES`, in the order of the file, `sarchat` first.
+- `check_input_size(fmt, input_size)`: refuses a format in pixels of the resized image without its size.
+- `read_notation(name, input_size, resize) -> Notation`: format and size from the command line's three options.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import yaml
+
+from builders.box_formats.input_size import InputSize, ResizeRule, read_input_size, read_resize_rule
+from builders.errors import SARChatError
+
+NATIVE = "sarchat"
+PIXELS, INPUT_PIXELS, SHARE = "pixels", "input-pixels", "share"
+
+
+@dataclass(frozen=True)
+class BoxFormat:
+    """How a family of models writes boxes; `formats.yaml` says what each entry means.
+
+    Attributes:
+        name: the name by which a user asks for it.
+        models: who writes like this.
+        box: one box, a `string.Template` of x1, y1, x2, y2 and, in some, label and angle.
+        unit: `pixels` of the image, `input-pixels` of the resized image, or `share` of its sides times `divisor`.
+        divisor: what a share of 1 is written as.
+        label: where a box's label stands: `before`, `after` or `key`.
+        syntax: `template`, `list` or `brackets`.
+        boxes: the text before the first of adjacent boxes, between two, and after the last.
+        mark: how a label is written; empty if nothing but its place marks it.
+        padded: shares are of the square that the image is padded to.
+        offset: added to a coordinate that is read.
+        largest: the largest coordinate that is written; None for pixels.
+        decimals: how many decimals are written.
+        digits: how many digits are written.
+        angle: how a rotation follows the four numbers; empty if the format has none.
+        tokens: what is dropped when an answer is read.
+        prompt_suffix: the sentence that asks for boxes; empty if none is documented.
+    """
+
+    name: str
+    models: str
+    box: str
+    unit: str
+    label: str
+    divisor: float = 1
+    syntax: str = "template"
+    boxes: tuple[str, str, str] = ("", "", "")
+    mark: str = ""
+    padded: bool = False
+    offset: float = 0.0
+    largest: float | None = None
+    decimals: int = 0
+    digits: int = 0
+    angle: str = ""
+    tokens: tuple[str, ...] = ()
+    prompt_suffix: str = ""
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The order in which the four numbers stand: x1, y1, x2, y2 as in `box`."""
+        return tuple(sorted(("x1", "y1", "x2", "y2"), key=lambda corner: self.box.index(f"${corner}")))
+
+    @property
+    def is_native(self) -> bool:
+        """Whether this is SARChat's own format."""
+        return self.name == NATIVE
+
+
+@dataclass(frozen=True)
+class Notation:
+    """A format, and the size that the model saw where the format needs it."""
+
+    format: BoxFormat
+    input_size: InputSize | ResizeRule | None = None
+
+
+@cache
+def _table() -> Mapping[str, Any]:
+    return yaml.safe_load(files("builders.box_formats").joinpath("formats.yaml").read_text(encoding="utf-8"))
+
+
+def _make(name: str, entry: Mapping[str, Any]) -> BoxFormat:
+    entry = dict(entry)
+    unit = entry.pop("unit")
+    if isinstance(unit, Mapping):
+        divisor = unit["divisor"]
+        entry = {"unit": SHARE, "divisor": divisor, "largest": divisor} | entry
+    else:
+        entry["unit"] = unit
+    return BoxFormat(
+        name=name, **{key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+    )
+
+
+@cache
+def _formats() -> Mapping[str, BoxFormat]:
+    return {name: _make(name, entry) for name, entry in _table()["formats"].items()}
+
+
+FORMAT_NAMES: tuple[str, ...] = tuple(_table()["formats"])
+BOX_KEYS: frozenset[str] = frozenset(_table()["box_keys"])
+COUNT_KEYS: frozenset[str] = frozenset(_table()["count_keys"])
+
+
+def get_format(name: str) -> BoxFormat:
+    """Return a format by its name.
+
+    Raises:
+        SARChatError: there is no such name; the message lists all.
+    """
+    if name not in _formats():
+        raise SARChatError(f"unknown box format {name!r}; choose from {', '.join(FORMAT_NAMES)}")
+    return _formats()[name]
+
+
+def check_input_size(fmt: BoxFormat, input_size: InputSize | ResizeRule | None) -> None:
+    """Check that a size is given where the format needs one, and nowhere else.
+
+    Raises:
+        SARChatError: it is missing, or would not be used.
+    """
+    if fmt.unit == INPUT_PIXELS and input_size is None:
+        raise SARChatError(
+            f"box format {fmt.name} is in pixels of the image as the model saw it, which its answers do not tell; give "
+            "--input-size WxH, or --resize factor,min_pixels,max_pixels as the model's processor was set"
+        )
+    if fmt.unit != INPUT_PIXELS and input_size is not None:
+        raise SARChatError(f"box format {fmt.name} does not depend on the model's input size; leave that out")
+
+
+def read_notation(name: str, input_size: str | None = None, resize: str | None = None) -> Notation:
+    """Return the notation that `--box-format`, `--input-size` and `--resize` name.
+
+    Args:
+        name: a name of `FORMAT_NAMES`.
+        input_size: `WxH`, or None.
+        resize: `factor,min_pixels,max_pixels`, or None.
+
+    Raises:
+        SARChatError: a value cannot be read, both sizes are given, or the format and the size do not go together.
+    """
+    fmt = get_format(name)
+    if input_size is not None and resize is not None:
+        raise SARChatError("give --input-size or --resize, not both")
+    size = None
+    if input_size is not None:
+        size = read_input_size(input_size)
+    elif resize is not None:
+        size = read_resize_rule(resize)
+    check_input_size(fmt, size)
+    return Notation(fmt, size)

@@ -1,0 +1,123 @@
+"""SARChat's text in the notation of another family: what a model is asked and trained with.
+
+Public names:
+
+- `render_text(text, fmt, width, height, input_size=None) -> str`: every box of a question or an answer rewritten.
+- `render_boxes(boxes, fmt, width, height, input_size=None, label=None) -> str`: adjacent boxes alone.
+
+`width` and `height` are the image's in pixels; `input_size` is an `InputSize` or a `ResizeRule`, needed by formats in
+pixels of the resized image and refused by all others.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from string import Template
+
+from builders.box_formats.coordinates import Box, Scale, scale_of
+from builders.box_formats.formats import BoxFormat
+from builders.box_formats.input_size import InputSize, ResizeRule
+from sarchat_metric import BOX, read_answer
+
+
+def render_text(
+    text: str, fmt: BoxFormat, width: int, height: int, input_size: InputSize | ResizeRule | None = None
+) -> str:
+    """Rewrite every box `{<x1><y1><x2><y2>}` of a text as the format has it; the words stay as they are.
+
+    Adjacent boxes are written together, as the family does it. A family that marks labels (`<ref>ship</ref>`, a JSON
+    key) gets the category that the text names last before the box, which is how the metric labels a box; if that is the
+    word just before the box, the word itself is marked. A text that names none gets no label.
+
+    Args:
+        text: a question or an answer, boxes in pixels.
+        fmt: the format.
+        width: the image's width in pixels.
+        height: the image's height in pixels.
+        input_size: the size that the model saw, where the format needs it.
+
+    Raises:
+        SARChatError: the size is missing, or the format does not use it.
+    """
+    scale = scale_of(fmt, width, height, input_size)
+    if fmt.is_native:
+        return text
+    written: list[str] = []
+    for words, boxes, label in _runs(text):
+        if label and fmt.label == "before" and fmt.mark:
+            words = _mark_label(words, label, fmt)
+        written += [words, _write_run(boxes, scale, label if fmt.label == "key" else None)]
+    return "".join(written)
+
+
+def render_boxes(
+    boxes: Sequence[Box],
+    fmt: BoxFormat,
+    width: int,
+    height: int,
+    input_size: InputSize | ResizeRule | None = None,
+    label: str | None = None,
+) -> str:
+    """Write adjacent boxes as the format has them, with their label where the format marks labels.
+
+    Args:
+        boxes: (x1, y1, x2, y2) in pixels of the image.
+        fmt: the format.
+        width: the image's width in pixels.
+        height: the image's height in pixels.
+        input_size: the size that the model saw, where the format needs it.
+        label: the boxes' label.
+
+    Raises:
+        SARChatError: the size is missing, or the format does not use it.
+    """
+    scale = scale_of(fmt, width, height, input_size)
+    before = _mark_label("", label, fmt) if label and fmt.label == "before" and fmt.mark else ""
+    return before + _write_run(boxes, scale, label if fmt.label == "key" else None)
+
+
+def _runs(text: str) -> Iterator[tuple[str, list[Box], str | None]]:
+    """Yield words, the adjacent boxes after them, and the boxes' label; at the end words alone."""
+    found = list(BOX.finditer(text))
+    labels = read_answer(text, "grounding")["labels"]
+    if len(labels) != len(found):  # reasoning, which holds no answer
+        labels = [None] * len(found)
+    start = 0
+    boxes: list[Box] = []
+    for match, label in zip(found, labels, strict=True):
+        boxes.append(tuple(map(float, match.groups())))
+        if not boxes[1:]:
+            words = text[start : match.start()]
+        start = match.end()
+        if not BOX.match(text, start):
+            yield words, boxes, label
+            boxes = []
+    yield text[start:], [], None
+
+
+def _mark_label(words: str, label: str, fmt: BoxFormat) -> str:
+    stem = words.rstrip()
+    place = len(stem)
+    while place and stem[place - 1].isalpha():
+        place -= 1
+    if read_answer(stem[place:], "classification")["categories"] == [label]:
+        return stem[:place] + Template(fmt.mark).substitute(label=stem[place:])
+    return words + Template(fmt.mark).substitute(label=label)
+
+
+def _write_run(boxes: Sequence[Box], scale: Scale, label: str | None) -> str:
+    if not boxes:
+        return ""
+    before, between, after = scale.format.boxes
+    return before + between.join(_write_box(box, scale, label) for box in boxes) + after
+
+
+def _write_box(box: Box, scale: Scale, label: str | None) -> str:
+    fmt = scale.format
+    numbers = {
+        name: f"{value:0{fmt.digits}.{fmt.decimals}f}" if fmt.digits else f"{value:.{fmt.decimals}f}"
+        for name, value in scale.from_pixels(box).items()
+    }
+    mark = Template(fmt.mark).substitute(label=json.dumps(label)[1:-1]) if label else ""
+    return Template(fmt.box).substitute(numbers, label=mark, angle="")
