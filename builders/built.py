@@ -144,18 +144,41 @@ def open_build(folder: Path) -> Build:
     card = folder / CARD
     if not card.is_file():
         raise SARChatError(f"{folder}: no {CARD}, so this is no build; make one with `sarchat build`")
-    matter = _FRONT_MATTER.match(card.read_text(encoding="utf-8"))
+    try:
+        patterns = parse_configs(card.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise SARChatError(f"{card}: {error}; rebuild the folder") from error
+    configs = {
+        config: {split: _list_files(folder, paths) for split, paths in splits.items()}
+        for config, splits in patterns.items()
+    }
+    return Build(folder, configs)
+
+
+def parse_configs(card: str) -> dict[str, dict[str, list[str]]]:
+    """Read the `configs` of a card's YAML.
+
+    Args:
+        card: the text of a `README.md`.
+
+    Returns:
+        The paths or patterns of the files of each split, by config and split.
+
+    Raises:
+        ValueError: there is no front matter, or no list of configs with data files in it.
+    """
+    matter = _FRONT_MATTER.match(card)
     try:
         metadata = yaml.safe_load(matter[1]) if matter else None
-        configs = {
+        return {
             config["config_name"]: {
-                entry["split"]: _list_files(folder, entry["path"]) for entry in config["data_files"]
+                entry["split"]: [entry["path"]] if isinstance(entry["path"], str) else list(entry["path"])
+                for entry in config["data_files"]
             }
             for config in metadata["configs"]
         }
     except (yaml.YAMLError, KeyError, TypeError) as error:
-        raise SARChatError(f"{card}: no list of configs can be read from it; rebuild the folder") from error
-    return Build(folder, configs)
+        raise ValueError("no list of configs can be read from it") from error
 
 
 def arrange(folder: Path, shards: Iterable[ShardFile]) -> Build:
@@ -207,9 +230,9 @@ def image_bytes(record: Mapping[str, Any]) -> bytes:
         ) from error
 
 
-def _list_files(folder: Path, patterns: str | list[str]) -> list[Path]:
+def _list_files(folder: Path, patterns: Sequence[str]) -> list[Path]:
     paths = []
-    for pattern in [patterns] if isinstance(patterns, str) else patterns:
+    for pattern in patterns:
         found = sorted(folder.glob(pattern))
         if not found:
             raise SARChatError(f"{folder}: {pattern} is listed in {CARD}, but missing; rebuild the folder")

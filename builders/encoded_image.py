@@ -1,0 +1,29 @@
+"""An image of the data set as it is stored: encoded, and read only when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+
+class EncodedImage:
+    """An image that several records share; compare by identity to read it once for all of them.
+
+    Attributes:
+        name: its file name, from its annotation.
+        path: its file on this machine; `None` if it lies inside a Parquet file, an archive or on another machine.
+    """
+
+    def __init__(self, name: str, read: Callable[[], bytes], path: Path | None = None) -> None:
+        """Set where the image comes from; nothing is read."""
+        self.name = name
+        self.path = path
+        self._read = read
+
+    def read(self) -> bytes:
+        """Return the bytes of the image file.
+
+        Raises:
+            SARChatError: the file is missing or cannot be read.
+        """
+        return self._read()

@@ -1,0 +1,1 @@
+"""The built folder on disk: reading it, choosing records from it."""

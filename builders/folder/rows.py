@@ -1,0 +1,159 @@
+"""Rows of the data set's Parquet files in order, on disk or remote; an image is read only when it is asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Container, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from fsspec import AbstractFileSystem
+
+from builders.encoded_image import EncodedImage
+from builders.errors import SARChatError
+
+COLUMNS = (
+    *("id", "image", "file_name", "image_id", "width", "height"),
+    *("task", "scenario", "messages", "objects"),
+)
+# What tells two images apart without reading either.
+_IMAGE_KEYS = ("image.path", "file_name", "image_id")
+# Rows that are turned into Python objects at a time.
+_BATCH_ROWS = 500
+
+
+class ParquetPart(NamedTuple):
+    """One Parquet file of a split.
+
+    Attributes:
+        path: where it is, in `fs`.
+        fs: the file system; `None` for files of this machine.
+    """
+
+    path: str
+    fs: AbstractFileSystem | None = None
+
+    def open(self, **options: Any) -> pq.ParquetFile:  # noqa: ANN401
+        """Open the file; it is closed where the returned object is used in `with`.
+
+        Raises:
+            SARChatError: it is not a whole Parquet file, or cannot be reached.
+        """
+        try:
+            if self.fs is None:
+                return pq.ParquetFile(self.path, **options)
+            # Arrow asks for exactly the ranges that it needs; a cache below it would fetch more than that.
+            stream = self.fs.open(self.path, "rb", cache_type="none")
+            return pq.ParquetFile(stream, pre_buffer=True, **options)
+        except pa.ArrowInvalid as error:
+            raise SARChatError(f"{self.path} is not a whole Parquet file: {error}; get it again") from error
+        except Exception as error:
+            # Each remote file system has errors of its own, of no common class.
+            if self.fs is None:
+                raise
+            raise SARChatError(f"cannot read {self.path}: {type(error).__name__}: {error}") from error
+
+
+def read_rows(
+    part: ParquetPart, columns: Sequence[str] = COLUMNS, keep: Container[str] | None = None
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows of one file in order.
+
+    Args:
+        part: the file.
+        columns: the columns of each dict, out of `COLUMNS`.
+        keep: the ids of the rows to yield; all rows if `None`. A row group without any of them is skipped.
+
+    Yields:
+        A dict. Its `image` is an `EncodedImage`, the same object for consecutive rows of one image. The images of a
+        row group are read together, each once, when the first of them is read, and are freed with the last of them.
+
+    Raises:
+        SARChatError: the file lacks a column or cannot be read.
+    """
+    with part.open() as file:
+        _require_columns(file, part, {"id", *columns})
+        for group in range(file.metadata.num_row_groups):
+            places = _find_places(file, group, keep)
+            if places is None or places:
+                yield from _read_group(part, file, group, columns, places)
+
+
+def _require_columns(file: pq.ParquetFile, part: ParquetPart, columns: set[str]) -> None:
+    missing = columns - set(file.schema_arrow.names)
+    if missing:
+        raise SARChatError(f"{part.path} has no column {sorted(missing)[0]!r}; it is not a file of `sarchat build`")
+
+
+def _find_places(file: pq.ParquetFile, group: int, keep: Container[str] | None) -> list[int] | None:
+    """Return the places in a row group of the rows to keep; `None` for all of them."""
+    if keep is None:
+        return None
+    ids = file.read_row_group(group, columns=["id"]).column("id").to_pylist()
+    return [place for place, record_id in enumerate(ids) if record_id in keep]
+
+
+def _read_group(
+    part: ParquetPart, file: pq.ParquetFile, group: int, columns: Sequence[str], places: list[int] | None
+) -> Iterator[dict[str, Any]]:
+    with_images = "image" in columns
+    names = dict.fromkeys([*(name for name in columns if name != "image"), *(_IMAGE_KEYS if with_images else ())])
+    table = file.read_row_group(group, columns=list(names))
+    if places is not None:
+        table = table.take(places)
+    images = _GroupImages(part, group)
+    key, image = None, None
+    for start in range(0, len(table), _BATCH_ROWS):
+        for number, row in enumerate(table.slice(start, _BATCH_ROWS).to_pylist(), start):
+            if with_images:
+                row_key = (row["image"]["path"], row["file_name"], row["image_id"])
+                if row_key != key:
+                    key, place = row_key, number if places is None else places[number]
+                    image = images.at(place, row["file_name"], row["image"]["path"])
+                row["image"] = image
+            yield {name: row[name] for name in columns}
+
+
+class _GroupImages:
+    """The images of one row group: as many as there are different ones, read when the first is asked for."""
+
+    def __init__(self, part: ParquetPart, group: int) -> None:
+        self._part = part
+        self._group = group
+
+    def at(self, place: int, name: str, stored_path: str | None) -> EncodedImage:
+        """Return the image of a row, not yet read unless its path may be that of a file."""
+        is_file = self._part.fs is None and os.path.isabs(stored_path or "") and self._content(place) is None
+        path = Path(stored_path) if is_file and stored_path else None
+        return EncodedImage(name, lambda: self._read(place, name, stored_path), path)
+
+    def _read(self, place: int, name: str, stored_path: str | None) -> bytes:
+        content = self._content(place)
+        if content is not None:
+            return content
+        if self._part.fs is not None or not stored_path:
+            raise SARChatError(f"{self._part.path} stores the image {name} by a path alone, which is not here")
+        try:
+            return Path(stored_path).read_bytes()
+        except OSError as error:
+            raise SARChatError(
+                f"{self._part.path}: the image {stored_path} cannot be read ({error.strerror}); the folder was built "
+                "with --no-embed and works only where that file is"
+            ) from error
+
+    def _content(self, place: int) -> bytes | None:
+        for chunk in self._column:
+            if place < len(chunk):
+                return chunk[place].as_py()
+            place -= len(chunk)
+        raise IndexError(place)
+
+    @cached_property
+    def _column(self) -> list[pa.Array]:
+        # Dictionary-encoded, as it is stored: each image is held once, not once per row.
+        with self._part.open(read_dictionary=["image.bytes"]) as file:
+            column = file.read_row_group(self._group, columns=["image.bytes"]).column("image")
+        return [chunk.field("bytes") for chunk in column.chunks]

@@ -1,0 +1,323 @@
+"""The argument DATA of commands: a built folder, a data set on the Hub, or SARDet-100K itself, read in one way."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Container, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from fsspec import AbstractFileSystem
+from fsspec.core import url_to_fs
+
+from builders.built import CARD, open_build, parse_configs
+from builders.checksums import SUMS, parse_checksums
+from builders.encoded_image import EncodedImage
+from builders.errors import SARChatError
+from builders.examples import make_example, open_split
+from builders.folder.rows import COLUMNS, ParquetPart, read_rows
+from builders.folder.subset import choose_subset
+from builders.sardet import Corpus, find_corpus
+from builders.tasks import TASKS, generate_records
+from builders.wording import Chooser
+
+# What a build writes about itself.
+BUILD_INFO = "build.json"
+# A repo id on the Hub, with a revision or without.
+_REPO_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
+
+
+class OpenData(ABC):
+    """A data set whose records can be read in order, task by task.
+
+    Attributes:
+        location: what the user gave: a path, a URL or a repo id.
+        tasks: its tasks, in the order of the records of `all`.
+        version: the version of the data set, if it says which it is.
+    """
+
+    def __init__(self, location: str, tasks: Sequence[str], version: str | None = None) -> None:
+        """Set what is known without reading a record."""
+        self.location = location
+        self.tasks = tuple(tasks)
+        self.version = version
+
+    @property
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """A hash that differs if the records or the images do."""
+
+    @abstractmethod
+    def splits(self, task: str) -> tuple[str, ...]:
+        """Return the splits of a task."""
+
+    @abstractmethod
+    def count(self, task: str, split: str) -> int | None:
+        """Return the number of records of a split of a task; `None` if only making them would tell."""
+
+    @abstractmethod
+    def rows(
+        self, task: str, split: str, keep: Container[str] | None = None, columns: Sequence[str] = COLUMNS
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the records of a split of a task in order.
+
+        Args:
+            task: one of `tasks`.
+            split: one of `splits(task)`.
+            keep: the ids of the records to yield; all if `None`.
+            columns: the columns of each dict.
+
+        Yields:
+            A dict. Its `image` is an `EncodedImage`, the same object for consecutive records of one image, so an
+            image is read once if `read` is called once per object. No image is read or decoded otherwise.
+
+        Raises:
+            SARChatError: a file cannot be read.
+        """
+
+    def select(self, config: str, split: str) -> tuple[str, ...]:
+        """Return the tasks of a config that have a split.
+
+        Args:
+            config: a task, or `all`.
+            split: the split.
+
+        Raises:
+            SARChatError: there is no such config, or it has no such split.
+        """
+        if config != "all" and config not in self.tasks:
+            raise SARChatError(f"{self.location} has no config {config!r}; it has {', '.join(('all', *self.tasks))}")
+        among = self.tasks if config == "all" else (config,)
+        tasks = tuple(task for task in among if split in self.splits(task))
+        if not tasks:
+            known = dict.fromkeys(name for task in among for name in self.splits(task))
+            raise SARChatError(
+                f"{self.location}: config {config} has no split {split!r}; it has {', '.join(known) or 'none'}"
+            )
+        return tasks
+
+    def subset(self, tasks: Sequence[str], split: str, limit: int | None) -> frozenset[str] | None:
+        """Choose the ids of `--limit`: that many records of each sub-score; see `choose_subset`.
+
+        Returns:
+            The ids, or `None` for all records if there is no limit.
+        """
+        if limit is None:
+            return None
+        rows = (row for task in tasks for row in self.rows(task, split, columns=("id", "task", "scenario")))
+        return choose_subset(((row["id"], row["task"], row["scenario"]) for row in rows), limit)
+
+
+class ParquetData(OpenData):
+    """A folder that `sarchat build` wrote, on this machine or remote."""
+
+    def __init__(
+        self,
+        location: str,
+        files: Mapping[str, Mapping[str, Sequence[str]]],
+        root: str,
+        fs: AbstractFileSystem | None = None,
+    ) -> None:
+        """Set the files of each config and split, their top folder, and the file system if it is a remote one."""
+        self._parts = {
+            task: {split: [ParquetPart(path, fs) for path in paths] for split, paths in files[task].items()}
+            for task in TASKS
+            if task in files
+        }
+        self._root = root
+        self._fs = fs
+        super().__init__(location, tuple(self._parts), _read_version(self._read_text(BUILD_INFO)))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The hash of the Parquet files' own: of their sums if the folder has them, else of their names and sizes."""
+        text = self._read_text(SUMS)
+        sums = parse_checksums(text) if text else self._list_sizes()
+        lines = sorted(f"{value}  {path}\n" for path, value in sums.items() if path.endswith(".parquet"))
+        return hashlib.blake2b("".join(lines).encode(), digest_size=16).hexdigest()
+
+    def splits(self, task: str) -> tuple[str, ...]:
+        """Return the splits of a task."""
+        return tuple(self._parts[task])
+
+    def count(self, task: str, split: str) -> int:
+        """Return the number of records of a split of a task, from the files' footers."""
+        total = 0
+        for part in self._parts[task][split]:
+            with part.open() as file:
+                total += file.metadata.num_rows
+        return total
+
+    def rows(
+        self, task: str, split: str, keep: Container[str] | None = None, columns: Sequence[str] = COLUMNS
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the records of a split of a task in order; see `OpenData.rows`."""
+        for part in self._parts[task][split]:
+            yield from read_rows(part, columns, keep)
+
+    def _read_text(self, name: str) -> str | None:
+        path = f"{self._root}/{name}"
+        try:
+            if self._fs is not None:
+                return self._fs.cat_file(path).decode("utf-8")
+            return Path(path).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+
+    def _list_sizes(self) -> dict[str, int]:
+        parts = [part for splits in self._parts.values() for parts in splits.values() for part in parts]
+        sizes = {}
+        for part in parts:
+            size = Path(part.path).stat().st_size if self._fs is None else self._fs.size(part.path)
+            sizes[part.path[len(self._root) :].lstrip("/")] = size
+        return sizes
+
+
+class LiveData(OpenData):
+    """SARDet-100K in a folder, a zip or at a URL: its records are made as they are read, with seed 0."""
+
+    def __init__(self, location: str, corpus: Corpus) -> None:
+        """Set the corpus."""
+        super().__init__(location, tuple(TASKS))
+        self._corpus = corpus
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The corpus's."""
+        return self._corpus.fingerprint()
+
+    def splits(self, task: str) -> tuple[str, ...]:
+        """Return the splits of the corpus."""
+        return self._corpus.splits
+
+    def count(self, task: str, split: str) -> None:
+        """Return `None`: only making the records would tell."""
+
+    def rows(
+        self, task: str, split: str, keep: Container[str] | None = None, columns: Sequence[str] = COLUMNS
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the records of a split of a task in order; see `OpenData.rows`."""
+        corpus, folder, annotations = open_split(self.location, self.fingerprint, split)
+        chooser = Chooser(0)
+        for image in annotations.images:
+            records = list(generate_records(task, split, image, chooser))
+            picture = _refer_to_image(corpus, folder, image.file_name)
+            for record in records:
+                if keep is None or record.id in keep:
+                    row = make_example(record, task, image, picture)
+                    yield {name: row[name] for name in columns}
+
+
+def open_data(location: str) -> OpenData:
+    """Open what a command was given as DATA.
+
+    Args:
+        location: a folder of `sarchat build`, or a URL of one; a data set on the Hub as `OWNER/NAME` or
+            `OWNER/NAME@REVISION`; SARDet-100K as a folder, a zip or a URL.
+
+    Raises:
+        SARChatError: it is none of them; the message says what was looked for.
+    """
+    path = Path(location).expanduser()
+    if "://" in location:
+        return _open_url(location)
+    if path.is_dir() and _has_configs(path / CARD):
+        build = open_build(path)
+        files = {
+            config: {split: list(map(str, paths)) for split, paths in splits.items()}
+            for config, splits in build.configs.items()
+        }
+        return ParquetData(location, _require_tasks(location, files), str(path))
+    if path.exists():
+        return _open_corpus(location)
+    if _REPO_ID.fullmatch(location):
+        return _open_hub(location)
+    raise SARChatError(
+        f"{location}: no such file or folder; give a folder of `sarchat build`, SARDet-100K (folder, zip or URL), or a "
+        "data set on the Hub as OWNER/NAME"
+    )
+
+
+def _open_url(url: str) -> OpenData:
+    is_zip = url.partition("?")[0].endswith(".zip")
+    return (None if is_zip else _open_remote(url, url)) or _open_corpus(url)
+
+
+def _open_hub(repo_id: str) -> OpenData:
+    data = _open_remote(f"hf://datasets/{repo_id}", repo_id)
+    if data is None:
+        raise SARChatError(
+            f"{repo_id}: no such file or folder, and no data set on the Hub with a {CARD} that lists configs; check "
+            "the name, and log in with `hf auth login` if it is private"
+        )
+    return data
+
+
+def _open_remote(url: str, location: str) -> ParquetData | None:
+    """Open a remote build; `None` if no card with configs is there."""
+    try:
+        fs, root = url_to_fs(url)
+        root = root.rstrip("/")
+        if not fs.isfile(f"{root}/{CARD}"):
+            return None
+        files = _list_remote(fs, root, fs.cat_file(f"{root}/{CARD}").decode("utf-8"))
+        return None if files is None else ParquetData(location, _require_tasks(location, files), root, fs)
+    except SARChatError:
+        raise
+    except Exception as error:
+        # Each remote file system has errors of its own, of no common class.
+        raise SARChatError(f"cannot open {location}: {type(error).__name__}: {error}") from error
+
+
+def _list_remote(fs: AbstractFileSystem, root: str, card: str) -> dict[str, dict[str, list[str]]] | None:
+    """Return the files of a remote build by config and split; `None` if its card lists no configs."""
+    try:
+        configs = parse_configs(card)
+    except ValueError:
+        return None
+    files: dict[str, dict[str, list[str]]] = {}
+    for config, splits in configs.items():
+        for split, patterns in splits.items():
+            found = [path for pattern in patterns for path in sorted(fs.glob(f"{root}/{pattern}"))]
+            files.setdefault(config, {})[split] = found
+    return files
+
+
+def _open_corpus(location: str) -> LiveData:
+    try:
+        return LiveData(location, find_corpus(location))
+    except SARChatError as error:
+        raise SARChatError(f"no build (no {CARD} with configs), and no SARDet-100K: {error}") from error
+
+
+def _require_tasks(location: str, files: dict[str, dict[str, list[str]]]) -> Mapping[str, Mapping[str, Sequence[str]]]:
+    if not any(task in files for task in TASKS):
+        raise SARChatError(
+            f"{location} has no config of a SARChat task; looked for {', '.join(TASKS)}, found {', '.join(files)}"
+        )
+    return files
+
+
+def _has_configs(card: Path) -> bool:
+    try:
+        return bool(parse_configs(card.read_text(encoding="utf-8", errors="replace")))
+    except (OSError, ValueError):
+        return False
+
+
+def _read_version(info: str | None) -> str | None:
+    try:
+        version = json.loads(info or "{}").get("version")
+    except (ValueError, AttributeError):
+        return None
+    return version if isinstance(version, str) else None
+
+
+def _refer_to_image(corpus: Corpus, folder: str, name: str) -> EncodedImage:
+    relative = f"{folder}/{name}"
+    path = Path(corpus.source.path(relative)) if corpus.source.is_local_folder else None
+    return EncodedImage(name, lambda: corpus.source.read(relative), path)

@@ -1,0 +1,275 @@
+"""DATA in all its forms: the records and the images are those that `load_dataset` gives, each image read once."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tracemalloc
+import zipfile
+
+import datasets
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from built_fixture import sample_build, sample_corpus
+from conftest import ROOT
+from corpora import noisy_pictures, plain_corpus, write_corpus, zip_corpus
+from hub_server import Blob, LoopbackHub
+
+from builders.errors import SARChatError
+from builders.folder import rows as rows_module
+from builders.open_data import open_data
+from builders.repository import build
+from builders.tasks import TASKS
+
+
+def tell(data, task, split, **options):
+    """The rows with their images' bytes in place of the images."""
+    return [row | {"image": row["image"].read()} for row in data.rows(task, split, **options)]
+
+
+def loaded(folder, task, split, tmp_path):
+    dataset = datasets.load_dataset(str(folder), task, split=split, cache_dir=str(tmp_path / "cache"))
+    features = dataset.features | {"image": datasets.Image(decode=False)}
+    return dataset.cast(datasets.Features(features)).to_list()
+
+
+@pytest.fixture
+def in_memory():
+    """A copy of the sample's build in fsspec's file system in memory: a remote place."""
+    fs = fsspec.filesystem("memory")
+    fs.put(str(sample_build()), "/builds/sarchat", recursive=True)
+    yield "memory://builds/sarchat"
+    fs.rm("/builds", recursive=True)
+
+
+@pytest.mark.parametrize("embed", [True, False])
+def test_a_build_gives_what_load_dataset_gives(tmp_path, embed):
+    folder = sample_build(embed=embed)
+    data = open_data(str(folder))
+    assert data.tasks == tuple(TASKS)
+    for task in TASKS:
+        assert data.splits(task) == ("train", "validation", "test")
+        expected = loaded(folder, task, "test", tmp_path)
+        found = list(data.rows(task, "test"))
+        assert data.count(task, "test") == len(found) == len(expected)
+        for row, record in zip(found, expected, strict=True):
+            stored = record["image"]
+            content = stored["bytes"] if embed else open(stored["path"], "rb").read()
+            assert row | {"image": None} == record | {"image": None}
+            assert list(row) == list(record)
+            assert row["image"].read() == content
+            assert row["image"].name == record["file_name"]
+            assert (str(row["image"].path) == stored["path"]) is not embed
+
+
+def test_remote_and_live_data_give_the_same_rows_as_the_folder(in_memory, tmp_path):
+    corpus = sample_corpus()
+    local = open_data(str(sample_build()))
+    others = [in_memory, str(corpus), str(corpus / "SARDet_100K")]
+    others += [str(zip_corpus(corpus / "SARDet_100K", tmp_path / "corpus.zip"))]
+    for task in TASKS:
+        expected = tell(local, task, "test")
+        for location in others:
+            assert tell(open_data(location), task, "test") == expected, location
+
+
+READ_FROM_THE_HUB = """
+import hashlib, sys
+from builders.errors import SARChatError
+from builders.open_data import open_data
+
+def tell(data):
+    for task in data.tasks:
+        for row in data.rows(task, "test"):
+            yield row | {"image": hashlib.sha256(row["image"].read()).hexdigest()}
+
+local, remote, branch = map(open_data, (sys.argv[1], "alice/sarchat", "alice/sarchat@main"))
+assert list(tell(remote)) == list(tell(branch)) == list(tell(local))
+assert remote.fingerprint == local.fingerprint
+assert remote.count("counting", "test") == local.count("counting", "test")
+try:
+    open_data("alice/other")
+except SARChatError as error:
+    print(error)
+"""
+
+
+def test_a_data_set_on_the_hub_is_read_by_its_name(tmp_path):
+    folder = sample_build()
+    with LoopbackHub() as hub:
+        files = {
+            path.relative_to(folder).as_posix(): Blob(path.read_bytes(), path.suffix == ".parquet")
+            for path in folder.rglob("*")
+            if path.is_file()
+        }
+        hub.store |= {blob.etag: blob.data for blob in files.values() if blob.lfs}
+        hub.create("dataset", "alice/sarchat").commit("main", files, "build")
+        # The endpoint is read once, as huggingface_hub is imported.
+        environment = os.environ | {"HF_ENDPOINT": hub.endpoint, "HF_HUB_DISABLE_XET": "1", "HF_HOME": str(tmp_path)}
+        command = [sys.executable, "-c", READ_FROM_THE_HUB, str(folder)]
+        run = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert run.returncode == 0, run.stderr
+        assert run.stdout.startswith("alice/other: no such file or folder, and no data set on the Hub")
+
+
+@pytest.mark.parametrize("form", ["build", "live"])
+def test_keep_and_columns(form):
+    data = open_data(str(sample_build() if form == "build" else sample_corpus()))
+    everything = tell(data, "identification", "test")
+    keep = {row["id"] for row in everything[::7]}
+    assert tell(data, "identification", "test", keep=keep) == everything[::7]
+    assert list(data.rows("identification", "test", keep=())) == []
+    columns = ("scenario", "id")
+    found = list(data.rows("identification", "test", keep=keep, columns=columns))
+    assert found == [{name: row[name] for name in columns} for row in everything[::7]]
+    assert all(list(row) == list(columns) for row in found)
+
+
+def test_one_object_for_each_image_and_one_reading_for_each_row_group(monkeypatch):
+    readings = []
+    original = rows_module.ParquetPart.open
+
+    def watch(self, **options):
+        readings.append(bool(options))
+        return original(self, **options)
+
+    monkeypatch.setattr(rows_module.ParquetPart, "open", watch)
+    data = open_data(str(sample_build()))
+    rows = list(data.rows("identification", "test"))
+    images = {id(row["image"]): row["image_id"] for row in rows}
+    assert 1 < len(images) == len(set(images.values())) < len(rows)
+    assert not any(readings), "an image was read that nobody asked for"
+    assert len({row["image"].read() for row in rows}) == len(images)
+    assert sum(readings) == 1, "the row group's images were read more than once"
+
+
+def test_memory_holds_an_image_once_and_a_row_group_at_a_time(tmp_path):
+    # 40 images of 64 kB with 36 records each.
+    pictures = noisy_pictures(40, boxes=6, split="test")
+    data = open_data(str(_build(tmp_path, pictures)))
+    allocated = pa.total_allocated_bytes()
+    tracemalloc.start()
+    peak = dense = 0
+    last = None
+    for row in data.rows("identification", "test"):
+        if row["image"] is not last:
+            last = row["image"]
+            size = len(last.read())
+        dense += size
+        peak = max(peak, pa.total_allocated_bytes() - allocated)
+    in_python = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert dense > 90_000_000
+    assert peak < dense / 5
+    assert in_python < dense / 10
+
+
+def test_the_subset_is_the_same_in_every_form(in_memory):
+    locations = [str(sample_build()), str(sample_build(embed=False)), str(sample_corpus()), in_memory]
+    subsets = [open_data(location).subset(TASKS, "test", 3) for location in locations]
+    assert len(set(subsets)) == 1
+    assert 6 * 3 <= len(subsets[0]) <= 6 * 3 * 2
+    assert open_data(locations[0]).subset(TASKS, "test", None) is None
+
+
+def test_select(tmp_path):
+    data = open_data(str(sample_build(tasks=("counting", "referring"), splits=("test",))))
+    assert data.select("all", "test") == data.tasks == ("counting", "referring")
+    assert data.select("referring", "test") == ("referring",)
+    with pytest.raises(SARChatError, match="has no config 'grounding'; it has all, counting, referring"):
+        data.select("grounding", "test")
+    with pytest.raises(SARChatError, match="config counting has no split 'val'; it has test"):
+        data.select("counting", "val")
+
+
+def test_the_fingerprint_is_that_of_the_records(tmp_path):
+    corpus = plain_corpus(tmp_path)
+    folders = [tmp_path / name for name in ("first", "again", "seeded")]
+    for folder, seed in zip(folders, (0, 0, 1), strict=True):
+        build(corpus, folder, seed=seed)
+    first, again, seeded = (open_data(str(folder)).fingerprint for folder in folders)
+    assert first == again != seeded
+    (folders[1] / "SHA256SUMS").unlink()
+    (folders[2] / "SHA256SUMS").unlink()
+    assert open_data(str(folders[1])).fingerprint != open_data(str(folders[2])).fingerprint
+    live = open_data(str(corpus)).fingerprint
+    (corpus / "Annotations" / "test.json").write_text(json.dumps({"images": [], "annotations": [], "categories": []}))
+    assert open_data(str(corpus)).fingerprint != live
+
+
+def test_the_version_is_the_one_that_the_build_says(tmp_path):
+    folder = shutil.copytree(sample_build(), tmp_path / "sarchat")
+    for content, version in (
+        ('{"version": "1.2.3"}', "1.2.3"),
+        ("[]", None),
+        ("no JSON", None),
+        ('{"version": 1}', None),
+    ):
+        (folder / "build.json").write_text(content)
+        assert open_data(str(folder)).version == version
+
+
+def test_what_is_no_data_is_refused_in_a_line(tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text.txt").write_text("no zip")
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "README.md").write_text(
+        "---\nconfigs:\n- config_name: default\n  data_files:\n  - split: test\n    path: a.parquet\n---\n"
+    )
+    (other / "a.parquet").write_bytes(b"")
+    for location, message in [
+        ("nothing", r"no such file or folder; give a folder of `sarchat build`"),
+        (str(tmp_path / "empty"), "no build .*and no SARDet-100K: .*holds no folder 'Annotations'"),
+        (str(tmp_path / "text.txt"), "not a readable zip"),
+        (str(other), "has no config of a SARChat task; looked for classification, .*, found default"),
+        ("memory://nowhere", "nothing found at memory://nowhere"),
+        ("nothing://at/all", "nothing://at/all"),
+    ]:
+        with pytest.raises(SARChatError, match=message) as error:
+            open_data(location)
+        assert "\n" not in str(error.value)
+
+
+def test_files_that_are_damaged_or_of_others_are_named(tmp_path):
+    folder = shutil.copytree(sample_build(), tmp_path / "sarchat")
+    file = next((folder / "counting").glob("test-*.parquet"))
+    table = pq.read_table(file)
+    pq.write_table(table.drop(["scenario"]), file)
+    with pytest.raises(SARChatError, match=rf"{file.name} has no column 'scenario'"):
+        list(open_data(str(folder)).rows("counting", "test"))
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(SARChatError, match=rf"{file.name} is not a whole Parquet file"):
+        list(open_data(str(folder)).rows("counting", "test"))
+
+
+def test_an_image_file_that_is_gone_is_named(tmp_path):
+    corpus = plain_corpus(tmp_path)
+    build(corpus, tmp_path / "sarchat", embed=False)
+    shutil.rmtree(corpus)
+    row = next(open_data(str(tmp_path / "sarchat")).rows("counting", "test"))
+    with pytest.raises(SARChatError, match=r"0000006\.jpg cannot be read .*--no-embed"):
+        row["image"].read()
+
+
+def test_files_that_were_not_written_by_a_build_are_read_too(tmp_path):
+    # As `Dataset.to_parquet` writes them: several row groups, images not dictionary-encoded.
+    folder = shutil.copytree(sample_build(), tmp_path / "sarchat")
+    file = next((folder / "identification").glob("test-*.parquet"))
+    expected = tell(open_data(str(folder)), "identification", "test")
+    pq.write_table(pq.read_table(file), file, row_group_size=10, use_dictionary=False)
+    assert tell(open_data(str(folder)), "identification", "test") == expected
+
+
+def test_a_zip_is_read_while_it_stays_a_zip(tmp_path):
+    archive = zip_corpus(sample_corpus() / "SARDet_100K", tmp_path / "corpus.zip", method=zipfile.ZIP_STORED)
+    row = next(open_data(str(archive)).rows("referring", "test"))
+    assert row["image"].path is None and row["image"].read()
+
+
+def _build(tmp_path, pictures):
+    build(write_corpus(tmp_path, pictures), tmp_path / "sarchat")
+    return tmp_path / "sarchat"
