@@ -17,11 +17,11 @@ from typing import Any
 
 import datasets
 
+from builders.corpus.sardet import find_corpus
+from builders.corpus.targets import CATEGORIES
 from builders.errors import SARChatError
-from builders.examples import Shard, generate_examples, has_records, plan_shards, tasks_of
-from builders.sardet import find_corpus
-from builders.targets import CATEGORIES
-from builders.tasks import TASKS
+from builders.live import Shard, generate_examples, has_records, plan_shards, tasks_of
+from builders.records.tasks import TASKS
 
 VERSION = datasets.Version("1.0.0")
 RELEASE_NOTES = {"1.0.0": "The first: six tasks over SARDet-100K."}

@@ -8,8 +8,8 @@ from typing import Any
 
 import datasets
 
-from builders.examples import generate_examples
-from builders.sardet import find_corpus
+from builders.corpus.sardet import find_corpus
+from builders.live import generate_examples
 from sarchat_dataset import FEATURES
 
 

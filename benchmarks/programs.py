@@ -59,7 +59,7 @@ def live(location: str) -> dict[str, Any]:
 
 def build(location: str, out: str, num_proc: str, embed: str) -> dict[str, Any]:
     """Build the folder, as `sarchat build` does."""
-    from builders.repository import build as build_folder
+    from builders.build.pipeline import build as build_folder
 
     def work() -> int:
         report = build_folder(location, Path(out), num_proc=int(num_proc), embed=embed == "embed")
@@ -111,8 +111,9 @@ def plain(folder: str, split: str) -> dict[str, Any]:
 
 
 def _answers(folder: str, split: str) -> tuple[list[str], list[dict[str, Any]]]:
-    from builders.demo import add_noise
-    from builders.scoring import read_references
+    from builders.cli.command.demo import add_noise
+
+    from builders.evaluation.scoring import read_references
 
     records = dict(read_references(Path(folder), "all", split))
     noisy = [add_noise(record["messages"][1]["content"], name) for name, record in records.items()]

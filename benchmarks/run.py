@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from corpus import write_corpus
 
-from builders.table import format_table
+from builders.tables import format_table
 
 HERE = Path(__file__).parent
 CORPORA = HERE / ".corpus"

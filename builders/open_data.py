@@ -14,16 +14,16 @@ from typing import Any
 from fsspec import AbstractFileSystem
 from fsspec.core import url_to_fs
 
-from builders.built import CARD, open_build, parse_configs
-from builders.checksums import SUMS, parse_checksums
+from builders.corpus.sardet import Corpus, find_corpus
 from builders.encoded_image import EncodedImage
 from builders.errors import SARChatError
-from builders.examples import make_example, open_split
+from builders.folder.checksums import SUMS, parse_checksums
+from builders.folder.reader import CARD, open_build, parse_configs
 from builders.folder.rows import COLUMNS, ParquetPart, read_rows
 from builders.folder.subset import choose_subset
-from builders.sardet import Corpus, find_corpus
-from builders.tasks import TASKS, generate_records
-from builders.wording import Chooser
+from builders.live import make_example, open_split
+from builders.records.tasks import TASKS, generate_records
+from builders.records.wording import Chooser
 
 # What a build writes about itself.
 BUILD_INFO = "build.json"

@@ -6,8 +6,8 @@ import functools
 import tempfile
 from pathlib import Path
 
-from builders.repository import build
-from builders.sample import write_sample
+from builders.build.pipeline import build
+from builders.synthetic.sample import write_sample
 
 _KEPT = tempfile.TemporaryDirectory(prefix="sarchat-built-")
 
@@ -30,8 +30,7 @@ def sample_build(tasks: tuple[str, ...] = (), splits: tuple[str, ...] = (), embe
 def refusal(capsys, *arguments: object) -> str:
     """Run the command, which must refuse; return its one line on stderr."""
     import pytest
-
-    from builders.cli import main
+    from builders.cli.command.command import main
 
     with pytest.raises(SystemExit) as exit_info:
         main([str(argument) for argument in arguments])

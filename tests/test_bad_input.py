@@ -15,8 +15,8 @@ import pytest
 from corpora import Picture, plain_corpus, plain_pictures, write_corpus, zip_corpus
 from test_build import tree
 
-from builders import cli
-from builders.repository import build
+from builders.build.pipeline import build
+from builders.cli.command import command as cli
 
 
 class Place:

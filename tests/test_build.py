@@ -18,9 +18,9 @@ import yaml
 from corpora import NAMES, Picture, noisy_pictures, plain_corpus, random_corpus, write_corpus
 from oracle import TASKS, check_record, expected_keys, key_of, read_split
 
-from builders import shards
+from builders.build import shards
+from builders.build.pipeline import build
 from builders.errors import SARChatError
-from builders.repository import build
 from sarchat_dataset import FEATURES, SARChat
 
 SPLITS = {"train": "train", "validation": "val", "test": "test"}

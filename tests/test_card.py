@@ -14,9 +14,9 @@ from datasets.utils.metadata import MetadataConfigs
 from huggingface_hub import DatasetCard, DatasetCardData
 from PIL import Image
 
-from builders.built import open_build
-from builders.repository import build
-from builders.tasks import TASKS
+from builders.build.pipeline import build
+from builders.folder.reader import open_build
+from builders.records.tasks import TASKS
 from sarchat_dataset import FEATURES
 
 SECTIONS = [
@@ -152,7 +152,7 @@ def test_snippet_loads(folder, monkeypatch, tmp_path):
 
 def test_build_without_matplotlib(tmp_path):
     script = (
-        "import sys; sys.modules['matplotlib'] = None; from builders.cli import main; "
+        "import sys; sys.modules['matplotlib'] = None; from builders.cli.command.command import main; "
         f"main(['build', {str(sample_corpus())!r}, '--out', {str(tmp_path / 'out')!r}])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -6,8 +6,8 @@ import hashlib
 
 import pytest
 
-from builders.checksums import SUMS, parse_checksums, verify_checksums, write_checksums
 from builders.errors import SARChatError
+from builders.folder.checksums import SUMS, parse_checksums, verify_checksums, write_checksums
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ from built_fixture import refusal, sample_build, sample_corpus
 from corpora import plain_corpus
 from test_build import tree
 
-from builders import atomic
-from builders.atomic import replacing_folder
+from builders.build.pipeline import build
 from builders.errors import SARChatError
-from builders.repository import build
+from builders.folder import atomic
+from builders.folder.atomic import replacing_folder
 
 
 def write_sums(folder: Path) -> None:
@@ -148,7 +148,7 @@ def test_build_replaces_its_own_kind_again_and_again(tmp_path):
 REPLACE = """
 import sys
 from pathlib import Path
-from builders.atomic import replacing_folder
+from builders.folder.atomic import replacing_folder
 from builders.errors import SARChatError
 out, inside = Path(sys.argv[1]), Path(sys.argv[2])
 violations = done = 0
@@ -192,7 +192,7 @@ def mount_point(tmp_path, request):
 
 
 def test_mount_point_is_refused_before_anything_is_built(tmp_path, mount_point, capsys, monkeypatch):
-    monkeypatch.setattr("builders.repository._plan", lambda *arguments: pytest.fail("the build has begun"))
+    monkeypatch.setattr("builders.build.pipeline._plan", lambda *arguments: pytest.fail("the build has begun"))
     assert "mount point" in refusal(capsys, "build", "--sample", "--out", mount_point)
     assert list(mount_point.iterdir()) == []
 

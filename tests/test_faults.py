@@ -17,8 +17,8 @@ from corpora import noisy_pictures, plain_corpus, write_corpus
 from oracle import TASKS
 from test_build import parquet, tree
 
-from builders.checksums import verify_checksums
-from builders.repository import build
+from builders.build.pipeline import build
+from builders.folder.checksums import verify_checksums
 
 NUMBER, SIDE = 200, 224
 
@@ -250,7 +250,7 @@ def test_folder_that_was_moved_aside_comes_back(tmp_path, out):
 
 
 def test_swap_by_two_renames_replaces_too(tmp_path, out, monkeypatch):
-    monkeypatch.setattr("builders.atomic._exchange", lambda first, second: False)
+    monkeypatch.setattr("builders.folder.atomic._exchange", lambda first, second: False)
     build(tmp_path / "small" / "SARDet_100K", out, tasks=["counting"])
     assert {path.parent.name for path in parquet(out)} == {"counting"}
     assert left_beside(out) == []

@@ -7,7 +7,7 @@ import math
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from builders.geometry import (
+from builders.records.geometry import (
     CELLS,
     DIRECTIONS,
     area_share,

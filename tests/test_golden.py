@@ -13,8 +13,8 @@ import pytest
 from corpora import NAMES, Picture, write_corpus
 from oracle import TASKS
 
-from builders.examples import generate_examples, plan_shards
-from builders.sardet import find_corpus
+from builders.corpus.sardet import find_corpus
+from builders.live import generate_examples, plan_shards
 
 GOLDEN = Path(__file__).parent / "golden"
 PICTURES = {

@@ -18,11 +18,11 @@ from conftest import ROOT
 from corpora import noisy_pictures, plain_corpus, write_corpus, zip_corpus
 from hub_server import Blob, LoopbackHub
 
+from builders.build.pipeline import build
 from builders.errors import SARChatError
 from builders.folder import rows as rows_module
 from builders.open_data import open_data
-from builders.repository import build
-from builders.tasks import TASKS
+from builders.records.tasks import TASKS
 
 
 def tell(data, task, split, **options):

@@ -9,8 +9,8 @@ from built_fixture import refusal
 from corpora import Picture, write_corpus
 from PIL import Image, PngImagePlugin
 
+from builders.build.pipeline import build
 from builders.errors import SARChatError
-from builders.repository import build
 from sarchat_dataset import SARChat
 
 XMP = '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'

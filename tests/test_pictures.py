@@ -7,12 +7,13 @@ from PIL import Image
 
 matplotlib = pytest.importorskip("matplotlib")
 
-from builders.built import open_build  # noqa: E402
-from builders.example_choice import choose_examples  # noqa: E402
-from builders.geometry import CELLS, cell  # noqa: E402
-from builders.pictures import bars, paragraph, positions, scene, shares, style  # noqa: E402
-from builders.target_table import read_targets  # noqa: E402
-from builders.tasks import TASKS  # noqa: E402
+from builders.card.text.example_records import choose_examples  # noqa: E402
+
+from builders.analysis.target_table import read_targets  # noqa: E402
+from builders.figures import bars, heatmaps, scene, stacked_bars, style, text_wrap  # noqa: E402
+from builders.folder.reader import open_build  # noqa: E402
+from builders.records.geometry import CELLS, cell  # noqa: E402
+from builders.records.tasks import TASKS  # noqa: E402
 
 NAMES = ["categories", "examples", "positions", "records", "shapes"]
 
@@ -83,19 +84,19 @@ def test_examples_are_one_a_task_and_the_same_each_time():
 
 def test_centres_are_counted_in_the_cells_that_answers_name():
     targets = read_targets(open_build(sample_build()), "train")
-    grid = positions.count_centers(targets.center, 3)
+    grid = heatmaps.count_centers(targets.center, 3)
     named = [
         cell((x, y, x + w, y + h), *size)
         for (x, y, w, h), size in zip(targets.bbox.tolist(), targets.image_size.tolist(), strict=True)
     ]
     assert grid.ravel().tolist() == [named.count(name) for name in CELLS]
-    assert positions.count_centers(targets.center, 12).sum() == len(targets.category)
+    assert heatmaps.count_centers(targets.center, 12).sum() == len(targets.category)
 
 
 def test_shares_of_each_category_add_up():
     targets = read_targets(open_build(sample_build()), "train")
     with style.styled():
-        figure = shares.draw_shares(targets)
+        figure = stacked_bars.draw_shares(targets)
     for axes in figure.axes:
         ends = {}
         for bar in axes.patches:
@@ -116,16 +117,16 @@ def test_shares_of_each_category_add_up():
     ],
 )
 def test_wrapping_keeps_the_text_and_the_width(text):
-    lines = paragraph.wrap(text, 200, 11)
+    lines = text_wrap.wrap(text, 200, 11)
     assert "".join("".join(lines).split()) == "".join(text.split())
-    assert all(paragraph.measure(line, 11) <= 200 for line in lines)
-    cut = paragraph.wrap(text, 200, 11, 3)
-    assert len(cut) <= 3 and all(paragraph.measure(line, 11) <= 200 for line in cut)
+    assert all(text_wrap.measure(line, 11) <= 200 for line in lines)
+    cut = text_wrap.wrap(text, 200, 11, 3)
+    assert len(cut) <= 3 and all(text_wrap.measure(line, 11) <= 200 for line in cut)
     assert cut == lines if len(lines) <= 3 else cut[-1].endswith("…")
 
 
 def test_a_box_is_not_broken_where_it_fits():
-    lines = paragraph.wrap("There are 3. " + "{<100><200><300><400>}" * 3 + " (top left)", 200, 11)
+    lines = text_wrap.wrap("There are 3. " + "{<100><200><300><400>}" * 3 + " (top left)", 200, 11)
     assert sum(line.count("{<100><200><300><400>}") for line in lines) == 3
 
 

@@ -18,12 +18,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from builders.cli.command.command import main
 from hub_server import LoopbackHub
 from PIL import Image
 
-from builders.checksums import SUMS, write_checksums
-from builders.cli import main
-from builders.space import write_space
+from builders.folder.checksums import SUMS, write_checksums
+from builders.hub.space import write_space
 
 ROOT = Path(__file__).resolve().parents[1]
 # Whatever would leave the machine, in whichever library, ends the process's call.
@@ -46,7 +46,7 @@ def connect_ex(self, address):
 
 socket.socket.connect, socket.socket.connect_ex = connect, connect_ex
 """
-RUN = "from builders.cli import main; main()"
+RUN = "from builders.cli.command.command import main; main()"
 # Records as JSON, the image by its pixels, so that what two places give can be compared as text.
 READ = """
 import hashlib, json, sys
@@ -342,7 +342,7 @@ def test_an_upload_that_the_storage_fails_is_tried_again_and_then_told(hub, shel
     # The newer storage is not spoken here; its client tells of a failure with a RuntimeError.
     patched = f"""
 from huggingface_hub import HfApi
-from builders import publish
+from builders.hub import publish
 
 upload, failures = HfApi.preupload_lfs_files, ["storage out of order"] * {failures}
 

@@ -55,7 +55,7 @@ def test_every_shell_line_is_known():
 
 
 def test_the_examples_are_records_of_the_sample():
-    from builders.scoring import read_references
+    from builders.evaluation.scoring import read_references
 
     texts = {
         message["content"]

@@ -5,7 +5,8 @@ from itertools import product
 
 import pytest
 
-from builders.geometry import (
+from builders.corpus.targets import CATEGORIES, AnnotatedImage, Target
+from builders.records.geometry import (
     area_share,
     cell,
     description_size,
@@ -15,10 +16,9 @@ from builders.geometry import (
     offset,
     shape,
 )
-from builders.targets import CATEGORIES, AnnotatedImage, Target
-from builders.tasks import TASKS, generate_records
-from builders.tasks.description import records as describe
-from builders.wording import Chooser, box_text, load_templates
+from builders.records.tasks import TASKS, generate_records
+from builders.records.tasks.description import records as describe
+from builders.records.wording import Chooser, box_text, load_templates
 from sarchat_metric import parse_boxes, read_answer, score
 
 SIDE = 600

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from builders.sample import CATEGORIES, PICTURES, write_sample
+from builders.synthetic.sample import CATEGORIES, PICTURES, write_sample
 
 SPLITS = ("train", "val", "test")
 

@@ -11,11 +11,12 @@ from PIL import Image
 
 pytest.importorskip("matplotlib")
 
-from builders.built import open_build
-from builders.cli import main
-from builders.pictures import style
-from builders.show import _tell_ious, draw_record, gold_boxes, show_record
-from builders.tasks import TASKS
+from builders.cli.command.command import main
+
+from builders.figures import style
+from builders.figures.record import _tell_ious, draw_record, gold_boxes, show_record
+from builders.folder.reader import open_build
+from builders.records.tasks import TASKS
 from sarchat_metric import parse_boxes
 
 
@@ -207,8 +208,8 @@ def test_damaged_folders_get_one_line(capsys, tmp_path):
 
 
 def test_missing_file_of_a_paths_only_build(capsys, tmp_path):
-    from builders.repository import build
-    from builders.sample import write_sample
+    from builders.build.pipeline import build
+    from builders.synthetic.sample import write_sample
 
     write_sample(tmp_path)
     build(tmp_path, tmp_path / "sarchat", tasks=["referring"], splits=["test"], embed=False)
@@ -219,7 +220,7 @@ def test_missing_file_of_a_paths_only_build(capsys, tmp_path):
 
 def test_without_matplotlib(tmp_path):
     script = (
-        "import sys; sys.modules['matplotlib'] = None; from builders.cli import main; "
+        "import sys; sys.modules['matplotlib'] = None; from builders.cli.command.command import main; "
         f"main(['show', {str(sample_build())!r}, 'referring'])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path)

@@ -15,9 +15,9 @@ import pytest
 from corpora import LAYOUTS, Picture, noisy_pictures, plain_corpus, write_corpus, zip_corpus
 from test_build import tree
 
-from builders import cli
+from builders.build.pipeline import build
+from builders.cli.command import command as cli
 from builders.errors import SARChatError
-from builders.repository import build
 from sarchat_dataset import SARChat
 
 

@@ -13,15 +13,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from builders.cli.command.command import main
 from conftest import ROOT
 from huggingface_hub import SpaceCard, SpaceCardData
 from PIL import Image
 
 import sarchat_metric
-from builders.checksums import verify_checksums
-from builders.cli import main
-from builders.metric_check import inspect_metric, list_metric_files
-from builders.space import write_space
+from builders.folder.checksums import verify_checksums
+from builders.hub.metric_check import inspect_metric, list_metric_files
+from builders.hub.space import write_space
 from sarchat_metric import SUB_SCORES, TASKS, score
 
 needs_gradio = pytest.mark.skipif(

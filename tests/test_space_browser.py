@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from builders.space import write_space
+from builders.hub.space import write_space
 from sarchat_metric import score
 
 CHROMIUM = shutil.which("chromium")

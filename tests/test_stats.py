@@ -4,16 +4,16 @@ import statistics
 from collections import Counter
 
 import pytest
+from builders.cli.command.command import main
 from built_fixture import refusal, sample_build, sample_corpus
 
-from builders.built import Build, open_build
-from builders.cli import main
-from builders.comparison import format_comparison
-from builders.repository import build
-from builders.statistics import compute_statistics, read_paper_statistics
-from builders.target_table import read_targets
-from builders.targets import CATEGORIES
-from builders.tasks import TASKS
+from builders.analysis.paper_comparison import format_comparison
+from builders.analysis.statistics import compute_statistics, read_paper_statistics
+from builders.analysis.target_table import read_targets
+from builders.build.pipeline import build
+from builders.corpus.targets import CATEGORIES
+from builders.folder.reader import Build, open_build
+from builders.records.tasks import TASKS
 
 PUBLISHED = {"train": 198_747, "test": 24_203}
 

@@ -12,8 +12,8 @@ import yaml
 from corpora import Picture, random_corpus, write_corpus
 from oracle import NAMES, TAGS, TASKS
 
-from builders.examples import generate_examples, plan_shards
-from builders.sardet import find_corpus
+from builders.corpus.sardet import find_corpus
+from builders.live import generate_examples, plan_shards
 
 FORMS = ({"one"}, {"one", "many"})
 KEYS = {
@@ -72,7 +72,7 @@ RESERVED = {
 
 
 def load(task: str) -> dict:
-    return yaml.safe_load(files("builders.templates").joinpath(f"{task}.yaml").read_text(encoding="utf-8"))
+    return yaml.safe_load(files("builders.records.templates").joinpath(f"{task}.yaml").read_text(encoding="utf-8"))
 
 
 def wordings(path: str) -> list:

@@ -1,1 +1,1 @@
-"""The built folder on disk: reading it, choosing records from it."""
+"""The built folder on disk: reading it, choosing records, checksums, putting it in place at once."""

@@ -1,0 +1,1 @@
+"""Figures as numbers: targets, statistics, and the paper's beside them."""

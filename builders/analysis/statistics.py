@@ -1,0 +1,81 @@
+"""What a build holds, counted: boxes a category, records a task, aspect ratios."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+import numpy as np
+import yaml
+
+from builders.analysis.target_table import TargetTable, read_targets
+from builders.corpus.sardet import SPLITS
+from builders.corpus.targets import CATEGORIES
+from builders.folder.reader import Build
+from builders.records.tasks import TASKS
+
+BANDS = {"low": (0.0, 0.67), "middle": (0.67, 1.5), "high": (1.5, float("inf"))}
+
+
+class Statistics(NamedTuple):
+    """A split's figures, under the names that `dataset_card/paper_statistics.yaml` gives the paper's.
+
+    Attributes:
+        records: the number of records by task built, and of `all` if all six were.
+        boxes: the number of targets by category; empty if no task with every target was built.
+        aspect_ratio: mean, median and standard deviation of width over height; empty if there is no target.
+        inverse_ratio: the same of height over width.
+        by_category: for each category that has targets, their number and what `describe_ratios` returns.
+    """
+
+    records: dict[str, int]
+    boxes: dict[str, int]
+    aspect_ratio: dict[str, float]
+    inverse_ratio: dict[str, float]
+    by_category: dict[str, dict[str, float]]
+
+
+def compute_statistics(build: Build) -> dict[str, Statistics]:
+    """Compute the figures of every split that a build has; no image is read."""
+    splits = [split for split in SPLITS if any(split in built for built in build.configs.values())]
+    return {split: _compute(build, split) for split in splits}
+
+
+def count_boxes(targets: TargetTable) -> dict[str, int]:
+    """Return the number of targets of each category."""
+    counts = np.bincount(targets.category, minlength=len(CATEGORIES))
+    return dict(zip(CATEGORIES, counts.tolist(), strict=True))
+
+
+def describe_ratios(ratios: np.ndarray) -> dict[str, float]:
+    """Return mean, median and standard deviation (dividing by N) of some ratios, and the percentage in each band."""
+    shares = {
+        band: 100 * float(np.mean((ratios > above) & (ratios <= up_to))) for band, (above, up_to) in BANDS.items()
+    }
+    return {
+        "mean": float(ratios.mean()),
+        "median": float(np.median(ratios)),
+        "sd": float(ratios.std()),
+        **shares,
+    }
+
+
+def read_paper_statistics() -> dict[str, Any]:
+    """Read the paper's own figures: by table, then split, then what is measured."""
+    return yaml.safe_load(files("dataset_card").joinpath("paper_statistics.yaml").read_text(encoding="utf-8"))
+
+
+def _compute(build: Build, split: str) -> Statistics:
+    records = {task: build.count(task, split) for task in TASKS if split in build.configs.get(task, {})}
+    if all(task in build.configs for task in TASKS):
+        records["all"] = sum(records.values())
+    targets = read_targets(build, split)
+    if targets is None:
+        return Statistics(records, {}, {}, {}, {})
+    ratios = targets.aspect_ratio
+    by_category = {}
+    for index, category in enumerate(CATEGORIES):
+        chosen = ratios[targets.category == index]
+        if len(chosen):
+            by_category[category] = {"boxes": len(chosen), **describe_ratios(chosen)}
+    return Statistics(records, count_boxes(targets), describe_ratios(ratios), describe_ratios(1 / ratios), by_category)

@@ -1,0 +1,125 @@
+"""Records to Arrow: a row group's columns, with what repeats stored once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from builders.corpus.targets import AnnotatedImage
+from builders.live import scenario
+from builders.records.record import Record
+
+# What a row takes in Arrow beside its texts and its image: numbers, the offsets of texts and lists, the two roles.
+_FIXED_BYTES = 85
+# Four corners and a category.
+_BYTES_A_TARGET = 40
+
+
+class Picture(NamedTuple):
+    """An image as a record stores it: its bytes, or `None` and a path on this machine."""
+
+    content: bytes | None
+    path: str
+
+
+class RowGroup:
+    """Rows collected for one row group of one task.
+
+    Attributes:
+        rows: how many there are.
+        dense_bytes: what they take when they are read back, each row with its own copy of its image.
+    """
+
+    def __init__(self, task: str) -> None:
+        """Start empty."""
+        self.task = task
+        self.rows = 0
+        self.dense_bytes = 0
+        self._images: list[AnnotatedImage] = []
+        self._pictures: list[Picture] = []
+        self._image_of_row: list[int] = []
+        self._ids: list[str] = []
+        self._contents: list[str] = []
+        self._corners: list[float] = []
+        self._categories: list[int] = []
+        self._targets_of_row: list[int] = []
+
+    def extend(self, image: AnnotatedImage, picture: Picture, records: Sequence[Record]) -> None:
+        """Add records of an image."""
+        self._image_of_row += [len(self._images)] * len(records)
+        self._images.append(image)
+        self._pictures.append(picture)
+        characters = targets_told = 0
+        for record_id, question, answer, targets in records:
+            self._ids.append(record_id)
+            self._contents += (question, answer)
+            self._targets_of_row.append(len(targets))
+            characters += len(record_id) + len(question) + len(answer)
+            targets_told += len(targets)
+            for category, box, _ in targets:
+                self._corners += box
+                self._categories.append(category)
+        self.rows += len(records)
+        repeated = (picture.content or b"", picture.path, image.file_name, self.task, scenario(image))
+        for_each = _FIXED_BYTES + sum(map(len, repeated))
+        self.dense_bytes += len(records) * for_each + characters + _BYTES_A_TARGET * targets_told
+
+    def to_table(self) -> pa.Table:
+        """Return the rows as a table; whatever repeats within it is dictionary-encoded."""
+        image_of_row = np.asarray(self._image_of_row, np.int32)
+        corners = np.asarray(self._corners, np.float64).reshape(-1, 4)
+        # The same subtraction as `Target.bbox`, so that both ways to a record give the same number.
+        bbox = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
+        targets = np.asarray(self._targets_of_row, np.int32)
+
+        def by_image(values: list, kind: pa.DataType) -> pa.DictionaryArray:
+            return pa.DictionaryArray.from_arrays(pa.array(image_of_row), pa.array(values, kind))
+
+        def numbers(values: list[int], kind: type) -> pa.Array:
+            return pa.array(np.asarray(values, kind)[image_of_row])
+
+        contents = [picture.content for picture in self._pictures]
+        # All or none: a build embeds its images or does not.
+        embedded = None not in contents
+        picture = [
+            by_image(contents, pa.binary()) if embedded else pa.nulls(self.rows, pa.binary()),
+            by_image([picture.path for picture in self._pictures], pa.string()),
+        ]
+        return pa.table(
+            {
+                "id": pa.array(self._ids, pa.string()),
+                "image": pa.StructArray.from_arrays(picture, names=["bytes", "path"]),
+                "file_name": by_image([image.file_name for image in self._images], pa.string()),
+                "image_id": numbers([image.image_id for image in self._images], np.int64),
+                "width": numbers([image.width for image in self._images], np.int32),
+                "height": numbers([image.height for image in self._images], np.int32),
+                "task": _constant(self.task, self.rows),
+                "scenario": by_image([scenario(image) for image in self._images], pa.string()).cast(pa.string()),
+                "messages": self._messages(),
+                "objects": pa.StructArray.from_arrays(
+                    [
+                        _lists(_lists(pa.array(bbox.ravel()), np.full(len(bbox), 4, np.int32)), targets),
+                        _lists(pa.array(np.asarray(self._categories, np.int64)), targets),
+                    ],
+                    names=["bbox", "category"],
+                ),
+            }
+        )
+
+    def _messages(self) -> pa.ListArray:
+        speaker = np.tile(np.asarray([0, 1], np.int8), self.rows)
+        role = pa.DictionaryArray.from_arrays(pa.array(speaker), pa.array(["user", "assistant"]))
+        turns = pa.StructArray.from_arrays([role, pa.array(self._contents, pa.string())], names=["role", "content"])
+        return _lists(turns, np.full(self.rows, 2, np.int32))
+
+
+def _constant(value: str, rows: int) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int8)), pa.array([value]))
+
+
+def _lists(values: pa.Array, lengths: np.ndarray) -> pa.ListArray:
+    offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int32)]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), values)

@@ -1,0 +1,33 @@
+"""What a build made, as tables for the terminal."""
+
+from __future__ import annotations
+
+from builders.build.pipeline import Report
+from builders.corpus.targets import DROP_REASONS
+from builders.records.tasks import TASKS
+from builders.tables import format_table
+
+
+def format_report(report: Report) -> str:
+    """Lay out records per task and split, what was left out by reason, and the bytes written."""
+    splits = list(report.images)
+    tasks = [task for task in TASKS if any(file.task == task for file in report.files)]
+
+    def rows(task: str, split: str) -> int:
+        return sum(file.rows for file in report.files if (file.task, file.split) == (task, split))
+
+    records = [[task, *(rows(task, split) for split in splits)] for task in tasks]
+    records = [[name, *counts, sum(counts)] for name, *counts in records]
+    records.append(["all", *(sum(column) for column in list(zip(*records, strict=True))[1:])])
+    left_out = [[f"box: {reason}", *(report.dropped[split][reason] for split in splits)] for reason in DROP_REASONS]
+    left_out.append(["image: no target", *(report.without_target[split] for split in splits)])
+    size = f"{report.total_bytes / 1e6:,.1f} MB ({report.total_bytes:,} bytes)"
+    return "\n".join(
+        [
+            format_table(["records", *splits, "total"], records),
+            "",
+            format_table(["left out", *splits, "total"], [[*row, sum(row[1:])] for row in left_out]),
+            "",
+            f"Wrote {report.out}: {len(report.files)} Parquet files, {size} in all.",
+        ]
+    )

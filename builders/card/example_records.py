@@ -1,0 +1,63 @@
+"""The records that a card shows: one a task, each easy to see and as unlike the others as can be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+from builders.corpus.sardet import SPLITS
+from builders.folder.reader import Build
+from builders.records.tasks import TASKS
+
+# A look at some thousand records a task is enough to choose well, and no more work for two million than for these.
+_GROUPS, _ROWS = 12, 400
+_COLUMNS = ("id", "file_name", "width", "height", "messages", "objects")
+_MOST_TARGETS, _LEAST_SHARE, _LONGEST, _LEAST_SIDE = 5, 0.004, 340, 224
+
+
+def choose_examples(build: Build) -> dict[str, dict[str, Any]]:
+    """Choose one record of each task that was built, and read it with its image.
+
+    They come from the first split that a task has. A good one shows an image that no other does, and some targets of
+    several categories, none tiny, none on another; then the less of its categories the others show, the better.
+    """
+    chosen: dict[str, dict[str, Any]] = {}
+    for task in TASKS:
+        splits = [split for split in SPLITS if split in build.configs.get(task, {})]
+        if splits:
+            candidates = (
+                record
+                for batch in build.sample(task, splits[0], _COLUMNS, _GROUPS, _ROWS)
+                for record in batch.to_pylist()
+            )
+            best = min(candidates, key=lambda record: _rate(record, chosen))
+            chosen[task] = build.record_with_id(task, best["id"], splits[:1])
+    return chosen
+
+
+def _rate(record: Mapping[str, Any], chosen: Mapping[str, Mapping[str, Any]]) -> tuple:
+    """Return what sorts the better of two records first; the id decides last, so that the choice is always the same."""
+    boxes, categories = record["objects"]["bbox"], set(record["objects"]["category"])
+    area = record["width"] * record["height"]
+    shown = [category for other in chosen.values() for category in set(other["objects"]["category"])]
+    sides = sorted([record["width"], record["height"]])
+    return (
+        sides[0] < _LEAST_SIDE or sides[1] > 2 * sides[0],
+        record["file_name"] in {other["file_name"] for other in chosen.values()},
+        sum(len(message["content"]) for message in record["messages"]) > _LONGEST,
+        min(w * h for _, _, w, h in boxes) / area < _LEAST_SHARE,
+        len(categories) < 2,
+        not 2 <= len(boxes) <= _MOST_TARGETS,
+        _overlap(boxes),
+        sum(map(shown.count, categories)) / len(categories),
+        record["id"],
+    )
+
+
+def _overlap(boxes: Sequence[Sequence[float]]) -> bool:
+    """Tell whether two boxes share any ground."""
+    return any(
+        x < other_x + other_w and other_x < x + w and y < other_y + other_h and other_y < y + h
+        for (x, y, w, h), (other_x, other_y, other_w, other_h) in combinations(boxes, 2)
+    )

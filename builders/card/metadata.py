@@ -1,0 +1,74 @@
+"""The card's YAML: what `datasets` loads by, and the Hub shows and finds a data set by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import yaml
+
+from builders.build.shards import ShardFile
+from builders.corpus.sardet import SPLITS
+from builders.records.tasks import TASKS
+from builders.resources import read_resource
+
+_SIZES = [(1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M")]
+_LARGEST_SIZE = "1M<n<10M"
+# The sample holds nothing of SARDet-100K, and is the project's own.
+_SAMPLE = {"license": "apache-2.0", "source_datasets": ["original"]}
+
+
+def card_metadata(shards: Sequence[ShardFile], *, sample: bool = False) -> dict[str, Any]:
+    """Return the card's YAML as a dict: licence, tags, and for each config its files, columns and true counts.
+
+    The config `all` lists the files of all tasks: nothing is stored for it.
+    """
+    tasks = [task for task in TASKS if any(shard.task == task for shard in shards)]
+    configs = {"all": tasks, **{task: [task] for task in tasks}}
+    texts = yaml.safe_load(read_resource("tasks.yaml"))
+    metadata = yaml.safe_load(read_resource("metadata.yaml")) | (_SAMPLE if sample else {})
+    metadata["task_categories"] = list(
+        dict.fromkeys([*metadata["task_categories"], *(texts[task]["hub"] for task in tasks)])
+    )
+    metadata["size_categories"] = [_size_category(sum(shard.rows for shard in shards))]
+    metadata["configs"] = [_config(name, members, shards) for name, members in configs.items()]
+    metadata["dataset_info"] = [_dataset_info(name, members, shards) for name, members in configs.items()]
+    return metadata
+
+
+def _config(name: str, tasks: Sequence[str], shards: Sequence[ShardFile]) -> dict[str, Any]:
+    data_files = []
+    for split in SPLITS:
+        paths = [f"{task}/{split}-*.parquet" for task in tasks if _select(shards, [task], split)]
+        if paths:
+            data_files.append({"split": split, "path": paths if len(paths) > 1 else paths[0]})
+    return {"config_name": name, **({"default": True} if name == "all" else {}), "data_files": data_files}
+
+
+def _dataset_info(name: str, tasks: Sequence[str], shards: Sequence[ShardFile]) -> dict[str, Any]:
+    splits = []
+    for split in SPLITS:
+        selected = _select(shards, tasks, split)
+        if selected:
+            splits.append(
+                {
+                    "name": split,
+                    "num_bytes": sum(shard.dense_bytes for shard in selected),
+                    "num_examples": sum(shard.rows for shard in selected),
+                }
+            )
+    return {
+        "config_name": name,
+        "features": yaml.safe_load(read_resource("features.yaml")),
+        "splits": splits,
+        "download_size": sum(shard.file_bytes for split in SPLITS for shard in _select(shards, tasks, split)),
+        "dataset_size": sum(split["num_bytes"] for split in splits),
+    }
+
+
+def _select(shards: Sequence[ShardFile], tasks: Sequence[str], split: str) -> list[ShardFile]:
+    return [shard for shard in shards if shard.task in tasks and shard.split == split]
+
+
+def _size_category(rows: int) -> str:
+    return next((name for limit, name in _SIZES if rows < limit), _LARGEST_SIZE)

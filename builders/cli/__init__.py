@@ -1,0 +1,1 @@
+"""The command `sarchat`, one module per subcommand."""

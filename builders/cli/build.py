@@ -1,0 +1,52 @@
+"""`sarchat build`."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import click
+
+from builders.errors import SARChatError
+
+
+@click.command("build")
+@click.argument("source", required=False)
+@click.option("--sample", is_flag=True, help="Build the embedded synthetic sample in place of a SOURCE.")
+@click.option("--out", type=click.Path(path_type=Path), default="sarchat", show_default=True, help="Folder to write.")
+@click.option("--task", "tasks", multiple=True, metavar="TASK", help="Only this task; may be repeated.")
+@click.option("--split", "splits", multiple=True, metavar="SPLIT", help="Only this split; may be repeated.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Chooses the wordings, and nothing else.")
+@click.option("--num-proc", type=int, default=1, show_default=True, help="Number of processes.")
+@click.option("--embed/--no-embed", default=True, show_default=True, help="Store images' bytes, or their paths here.")
+@click.option("--check-images", is_flag=True, help="Decode every image to find damaged ones.")
+def command(
+    source: str | None,
+    sample: bool,
+    out: Path,
+    tasks: tuple[str, ...],
+    splits: tuple[str, ...],
+    seed: int,
+    num_proc: int,
+    embed: bool,
+    check_images: bool,
+) -> None:
+    """Build the data set's folder from SOURCE.
+
+    SOURCE is SARDet-100K: its folder, a .zip of it, or a URL of either.
+    """
+    if (source is None) != sample:
+        raise SARChatError("give either a SOURCE (SARDet-100K's folder, zip or URL) or --sample")
+    if sample and not embed:
+        raise SARChatError("the sample's images have no lasting paths; build it without --no-embed")
+    # Here, so that `sarchat --help` need not wait for them.
+    from builders.build.pipeline import build
+    from builders.build.report import format_report
+    from builders.synthetic.sample import write_sample
+
+    options = {"seed": seed, "num_proc": num_proc, "embed": embed, "check_images": check_images, "sample": sample}
+    with tempfile.TemporaryDirectory() as folder:
+        if sample:
+            write_sample(Path(folder))
+        report = build(folder if sample else source, out, tasks=tasks, splits=splits, **options)
+    click.echo(format_report(report))

@@ -1,0 +1,70 @@
+"""The command `sarchat`: one module a subcommand, imported only when it is called, so that `--help` is quick."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from builders.errors import SARChatError
+
+COMMANDS = {
+    "build": "Build the data set from SARDet-100K, or from the embedded sample.",
+    "leaderboard": "Print the published results, with your own among them.",
+    "push": "Publish a data set or a metric on the Hugging Face Hub.",
+    "score": "Score a model's predictions against a built data set.",
+    "show": "Draw one record: image, boxes, conversation.",
+    "space": "Write the folder of the metric and its Space.",
+    "stats": "Compare a built data set with the paper's statistics.",
+}
+
+
+class _LazyGroup(click.Group):
+    """A group that lists its subcommands from `COMMANDS` and imports `builders.cli.command.NAME` on use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        return importlib.import_module(f"builders.cli.command.{cmd_name}").command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(COMMANDS.items()))
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="sarchat-bench", prog_name="sarchat")
+def sarchat() -> None:
+    """Build, look at, score and publish SARChat: vision-language data for synthetic aperture radar."""
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the command; a user's mistake ends with one line on stderr and exit code 1."""
+    try:
+        sarchat.main(args=argv, prog_name="sarchat", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+    except click.UsageError as error:
+        hint = f" (see '{error.ctx.command_path} --help')" if error.ctx else ""
+        _fail(f"{error.format_message()}{hint}")
+    except (SARChatError, click.ClickException) as error:
+        _fail(error.format_message() if isinstance(error, click.ClickException) else str(error))
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Aborted.", err=True)
+        sys.exit(130)
+    except OSError as error:
+        _fail(_describe(error))
+
+
+def _describe(error: OSError) -> str:
+    where = f": {error.filename}" if error.filename else ""
+    return f"{error.strerror or error}{where}"
+
+
+def _fail(message: str) -> None:
+    click.echo("Error: " + " ".join(message.split()), err=True)
+    sys.exit(1)

@@ -1,0 +1,27 @@
+"""`sarchat space`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("space")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default="sarchat_metric", show_default=True, help="Folder to write."
+)
+def command(out: Path) -> None:
+    """Write the metric's folder: the script, its card, and a page to try it on.
+
+    It is ready to be loaded with `evaluate`, run with `python app.py`, or published with `sarchat push metric`.
+    """
+    from builders.hub.space import METRIC_FILE, write_space
+    from builders.tables import format_table
+
+    names = write_space(out)
+    click.echo(format_table(["file", "bytes"], [(name, (out / name).stat().st_size) for name in names]))
+    # A name alone is looked for in the working folder; anything else is told by the script's path.
+    is_found_by_name = out.parts == (out.name,) and f"{out.name}.py" == METRIC_FILE
+    place = out.name if is_found_by_name else (out / METRIC_FILE).as_posix()
+    click.echo(f'\nWrote {out}. Load it with:\n\nimport evaluate\nevaluate.load("{place}")')

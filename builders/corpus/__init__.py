@@ -1,0 +1,1 @@
+"""SARDet-100K in: finding, reading and cleaning it."""

@@ -1,0 +1,199 @@
+"""Read one COCO annotation file into images with their targets."""
+
+from __future__ import annotations
+
+import gc
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from builders.corpus.targets import CATEGORIES, AnnotatedImage, RawBox, clean
+from builders.errors import SARChatError
+
+
+class Annotations(NamedTuple):
+    """What one annotation file holds.
+
+    Attributes:
+        images: the images that have a target, sorted by file name.
+        dropped: boxes left out, by reason.
+        without_target: images left out because no box of theirs counts.
+    """
+
+    images: list[AnnotatedImage]
+    dropped: Counter[str]
+    without_target: int
+
+
+def parse_annotations(content: bytes, name: str) -> Annotations:
+    """Read a COCO detection file and clean its boxes.
+
+    Args:
+        content: the file's bytes.
+        name: how to call the file in an error.
+
+    Raises:
+        SARChatError: it is not JSON, not COCO, or an entry of it is wrong; the message names file, entry and value.
+    """
+    with _without_collections():
+        return _parse(content, name)
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Hold the garbage collector off: it would go over the hundreds of thousands of entries time and again, in vain."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _parse(content: bytes, name: str) -> Annotations:
+    document = _load_json(content, name)
+    category_of = _read_categories(document["categories"], name)
+    images = _read_images(document["images"], name)
+    boxes: dict[int, list[tuple[int, RawBox]]] = {image_id: [] for image_id in images}
+    for entry in document["annotations"]:
+        annotation_id, image_id, box = _read_annotation(entry, category_of, name)
+        if image_id not in boxes:
+            raise SARChatError(
+                f"{name}: annotation {annotation_id} is of image {image_id!r}, which is not in 'images'; mend the file"
+            )
+        boxes[image_id].append((annotation_id, box))
+
+    dropped: Counter[str] = Counter()
+    annotated = []
+    for image_id, (file_name, width, height) in images.items():
+        in_order = [box for _, box in sorted(boxes[image_id], key=_annotation_id)]
+        targets = clean(in_order, width, height, dropped)
+        if targets:
+            annotated.append(AnnotatedImage(image_id, file_name, width, height, targets))
+    annotated.sort(key=lambda image: image.file_name)
+    return Annotations(annotated, dropped, len(images) - len(annotated))
+
+
+def _annotation_id(pair: tuple[int, RawBox]) -> int:
+    return pair[0]
+
+
+def _load_json(content: bytes, name: str) -> dict[str, list]:
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise SARChatError(f"{name} is not valid JSON: {error}; it may be cut off, get it anew") from error
+    for key in ("images", "annotations", "categories"):
+        if not isinstance(document, dict) or not isinstance(document.get(key), list):
+            raise SARChatError(f"{name} is not a COCO file: it has no list '{key}'; give SARDet-100K's annotations")
+    return document
+
+
+def _read_categories(entries: list[Any], name: str) -> dict[int, int]:
+    """Map a file's category ids to indices into `CATEGORIES`, by name: the ids differ between editions."""
+    category_of = {}
+    for entry in entries:
+        label = str(_get(entry, "name", name, "category")).strip().lower()
+        category_id = _get_id(entry, "id", name, "category")
+        if label not in CATEGORIES:
+            raise SARChatError(f"{name}: category {category_id} is {label!r}, not one of {', '.join(CATEGORIES)}")
+        if category_id in category_of:
+            raise SARChatError(f"{name}: category id {category_id} stands in 'categories' twice; mend the file")
+        category_of[category_id] = CATEGORIES.index(label)
+    return category_of
+
+
+def _read_images(entries: list[Any], name: str) -> dict[int, tuple[str, int, int]]:
+    images: dict[int, tuple[str, int, int]] = {}
+    named: dict[str, str] = {}
+    for entry in entries:
+        image_id = _get_id(entry, "id", name, "image")
+        file_name = _get(entry, "file_name", name, "image")
+        check_file_name(file_name, name)
+        if image_id in images:
+            raise SARChatError(f"{name}: image id {image_id} stands in 'images' twice; mend the file")
+        if stem(file_name) in named:
+            other = named[stem(file_name)]
+            raise SARChatError(f"{name}: images {other!r} and {file_name!r} would share record ids; rename one")
+        named[stem(file_name)] = file_name
+        sides = (_get(entry, "width", name, "image"), _get(entry, "height", name, "image"))
+        if not all(type(side) is int and 0 < side < 2**31 for side in sides):
+            raise SARChatError(
+                f"{name}: image {file_name!r} has width, height {sides}; two whole numbers above 0 needed"
+            )
+        images[image_id] = (file_name, *sides)
+    return images
+
+
+def check_file_name(file_name: object, name: str) -> None:
+    """Refuse a file name that is none, or that leads out of the image folder.
+
+    Raises:
+        SARChatError: it is no text, empty, absolute, or has a part `..`.
+    """
+    parts = file_name.replace("\\", "/").split("/") if _is_text(file_name) else [""]
+    if any(part in ("", ".", "..") for part in parts) or ":" in parts[0] or "\0" in file_name:
+        raise SARChatError(f"{name}: file name {file_name!r} does not stay inside the image folder; mend the file")
+
+
+def _is_text(value: object) -> bool:
+    """Tell text from what is none, lone surrogates too: JSON lets them through, but they cannot be written."""
+    return isinstance(value, str) and (value.isascii() or not any("\ud800" <= one <= "\udfff" for one in value))
+
+
+def stem(file_name: str) -> str:
+    """Return a file name without its ending: what a record id holds of it."""
+    head, dot, ending = file_name.rpartition(".")
+    return head if dot and "/" not in ending else file_name
+
+
+def _read_annotation(entry: Any, category_of: dict[int, int], name: str) -> tuple[int, int, RawBox]:  # noqa: ANN401
+    annotation_id = _get_id(entry, "id", name, "annotation")
+    category_id = _get(entry, "category_id", name, "annotation")
+    image_id = _get(entry, "image_id", name, "annotation")
+    bbox = _get(entry, "bbox", name, "annotation")
+    category = category_of.get(category_id) if type(category_id) is int else None
+    if category is None:
+        raise SARChatError(
+            f"{name}: annotation {annotation_id} has category id {category_id!r}, which is not in 'categories'; "
+            "mend the file"
+        )
+    if not (type(bbox) is list and len(bbox) == 4 and all(map(_is_finite_number, bbox))):
+        raise SARChatError(
+            f"{name}: annotation {annotation_id} has bbox {_short(bbox)}, not four finite numbers x, y, w, h; "
+            "mend the file"
+        )
+    if type(image_id) is not int:
+        raise SARChatError(
+            f"{name}: annotation {annotation_id} has image id {_short(image_id)}, not a whole number; mend the file"
+        )
+    ignored = bool(entry.get("iscrowd")) or bool(entry.get("ignore"))
+    return annotation_id, image_id, RawBox(category, tuple(map(float, bbox)), ignored)
+
+
+def _is_finite_number(value: object) -> bool:
+    # No image comes near the bound, within which sums of two are exact enough; it leaves NaN and infinities out too.
+    return type(value) in (int, float) and -1e15 < value < 1e15
+
+
+def _get(entry: Any, key: str, name: str, kind: str) -> Any:  # noqa: ANN401
+    if not isinstance(entry, dict) or key not in entry:
+        raise SARChatError(f"{name}: an entry of '{kind}' kind has no '{key}': {_short(entry)}; mend the file")
+    return entry[key]
+
+
+def _get_id(entry: Any, key: str, name: str, kind: str) -> int:  # noqa: ANN401
+    value = _get(entry, key, name, kind)
+    if type(value) is not int or not -(2**63) <= value < 2**63:
+        raise SARChatError(
+            f"{name}: an entry of '{kind}' kind has '{key}' {value!r}, not a whole number; mend the file"
+        )
+    return value
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

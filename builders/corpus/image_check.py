@@ -1,0 +1,63 @@
+"""Compares an image file with its annotation."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from builders.corpus.targets import AnnotatedImage
+from builders.errors import SARChatError
+
+# What SAR images come in. Others are not tried: some readers start programs (EPS) or fail in ways of their own.
+FORMATS = ("BMP", "JPEG", "PNG", "TIFF")
+# Without one of these a PNG holds no orientation (PNG 3, 11.3.2.1; Pillow reads the other two as well).
+_PNG_ORIENTATION = (b"eXIf", b"Raw profile type exif", b"tiff:Orientation")
+
+
+def check_picture(stream: BinaryIO, image: AnnotatedImage, name: str, *, decode: bool) -> None:
+    """Compare an image's header with its annotation, and decode it if asked to.
+
+    Args:
+        stream: the image file.
+        image: its annotation.
+        name: how to call the file in an error.
+        decode: decode the pixels too, which finds a file that was cut off.
+
+    Raises:
+        SARChatError: it is no image, not of the annotated size, is to be rotated before it is shown, or cannot be
+            decoded.
+    """
+    try:
+        with Image.open(stream, formats=FORMATS) as picture:
+            found, orientation = picture.size, _orientation(picture, stream)
+            if decode:
+                picture.load()
+    except UnidentifiedImageError as error:
+        raise SARChatError(f"{name} is not a readable image of {', '.join(FORMATS)}; download it again") from error
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise SARChatError(f"{name} cannot be decoded: {error}; download it again") from error
+    if found != (image.width, image.height):
+        raise SARChatError(
+            f"{name} is {found[0]} x {found[1]} pixels, but its annotation says {image.width} x {image.height}; "
+            "correct one of them"
+        )
+    if orientation != 1:
+        # `datasets` rotates such an image as it decodes it, and its boxes would be wrong.
+        raise SARChatError(
+            f"{name} has EXIF orientation {orientation}, so its boxes would not fit what is shown; "
+            "store it upright, with orientation 1"
+        )
+
+
+def _orientation(picture: Image.Image, stream: BinaryIO) -> int:
+    """Return the EXIF orientation, 1 to 8; 1 if there is none."""
+    if picture.format == "PNG":
+        # Pillow decodes a PNG whole to look for EXIF behind its pixels: too slow for every image.
+        place = stream.tell()
+        stream.seek(0)
+        content = stream.read()
+        stream.seek(place)
+        if not any(mark in content for mark in _PNG_ORIENTATION):
+            return 1
+    return picture.getexif().get(ExifTags.Base.Orientation, 1)

@@ -1,0 +1,137 @@
+"""SARDet-100K: find it in a folder, a zip or at a URL, and read its splits."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Container, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from builders.corpus.coco import Annotations, parse_annotations
+from builders.corpus.source import Source, open_source
+from builders.corpus.targets import AnnotatedImage
+from builders.errors import SARChatError
+
+# The names that `datasets` gives the splits, and SARDet-100K's own.
+SPLITS = {"train": "train", "validation": "val", "test": "test"}
+
+_IMAGE_FOLDERS = ("JPEGImages/{split}", "Images/{split}", "JPEGImages")
+
+
+class Corpus(NamedTuple):
+    """A SARDet-100K that was found.
+
+    Attributes:
+        source: its files; the top folder holds `Annotations`.
+        splits: the splits that have an annotation file, in the order of `SPLITS`.
+    """
+
+    source: Source
+    splits: tuple[str, ...]
+
+    def annotations(self, split: str) -> Annotations:
+        """Read a split's annotation file.
+
+        Raises:
+            SARChatError: the split is not there, or its file is wrong.
+        """
+        self._require(split)
+        name = _annotation_file(split)
+        return parse_annotations(self.source.read(name), self.source.show(name))
+
+    def image_folder(self, split: str) -> str:
+        """Return the folder with a split's images, from the corpus's top.
+
+        Raises:
+            SARChatError: none of the known ones is there.
+        """
+        candidates = [folder.format(split=SPLITS[split]) for folder in _IMAGE_FOLDERS]
+        for folder in candidates:
+            if self.source.is_dir(folder):
+                return folder
+        raise SARChatError(f"{self.source.location} holds no images: none of {', '.join(candidates)} is there")
+
+    def fingerprint(self) -> str:
+        """Return a hash that changes whenever the annotations do, or where or what the images are.
+
+        Of an archive, every file's length and checksum goes in, as its directory tells them: nothing need be read.
+        Of a folder, the annotation files' content goes in; images are not copied from there, so theirs does not.
+        """
+        digest = hashlib.blake2b(digest_size=16)
+        if self.source.is_archive:
+            entries = self.source.fs.find(self.source.root, detail=True)
+            for name, entry in sorted(entries.items()):
+                digest.update(f"{name}:{entry['size']}:{entry['CRC']}\n".encode())
+        else:
+            for split in self.splits:
+                content = hashlib.blake2b(self.source.read(_annotation_file(split))).hexdigest()
+                digest.update(f"{split}:{content}:{self.image_folder(split)}\n".encode())
+        return digest.hexdigest()
+
+    def _require(self, split: str) -> None:
+        if split not in self.splits:
+            raise SARChatError(
+                f"{self.source.location} has no split {split!r}: there is no {_annotation_file(split)}; "
+                f"it has {', '.join(self.splits)}"
+            )
+
+
+def find_corpus(location: str | os.PathLike[str]) -> Corpus:
+    """Find SARDet-100K at a path or URL: the corpus itself or the folder around it, or a zip of either.
+
+    Raises:
+        SARChatError: nothing is there, or no folder `Annotations` with a split's file, or more than one.
+    """
+    source = open_source(location)
+    tops = [source] if source.is_dir("Annotations") else []
+    tops = tops or [source.inside(folder) for folder in source.folders() if source.is_dir(f"{folder}/Annotations")]
+    if len(tops) > 1:
+        raise SARChatError(
+            f"{source.location} holds more than one corpus: {', '.join(top.location for top in tops)}; name one"
+        )
+    if not tops:
+        raise SARChatError(
+            f"{source.location} holds no folder 'Annotations'; give the folder or zip of SARDet_100K itself"
+        )
+    splits = tuple(split for split in SPLITS if tops[0].is_file(_annotation_file(split)))
+    if not splits:
+        expected = ", ".join(map(_annotation_file, SPLITS))
+        raise SARChatError(f"{tops[0].location} holds no annotation file; expected {expected}")
+    return Corpus(tops[0], splits)
+
+
+@lru_cache(maxsize=1)
+def open_corpus(location: str, fingerprint: str) -> Corpus:
+    """Open a corpus that was found before, by another process perhaps; once a process, for all its shards.
+
+    Raises:
+        SARChatError: it is not what it was then.
+    """
+    corpus = find_corpus(location)
+    if corpus.fingerprint() != fingerprint:
+        raise SARChatError(f"{location} has changed since it was opened; begin again")
+    return corpus
+
+
+def check_images_exist(corpus: Corpus, split: str, images: Sequence[AnnotatedImage], names: Container[str]) -> None:
+    """Check that every image of a split is there.
+
+    Args:
+        corpus: the corpus.
+        split: the split.
+        images: the images that are needed.
+        names: the files in the split's image folder.
+
+    Raises:
+        SARChatError: one is missing; names the first and says how many more.
+    """
+    missing = [image.file_name for image in images if image.file_name not in names]
+    if missing:
+        more = f" (and {len(missing) - 1:,} more)" if len(missing) > 1 else ""
+        path = corpus.source.show(f"{corpus.image_folder(split)}/{missing[0]}")
+        raise SARChatError(f"image missing: {path}{more}; complete the corpus")
+
+
+def _annotation_file(split: str) -> str:
+    return f"Annotations/{SPLITS[split]}.json"

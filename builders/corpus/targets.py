@@ -1,0 +1,77 @@
+"""Targets: the boxes of an image that count, cleaned of what cannot be asked about."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from builders.records.geometry import Box
+
+CATEGORIES = ("ship", "aircraft", "car", "tank", "bridge", "harbor")
+
+DROP_REASONS = ("no width or height", "outside the image", "crowd or ignore", "duplicate")
+
+
+class RawBox(NamedTuple):
+    """A box as annotated: index into `CATEGORIES`, COCO `(x, y, w, h)` in pixels, and whether marked to be ignored."""
+
+    category: int
+    bbox: tuple[float, float, float, float]
+    ignored: bool
+
+
+class Target(NamedTuple):
+    """A box that counts: index into `CATEGORIES`, the box clipped to the image, and whether it lay wholly inside."""
+
+    category: int
+    box: Box
+    whole: bool
+
+    @property
+    def bbox(self) -> list[float]:
+        """The clipped box as COCO `[x, y, w, h]`, in pixels."""
+        x1, y1, x2, y2 = self.box
+        return [x1, y1, x2 - x1, y2 - y1]
+
+
+class AnnotatedImage(NamedTuple):
+    """An image with its targets, in annotation-id order; sides in pixels."""
+
+    image_id: int
+    file_name: str
+    width: int
+    height: int
+    targets: tuple[Target, ...]
+
+
+def clean(boxes: Iterable[RawBox], width: int, height: int, dropped: Counter[str]) -> tuple[Target, ...]:
+    """Keep the boxes that count, in their order, clipped to the image.
+
+    Args:
+        boxes: an image's boxes as annotated.
+        width: the image's width in pixels.
+        height: the image's height in pixels.
+        dropped: a count for each of `DROP_REASONS`; what is left out is added to it.
+
+    Returns:
+        The targets. A box is judged by the first reason that holds, in the order of `DROP_REASONS`.
+    """
+    kept = []
+    seen = set()
+    for raw in boxes:
+        x, y, w, h = raw.bbox
+        x1, y1, x2, y2 = max(x, 0.0), max(y, 0.0), min(x + w, float(width)), min(y + h, float(height))
+        if w <= 0 or h <= 0:
+            dropped["no width or height"] += 1
+        elif x1 >= x2 or y1 >= y2:
+            dropped["outside the image"] += 1
+        elif raw.ignored:
+            dropped["crowd or ignore"] += 1
+        elif (raw.category, raw.bbox) in seen:
+            dropped["duplicate"] += 1
+        else:
+            seen.add((raw.category, raw.bbox))
+            whole = x >= 0 and y >= 0 and x + w <= width and y + h <= height
+            kept.append(Target(raw.category, (x1, y1, x2, y2), whole))
+    return tuple(kept)

@@ -1,0 +1,55 @@
+"""Counts as bars: boxes a category, or records a task, a panel a split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from matplotlib.figure import Figure
+
+from builders.figures.style import CATEGORY_COLORS, FAINT, LINE, SKY, new_figure
+
+_PANEL_WIDTH, _BAR_HEIGHT, _FRAME_HEIGHT = 3.65, 0.36, 0.6
+_NAMES_WIDTH = 1.35
+_LONGEST_BAR = 0.52  # of a panel; the rest is for the figures
+
+
+def draw_bars(counts: Mapping[str, Mapping[str, int]], noun: str) -> Figure:
+    """Draw a panel for each split, a bar for each name, each with its count and share.
+
+    Bars show shares of their split, so that splits of unlike size can be compared.
+
+    Args:
+        counts: the counts, by split and then by name; every split has the same names.
+        noun: what is counted, in the plural.
+    """
+    names = list(next(iter(counts.values())))
+    width = _NAMES_WIDTH + _PANEL_WIDTH * len(counts) + 0.1
+    height = _FRAME_HEIGHT + _BAR_HEIGHT * len(names)
+    figure = new_figure(width, height)
+    largest = max(count / (sum(by_name.values()) or 1) for by_name in counts.values() for count in by_name.values())
+    for number, (split, by_name) in enumerate(counts.items()):
+        left = (_NAMES_WIDTH + number * _PANEL_WIDTH) / width
+        share = (_PANEL_WIDTH - 0.15) / width
+        axes = figure.add_axes((left, 0.12 / height, share, _BAR_HEIGHT * len(names) / height))
+        total = sum(by_name.values())
+        for place, name in enumerate(names):
+            part = by_name[name] / (total or 1)
+            axes.barh(
+                place, part, height=0.66, color=CATEGORY_COLORS.get(name, SKY), edgecolor="#00000080", linewidth=0.6
+            )
+            axes.text(
+                part + largest * 0.025, place, f"{by_name[name]:,}  ({_percent(part)})", va="center", fontsize=10.5
+            )
+        axes.set_title(f"{split}: {total:,} {noun}", pad=10)
+        axes.set_xlim(0, largest / _LONGEST_BAR)
+        axes.set_ylim(len(names) - 0.5, -0.5)
+        axes.set_yticks(range(len(names)), names if number == 0 else [])
+        axes.tick_params(length=0, labelsize=12)
+        axes.set_xticks([])
+        axes.spines["bottom"].set_visible(False)
+        axes.spines["left"].set_color(FAINT if total else LINE)
+    return figure
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"

@@ -1,0 +1,78 @@
+"""One example a task: the image with its boxes, question and answer beside it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from builders.corpus.targets import CATEGORIES
+from builders.figures.scene import corners, draw_box, draw_image, label_box
+from builders.figures.style import CATEGORY_COLORS, FAINT, INK, LINE, new_figure
+from builders.figures.text_wrap import LINE_HEIGHT, wrap
+
+_WIDTH = 12.4
+_ROW = 3.4
+_MARGIN = 0.2
+_IMAGE = _ROW - 2 * _MARGIN
+_SIZE, _TITLE_SIZE = 10.5, 14.0
+_TITLE_HEIGHT, _GAP = _TITLE_SIZE * 2 / 72, 0.12
+_QUESTION_LINES = 5
+# Text ends where the image does.
+_LINES = int((_IMAGE - _TITLE_HEIGHT - _GAP) * 72 / (_SIZE * LINE_HEIGHT))
+
+
+def draw_panels(examples: Mapping[str, Mapping[str, Any]]) -> Figure:
+    """Draw a panel for each task, two in a row."""
+    columns = min(2, len(examples))
+    rows = math.ceil(len(examples) / 2)
+    width, height = _WIDTH * columns / 2, _ROW * rows
+    figure = new_figure(width, height)
+    for number, (task, record) in enumerate(examples.items()):
+        row, column = divmod(number, 2)
+        left, top = column * _WIDTH / 2 + _MARGIN, row * _ROW + _MARGIN
+        axes = figure.add_axes((left / width, 1 - (top + _IMAGE) / height, _IMAGE / width, _IMAGE / height), anchor="N")
+        draw_image(axes, record)
+        _draw_targets(axes, record)
+        _write(figure, task, record, left + _IMAGE + _MARGIN, top, width, height)
+    return figure
+
+
+def _draw_targets(axes: Axes, record: Mapping[str, Any]) -> None:
+    objects = list(zip(record["objects"]["bbox"], record["objects"]["category"], strict=True))
+    for bbox, category in objects:
+        draw_box(axes, corners(bbox), CATEGORY_COLORS[CATEGORIES[category]])
+    is_pair = record["task"] == "identification" and len(objects) == 2
+    for (bbox, category), role in zip(
+        objects, (" (asked)", " (other)") if is_pair else [""] * len(objects), strict=True
+    ):
+        name = CATEGORIES[category]
+        label_box(axes, corners(bbox), name + role, CATEGORY_COLORS[name], size=8.5)
+
+
+def _write(
+    figure: Figure, task: str, record: Mapping[str, Any], left: float, top: float, width: float, height: float
+) -> None:
+    """Write title, question and answer from a point down, in inches from the figure's top left."""
+    question, answer = (message["content"] for message in record["messages"])
+    column = (_WIDTH / 2 - _IMAGE - 3 * _MARGIN) * 72
+    questions = wrap(question, column, _SIZE, _QUESTION_LINES)
+    answers = wrap(answer, column, _SIZE, _LINES - len(questions))
+
+    def put(text: str, y: float, size: float, **style: Any) -> None:  # noqa: ANN401
+        figure.text(left / width, 1 - y / height, text, fontsize=size, va="top", **style)
+
+    put(task.capitalize(), top, _TITLE_SIZE, weight="bold", color=INK)
+    y = top + _TITLE_HEIGHT
+    for lines, color in ((questions, FAINT), (answers, INK)):
+        for line in lines:
+            put(line, y, _SIZE, color=color)
+            y += _SIZE * LINE_HEIGHT / 72
+        if color == FAINT:
+            ends = (left / width, left / width + column / 72 / width)
+            figure.add_artist(Line2D(ends, [1 - (y + _GAP / 4) / height] * 2, color=LINE, linewidth=1))
+            y += _GAP

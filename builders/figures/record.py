@@ -1,0 +1,177 @@
+"""One record as a picture: its image with gold and predicted boxes, and the conversation beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from builders.corpus.targets import CATEGORIES
+from builders.errors import SARChatError
+from builders.figures.scene import Box, corners, draw_box, draw_image, label_box
+from builders.figures.style import FAINT, GOLD, INK, LINE, PREDICTED, new_figure, save, styled
+from builders.figures.text_wrap import LINE_HEIGHT, wrap
+from sarchat_metric import Match, box_iou, match_boxes, parse_boxes, score_record
+
+_MARGIN, _COLUMN = 0.25, 5.6
+_LONGER_SIDE = 6.4
+_SIZE, _HEADING_SIZE = 11.0, 12.0
+_MOST_LINES = 60
+_MOST_LABELS = 30
+
+
+class _Block(NamedTuple):
+    """A paragraph of the column: its heading, text and the heading's colour."""
+
+    heading: str
+    text: str
+    color: str
+
+
+def show_record(record: Mapping[str, Any], out: Path, prediction: str | None = None) -> None:
+    """Draw a record, and an answer to compare with it, into a PNG file.
+
+    Args:
+        record: the record with its image.
+        out: the file to write.
+        prediction: a model's answer; its boxes are drawn with the IoU of their match.
+
+    Raises:
+        SARChatError: the image cannot be read.
+        OSError: the file cannot be written.
+    """
+    with styled():
+        save(draw_record(record, prediction), out)
+
+
+def draw_record(record: Mapping[str, Any], prediction: str | None = None) -> Figure:
+    """Return the figure that `show_record` writes."""
+    blocks = _tell(record, prediction)
+    lines = [(block, wrap(block.text, _COLUMN * 72, _SIZE, _MOST_LINES)) for block in blocks]
+    scale = _LONGER_SIDE / max(record["width"], record["height"])
+    image_width, image_height = (max(scale * record[side], 1.0) for side in ("width", "height"))
+    text_height = sum(_block_height(wrapped) for _, wrapped in lines)
+    width = image_width + _COLUMN + 3 * _MARGIN
+    height = max(image_height + _legend_height(prediction), text_height) + 2 * _MARGIN
+    figure = new_figure(width, height)
+    axes = figure.add_axes(
+        (_MARGIN / width, 1 - (_MARGIN + image_height) / height, image_width / width, image_height / height)
+    )
+    draw_image(axes, record)
+    _draw_boxes(axes, record, prediction)
+    _draw_legend(figure, prediction, 1 - (_MARGIN + image_height) / height)
+    _write(figure, lines, image_width + 2 * _MARGIN)
+    return figure
+
+
+def gold_boxes(record: Mapping[str, Any]) -> list[Box]:
+    """Return a record's boxes: those in its answer, as they are scored, or else those of its targets."""
+    return parse_boxes(record["messages"][-1]["content"]) or [corners(bbox) for bbox in record["objects"]["bbox"]]
+
+
+def _tell(record: Mapping[str, Any], prediction: str | None) -> list[_Block]:
+    question, answer = (message["content"] for message in record["messages"])
+    size = f"{record['width']} x {record['height']} pixels"
+    targets = len(record["objects"]["bbox"])
+    facts = f"{record['file_name']}, {size}, scenario {record['scenario']}, {targets} target{'s' * (targets != 1)}"
+    blocks = [
+        _Block(record["id"], facts, INK),
+        _Block("Question", question, FAINT),
+        _Block("Gold answer", answer, GOLD),
+    ]
+    if prediction is not None:
+        score = score_record(prediction, record)
+        scores = "\n".join(f"{key}: {accuracy:.1f} %" for key, accuracy in score.accuracies.items())
+        unread = "" if score.parsed else "Nothing that this task scores can be read from it.\n"
+        blocks.append(_Block("Prediction", prediction or "(empty)", PREDICTED))
+        blocks.append(_Block("Scores", unread + scores, INK))
+    return blocks
+
+
+def _draw_boxes(axes: Axes, record: Mapping[str, Any], prediction: str | None) -> None:
+    gold = gold_boxes(record)
+    predicted = [] if prediction is None else parse_boxes(prediction)
+    categories = record["objects"]["category"]
+    for box in gold:
+        draw_box(axes, box, GOLD)
+    for box in predicted:
+        draw_box(axes, box, PREDICTED, dashed=True)
+    if len(gold) <= _MOST_LABELS and len(gold) == len(categories):
+        for number, (box, category) in enumerate(zip(gold, categories, strict=True), start=1):
+            label_box(axes, box, f"{number} {CATEGORIES[category]}" if len(gold) > 1 else CATEGORIES[category], GOLD)
+    if len(predicted) <= _MOST_LABELS:
+        matches = score_record(prediction or "", record).matches.get("iou@0.25")
+        for box, text in zip(predicted, _tell_ious(predicted, gold, matches), strict=True):
+            label_box(axes, box, text, PREDICTED, below=True)
+
+
+def _tell_ious(predicted: list[Box], gold: list[Box], matches: list[Match] | None) -> list[str]:
+    """Return a label for each predicted box: the IoU of its match, or the best that it has with any, unmatched.
+
+    Args:
+        predicted: the answer's boxes.
+        gold: the record's boxes.
+        matches: the metric's matches, where the task has boxes.
+    """
+    matches = match_boxes(predicted, gold) if matches is None else matches
+    matched = {index: iou for index, _, iou in matches}
+    best = box_iou(predicted, gold).max(axis=1, initial=0.0)
+    return [
+        f"IoU {matched[index]:.2f}" if index in matched else f"no match, IoU {best[index]:.2f}"
+        for index in range(len(predicted))
+    ]
+
+
+def _legend_height(prediction: str | None) -> float:
+    return 0.35 if prediction is not None else 0.0
+
+
+def _draw_legend(figure: Figure, prediction: str | None, top: float) -> None:
+    if prediction is None:
+        return
+    handles = [
+        Line2D([], [], color=GOLD, linewidth=2.5, label="gold"),
+        Line2D([], [], color=PREDICTED, linewidth=2.5, linestyle=(0, (3, 1.5)), label="prediction"),
+    ]
+    figure.legend(
+        handles=handles,
+        loc="upper left",
+        bbox_to_anchor=(_MARGIN / figure.get_figwidth(), top - 0.04 / figure.get_figheight()),
+        ncols=2,
+        frameon=False,
+        borderaxespad=0.2,
+        handlelength=2.6,
+    )
+
+
+def _block_height(lines: list[str]) -> float:
+    return (_HEADING_SIZE * 1.6 + _SIZE * LINE_HEIGHT * len(lines) + 14) / 72
+
+
+def _write(figure: Figure, blocks: list[tuple[_Block, list[str]]], left: float) -> None:
+    width, height = figure.get_size_inches()
+    y = _MARGIN
+    for number, (block, lines) in enumerate(blocks):
+        if number:
+            rule = 1 - (y - 7 / 72) / height
+            figure.add_artist(Line2D([left / width, (left + _COLUMN) / width], [rule] * 2, color=LINE, linewidth=1))
+        style = {"x": left / width, "va": "top", "ha": "left"}
+        figure.text(
+            y=1 - y / height, s=block.heading, fontsize=_HEADING_SIZE, weight="bold", color=block.color, **style
+        )
+        for place, line in enumerate(lines):
+            down = y + (_HEADING_SIZE * 1.6 + _SIZE * LINE_HEIGHT * place) / 72
+            figure.text(y=1 - down / height, s=line, fontsize=_SIZE, color=INK, **style)
+        y += _block_height(lines)
+
+
+def default_name(record_id: str) -> str:
+    """Return the file name of a record's picture: its id with dashes."""
+    name = record_id.replace("/", "-")
+    if not name.strip(".-"):
+        raise SARChatError(f"the id {record_id!r} makes no file name; give one with --out")
+    return f"{name}.png"

@@ -1,0 +1,85 @@
+"""A SAR image with boxes drawn on it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import matplotlib.patheffects as effects
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+from PIL import Image
+
+from builders.errors import SARChatError
+from builders.figures.style import hide_frame
+from builders.folder.reader import image_bytes
+
+Box = tuple[float, float, float, float]
+
+
+def draw_image(axes: Axes, record: Mapping[str, Any]) -> None:
+    """Show a record's image, in coordinates of its own pixels.
+
+    Raises:
+        SARChatError: the image cannot be read or decoded.
+    """
+    try:
+        with Image.open(io.BytesIO(image_bytes(record))) as image:
+            pixels = np.asarray(image.convert("RGB"))
+    except (OSError, SyntaxError) as error:
+        if isinstance(error, SARChatError):
+            raise
+        raise SARChatError(f"{record['id']}: its image cannot be decoded: {error}; build the folder anew") from error
+    height, width = pixels.shape[:2]
+    axes.imshow(pixels, extent=(0, width, height, 0), interpolation="antialiased", aspect="equal")
+    hide_frame(axes)
+
+
+def draw_box(axes: Axes, box: Box, color: str, *, dashed: bool = False, width: float = 2.0) -> None:
+    """Draw a box `(x1, y1, x2, y2)`, with a dark rim that keeps it visible on bright ground."""
+    x1, y1, x2, y2 = box
+    axes.add_patch(
+        Rectangle(
+            (x1, y1),
+            x2 - x1,
+            y2 - y1,
+            fill=False,
+            edgecolor=color,
+            linewidth=width,
+            linestyle=(0, (3, 1.5)) if dashed else "-",
+            path_effects=[effects.Stroke(linewidth=width + 1.6, foreground="#000000b0"), effects.Normal()],
+        )
+    )
+
+
+def label_box(axes: Axes, box: Box, text: str, color: str, *, size: float = 9.0, below: bool = False) -> None:
+    """Write beside a box, above its top left corner or below its bottom right one, and never outside the image."""
+    x1, y1, x2, y2 = box
+    left, right = sorted(axes.get_xlim())
+    top, bottom = sorted(axes.get_ylim())
+    room = (bottom - top) * 0.07
+    if below:
+        x, side = (min(max(x2, left), right), "right") if x2 - left > (right - left) * 0.2 else (max(x1, left), "left")
+        y, align = (y2, "top") if y2 + room < bottom else (min(y2, bottom), "bottom")
+    else:
+        x, side = (max(x1, left), "left") if right - x1 > (right - left) * 0.2 else (min(x2, right), "right")
+        y, align = (y1, "bottom") if y1 - room > top else (max(y1, top), "top")
+    axes.text(
+        x,
+        y,
+        text,
+        ha=side,
+        va=align,
+        fontsize=size,
+        color="#000000",
+        bbox={"facecolor": color, "edgecolor": "none", "pad": 1.6, "alpha": 0.92},
+        clip_on=True,
+    )
+
+
+def corners(bbox: tuple[float, float, float, float]) -> Box:
+    """Return `(x1, y1, x2, y2)` of a COCO box."""
+    x, y, w, h = bbox
+    return x, y, x + w, y + h

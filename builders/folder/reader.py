@@ -1,0 +1,264 @@
+"""Read a folder that `sarchat build` wrote: its configs, splits, columns, and one record with its image."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import yaml
+
+from builders.build.shards import ShardFile
+from builders.errors import SARChatError
+
+CARD = "README.md"
+_FRONT_MATTER = re.compile(r"---\r?\n(.*?\n)---\r?\n", re.DOTALL)
+_BATCH_ROWS = 20_000
+# A row's image is looked for page by page, so that a row group is never held with its images.
+_IMAGE_ROWS = 16
+
+
+class Build(NamedTuple):
+    """A built folder: for each config and split, its Parquet files in the order of their rows.
+
+    Attributes:
+        folder: where it is.
+        configs: the files, by config and split.
+    """
+
+    folder: Path
+    configs: Mapping[str, Mapping[str, Sequence[Path]]]
+
+    def files(self, config: str, split: str) -> Sequence[Path]:
+        """Return the files of a split of a config.
+
+        Raises:
+            SARChatError: there is no such config, or no such split of it.
+        """
+        if config not in self.configs:
+            raise SARChatError(f"{self.folder} has no config {config!r}; it has {', '.join(self.configs)}")
+        splits = self.configs[config]
+        if split not in splits:
+            raise SARChatError(
+                f"{self.folder}: config {config} has no split {split!r}; it has {', '.join(splits) or 'none'}"
+            )
+        return splits[split]
+
+    def count(self, config: str, split: str) -> int:
+        """Return the number of records of a split, read from its files' footers."""
+        return sum(_read_footer(path).num_rows for path in self.files(config, split))
+
+    def batches(
+        self, config: str, split: str, columns: Sequence[str], rows: int = _BATCH_ROWS
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield a split's records in order, only the named columns, at most `rows` at a time.
+
+        Args:
+            config: a task, or `all`.
+            split: the split.
+            columns: names of columns, or of parts of them such as `objects.bbox`.
+            rows: the most rows of a batch.
+
+        Raises:
+            SARChatError: there is no such config or split, or a file of it cannot be read.
+        """
+        for path in self.files(config, split):
+            with _open(path) as file:
+                yield from file.iter_batches(rows, columns=list(columns))
+
+    def sample(
+        self, config: str, split: str, columns: Sequence[str], groups: int, rows: int
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the first rows of row groups that are spread evenly over a split, only the named columns.
+
+        Args:
+            config: a task, or `all`.
+            split: the split.
+            columns: as for `batches`.
+            groups: the most row groups to look into.
+            rows: the most rows of each.
+        """
+        places = [
+            (path, group) for path in self.files(config, split) for group in range(_read_footer(path).num_row_groups)
+        ]
+        for number in range(min(groups, len(places))):
+            path, group = places[number * len(places) // min(groups, len(places))]
+            with _open(path) as file:
+                yield next(file.iter_batches(rows, row_groups=[group], columns=list(columns)))
+
+    def record(self, config: str, split: str, index: int) -> dict[str, Any]:
+        """Return one record with its image, by its place in a split; see `read_row`.
+
+        Raises:
+            SARChatError: there is no such config, split or place.
+        """
+        total = self.count(config, split)
+        if not 0 <= index < total:
+            raise SARChatError(
+                f"{self.folder}: there is no record {index} in {config}, {split}; it has {total:,}, counted from 0"
+            )
+        for path in self.files(config, split):
+            rows = _read_footer(path).num_rows
+            if index < rows:
+                return read_row(path, index)
+            index -= rows
+        raise AssertionError("unreachable: the index was checked against the sum of the rows")
+
+    def record_with_id(self, config: str, record_id: str, splits: Sequence[str] = ()) -> dict[str, Any]:
+        """Return one record with its image, by its id; see `read_row`.
+
+        Args:
+            config: a task, or `all`.
+            record_id: the record's `id`.
+            splits: where to look; in all splits if empty.
+
+        Raises:
+            SARChatError: there is no such config, split or id.
+        """
+        if config not in self.configs:
+            self.files(config, "")
+        splits = splits or list(self.configs[config])
+        for split in splits:
+            for path in self.files(config, split):
+                row = _find(path, record_id)
+                if row is not None:
+                    return read_row(path, row)
+        raise SARChatError(
+            f"{self.folder}: there is no record with id {record_id!r} in {config}, {', '.join(splits)}; "
+            "ids read like 'referring/test/0000026/0'"
+        )
+
+
+def open_build(folder: Path) -> Build:
+    """Open a built folder by the `configs` in its card, which are what `load_dataset` goes by.
+
+    Raises:
+        SARChatError: there is no such folder, it is no build, or a file that it should hold is missing.
+    """
+    if not folder.is_dir():
+        raise SARChatError(f"{folder}: no such folder; make it with `sarchat build`")
+    card = folder / CARD
+    if not card.is_file():
+        raise SARChatError(f"{folder}: no {CARD}, so this is no build; make one with `sarchat build`")
+    try:
+        patterns = parse_configs(card.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise SARChatError(f"{card}: {error}; rebuild the folder") from error
+    configs = {
+        config: {split: _list_files(folder, paths) for split, paths in splits.items()}
+        for config, splits in patterns.items()
+    }
+    return Build(folder, configs)
+
+
+def parse_configs(card: str) -> dict[str, dict[str, list[str]]]:
+    """Read the `configs` of a card's YAML.
+
+    Args:
+        card: the text of a `README.md`.
+
+    Returns:
+        The paths or patterns of the files of each split, by config and split.
+
+    Raises:
+        ValueError: there is no front matter, or no list of configs with data files in it.
+    """
+    matter = _FRONT_MATTER.match(card)
+    try:
+        metadata = yaml.safe_load(matter[1]) if matter else None
+        return {
+            config["config_name"]: {
+                entry["split"]: [entry["path"]] if isinstance(entry["path"], str) else list(entry["path"])
+                for entry in config["data_files"]
+            }
+            for config in metadata["configs"]
+        }
+    except (yaml.YAMLError, KeyError, TypeError) as error:
+        raise ValueError("no list of configs can be read from it") from error
+
+
+def arrange(folder: Path, shards: Iterable[ShardFile]) -> Build:
+    """Return the build that some Parquet files make, before its card is written."""
+    configs: dict[str, dict[str, list[Path]]] = {"all": {}}
+    for shard in shards:
+        for config in ("all", shard.task):
+            configs.setdefault(config, {}).setdefault(shard.split, []).append(shard.path)
+    return Build(folder, configs)
+
+
+def read_row(path: Path, row: int) -> dict[str, Any]:
+    """Read one row of a Parquet file as a dict; no other row's image is kept.
+
+    Args:
+        path: the file.
+        row: the row's number in the file.
+
+    Returns:
+        The record; its `image` is `{"bytes", "path"}`, as it is stored.
+    """
+    with _open(path, read_dictionary=["image.bytes"]) as file:
+        for group in range(file.num_row_groups):
+            rows = file.metadata.row_group(group).num_rows
+            if row < rows:
+                for batch in file.iter_batches(_IMAGE_ROWS, row_groups=[group]):
+                    if row < len(batch):
+                        return batch.slice(row, 1).to_pylist()[0]
+                    row -= len(batch)
+            row -= rows
+    raise IndexError(row)
+
+
+def image_bytes(record: Mapping[str, Any]) -> bytes:
+    """Return the encoded image of a record: its bytes, or those of the file that it refers to.
+
+    Raises:
+        SARChatError: the record refers to a file that is not there.
+    """
+    image = record["image"]
+    if image["bytes"] is not None:
+        return image["bytes"]
+    try:
+        return Path(image["path"]).read_bytes()
+    except OSError as error:
+        raise SARChatError(
+            f"{record['id']}: its image {image['path']} cannot be read ({error.strerror}); the folder was built with "
+            "--no-embed, and works only where that file is"
+        ) from error
+
+
+def _list_files(folder: Path, patterns: Sequence[str]) -> list[Path]:
+    paths = []
+    for pattern in patterns:
+        found = sorted(folder.glob(pattern))
+        if not found:
+            raise SARChatError(f"{folder}: {pattern} is listed in {CARD}, but missing; rebuild the folder")
+        paths += found
+    return paths
+
+
+def _open(path: Path, **options: Any) -> pq.ParquetFile:  # noqa: ANN401
+    try:
+        return pq.ParquetFile(path, **options)
+    except pa.ArrowInvalid as error:
+        raise SARChatError(f"{path}: this is no whole Parquet file; rebuild the folder") from error
+
+
+def _read_footer(path: Path) -> pq.FileMetaData:
+    with _open(path) as file:
+        return file.metadata
+
+
+def _find(path: Path, record_id: str) -> int | None:
+    """Return the row of an id in a file, or `None`."""
+    start = 0
+    with _open(path) as file:
+        for batch in file.iter_batches(_BATCH_ROWS, columns=["id"]):
+            row = pc.index(batch.column("id"), record_id).as_py()
+            if row >= 0:
+                return start + row
+            start += len(batch)
+    return None

@@ -1,0 +1,1 @@
+"""Checks before publishing, publishing itself, and the metric's Space."""

@@ -1,0 +1,223 @@
+"""A checked folder onto the Hugging Face Hub: one repo, one commit, tried again when the connection breaks.
+
+Large files go first, each one by itself; whoever runs the same push again after a break sends only what is missing.
+The commit that names them comes last, so that nobody ever loads half an update. These are the calls that
+`datasets.push_to_hub` makes: they exist in all versions of huggingface_hub and for both of the Hub's storages.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+import click
+from huggingface_hub import CommitInfo, CommitOperationAdd, CommitOperationDelete, HfApi, constants, get_token
+from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
+from huggingface_hub.utils import get_session, hf_raise_for_status, validate_repo_id
+
+from builders.errors import SARChatError
+from builders.folder.checksums import SUMS, parse_checksums
+from builders.hub.errors import explain, find_hub_error, is_transient
+
+_WAITS = (1.0, 2.0, 4.0, 8.0)
+_T = TypeVar("_T")
+_Operation = CommitOperationAdd | CommitOperationDelete
+
+
+@dataclass(frozen=True)
+class Repo:
+    """Where to push, and how.
+
+    Attributes:
+        id: `namespace/name`, or `name` in the token's own namespace.
+        kind: `dataset` or `space`.
+        private: whether it must be private.
+        revision: the branch; the default branch if `None`.
+        create_pr: whether to propose the change in place of making it.
+    """
+
+    id: str
+    kind: str
+    private: bool = False
+    revision: str | None = None
+    create_pr: bool = False
+
+    @property
+    def url(self) -> str:
+        """The address of its page."""
+        return f"{constants.ENDPOINT}/{self.kind}s/{self.id}"
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What became of a push.
+
+    Attributes:
+        repo: the repo, its namespace filled in.
+        url: the page of the commit or of the pull request.
+        revision: what to load the published files from; the default branch if `None`.
+        changed: False if the repo held the same files already.
+    """
+
+    repo: Repo
+    url: str
+    revision: str | None
+    changed: bool
+
+
+def check_repo_id(repo_id: str) -> None:
+    """Check a repo's name.
+
+    Args:
+        repo_id: `namespace/name` or `name`.
+
+    Raises:
+        SARChatError: if it is neither, or holds what the Hub does not allow.
+    """
+    try:
+        validate_repo_id(repo_id)
+    except HFValidationError as error:
+        raise SARChatError(f"{repo_id!r} is no repo on the Hub, write NAMESPACE/NAME: {error}") from error
+
+
+def require_token() -> str:
+    """Return the token that huggingface_hub keeps or finds in `HF_TOKEN`.
+
+    Raises:
+        SARChatError: if there is none.
+    """
+    token = get_token()
+    if token is None:
+        raise SARChatError("no token for the Hub; log in with `hf auth login` or set the variable HF_TOKEN")
+    return token
+
+
+def publish(folder: Path, files: Sequence[str], repo: Repo) -> Publication:
+    """Push a folder's files in one commit; files of an earlier push that are no longer in it are deleted.
+
+    Args:
+        folder: the folder.
+        files: paths relative to it.
+        repo: where to.
+
+    Returns:
+        What became of it.
+
+    Raises:
+        SARChatError: if the Hub refuses, or cannot be reached.
+    """
+    api = HfApi(token=require_token(), library_name="sarchat")
+    try:
+        if "/" not in repo.id:
+            repo = replace(repo, id=f"{api.whoami()['name']}/{repo.id}")
+        _validate_card(folder / "README.md", repo)
+        _prepare(api, repo)
+        return _push(api, folder, files, repo)
+    except SARChatError:
+        raise
+    except Exception as error:
+        cause = find_hub_error(error)
+        if cause is not None:
+            raise SARChatError(explain(cause, repo.url)) from error
+        if isinstance(error, RuntimeError):
+            # The library behind the Hub's newer storage tells of a failed upload so.
+            raise SARChatError(f"{repo.url}: the upload failed ({error}); run the same command again") from error
+        raise
+
+
+def _validate_card(card: Path, repo: Repo) -> None:
+    """Let the Hub judge the card, before gigabytes are sent that it would refuse with it."""
+    # `RepoCard.validate` of older versions asks huggingface.co even where HF_ENDPOINT names another Hub.
+    request = {"content": card.read_text(encoding="utf-8"), "repoType": repo.kind}
+    response = get_session().post(f"{constants.ENDPOINT}/api/validate-yaml", json=request)
+    if response.status_code == 400:
+        reasons = "; ".join(fault["message"] for fault in response.json()["errors"])
+        raise SARChatError(f"{card}: the Hub does not accept the front matter: {reasons}")
+    hf_raise_for_status(response)
+
+
+def _prepare(api: HfApi, repo: Repo) -> None:
+    try:
+        found = api.repo_info(repo.id, repo_type=repo.kind)
+    except RepositoryNotFoundError:
+        api.create_repo(
+            repo.id,
+            repo_type=repo.kind,
+            private=repo.private or None,
+            space_sdk="gradio" if repo.kind == "space" else None,
+            exist_ok=True,
+        )
+    else:
+        if repo.private and not found.private:
+            raise SARChatError(
+                f"{repo.url}: exists and is public; make it private in its settings, or push without --private"
+            )
+    # A pull request opens its own branch, and the Hub makes those under refs/ itself.
+    if repo.revision and not repo.create_pr and not repo.revision.startswith("refs/"):
+        api.create_branch(repo.id, branch=repo.revision, repo_type=repo.kind, exist_ok=True)
+
+
+def _push(api: HfApi, folder: Path, files: Sequence[str], repo: Repo) -> Publication:
+    before = api.repo_info(repo.id, repo_type=repo.kind, revision=repo.revision).sha
+    # Everything is made anew at each try: what the first try did, if its answer was lost, is seen and left out.
+    if repo.create_pr:
+        # A second try could open a second pull request, so only the uploads are repeated.
+        operations = _retry(lambda: _upload(api, folder, files, repo))
+        done = _commit(api, operations, repo)
+    else:
+        done = _retry(lambda: _commit(api, _upload(api, folder, files, repo), repo))
+    revision = done.pr_revision or repo.revision
+    return Publication(repo, done.pr_url or done.commit_url, revision, changed=done.oid != before)
+
+
+def _upload(api: HfApi, folder: Path, files: Sequence[str], repo: Repo) -> list[_Operation]:
+    stale = _list_stale(api, files, repo)
+    additions = [CommitOperationAdd(path, str(folder / path)) for path in files]
+    api.preupload_lfs_files(
+        repo.id, additions, repo_type=repo.kind, revision=repo.revision, create_pr=repo.create_pr, free_memory=False
+    )
+    return [*additions, *(CommitOperationDelete(path) for path in stale)]
+
+
+def _commit(api: HfApi, operations: list[_Operation], repo: Repo) -> CommitInfo:
+    return api.create_commit(
+        repo.id,
+        operations,
+        commit_message="Publish SARChat" if repo.kind == "dataset" else "Publish the SARChat metric",
+        repo_type=repo.kind,
+        revision=repo.revision,
+        create_pr=repo.create_pr,
+    )
+
+
+def _list_stale(api: HfApi, files: Sequence[str], repo: Repo) -> list[str]:
+    """List files that an earlier push left: a shard of another count would be loaded with the new ones."""
+    remote = set(api.list_repo_files(repo.id, repo_type=repo.kind, revision=repo.revision))
+    if SUMS not in remote or SUMS not in files:
+        return []
+    # Always from the Hub itself: a copy in the cache may tell of another state.
+    sums = api.hf_hub_download(repo.id, SUMS, repo_type=repo.kind, revision=repo.revision, force_download=True)
+    try:
+        listed = parse_checksums(Path(sums).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise SARChatError(
+            f"{repo.url}: its {SUMS} cannot be read, {error}; delete it there, and push again"
+        ) from error
+    return sorted(remote & listed.keys() - set(files))
+
+
+def _retry(attempt: Callable[[], _T]) -> _T:
+    for wait in _WAITS:
+        try:
+            return attempt()
+        except Exception as error:
+            cause = find_hub_error(error)
+            if not (isinstance(error, RuntimeError) if cause is None else is_transient(cause)):
+                raise
+            reason = " ".join(str(cause or error).split())[:120]
+            click.echo(f"Upload broke off ({type(cause or error).__name__}: {reason}); again in {wait:g} s", err=True)
+        time.sleep(wait)
+    return attempt()

@@ -1,0 +1,90 @@
+"""The metric's folder, which is a Hugging Face Space too: the script, its card, and a page to try it on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING
+
+import sarchat_metric
+from builders.evaluation.leaderboard import published_results
+from builders.folder.atomic import replacing_folder
+from builders.folder.checksums import SUMS, parse_checksums, write_checksums
+from builders.resources import read_resource
+from sarchat_metric import SUB_SCORES, TASKS
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+METRIC_FILE = "sarchat_metric.py"
+CARD = "README.md"
+# What running the page, or pushing the folder, leaves behind.
+_TRACES = {"__pycache__", ".cache", ".gradio"}
+
+
+def write_space(out: Path) -> list[str]:
+    """Write the metric's folder, all at once.
+
+    Args:
+        out: the folder; an earlier one of this function is replaced.
+
+    Returns:
+        The paths of the files in it, sorted.
+
+    Raises:
+        SARChatError: the folder cannot be made, or holds something else.
+    """
+    with replacing_folder(out, is_space) as staging:
+        _copy(files("dataset_card") / "space", staging)
+        (staging / METRIC_FILE).write_bytes(Path(sarchat_metric.__file__).read_bytes())
+        (staging / CARD).write_text(format_card(), encoding="utf-8", newline="\n")
+        write_checksums(staging)
+        return sorted(path.relative_to(staging).as_posix() for path in staging.rglob("*") if path.is_file())
+
+
+def is_space(folder: Path) -> bool:
+    """Tell whether a folder is the metric's, and holds nothing but files that its own `SHA256SUMS` lists."""
+    try:
+        listed = parse_checksums((folder / SUMS).read_text(encoding="utf-8")).keys() | {SUMS}
+    except (OSError, ValueError):
+        return False
+    present = (path.relative_to(folder) for path in folder.rglob("*") if not path.is_dir())
+    return METRIC_FILE in listed and all(path.as_posix() in listed or _TRACES & {*path.parts} for path in present)
+
+
+def format_card() -> str:
+    """Return the metric card, with the published results filled in."""
+    entries = published_results()
+    gaps = [entry.overall - entry.printed for entry in entries]
+    models = [[entry.name, entry.params] for entry in entries]
+    keys = [key for keys in SUB_SCORES.values() for key in keys]
+    averages = [[entry.printed, entry.overall, *(entry.tasks[task] for task in TASKS)] for entry in entries]
+    sub_scores = [[entry.sub_scores[key] for key in keys] for entry in entries]
+    return Template(read_resource(f"space/{CARD}")).substitute(
+        least=f"{min(gaps):+.2f}",
+        most=f"{max(gaps):+.2f}",
+        task_table=_format_table(["Avg", "Eq. 4", *TASKS], models, averages),
+        sub_score_table=_format_table([f"`{key}`" for key in keys], models, sub_scores),
+        citation=read_resource("citation.bib").rstrip(),
+    )
+
+
+def _format_table(columns: Sequence[str], models: Sequence[Sequence[str]], figures: Sequence[Sequence[float]]) -> str:
+    lines = [f"| model | params | {' | '.join(columns)} |", f"|---|---|{'---:|' * len(columns)}"]
+    for model, row in zip(models, figures, strict=True):
+        lines.append(f"| {' | '.join([*model, *(f'{figure:.2f}' for figure in row)])} |")
+    return "\n".join(lines)
+
+
+def _copy(source: Traversable, target: Path) -> None:
+    for entry in source.iterdir():
+        # Installers compile every Python file that they find.
+        if entry.name in _TRACES:
+            continue
+        if entry.is_dir():
+            (target / entry.name).mkdir()
+            _copy(entry, target / entry.name)
+        else:
+            (target / entry.name).write_bytes(entry.read_bytes())

@@ -1,0 +1,142 @@
+"""What the live builder yields: a shard's records as examples, images by path where they are files."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from builders.corpus.coco import Annotations
+from builders.corpus.image_check import check_picture
+from builders.corpus.sardet import Corpus, open_corpus
+from builders.corpus.targets import AnnotatedImage
+from builders.errors import SARChatError
+from builders.records.record import Record
+from builders.records.tasks import TASKS, generate_records
+from builders.records.wording import Chooser
+
+# Enough for as many processes or workers as a machine has, few enough that opening each costs nothing.
+SHARDS_A_TASK = 64
+
+
+class Shard(NamedTuple):
+    """A run of a split's images for one task: part `index` of `count` equal ones."""
+
+    task: str
+    index: int
+    count: int
+
+
+def plan_shards(tasks: Sequence[str]) -> list[Shard]:
+    """Cut each task into shards; their order is the order of the records."""
+    return [Shard(task, index, SHARDS_A_TASK) for task in tasks for index in range(SHARDS_A_TASK)]
+
+
+class OpenSplit(NamedTuple):
+    """A split that is ready to be generated: the corpus, its image folder, its annotations."""
+
+    corpus: Corpus
+    folder: str
+    annotations: Annotations
+
+
+@lru_cache(maxsize=3)
+def open_split(location: str, fingerprint: str, split: str) -> OpenSplit:
+    """Open a corpus and read a split's annotations, once for all shards of a process.
+
+    Args:
+        location: the corpus's path or URL.
+        fingerprint: its fingerprint as it was planned with.
+        split: the split to read.
+
+    Raises:
+        SARChatError: the corpus is not there or wrong, or has changed since.
+    """
+    corpus = open_corpus(location, fingerprint)
+    return OpenSplit(corpus, corpus.image_folder(split), corpus.annotations(split))
+
+
+def has_records(location: str, fingerprint: str, split: str, task: str) -> bool:
+    """Tell whether a task has any record in a split; arguments and errors as in `open_split`."""
+    images = open_split(location, fingerprint, split).annotations.images
+    return any(True for image in images for _ in generate_records(task, split, image, Chooser(0)))
+
+
+def generate_examples(
+    location: str, fingerprint: str, split: str, seed: int, shards: Sequence[Shard]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the examples of some shards, each with its id as key.
+
+    Args:
+        location: the corpus's path or URL.
+        fingerprint: its fingerprint.
+        split: the split.
+        seed: chooses the wordings.
+        shards: the shards to go through, in order.
+
+    Yields:
+        Key and example; the columns are those of `sarchat_dataset.FEATURES`.
+
+    Raises:
+        SARChatError: an image is missing or cannot be read, or what `open_split` says.
+    """
+    corpus, folder, annotations = open_split(location, fingerprint, split)
+    chooser = Chooser(seed)
+    for task, index, count in shards:
+        total = len(annotations.images)
+        for image in annotations.images[index * total // count : (index + 1) * total // count]:
+            records = list(generate_records(task, split, image, chooser))
+            if not records:
+                continue
+            picture = _refer_to_image(corpus, f"{folder}/{image.file_name}", image)
+            for record in records:
+                yield record.id, make_example(record, task, image, picture)
+
+
+def make_example(record: Record, task: str, image: AnnotatedImage, picture: str | dict[str, Any]) -> dict[str, Any]:
+    """Lay out a record in the data set's columns."""
+    return {
+        "id": record.id,
+        "image": picture,
+        "file_name": image.file_name,
+        "image_id": image.image_id,
+        "width": image.width,
+        "height": image.height,
+        "task": task,
+        "scenario": scenario(image),
+        "messages": [
+            {"role": "user", "content": record.question},
+            {"role": "assistant", "content": record.answer},
+        ],
+        "objects": {
+            "bbox": [target.bbox for target in record.targets],
+            "category": [target.category for target in record.targets],
+        },
+    }
+
+
+def scenario(image: AnnotatedImage) -> str:
+    """Return `"single"` for an image with one target, `"multi"` for one with more."""
+    return "single" if len(image.targets) == 1 else "multi"
+
+
+def _refer_to_image(corpus: Corpus, relative: str, image: AnnotatedImage) -> str | dict[str, Any]:
+    """Give an image by its path if it is a file of this machine, so that a cache holds no copy; else by its bytes."""
+    name = corpus.source.show(relative)
+    if not corpus.source.is_local_folder:
+        content = corpus.source.read(relative)
+        check_picture(io.BytesIO(content), image, name, decode=False)
+        return {"path": image.file_name, "bytes": content}
+    try:
+        with open(corpus.source.path(relative), "rb") as stream:
+            check_picture(stream, image, name, decode=False)
+    except FileNotFoundError as error:
+        raise SARChatError(f"image missing: {name}; complete the corpus") from error
+    # A bare path: `datasets` would look a dict's path up on disk again for every record.
+    return corpus.source.path(relative)
+
+
+def tasks_of(config_name: str) -> tuple[str, ...]:
+    """Return the tasks that a config holds: itself, or all six."""
+    return tuple(TASKS) if config_name == "all" else (config_name,)

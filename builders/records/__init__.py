@@ -1,0 +1,1 @@
+"""Targets to records: geometry, wordings, one module per task."""

@@ -1,0 +1,49 @@
+"""A record as a task makes it, and its id."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, TypeVar
+
+from builders.corpus.coco import stem
+from builders.corpus.targets import Target
+from builders.records.wording import Chooser
+
+T = TypeVar("T")
+
+
+class Record(NamedTuple):
+    """One conversation about an image.
+
+    Attributes:
+        id: `TASK/SPLIT/IMAGE/NUMBER`, unique in the whole data set.
+        question: the user's message.
+        answer: the assistant's message.
+        targets: the targets that the answer is about, in its order.
+    """
+
+    id: str
+    question: str
+    answer: str
+    targets: Sequence[Target]
+
+
+class Conversation:
+    """Gives the records of an image, for one task, their ids and the choice of their wordings."""
+
+    def __init__(self, prefix: str, file_name: str, chooser: Chooser) -> None:
+        """Start before the first record; `prefix` is `TASK/SPLIT`."""
+        self._prefix = f"{prefix}/{stem(file_name)}/"
+        self._chooser = chooser
+        self._number = -1
+        self._id = ""
+
+    def next_id(self) -> str:
+        """Go on to the next record, and return its id."""
+        self._number += 1
+        self._id = f"{self._prefix}{self._number}"
+        return self._id
+
+    def choose(self, slot: str, options: Sequence[T]) -> T:
+        """Choose a wording for a slot of the record at hand."""
+        return self._chooser.choose(self._id, slot, options)

@@ -1,0 +1,26 @@
+"""The six tasks: each turns an image's targets into records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from builders.corpus.targets import AnnotatedImage
+from builders.records.record import Conversation, Record
+from builders.records.tasks import classification, counting, description, grounding, identification, referring
+from builders.records.wording import Chooser
+
+Task = Callable[[AnnotatedImage, Conversation], Iterator[Record]]
+
+TASKS: dict[str, Task] = {
+    "classification": classification.records,
+    "description": description.records,
+    "counting": counting.records,
+    "grounding": grounding.records,
+    "identification": identification.records,
+    "referring": referring.records,
+}
+
+
+def generate_records(task: str, split: str, image: AnnotatedImage, chooser: Chooser) -> Iterator[Record]:
+    """Yield a task's records of one image, in order."""
+    return TASKS[task](image, Conversation(f"{task}/{split}", image.file_name, chooser))

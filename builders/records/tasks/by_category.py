@@ -1,0 +1,15 @@
+"""An image's targets, category by category."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from builders.corpus.targets import Target
+
+
+def group_by_category(targets: Sequence[Target]) -> list[tuple[int, list[Target]]]:
+    """Return the categories present, in the order of `CATEGORIES`, each with its targets in their order."""
+    groups: dict[int, list[Target]] = {}
+    for target in targets:
+        groups.setdefault(target.category, []).append(target)
+    return sorted(groups.items())

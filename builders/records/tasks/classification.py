@@ -1,0 +1,25 @@
+"""Classification: which of the six categories an image holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from builders.corpus.targets import AnnotatedImage
+from builders.records.record import Conversation, Record
+from builders.records.wording import ONE, enumerate_words, form, load_templates
+
+_TEMPLATES = load_templates("classification")
+_QUESTIONS = [question.format(candidates=", ".join(ONE)) for question in _TEMPLATES["questions"]]
+
+
+def records(image: AnnotatedImage, talk: Conversation) -> Iterator[Record]:
+    """Yield the image's one record; the categories are told in the order of `CATEGORIES`."""
+    record_id = talk.next_id()
+    present = sorted({target.category for target in image.targets})
+    answer = form(talk.choose("answer", _TEMPLATES["answers"]), len(present))
+    yield Record(
+        record_id,
+        talk.choose("question", _QUESTIONS),
+        answer.format(categories=enumerate_words([ONE[category] for category in present])),
+        sorted(image.targets, key=lambda target: target.category),
+    )

@@ -1,0 +1,28 @@
+"""Counting: how many targets of a category there are, and their boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from builders.corpus.targets import AnnotatedImage
+from builders.records.record import Conversation, Record
+from builders.records.tasks.by_category import group_by_category
+from builders.records.wording import MANY, ONE, WITH_ARTICLE, box_text, form, load_templates
+
+_TEMPLATES = load_templates("counting")
+_QUESTIONS = [f"{_TEMPLATES['tag']} {question}" for question in _TEMPLATES["questions"]]
+
+
+def records(image: AnnotatedImage, talk: Conversation) -> Iterator[Record]:
+    """Yield a record for each category in the image."""
+    for category, targets in group_by_category(image.targets):
+        record_id = talk.next_id()
+        boxes = "".join(box_text(target.box, image.width, image.height) for target in targets)
+        yield Record(
+            record_id,
+            talk.choose("question", _QUESTIONS).format(
+                one=ONE[category], many=MANY[category], a=WITH_ARTICLE[category]
+            ),
+            form(_TEMPLATES["answer"], len(targets)).format(n=len(targets), boxes=boxes),
+            targets,
+        )

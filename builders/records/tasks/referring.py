@@ -1,0 +1,36 @@
+"""Referring: the boxes of a category, each with its cell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from builders.corpus.targets import AnnotatedImage
+from builders.records.geometry import cell
+from builders.records.record import Conversation, Record
+from builders.records.tasks.by_category import group_by_category
+from builders.records.wording import MANY, ONE, WITH_ARTICLE, box_text, form, load_templates
+
+_TEMPLATES = load_templates("referring")
+_QUESTIONS = [
+    {number: f"{_TEMPLATES['tag']} {question[number]}" for number in ("one", "many")}
+    for question in _TEMPLATES["questions"]
+]
+
+
+def records(image: AnnotatedImage, talk: Conversation) -> Iterator[Record]:
+    """Yield a record for each category in the image."""
+    for category, targets in group_by_category(image.targets):
+        record_id = talk.next_id()
+        question = form(talk.choose("question", _QUESTIONS), len(targets))
+        yield Record(
+            record_id,
+            question.format(one=ONE[category], many=MANY[category], a=WITH_ARTICLE[category], n=len(targets)),
+            "".join(
+                _TEMPLATES["answer"].format(
+                    box=box_text(target.box, image.width, image.height),
+                    cell=cell(target.box, image.width, image.height),
+                )
+                for target in targets
+            ),
+            targets,
+        )

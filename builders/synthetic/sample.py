@@ -1,0 +1,196 @@
+"""The sample: a small synthetic corpus in SARDet-100K's layout, the same bytes each time, with its awkward cases."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+from builders.synthetic.speckle import GROUNDS, TARGETS, Echo, Ground, detect
+
+CATEGORIES = ("ship", "aircraft", "car", "tank", "bridge", "harbor")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One image to make.
+
+    Attributes:
+        split: train, val or test.
+        ground: a key of `builders.synthetic.speckle.GROUNDS`.
+        size: width and height in pixels.
+        targets: categories with their number and their length as a share of the shorter side, in the order of making.
+        suffix: file format.
+        mode: Pillow's mode, `L` or (grey all the same) `RGB`.
+        cut: end the image in the middle of its rightmost target, whose box then passes the edge.
+        awkward: keys of `_AWKWARD`: further annotations that a reader must see through.
+    """
+
+    split: str
+    ground: str
+    size: tuple[int, int]
+    targets: tuple[tuple[str, int, float], ...]
+    suffix: str = ".jpg"
+    mode: str = "L"
+    cut: bool = False
+    awkward: tuple[str, ...] = ()
+
+
+PICTURES = (
+    Picture("train", "sea", (512, 512), (("ship", 1, 0.12),)),
+    Picture("train", "sea", (512, 512), (("ship", 4, 0.11),), awkward=("no width", "no height")),
+    Picture("train", "sea", (256, 256), (("ship", 2, 0.3),), awkward=("duplicate",)),
+    Picture("train", "sea", (416, 323), (("ship", 3, 0.16),), suffix=".png"),
+    Picture("train", "sea", (210, 200), (("ship", 1, 0.3),)),
+    Picture("train", "sea", (400, 300), (("ship", 5, 0.2),), cut=True, awkward=("outside",)),
+    Picture("train", "airport", (512, 512), (("aircraft", 5, 0.15), ("car", 6, 0.025))),
+    Picture("train", "airport", (512, 512), (("aircraft", 1, 0.36),), mode="RGB"),
+    Picture("train", "airport", (300, 300), (("aircraft", 2, 0.24),), suffix=".bmp", awkward=("ignore",)),
+    Picture("train", "airport", (256, 256), (("aircraft", 1, 0.66),)),
+    Picture("train", "river", (512, 512), (("bridge", 1, 0.4),)),
+    Picture("train", "river", (256, 256), (("bridge", 1, 0.9),)),
+    Picture("train", "river", (400, 320), (("bridge", 2, 0.3), ("ship", 2, 0.09))),
+    Picture("train", "port", (512, 512), (("harbor", 1, 0.42), ("ship", 5, 0.1))),
+    Picture("train", "port", (256, 256), (("harbor", 1, 0.84),)),
+    Picture("train", "port", (512, 512), (("harbor", 2, 0.36), ("ship", 2, 0.13), ("tank", 5, 0.07))),
+    Picture("train", "depot", (320, 320), (("car", 14, 0.06),), awkward=("crowd",)),
+    Picture("train", "depot", (256, 256), (("car", 1, 0.25),)),
+    Picture("train", "depot", (512, 512), (("tank", 9, 0.13),)),
+    Picture("train", "depot", (256, 256), (("tank", 2, 0.2), ("car", 3, 0.09))),
+    Picture("val", "sea", (512, 512), (("ship", 2, 0.16),)),
+    Picture("val", "sea", (256, 256), (("ship", 1, 0.22),), mode="RGB"),
+    Picture("val", "airport", (512, 512), (("aircraft", 3, 0.2), ("car", 4, 0.03))),
+    Picture("val", "river", (256, 256), (("bridge", 1, 0.55),)),
+    Picture("val", "port", (400, 400), (("harbor", 1, 0.5), ("ship", 3, 0.13), ("tank", 3, 0.08))),
+    Picture("val", "depot", (220, 200), (("tank", 1, 0.4),), suffix=".png"),
+    Picture("val", "depot", (256, 256), (("car", 5, 0.08),), awkward=("duplicate",)),
+    Picture("test", "sea", (512, 512), (("ship", 3, 0.14),), awkward=("no width",)),
+    Picture("test", "sea", (256, 256), (("ship", 1, 0.3),)),
+    Picture("test", "airport", (320, 320), (("aircraft", 4, 0.17), ("car", 3, 0.035)), suffix=".png"),
+    Picture("test", "river", (512, 512), (("bridge", 2, 0.3), ("ship", 1, 0.06))),
+    Picture("test", "port", (256, 256), (("harbor", 1, 0.75), ("ship", 1, 0.16))),
+    Picture("test", "depot", (256, 256), (("tank", 4, 0.17),)),
+    Picture("test", "depot", (216, 216), (("car", 1, 0.2),), suffix=".bmp"),
+)
+
+
+def write_sample(root: Path) -> None:
+    """Write the sample to `root/SARDet_100K`: `Annotations/{train,val,test}.json` and `JPEGImages/{split}/`.
+
+    Args:
+        root: folder to write in; made if it is missing.
+    """
+    corpus = Path(root) / "SARDet_100K"
+    (corpus / "Annotations").mkdir(parents=True, exist_ok=True)
+    ids = _shuffled("ids", len(PICTURES))
+    files: dict[str, list[dict]] = {"train": [], "val": [], "test": []}
+    targets: dict[str, list[dict]] = {split: [] for split in files}
+    for number, index in enumerate(_shuffled("numbers", len(PICTURES)), start=1):
+        picture = PICTURES[index]
+        pixels, annotations = _make(picture, index)
+        name = f"{number:07d}{picture.suffix}"
+        _save(pixels, picture, corpus / "JPEGImages" / picture.split / name)
+        # Far from the number, as an image's id is not its number.
+        identifier = 1_000 + ids[index]
+        height, width = pixels.shape
+        files[picture.split].append({"file_name": name, "height": height, "width": width, "id": identifier})
+        targets[picture.split] += [{**annotation, "image_id": identifier} for annotation in annotations]
+    for split, images in files.items():
+        coco = _coco(images, targets[split])
+        (corpus / "Annotations" / f"{split}.json").write_text(json.dumps(coco) + "\n", encoding="utf-8")
+
+
+def _digest(*key: object) -> int:
+    return int.from_bytes(hashlib.sha256("/".join(map(str, ("sample", *key))).encode()).digest()[:8], "big")
+
+
+def _shuffled(key: str, count: int) -> list[int]:
+    return sorted(range(count), key=lambda index: _digest(key, index))
+
+
+def _save(pixels: np.ndarray, picture: Picture, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    options = {"quality": 85} if picture.suffix == ".jpg" else {}
+    Image.fromarray(pixels).convert(picture.mode).save(path, **options)
+
+
+def _coco(images: list[dict], annotations: list[dict]) -> dict[str, object]:
+    return {
+        "images": images,
+        "type": "instances",
+        "annotations": [{**annotation, "id": index} for index, annotation in enumerate(annotations)],
+        "categories": [{"id": index, "name": name} for index, name in enumerate(CATEGORIES)],
+    }
+
+
+def _make(picture: Picture, index: int) -> tuple[np.ndarray, list[dict]]:
+    """Pixels and annotations of one picture, which depend on nothing but it and its index."""
+    rng = np.random.default_rng(_digest("picture", index))
+    width, height = picture.size
+    lengths = {category: share * min(picture.size) for category, _, share in picture.targets}
+    ground = GROUNDS[picture.ground]((height, width), lengths, rng)
+    echoes = _place(picture, ground, lengths, rng)
+    pixels = detect(ground, [echo for _, echo in echoes], rng)
+    annotations = [_annotation(category, _box(echo.mask), float(echo.mask.sum())) for category, echo in echoes]
+    if picture.cut:
+        x, _, breadth, _ = max((annotation["bbox"] for annotation in annotations), key=lambda box: box[0] + box[2])
+        pixels = pixels[:, : round(x + breadth / 2)]
+    for case in picture.awkward:
+        annotations += _awkward(case, annotations, pixels.shape[1])
+    return pixels, annotations
+
+
+def _place(
+    picture: Picture, ground: Ground, lengths: dict[str, float], rng: np.random.Generator
+) -> list[tuple[str, Echo]]:
+    """Put each target on the first free place of its category, clear of the others and of the edge."""
+    shape = ground.power.shape
+    taken = np.ones(shape, dtype=bool)
+    taken[2:-2, 2:-2] = False
+    placed = []
+    for category, count, _ in picture.targets:
+        places = iter(ground.places[category])
+        for _ in range(count):
+            length = lengths[category] * rng.uniform(0.94, 1.06)
+            tries = (TARGETS[category](shape, place, length, rng) for place in places)
+            echo = next(echo for echo in tries if not (echo.mask & taken).any())
+            taken |= ndimage.binary_dilation(echo.mask, iterations=3)
+            placed.append((category, echo))
+    return placed
+
+
+def _box(mask: np.ndarray) -> list[float]:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    left, top = columns[0], rows[0]
+    return [float(left), float(top), float(columns[-1] - left + 1), float(rows[-1] - top + 1)]
+
+
+def _annotation(category: str, box: list[float], area: float) -> dict:
+    return {
+        "area": area,
+        "iscrowd": 0,
+        "bbox": box,
+        "category_id": CATEGORIES.index(category),
+        "ignore": 0,
+        "segmentation": [],
+    }
+
+
+def _awkward(case: str, annotations: list[dict], width: int) -> list[dict]:
+    """A further annotation, made from the first one, that is not an ordinary target."""
+    first = annotations[0]
+    x, y, breadth, height = first["bbox"]
+    changes = {
+        "no width": {"bbox": [x + breadth, y, 0.0, height], "area": 0.0},
+        "no height": {"bbox": [x, y + height, breadth, 0.0], "area": 0.0},
+        "duplicate": {},
+        "outside": {"bbox": [width + 8.0, y, breadth, height]},
+        "crowd": {"bbox": [x - 12, y - 12, breadth + 24, height + 24], "iscrowd": 1},
+        "ignore": {"bbox": [x + 3, y + 2, breadth, height], "ignore": 1},
+    }
+    return [{**first, **changes[case]}]
