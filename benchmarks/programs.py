@@ -111,8 +111,7 @@ def plain(folder: str, split: str) -> dict[str, Any]:
 
 
 def _answers(folder: str, split: str) -> tuple[list[str], list[dict[str, Any]]]:
-    from builders.cli.command.demo import add_noise
-
+    from builders.cli.demo import add_noise
     from builders.evaluation.scoring import read_references
 
     records = dict(read_references(Path(folder), "all", split))

@@ -30,7 +30,8 @@ def sample_build(tasks: tuple[str, ...] = (), splits: tuple[str, ...] = (), embe
 def refusal(capsys, *arguments: object) -> str:
     """Run the command, which must refuse; return its one line on stderr."""
     import pytest
-    from builders.cli.command.command import main
+
+    from builders.cli.command import main
 
     with pytest.raises(SystemExit) as exit_info:
         main([str(argument) for argument in arguments])

@@ -33,7 +33,7 @@ def sarchat():
 
 def command(*arguments: object) -> list[str]:
     # As the installed script starts: the working folder, where a folder `sarchat_metric` may lie, is on no path.
-    code = "import sys; sys.path.remove(''); from builders.cli.command.command import main; main()"
+    code = "import sys; sys.path.remove(''); from builders.cli.command import main; main()"
     return [sys.executable, "-c", code, *map(str, arguments)]
 
 

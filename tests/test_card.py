@@ -152,7 +152,7 @@ def test_snippet_loads(folder, monkeypatch, tmp_path):
 
 def test_build_without_matplotlib(tmp_path):
     script = (
-        "import sys; sys.modules['matplotlib'] = None; from builders.cli.command.command import main; "
+        "import sys; sys.modules['matplotlib'] = None; from builders.cli.command import main; "
         f"main(['build', {str(sample_corpus())!r}, '--out', {str(tmp_path / 'out')!r}])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

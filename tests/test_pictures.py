@@ -7,9 +7,8 @@ from PIL import Image
 
 matplotlib = pytest.importorskip("matplotlib")
 
-from builders.card.text.example_records import choose_examples  # noqa: E402
-
 from builders.analysis.target_table import read_targets  # noqa: E402
+from builders.card.example_records import choose_examples  # noqa: E402
 from builders.figures import bars, heatmaps, scene, stacked_bars, style, text_wrap  # noqa: E402
 from builders.folder.reader import open_build  # noqa: E402
 from builders.records.geometry import CELLS, cell  # noqa: E402

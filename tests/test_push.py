@@ -18,10 +18,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from builders.cli.command.command import main
 from hub_server import LoopbackHub
 from PIL import Image
 
+from builders.cli.command import main
 from builders.folder.checksums import SUMS, write_checksums
 from builders.hub.space import write_space
 
@@ -46,7 +46,7 @@ def connect_ex(self, address):
 
 socket.socket.connect, socket.socket.connect_ex = connect, connect_ex
 """
-RUN = "from builders.cli.command.command import main; main()"
+RUN = "from builders.cli.command import main; main()"
 # Records as JSON, the image by its pixels, so that what two places give can be compared as text.
 READ = """
 import hashlib, json, sys

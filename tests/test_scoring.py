@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 import pytest
-from builders.cli.command.demo import add_noise, main
 from built_fixture import sample_build
 
+from builders.cli.demo import add_noise, main
 from builders.evaluation.bootstrap import intervals
 from builders.evaluation.leaderboard import format_leaderboard, published_results, published_sizes, read_scores
 from builders.evaluation.scoring import read_references, score_file

@@ -11,8 +11,7 @@ from PIL import Image
 
 pytest.importorskip("matplotlib")
 
-from builders.cli.command.command import main
-
+from builders.cli.command import main
 from builders.figures import style
 from builders.figures.record import _tell_ious, draw_record, gold_boxes, show_record
 from builders.folder.reader import open_build
@@ -220,7 +219,7 @@ def test_missing_file_of_a_paths_only_build(capsys, tmp_path):
 
 def test_without_matplotlib(tmp_path):
     script = (
-        "import sys; sys.modules['matplotlib'] = None; from builders.cli.command.command import main; "
+        "import sys; sys.modules['matplotlib'] = None; from builders.cli.command import main; "
         f"main(['show', {str(sample_build())!r}, 'referring'])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path)

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from builders.cli.command.command import main
 from conftest import ROOT
 from huggingface_hub import SpaceCard, SpaceCardData
 from PIL import Image
 
 import sarchat_metric
+from builders.cli.command import main
 from builders.folder.checksums import verify_checksums
 from builders.hub.metric_check import inspect_metric, list_metric_files
 from builders.hub.space import write_space

@@ -4,13 +4,13 @@ import statistics
 from collections import Counter
 
 import pytest
-from builders.cli.command.command import main
 from built_fixture import refusal, sample_build, sample_corpus
 
 from builders.analysis.paper_comparison import format_comparison
 from builders.analysis.statistics import compute_statistics, read_paper_statistics
 from builders.analysis.target_table import read_targets
 from builders.build.pipeline import build
+from builders.cli.command import main
 from builders.corpus.targets import CATEGORIES
 from builders.folder.reader import Build, open_build
 from builders.records.tasks import TASKS

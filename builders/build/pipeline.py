@@ -17,9 +17,9 @@ from tqdm import tqdm
 
 from builders.build import workers
 from builders.build.shards import ShardFile, ShardJob, cut_into_shards, write_shard
-from builders.card.text.example_records import choose_examples
-from builders.card.text.gallery import draw_gallery
-from builders.card.text.text import write_card
+from builders.card.example_records import choose_examples
+from builders.card.gallery import draw_gallery
+from builders.card.text import write_card
 from builders.corpus.sardet import SPLITS, Corpus, check_images_exist, find_corpus
 from builders.errors import SARChatError
 from builders.folder.atomic import replacing_folder

@@ -12,8 +12,8 @@ import yaml
 from builders.analysis.statistics import count_boxes
 from builders.analysis.target_table import read_targets
 from builders.build.shards import ShardFile
-from builders.card.text.gallery import GalleryPicture
-from builders.card.text.metadata import card_metadata
+from builders.card.gallery import GalleryPicture
+from builders.card.metadata import card_metadata
 from builders.corpus.sardet import SPLITS
 from builders.corpus.targets import CATEGORIES
 from builders.folder.reader import CARD, Build

@@ -21,7 +21,7 @@ COMMANDS = {
 
 
 class _LazyGroup(click.Group):
-    """A group that lists its subcommands from `COMMANDS` and imports `builders.cli.command.NAME` on use."""
+    """A group that lists its subcommands from `COMMANDS` and imports `builders.cli.NAME` on use."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(COMMANDS)

@@ -35,7 +35,7 @@ def command(
         raise SARChatError("give either --index or --id, not both")
     if out is not None and out.suffix.lower() != ".png":
         raise SARChatError(f"the picture is a PNG file, so --out must end in .png, but got {out}")
-    from builders.card.text.gallery import NEEDS_MATPLOTLIB
+    from builders.card.gallery import NEEDS_MATPLOTLIB
     from builders.folder.reader import open_build
 
     build = open_build(folder)
