@@ -383,12 +383,15 @@ def test_a_mark_at_the_start_and_other_line_ends_are_no_harm(page, tmp_path):
         (['["a"]'], "p.jsonl, line 1: expected an object"),
         (["[" * 100_000], "p.jsonl, line 1: (nested too deeply|not JSON)"),
         ([{"id": "a", "prediction": "x"}, "", {"id": "b"}], 'p.jsonl, line 3: expected "prediction"'),
-        ([REFERENCES[0]], "p.jsonl, line 1: .*were the two files exchanged"),
+        ([REFERENCES[0]], "p.jsonl, line 1: .*were the two files swapped"),
         ([{"id": "a", "prediction": None}], "p.jsonl, line 1: prediction must be text, got null"),
         ([{"id": 3, "prediction": "x"}], "p.jsonl, line 1: id must be text, got 3"),
         ([{"prediction": "x"}], "p.jsonl, line 1: id must be text, got none"),
         ([{"id": "z", "prediction": "x"}], 'p.jsonl, line 1: id "z" is not among the references'),
-        ([{"id": "a", "prediction": "x"}] * 2, 'p.jsonl, line 2: id "a" stands already in p.jsonl, line 1'),
+        (
+            [{"id": "a", "prediction": "x"}] * 2,
+            'p.jsonl, line 2: id "a" appears more than once, first in p.jsonl, line 1',
+        ),
         ([{"id": "a", "prediction": "x" * 400_000}], "p.jsonl, line 1: this page takes texts of up to 300,000"),
     ],
 )
@@ -403,19 +406,22 @@ def test_malformed_predictions_are_told_with_their_line(page, tmp_path, lines, m
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        ({"id": "d", "prediction": "x"}, "line 4: this is a prediction; were the two files exchanged"),
-        (REFERENCES[0] | {"id": "d", "task": "vqa"}, 'line 4: task must be one of classification, .*; got "vqa"'),
+        ({"id": "d", "prediction": "x"}, "line 4: this is a prediction; were the two files swapped"),
+        (REFERENCES[0] | {"id": "d", "task": "vqa"}, 'line 4: task must be one of classification, .*, got "vqa"'),
         (
             {"id": "d", "task": "counting", "answer": "2"},
-            "line 4: scenario must be one of single, multi; there is none",
+            "line 4: scenario must be one of single, multi, got none",
         ),
         (REFERENCES[0] | {"id": "d", "task": ["counting"]}, "line 4: task must be one of"),
         (REFERENCES[0] | {"id": "d", "answer": 3}, "line 4: answer must be text, got 3"),
         (REFERENCES[0] | {"id": "d", "answer": "no box"}, "line 4: no boxes can be read from the gold"),
         ({"id": "d", "task": "counting", "scenario": "multi"}, 'line 4: a reference needs the gold, as "answer"'),
         (REFERENCES[2] | {"id": "d", "messages": "ship"}, "line 4: messages must be a list"),
-        (REFERENCES[2] | {"id": "d", "messages": [{"role": "user", "content": "?"}]}, "line 4: messages hold no text"),
-        (REFERENCES[0], 'line 4: id "a" stands already in r.jsonl, line 1'),
+        (
+            REFERENCES[2] | {"id": "d", "messages": [{"role": "user", "content": "?"}]},
+            "line 4: messages contain no text",
+        ),
+        (REFERENCES[0], 'line 4: id "a" appears more than once, first in r.jsonl, line 1'),
     ],
 )
 def test_malformed_references_are_told_with_their_line(page, tmp_path, entry, message):

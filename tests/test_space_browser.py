@@ -156,7 +156,7 @@ def test_examples_show_what_was_read_drawn_and_scored(page, tmp_path):
         ("Description: one phrase right", "description/phrases", "50.0 %"),
         ("Counting: an answer that was cut off", "counting/count", "66.7 %"),
         ("Identification: a pair", "identification/multi/accuracy", "0.0 %"),
-        ("Referring: the one target", "referring/single/iou@0.5", "100.0 %"),
+        ("Referring: the only target", "referring/single/iou@0.5", "100.0 %"),
     ):
         choose(page, title)
         assert mean in wait_for(page, "#result", key)
@@ -188,7 +188,7 @@ def test_a_broken_answer_and_a_broken_gold(page, tmp_path):
 def test_boxes_on_an_image_of_ones_own(page, tmp_path):
     pixels = np.random.default_rng(0).gamma(2, 800, (480, 640)).astype(np.uint16)
     Image.fromarray(pixels).save(tmp_path / "sar.tif")
-    page.get_by_text("Draw on an image of your own").click()
+    page.get_by_text("Draw on your own image").click()
     page.locator("#image input[type=file]").set_input_files(tmp_path / "sar.tif")
     page.wait_for_selector("#result svg image")
     assert page.locator("#result svg").get_attribute("viewBox") == "0 0 640 480"

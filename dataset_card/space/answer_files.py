@@ -76,8 +76,8 @@ def show_scores(scores: Scores) -> str:
     parts = [table(header, rows, "Scores", numeric=(2, 3, 4))]
     further = [_row(scores, key.partition("/")[0], key)[:4] for key in EXTRA_SCORES if key in result]
     if further:
-        inner = table(header[:4], further, "Further figures", numeric=(2, 3))
-        parts.append(f"<details><summary>Further figures, in no average</summary>{inner}</details>")
+        inner = table(header[:4], further, "Additional scores", numeric=(2, 3))
+        parts.append(f"<details><summary>Additional scores, not in any average</summary>{inner}</details>")
     if result["missing"]:
         parts.insert(
             0, notice(f"{result['missing']:,} of {sum(result['n'].values()):,} records have no prediction and score 0.")
@@ -102,12 +102,12 @@ def _read_references(path: Path) -> tuple[dict[str, str], dict[str, dict[str, st
     golds = {}
     for place, entry in _read_lines(path):
         if "prediction" in entry and "task" not in entry:
-            raise FileError(f"{place}: this is a prediction; were the two files exchanged?")
+            raise FileError(f"{place}: this is a prediction; were the two files swapped?")
         record_id = _read_id(entry, place, places)
         for key, choices in (("task", TASKS), ("scenario", SCENARIOS)):
             if entry.get(key) not in choices:
-                got = f"got {_short(entry[key])}" if key in entry else "there is none"
-                raise FileError(f"{place}: {key} must be one of {', '.join(choices)}; {got}")
+                got = _short(entry[key]) if key in entry else "none"
+                raise FileError(f"{place}: {key} must be one of {', '.join(choices)}, got {got}")
         answer = _read_answer(entry, place)
         _check_length(answer, place)
         golds[record_id] = {"task": entry["task"], "scenario": entry["scenario"], "answer": answer}
@@ -126,7 +126,7 @@ def _read_answer(entry: dict[str, Any], place: str) -> str:
         raise FileError(f'{place}: messages must be a list of {{"role", "content"}}, got {_short(messages)}')
     said = [message.get("content") for message in messages if message.get("role") == "assistant"]
     if not said or not isinstance(said[-1], str):
-        raise FileError(f"{place}: messages hold no text of the assistant")
+        raise FileError(f"{place}: messages contain no text by the assistant")
     return said[-1]
 
 
@@ -135,7 +135,7 @@ def _read_predictions(path: Path, golds: dict[str, str]) -> dict[str, str]:
     answers = {}
     for place, entry in _read_lines(path):
         if "prediction" not in entry:
-            hint = "this is a reference; were the two files exchanged?" if "task" in entry else "there is none"
+            hint = "this is a reference; were the two files swapped?" if "task" in entry else "got none"
             raise FileError(f'{place}: expected "prediction", {hint}')
         if not isinstance(entry["prediction"], str):
             raise FileError(f"{place}: prediction must be text, got {_short(entry['prediction'])}")
@@ -152,7 +152,7 @@ def _read_id(entry: dict[str, Any], place: str, places: dict[str, str]) -> str:
     if not isinstance(record_id, str):
         raise FileError(f"{place}: id must be text, " + (f"got {_short(record_id)}" if "id" in entry else "got none"))
     if record_id in places:
-        raise FileError(f"{place}: id {_short(record_id)} stands already in {places[record_id]}")
+        raise FileError(f"{place}: id {_short(record_id)} appears more than once, first in {places[record_id]}")
     places[record_id] = place
     return record_id
 

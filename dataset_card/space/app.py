@@ -23,11 +23,11 @@ images? Every score is TP / (TP + FP + FN) in percent, computed by the same <cod
 <code>evaluate.load</code> runs.</p></div>
 """
 _FILES_HELP = """\
-Two files in JSON Lines, an object on each line, joined by `id`:
+Two JSON Lines files with one object per line, joined by `id`:
 
 - predictions: `{"id": "...", "prediction": "what the model said"}`
-- references: `{"id": "...", "task": "counting", "scenario": "multi", "answer": "the gold"}`, or with `messages` as the
-  data set has them in place of `answer`
+- references: `{"id": "...", "task": "counting", "scenario": "multi", "answer": "the gold"}`, or with `messages`, as in
+  the data set, instead of `answer`
 
 A reference without a prediction scores 0.
 """
@@ -90,7 +90,7 @@ def build_page() -> gr.Blocks:
                     answer, label="Model's answer", lines=4, max_lines=8, elem_id="answer", min_width=300
                 )
             shown = gr.HTML(result, elem_id="result")
-            with gr.Accordion("Draw on an image of your own", open=False):
+            with gr.Accordion("Draw on your own image", open=False):
                 images = gr.File(label="SAR image (PNG, JPEG, TIFF, BMP)", file_types=["image"], elem_id="image")
         with gr.Tab("Files of answers"):
             gr.Markdown(_FILES_HELP)
@@ -100,13 +100,13 @@ def build_page() -> gr.Blocks:
                 references = gr.File(label="References", elem_id="references", **kinds)
             with gr.Row():
                 average = gr.Radio(
-                    [("mean over records", "sample"), ("counts of all records pooled", "corpus")],
+                    [("mean over records (sample)", "sample"), ("counts pooled over records (corpus)", "corpus")],
                     value="sample",
                     label="Average",
                     elem_id="average",
                     scale=2,
                 )
-                fill = gr.Button("Take the example files", elem_id="fill")
+                fill = gr.Button("Use the example files", elem_id="fill")
                 run = gr.Button("Score", variant="primary", elem_id="run")
             scores = gr.HTML(elem_id="scores", elem_classes="sar-files")
 

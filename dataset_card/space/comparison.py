@@ -30,12 +30,12 @@ _ENTRIES = {
     "proximity": "distance",
 }
 _SCORED = {
-    "classification": "Scored are the categories that are named, as sets.",
-    "description": "Scored are phrases: a category and its cell.",
-    "counting": "Scored are the number, and the boxes at IoU 0.25 and 0.5.",
-    "grounding": "Scored are phrases (a category and its cell), and the boxes of each category at IoU 0.25.",
-    "identification": "Scored is the first category that is named.",
-    "referring": "Scored are the boxes at IoU 0.25 and 0.5.",
+    "classification": "The score compares the sets of categories.",
+    "description": "The score compares phrases: a category and its cell.",
+    "counting": "The score compares the number, and the boxes at IoU 0.25 and 0.5.",
+    "grounding": "The score compares phrases (a category and its cell), and the boxes of each category at IoU 0.25.",
+    "identification": "The score compares the first category named.",
+    "referring": "The score compares the boxes at IoU 0.25 and 0.5.",
 }
 
 
@@ -58,7 +58,7 @@ def compare(task: str, scenario: str, gold: str, answer: str, backdrop: Backdrop
         HTML: the result, or what is wrong with the gold.
     """
     if not gold.strip():
-        return notice("Give the gold answer: what a perfect model would say.")
+        return notice("Enter the gold answer: what a perfect model would say.")
     if max(len(gold), len(answer)) > MOST_CHARACTERS:
         return notice(f"This page takes texts of up to {MOST_CHARACTERS:,} characters.", "error")
     if count_pairs(answer, gold) > MOST_PAIRS:
@@ -76,7 +76,7 @@ def compare(task: str, scenario: str, gold: str, answer: str, backdrop: Backdrop
 def _show_picture(record: RecordScore, backdrop: Backdrop | None) -> str:
     drawing = draw(record, backdrop)
     if drawing is None:
-        return notice("Nothing to draw: these answers tell neither of boxes nor of cells.")
+        return notice("Nothing to draw: these answers contain neither boxes nor cells.")
     legend = (
         '<p class="sar-legend"><span class="sar-key sar-key-gold">gold</span>'
         '<span class="sar-key sar-key-answer">answer</span>'
@@ -92,7 +92,7 @@ def _show_scores(record: RecordScore) -> str:
     bars = []
     for key, accuracy in sorted(accuracies.items(), key=lambda item: item[0] not in SUB_SCORES[record.task]):
         tp, fp, fn = record.counts[key]
-        extra = "" if key in SUB_SCORES[record.task] else "; in no average"
+        extra = "" if key in SUB_SCORES[record.task] else "; not in any average"
         bars.append(
             f'<li><div class="sar-bar-text"><span><code>{escape(key)}</code></span>'
             f"<strong>{accuracy:.1f}</strong></div>"

@@ -87,16 +87,16 @@ def draw(record: RecordScore, backdrop: Backdrop | None = None) -> Drawing | Non
     if "boxes" in gold:
         width, height = (backdrop.width, backdrop.height) if backdrop else _blank_size(gold["boxes"])
         shapes = _draw_boxes(record, width, height, notes)
-        told = f"{len(gold['boxes'])} gold boxes, {len(read['boxes'])} boxes of the answer"
+        description = f"{len(gold['boxes'])} gold boxes, {len(read['boxes'])} boxes of the answer"
     else:
         width, height = (backdrop.width, backdrop.height) if backdrop else (_BLANK, _BLANK)
         shapes = _draw_phrases(_phrases(gold), _phrases(read), width, height)
-        told = "what gold and answer tell of each cell"
+        description = "the categories in each cell, by gold and answer"
         if backdrop is None and not shapes:
             return None
     image = f'<image href="{backdrop.address}" width="{width}" height="{height}"/>' if backdrop else ""
     svg = (
-        f'<svg class="sar-picture" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(told)}" '
+        f'<svg class="sar-picture" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(description)}" '
         f'font-size="{max(width, height) / 36:.1f}" xmlns="http://www.w3.org/2000/svg">'
         f'<rect width="{width}" height="{height}" class="sar-field"/>{image}{_draw_grid(width, height)}{shapes}</svg>'
     )
@@ -126,7 +126,7 @@ def _draw_boxes(record: RecordScore, width: int, height: int, notes: list[str]) 
             notes.append(f"Of {len(boxes):,} boxes in the {name}, the first {MOST_BOXES} are drawn.")
     bad = sum(not _is_proper(box) for box in read)
     if bad:
-        notes.append(f"{_count(bad, 'box')} of the answer cannot be drawn: inverted, empty or out of all bounds.")
+        notes.append(f"{_count(bad, 'box')} of the answer cannot be drawn: inverted, empty or out of range.")
     outside = sum(_is_proper(box) and not _is_inside(box, width, height) for box in read)
     if outside:
         notes.append(f"{_count(outside, 'box')} of the answer reach beyond the {width} x {height} pixels drawn.")
@@ -138,7 +138,7 @@ def _draw_boxes(record: RecordScore, width: int, height: int, notes: list[str]) 
         for box, text in zip(read, _tell_ious(record), strict=True):
             shapes.append(_label(box, text, "answer", width, height))
     else:
-        notes.append(f"The answer has more than {_MOST_LABELS} boxes, so they bear no labels.")
+        notes.append(f"The answer has more than {_MOST_LABELS} boxes, so they have no labels.")
     return "".join(shapes)
 
 
