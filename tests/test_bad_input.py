@@ -16,7 +16,7 @@ from corpora import Picture, plain_corpus, plain_pictures, write_corpus, zip_cor
 from test_build import tree
 
 from builders.build.pipeline import build
-from builders.cli.command import command as cli
+from builders.cli import command as cli
 
 
 class Place:

@@ -16,7 +16,7 @@ from corpora import LAYOUTS, Picture, noisy_pictures, plain_corpus, write_corpus
 from test_build import tree
 
 from builders.build.pipeline import build
-from builders.cli.command import command as cli
+from builders.cli import command as cli
 from builders.errors import SARChatError
 from sarchat_dataset import SARChat
 
