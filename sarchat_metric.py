@@ -1,9 +1,9 @@
 """The scores of SARChat: what is read from an answer, how it is compared with the gold, how scores are summed up.
 
 The gold answer is text too, and goes through the same reader as the answer that is scored. Three layers, each of pure
-functions: reading (`parse_boxes`, `read_answer`), comparing (`box_iou`, `match_boxes`, `score_record`) and summing up
-(`tally`, `summarise`, `task_scores`, `overall_score`). `score` runs all three; `SARChatMetric` at the end hands it to
-`evaluate`. The file imports nothing of the project, so that it works alone wherever it is copied.
+functions: reading (`final_answer`, `parse_boxes`, `read_answer`), comparing (`box_iou`, `match_boxes`, `score_record`)
+and summing up (`tally`, `summarise`, `task_scores`, `overall_score`). `score` runs all three; `SARChatMetric` at the
+end hands it to `evaluate`. The file imports nothing of the project, so that it works alone wherever it is copied.
 """
 
 import re
@@ -25,6 +25,9 @@ accuracy TP / (TP + FP + FN) in percent; a task's score is the plain mean of its
 the mean of the tasks, weighted by their numbers of records.
 """
 
+# Answers that scored something under one version may score otherwise under the next: the card lists the changes.
+VERSION = "1.1.0"
+
 _CITATION = """\
 @article{ma2025sarchat,
   title={SARChat-Bench-2M: A Multi-Task Vision-Language Benchmark for SAR Image Interpretation},
@@ -36,7 +39,8 @@ _CITATION = """\
 
 _KWARGS_DESCRIPTION = """
 Args:
-    predictions (list of str): the model's answers.
+    predictions (list of str): the model's answers. Of an answer with reasoning only what follows the last `</think>`
+        is scored; one whose `<think>` is never closed is no answer.
     references (list of dict): one for each prediction: `task`, `scenario` ("single" or "multi") and the gold answer,
         either as `answer` (str) or as `messages` (list of {"role", "content"}, as the data set has them; the gold is
         what the assistant says last). Other entries are ignored.
@@ -192,6 +196,23 @@ _MOST_DIGITS = 18
 _SHORT = 512
 
 
+def final_answer(text: str) -> str:
+    """The part of a text that is the answer, once the reasoning is left out.
+
+    What follows the last `</think>` is the answer. If a `<think>` in it is never closed, there is none. The tags are
+    those that the chat templates of reasoning models write, in lower case; a template that puts `<think>` into the
+    prompt leaves only the closing one.
+
+    Args:
+        text: what a model wrote.
+
+    Returns:
+        The answer; the whole text if it holds neither tag, and an empty string if there is no answer.
+    """
+    answer = text.rpartition("</think>")[2]
+    return "" if "<think>" in answer else answer
+
+
 def parse_boxes(text: str) -> list[Box]:
     """Reads every box `{<x1><y1><x2><y2>}` of a text, in order.
 
@@ -200,7 +221,7 @@ def parse_boxes(text: str) -> list[Box]:
     predicted, and match nothing. A number too large for a float becomes infinite.
 
     Args:
-        text: an answer.
+        text: an answer, without reasoning (see `final_answer`).
 
     Returns:
         The boxes (x1, y1, x2, y2): left, top, right and bottom edge.
@@ -369,7 +390,7 @@ _READERS = {
 
 
 def read_answer(text: str, task: str) -> Reading:
-    """Reads an answer, gold or predicted, for what its task scores. No text raises.
+    """Reads an answer, gold or predicted, for what its task scores. No text raises; reasoning is left out.
 
     Args:
         text: an answer.
@@ -392,7 +413,7 @@ def read_answer(text: str, task: str) -> Reading:
     """
     if task not in _READERS:
         raise ValueError(f"unknown task {task!r}, expected one of {', '.join(TASKS)}")
-    return _READERS[task].read(text)
+    return _READERS[task].read(final_answer(text))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -603,7 +624,7 @@ def _texts(prediction: str, reference: Mapping[str, Any]) -> tuple[str, str, str
 
 def _read_gold(text: str, task: str) -> Reading:
     """Reads a gold answer, which must hold all that its task scores: against itself it scores 100."""
-    gold = _READERS[task].read(text)
+    gold = read_answer(text, task)
     if not all(map(gold.get, _READERS[task].gist)):
         missing = [entry for entry in _READERS[task].gist if not gold[entry]]
         raise ValueError(f"no {' and no '.join(missing)} can be read from the gold answer of {task} {text!r:.200}")
@@ -634,7 +655,7 @@ def score_record(prediction: str, reference: Mapping[str, Any]) -> RecordScore:
     """
     task, scenario, prediction, answer = _texts(prediction, reference)
     gold = _read_gold(answer, task)
-    read = _READERS[task].read(prediction)
+    read = read_answer(prediction, task)
     parsed = any(read[entry] or read[entry] == 0 for entry in _READERS[task].gist)
     compared = _compare_boxes(read, gold) if "boxes" in gold else {}
 

@@ -29,6 +29,7 @@ UNREADABLE = {
     "arabic": "توجد ٣ سفن في أعلى اليسار {<١><٢><٣><٤>}",  # noqa: RUF001
     "emoji": "🚢" * 1000,
     "newlines": "\r\n" * 1000,
+    "only reasoning": "<think>There is 1 ship in the top left " + BOX,
 }
 READABLE = {
     "long number": f"{'9' * 30} ships top left {{<{'9' * 30}><0><{'9' * 31}><1>}}",
@@ -122,6 +123,8 @@ REPEATED = {
     "boxes": BOX,
     "letters": "a",
     "script": "船",
+    "thinking": "<think>",
+    "thought": "</think>{<",
 }
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sarchat_metric import CATEGORIES, parse_boxes, read_answer
+from sarchat_metric import CATEGORIES, final_answer, parse_boxes, read_answer
 
 CELLS = [f"{row} {column}" for row in ("top", "middle", "bottom") for column in ("left", "center", "right")]
 DIRECTIONS = {
@@ -173,3 +173,32 @@ def test_identification_reads_medium_sized_and_nothing():
 def test_unknown_task():
     with pytest.raises(ValueError, match="unknown task 'detection'"):
         read_answer("a ship", "detection")
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("2 ships", "2 ships"),
+        ("<think>3 or 4</think>2 ships", "2 ships"),
+        ("3 or 4</think>\n2 ships", "\n2 ships"),  # the prompt held the opening tag
+        ("<think>a</think>b<think>c</think>d", "d"),
+        ("<think>a<think>b</think>c", "c"),
+        ("a</think>b</think>", ""),
+        ("<think>2 ships", ""),
+        ("<think>a</think>2 ships <think>or 3", ""),
+        ("2 ships <think>or 3", ""),
+        ("</think><think>", ""),
+        ("<Think>2 ships, < think>, </ think>", "<Think>2 ships, < think>, </ think>"),
+        ("", ""),
+    ],
+)
+def test_what_follows_the_last_closing_tag_is_the_answer(text, answer):
+    assert final_answer(text) == answer
+
+
+@given(st.text(), st.text())
+def test_an_answer_holds_no_tag_and_ends_the_text(reasoning, answer):
+    found = final_answer(f"<think>{reasoning}</think>{answer}")
+    assert "</think>" not in found and "<think>" not in found
+    assert found == answer or "think>" in answer
+    assert final_answer(found) == found

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from built_fixture import sample_build
 
+from builders.cli.demo import add_noise
+from builders.evaluation.scoring import read_references
 from sarchat_metric import (
     EXTRA_SCORES,
     SUB_SCORES,
@@ -305,3 +308,23 @@ def test_bad_arguments(predictions, references, message):
 def test_unknown_average_is_found_before_any_record():
     with pytest.raises(ValueError, match="unknown average 'micro'"):
         score([None], REFERENCES[:1], average="micro")
+
+
+def test_reasoning_changes_no_score():
+    """Harnesses that strip reasoning before they score, and those that do not, come to the same figures."""
+    records = dict(read_references(sample_build(), "all", "test"))
+    references = list(records.values())
+    golds = [record["messages"][-1]["content"] for record in references]
+    answers = [add_noise(gold, key) for key, gold in zip(records, golds, strict=True)]
+    thoughts = [f"<think>{gold} or rather {golds[index - 1]}" for index, gold in enumerate(golds)]
+    reasoned = [f"{thought}</think>\n\n{answer}" for thought, answer in zip(thoughts, answers, strict=True)]
+    expected = score(answers, references)
+    assert score(reasoned, references) == expected
+    assert 0 < expected["overall"] < 100
+    with_reasoning = [
+        {**record, "answer": f"<think>1 ship</think>{gold}"} for record, gold in zip(references, golds, strict=True)
+    ]
+    assert score(answers, with_reasoning) == expected
+
+    cut = score(thoughts, references)
+    assert cut["overall"] == 0 and cut["unparsed"] == cut["n"]

@@ -71,7 +71,7 @@ def test_gold_answered_back_matches_wholly_and_scores_100():
         record = made.record(task, "train", 0)
         answer = record["messages"][1]["content"]
         with style.styled():
-            figure = draw_record(record, answer)
+            figure = draw_record(record, f"<think>{{<1><2><3><4>}}?</think>{answer}")
         labels = [text.get_text() for text in figure.axes[0].texts if "IoU" in text.get_text()]
         assert labels == ["IoU 1.00"] * len(parse_boxes(answer))
         scores = re.findall(r"^(\S+): ([\d.]+) %$", written_texts(figure), re.MULTILINE)

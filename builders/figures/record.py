@@ -15,7 +15,7 @@ from builders.errors import SARChatError
 from builders.figures.scene import Box, corners, draw_box, draw_image, label_box
 from builders.figures.style import FAINT, GOLD, INK, LINE, PREDICTED, new_figure, save, styled
 from builders.figures.text_wrap import LINE_HEIGHT, wrap
-from sarchat_metric import Match, box_iou, match_boxes, parse_boxes, score_record
+from sarchat_metric import Match, box_iou, final_answer, match_boxes, parse_boxes, score_record
 
 _MARGIN, _COLUMN = 0.25, 5.6
 _LONGER_SIDE = 6.4
@@ -94,7 +94,7 @@ def _tell(record: Mapping[str, Any], prediction: str | None) -> list[_Block]:
 
 def _draw_boxes(axes: Axes, record: Mapping[str, Any], prediction: str | None) -> None:
     gold = gold_boxes(record)
-    predicted = [] if prediction is None else parse_boxes(prediction)
+    predicted = [] if prediction is None else parse_boxes(final_answer(prediction))
     categories = record["objects"]["category"]
     for box in gold:
         draw_box(axes, box, GOLD)
