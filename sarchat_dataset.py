@@ -9,42 +9,28 @@ dataset = builder.as_dataset(split="test")          # or builder.as_streaming_da
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from importlib.resources import files
 from typing import Any
 
 import datasets
 
 from builders.corpus.sardet import find_corpus
-from builders.corpus.targets import CATEGORIES
 from builders.errors import SARChatError
-from builders.live import Shard, generate_examples, has_records, plan_shards, tasks_of
-from builders.records.tasks import TASKS
+from builders.live import Shard, generate_examples, has_records, plan_shards
+from builders.resources import read_text
+from builders.schema import ALL, CONFIGS, feature_specs, tasks_of
+from builders.versions import DATA_VERSION, RELEASE_NOTES
 
-VERSION = datasets.Version("1.0.0")
-RELEASE_NOTES = {"1.0.0": "The first: six tasks over SARDet-100K."}
+VERSION = datasets.Version(DATA_VERSION)
+# Spelled once, for the card and for `datasets`, which reads the card in the same way.
+FEATURES = datasets.Features._from_yaml_list(copy.deepcopy(feature_specs()))
 
-FEATURES = datasets.Features(
-    {
-        "id": datasets.Value("string"),
-        "image": datasets.Image(),
-        "file_name": datasets.Value("string"),
-        "image_id": datasets.Value("int64"),
-        "width": datasets.Value("int32"),
-        "height": datasets.Value("int32"),
-        "task": datasets.Value("string"),
-        "scenario": datasets.Value("string"),
-        "messages": [{"role": datasets.Value("string"), "content": datasets.Value("string")}],
-        "objects": {
-            "bbox": datasets.Sequence(datasets.Sequence(datasets.Value("float64"), length=4)),
-            "category": datasets.Sequence(datasets.ClassLabel(names=list(CATEGORIES))),
-        },
-    }
-)
+__all__ = ["FEATURES", "RELEASE_NOTES", "VERSION", "SARChat", "SARChatConfig"]
 
-_CITATION = files("dataset_card").joinpath("citation.bib").read_text(encoding="utf-8")
+_CITATION = read_text("citation.bib")
 _DESCRIPTION = "Conversations about synthetic aperture radar images in six tasks, built from SARDet-100K."
 _NEEDS_DATA = (
     "SARChat is built from SARDet-100K, which this builder does not download: give its folder, zip or URL as "
@@ -96,8 +82,8 @@ class SARChat(datasets.GeneratorBasedBuilder):
 
     VERSION = VERSION
     BUILDER_CONFIG_CLASS = SARChatConfig
-    BUILDER_CONFIGS = [SARChatConfig(name=name, version=VERSION) for name in ("all", *TASKS)]  # noqa: RUF012
-    DEFAULT_CONFIG_NAME = "all"
+    BUILDER_CONFIGS = [SARChatConfig(name=name, version=VERSION) for name in CONFIGS]  # noqa: RUF012
+    DEFAULT_CONFIG_NAME = ALL
 
     def _info(self) -> datasets.DatasetInfo:
         return datasets.DatasetInfo(

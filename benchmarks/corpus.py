@@ -21,10 +21,10 @@ from scipy.optimize import least_squares
 from tqdm import tqdm
 
 from builders.errors import SARChatError
+from builders.schema import CATEGORIES
 
 VERSION = 1
 MARKER = "corpus.json"
-CATEGORIES = ("ship", "aircraft", "car", "tank", "bridge", "harbor")
 MOST_BOXES = 80
 FEWEST_IMAGES = 100
 MOST_IMAGES = 9_999_999  # A file name has seven digits.

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from builders.schema import ALL
+
 
 def measure(work: Callable[[], int]) -> dict[str, Any]:
     """Run some work that returns a count of records."""
@@ -114,7 +116,7 @@ def _answers(folder: str, split: str) -> tuple[list[str], list[dict[str, Any]]]:
     from builders.cli.demo import add_noise
     from builders.evaluation.scoring import read_references
 
-    records = dict(read_references(Path(folder), "all", split))
+    records = dict(read_references(Path(folder), ALL, split))
     noisy = [add_noise(record["messages"][1]["content"], name) for name, record in records.items()]
     return noisy, list(records.values())
 

@@ -13,8 +13,9 @@ from builders.corpus.sardet import Corpus, open_corpus
 from builders.corpus.targets import AnnotatedImage
 from builders.errors import SARChatError
 from builders.records.record import Record
-from builders.records.tasks import TASKS, generate_records
+from builders.records.tasks import generate_records
 from builders.records.wording import Chooser
+from builders.schema import scenario
 
 # Enough for as many processes or workers as a machine has, few enough that opening each costs nothing.
 SHARDS_A_TASK = 64
@@ -104,7 +105,7 @@ def make_example(record: Record, task: str, image: AnnotatedImage, picture: str 
         "width": image.width,
         "height": image.height,
         "task": task,
-        "scenario": scenario(image),
+        "scenario": scenario(len(image.targets)),
         "messages": [
             {"role": "user", "content": record.question},
             {"role": "assistant", "content": record.answer},
@@ -114,11 +115,6 @@ def make_example(record: Record, task: str, image: AnnotatedImage, picture: str 
             "category": [target.category for target in record.targets],
         },
     }
-
-
-def scenario(image: AnnotatedImage) -> str:
-    """Return `"single"` for an image with one target, `"multi"` for one with more."""
-    return "single" if len(image.targets) == 1 else "multi"
 
 
 def _refer_to_image(corpus: Corpus, relative: str, image: AnnotatedImage) -> str | dict[str, Any]:
@@ -135,8 +131,3 @@ def _refer_to_image(corpus: Corpus, relative: str, image: AnnotatedImage) -> str
         raise SARChatError(f"image missing: {name}; complete the corpus") from error
     # A bare path: `datasets` would look a dict's path up on disk again for every record.
     return corpus.source.path(relative)
-
-
-def tasks_of(config_name: str) -> tuple[str, ...]:
-    """Return the tasks that a config holds: itself, or all six."""
-    return tuple(TASKS) if config_name == "all" else (config_name,)

@@ -19,11 +19,12 @@ from builders.encoded_image import EncodedImage
 from builders.errors import SARChatError
 from builders.folder.checksums import SUMS, parse_checksums
 from builders.folder.reader import CARD, open_build, parse_configs
-from builders.folder.rows import COLUMNS, ParquetPart, read_rows
+from builders.folder.rows import ParquetPart, read_rows
 from builders.folder.subset import choose_subset
 from builders.live import make_example, open_split
-from builders.records.tasks import TASKS, generate_records
+from builders.records.tasks import generate_records
 from builders.records.wording import Chooser
+from builders.schema import ALL, COLUMNS, TASKS
 
 # What a build writes about itself.
 BUILD_INFO = "build.json"
@@ -89,9 +90,9 @@ class OpenData(ABC):
         Raises:
             SARChatError: there is no such config, or it has no such split.
         """
-        if config != "all" and config not in self.tasks:
-            raise SARChatError(f"{self.location} has no config {config!r}; it has {', '.join(('all', *self.tasks))}")
-        among = self.tasks if config == "all" else (config,)
+        if config != ALL and config not in self.tasks:
+            raise SARChatError(f"{self.location} has no config {config!r}; it has {', '.join((ALL, *self.tasks))}")
+        among = self.tasks if config == ALL else (config,)
         tasks = tuple(task for task in among if split in self.splits(task))
         if not tasks:
             known = dict.fromkeys(name for task in among for name in self.splits(task))

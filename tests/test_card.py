@@ -16,7 +16,7 @@ from PIL import Image
 
 from builders.build.pipeline import build
 from builders.folder.reader import open_build
-from builders.records.tasks import TASKS
+from builders.schema import TASKS
 from sarchat_dataset import FEATURES
 
 SECTIONS = [

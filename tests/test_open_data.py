@@ -22,7 +22,7 @@ from builders.build.pipeline import build
 from builders.errors import SARChatError
 from builders.folder import rows as rows_module
 from builders.open_data import open_data
-from builders.records.tasks import TASKS
+from builders.schema import TASKS
 
 
 def tell(data, task, split, **options):

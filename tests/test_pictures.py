@@ -12,7 +12,7 @@ from builders.card.example_records import choose_examples  # noqa: E402
 from builders.figures import bars, heatmaps, scene, stacked_bars, style, text_wrap  # noqa: E402
 from builders.folder.reader import open_build  # noqa: E402
 from builders.records.geometry import CELLS, cell  # noqa: E402
-from builders.records.tasks import TASKS  # noqa: E402
+from builders.schema import TASKS  # noqa: E402
 
 NAMES = ["categories", "examples", "positions", "records", "shapes"]
 

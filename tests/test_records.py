@@ -10,9 +10,10 @@ import pytest
 from corpora import Picture, plain_pictures, random_corpus, write_corpus
 from oracle import NAMES, TASKS, check_record, directions, expected_keys, key_of, nouns, read_split
 
-from builders.corpus.sardet import SPLITS, find_corpus
+from builders.corpus.sardet import find_corpus
 from builders.live import generate_examples, plan_shards
 from builders.records.wording import load_templates
+from builders.schema import SPLITS
 
 
 def records(corpus: Path, split: str, tasks=TASKS, seed: int = 0) -> list[dict]:

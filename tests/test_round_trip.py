@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 
-from builders.corpus.targets import CATEGORIES, AnnotatedImage, Target
+from builders.corpus.targets import AnnotatedImage, Target
 from builders.records.geometry import (
     area_share,
     cell,
@@ -16,9 +16,10 @@ from builders.records.geometry import (
     offset,
     shape,
 )
-from builders.records.tasks import TASKS, generate_records
+from builders.records.tasks import generate_records
 from builders.records.tasks.description import records as describe
 from builders.records.wording import Chooser, box_text, load_templates
+from builders.schema import CATEGORIES, TASKS
 from sarchat_metric import parse_boxes, read_answer, score
 
 SIDE = 600

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from builders.synthetic.sample import CATEGORIES, PICTURES, write_sample
+from builders.schema import CATEGORIES
+from builders.synthetic.sample import PICTURES, write_sample
 
 SPLITS = ("train", "val", "test")
 

@@ -15,7 +15,7 @@ from builders.cli.command import main
 from builders.figures import style
 from builders.figures.record import _tell_ious, draw_record, gold_boxes, show_record
 from builders.folder.reader import open_build
-from builders.records.tasks import TASKS
+from builders.schema import TASKS
 from sarchat_metric import parse_boxes
 
 

@@ -11,9 +11,8 @@ from builders.analysis.statistics import compute_statistics, read_paper_statisti
 from builders.analysis.target_table import read_targets
 from builders.build.pipeline import build
 from builders.cli.command import main
-from builders.corpus.targets import CATEGORIES
 from builders.folder.reader import Build, open_build
-from builders.records.tasks import TASKS
+from builders.schema import CATEGORIES, TASKS
 
 PUBLISHED = {"train": 198_747, "test": 24_203}
 

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from builders.analysis.statistics import Statistics, read_paper_statistics
-from builders.corpus.targets import CATEGORIES
-from builders.records.tasks import TASKS
+from builders.schema import ALL, CATEGORIES, TASKS
 from builders.tables import format_table
 
 _RATIO_ROWS = {"mean": "mean", "median": "median", "sd": "SD"}
@@ -35,7 +34,7 @@ def format_comparison(statistics: Mapping[str, Statistics]) -> str:
     inverse = {split: figures.inverse_ratio for split, figures in statistics.items()}
     tables = {
         "Boxes a category (Table 1)": _table("category", {name: name for name in CATEGORIES}, boxes, paper["boxes"]),
-        "Records a task (Table 5)": _table("task", {name: name for name in (*TASKS, "all")}, records, paper["records"]),
+        "Records a task (Table 5)": _table("task", {name: name for name in (*TASKS, ALL)}, records, paper["records"]),
         "Aspect ratio, width / height (Table 2)": _table("measure", _RATIO_ROWS, ratios, paper["aspect_ratio"]),
         "Aspect ratio, height / width (Table 2 again)": _table("measure", _RATIO_ROWS, inverse, paper["aspect_ratio"]),
     }

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from typing import Any, NamedTuple
 
 import numpy as np
-import yaml
 
 from builders.analysis.target_table import TargetTable, read_targets
-from builders.corpus.sardet import SPLITS
-from builders.corpus.targets import CATEGORIES
 from builders.folder.reader import Build
-from builders.records.tasks import TASKS
+from builders.resources import read_yaml
+from builders.schema import ALL, CATEGORIES, SPLITS, TASKS
 
 BANDS = {"low": (0.0, 0.67), "middle": (0.67, 1.5), "high": (1.5, float("inf"))}
 
@@ -62,13 +59,13 @@ def describe_ratios(ratios: np.ndarray) -> dict[str, float]:
 
 def read_paper_statistics() -> dict[str, Any]:
     """Read the paper's own figures: by table, then split, then what is measured."""
-    return yaml.safe_load(files("dataset_card").joinpath("paper_statistics.yaml").read_text(encoding="utf-8"))
+    return read_yaml("paper_statistics.yaml", "dataset_card")
 
 
 def _compute(build: Build, split: str) -> Statistics:
     records = {task: build.count(task, split) for task in TASKS if split in build.configs.get(task, {})}
     if all(task in build.configs for task in TASKS):
-        records["all"] = sum(records.values())
+        records[ALL] = sum(records.values())
     targets = read_targets(build, split)
     if targets is None:
         return Statistics(records, {}, {}, {}, {})

@@ -12,13 +12,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any
-
-import yaml
 
 from builders.box_formats.input_size import InputSize, ResizeRule, read_input_size, read_resize_rule
 from builders.errors import SARChatError
+from builders.resources import read_yaml
 
 NATIVE = "sarchat"
 PIXELS, INPUT_PIXELS, SHARE = "pixels", "input-pixels", "share"
@@ -87,7 +85,7 @@ class Notation:
 
 @cache
 def _table() -> Mapping[str, Any]:
-    return yaml.safe_load(files("builders.box_formats").joinpath("formats.yaml").read_text(encoding="utf-8"))
+    return read_yaml("formats.yaml", "builders.box_formats")
 
 
 def _make(name: str, entry: Mapping[str, Any]) -> BoxFormat:

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from builders.corpus.targets import AnnotatedImage
-from builders.live import scenario
 from builders.records.record import Record
+from builders.schema import scenario
 
 # What a row takes in Arrow beside its texts and its image: numbers, the offsets of texts and lists, the two roles.
 _FIXED_BYTES = 85
@@ -63,7 +63,7 @@ class RowGroup:
                 self._corners += box
                 self._categories.append(category)
         self.rows += len(records)
-        repeated = (picture.content or b"", picture.path, image.file_name, self.task, scenario(image))
+        repeated = (picture.content or b"", picture.path, image.file_name, self.task, scenario(len(image.targets)))
         for_each = _FIXED_BYTES + sum(map(len, repeated))
         self.dense_bytes += len(records) * for_each + characters + _BYTES_A_TARGET * targets_told
 
@@ -97,7 +97,9 @@ class RowGroup:
                 "width": numbers([image.width for image in self._images], np.int32),
                 "height": numbers([image.height for image in self._images], np.int32),
                 "task": _constant(self.task, self.rows),
-                "scenario": by_image([scenario(image) for image in self._images], pa.string()).cast(pa.string()),
+                "scenario": by_image([scenario(len(image.targets)) for image in self._images], pa.string()).cast(
+                    pa.string()
+                ),
                 "messages": self._messages(),
                 "objects": pa.StructArray.from_arrays(
                     [

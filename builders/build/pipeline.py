@@ -20,12 +20,12 @@ from builders.build.shards import ShardFile, ShardJob, cut_into_shards, write_sh
 from builders.card.example_records import choose_examples
 from builders.card.gallery import draw_gallery
 from builders.card.text import write_card
-from builders.corpus.sardet import SPLITS, Corpus, check_images_exist, find_corpus
+from builders.corpus.sardet import Corpus, check_images_exist, find_corpus
 from builders.errors import SARChatError
 from builders.folder.atomic import replacing_folder
 from builders.folder.checksums import SUMS, parse_checksums, write_checksums
 from builders.folder.reader import CARD, arrange
-from builders.records.tasks import TASKS
+from builders.schema import SPLITS, TASKS
 
 _CARD_START = re.compile(r"---\r?\npretty_name: SARChat\b")
 _BUILT_FILE = re.compile(

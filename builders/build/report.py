@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from builders.build.pipeline import Report
 from builders.corpus.targets import DROP_REASONS
-from builders.records.tasks import TASKS
+from builders.schema import ALL, TASKS
 from builders.tables import format_table
 
 
@@ -18,7 +18,7 @@ def format_report(report: Report) -> str:
 
     records = [[task, *(rows(task, split) for split in splits)] for task in tasks]
     records = [[name, *counts, sum(counts)] for name, *counts in records]
-    records.append(["all", *(sum(column) for column in list(zip(*records, strict=True))[1:])])
+    records.append([ALL, *(sum(column) for column in list(zip(*records, strict=True))[1:])])
     left_out = [[f"box: {reason}", *(report.dropped[split][reason] for split in splits)] for reason in DROP_REASONS]
     left_out.append(["image: no target", *(report.without_target[split] for split in splits)])
     size = f"{report.total_bytes / 1e6:,.1f} MB ({report.total_bytes:,} bytes)"

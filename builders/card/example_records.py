@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-from builders.corpus.sardet import SPLITS
 from builders.folder.reader import Build
-from builders.records.tasks import TASKS
+from builders.schema import SPLITS, TASKS
 
 # A look at some thousand records a task is enough to choose well, and no more work for two million than for these.
 _GROUPS, _ROWS = 12, 400

@@ -10,9 +10,8 @@ import numpy as np
 
 from builders.analysis.statistics import count_boxes
 from builders.analysis.target_table import TargetTable, read_targets
-from builders.corpus.sardet import SPLITS
 from builders.folder.reader import Build
-from builders.records.tasks import TASKS
+from builders.schema import SPLITS, TASKS
 
 FOLDER = "pictures"
 NEEDS_MATPLOTLIB = "matplotlib is not installed: pip install 'sarchat-bench[pictures]'"

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import yaml
-
 from builders.build.shards import ShardFile
-from builders.corpus.sardet import SPLITS
-from builders.records.tasks import TASKS
-from builders.resources import read_resource
+from builders.resources import read_yaml
+from builders.schema import ALL, SPLITS, TASKS, feature_specs
 
 _SIZES = [(1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M")]
 _LARGEST_SIZE = "1M<n<10M"
@@ -24,9 +21,9 @@ def card_metadata(shards: Sequence[ShardFile], *, sample: bool = False) -> dict[
     The config `all` lists the files of all tasks: nothing is stored for it.
     """
     tasks = [task for task in TASKS if any(shard.task == task for shard in shards)]
-    configs = {"all": tasks, **{task: [task] for task in tasks}}
-    texts = yaml.safe_load(read_resource("tasks.yaml"))
-    metadata = yaml.safe_load(read_resource("metadata.yaml")) | (_SAMPLE if sample else {})
+    configs = {ALL: tasks, **{task: [task] for task in tasks}}
+    texts = read_yaml("tasks.yaml", "dataset_card")
+    metadata = read_yaml("metadata.yaml", "dataset_card") | (_SAMPLE if sample else {})
     metadata["task_categories"] = list(
         dict.fromkeys([*metadata["task_categories"], *(texts[task]["hub"] for task in tasks)])
     )
@@ -42,7 +39,7 @@ def _config(name: str, tasks: Sequence[str], shards: Sequence[ShardFile]) -> dic
         paths = [f"{task}/{split}-*.parquet" for task in tasks if _select(shards, [task], split)]
         if paths:
             data_files.append({"split": split, "path": paths if len(paths) > 1 else paths[0]})
-    return {"config_name": name, **({"default": True} if name == "all" else {}), "data_files": data_files}
+    return {"config_name": name, **({"default": True} if name == ALL else {}), "data_files": data_files}
 
 
 def _dataset_info(name: str, tasks: Sequence[str], shards: Sequence[ShardFile]) -> dict[str, Any]:
@@ -59,7 +56,7 @@ def _dataset_info(name: str, tasks: Sequence[str], shards: Sequence[ShardFile]) 
             )
     return {
         "config_name": name,
-        "features": yaml.safe_load(read_resource("features.yaml")),
+        "features": feature_specs(),
         "splits": splits,
         "download_size": sum(shard.file_bytes for split in SPLITS for shard in _select(shards, tasks, split)),
         "dataset_size": sum(split["num_bytes"] for split in splits),

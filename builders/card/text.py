@@ -14,12 +14,10 @@ from builders.analysis.target_table import read_targets
 from builders.build.shards import ShardFile
 from builders.card.gallery import GalleryPicture
 from builders.card.metadata import card_metadata
-from builders.corpus.sardet import SPLITS
-from builders.corpus.targets import CATEGORIES
 from builders.folder.reader import CARD, Build
-from builders.records.tasks import TASKS
 from builders.records.wording import load_templates
-from builders.resources import read_resource
+from builders.resources import read_text, read_yaml
+from builders.schema import ALL, CATEGORIES, SPLITS, TASKS, describe_columns
 
 _NOT_EMBEDDED = """\
 > **For one machine only.** The images are not in these files: rows hold the paths that the images had where the folder
@@ -59,7 +57,7 @@ def write_card(
     tasks = list(examples)
     metadata = yaml.safe_dump(card_metadata(shards, sample=sample), sort_keys=False, allow_unicode=True, width=120)
     pictures = {f"picture_{name}": _show_picture(gallery.get(name)) for name in _PICTURES}
-    text = Template(read_resource("dataset.md")).substitute(
+    text = Template(read_text("dataset.md")).substitute(
         pictures,
         metadata=metadata,
         title="SARChat, synthetic sample" if sample else "SARChat",
@@ -70,13 +68,13 @@ def write_card(
         task_table=_task_table(tasks),
         examples="\n".join(_show_example(task, record) for task, record in examples.items()),
         instance=_show_instance(examples[tasks[-1]]),
-        labels=", ".join(f"{index} {name}" for index, name in enumerate(CATEGORIES)),
+        column_table=_column_table(),
         count_table=_count_table(shards, tasks),
-        source=read_resource("source_sample.md" if sample else "source.md").rstrip(),
+        source=read_text("source_sample.md" if sample else "source.md").rstrip(),
         wordings=_count_wordings(tasks),
         biases=_tell_biases(build, shards),
         licence=_LICENCE[sample],
-        citation=read_resource("citation.bib").rstrip(),
+        citation=read_text("citation.bib").rstrip(),
     )
     (build.folder / CARD).write_text(text, encoding="utf-8", newline="\n")
 
@@ -88,7 +86,7 @@ def _tell_notes(build: Build, tasks: Sequence[str], *, embed: bool, sample: bool
         notes.append(_SAMPLE)
     if not embed:
         notes.append(_NOT_EMBEDDED)
-    splits = [split for split in SPLITS if split in build.configs["all"]]
+    splits = [split for split in SPLITS if split in build.configs[ALL]]
     lacking = [*(task for task in TASKS if task not in tasks), *(split for split in SPLITS if split not in splits)]
     if lacking:
         notes.append(
@@ -103,8 +101,13 @@ def _list_configs(tasks: Sequence[str]) -> str:
     return f"The configs are {_enumerate(names)}, and `all`.\n" if len(tasks) > 1 else f"The task is {names[0]}.\n"
 
 
+def _column_table() -> str:
+    rows = [f"| `{name}` | {kind} | {content} |" for name, kind, content in describe_columns()]
+    return "\n".join(["| column | type | content |", "|---|---|---|", *rows])
+
+
 def _task_table(tasks: Sequence[str]) -> str:
-    texts = yaml.safe_load(read_resource("tasks.yaml"))
+    texts = read_yaml("tasks.yaml", "dataset_card")
     lines = ["| task | asks | one record for | the answer holds | scored |", "|---|---|---|---|---|"]
     for task in tasks:
         cells = (texts[task][key] for key in ("asks", "record", "answer", "score"))
@@ -168,7 +171,7 @@ def _tell_biases(build: Build, shards: Sequence[ShardFile]) -> str:
             f"- Tasks are of unlike size: {task} has {100 * share:.1f} % of all records. Sample by task, if all are to "
             "count alike."
         )
-    tables = [table for split in build.configs["all"] if (table := read_targets(build, split))]
+    tables = [table for split in build.configs[ALL] if (table := read_targets(build, split))]
     if tables:
         counts = {name: sum(count_boxes(table)[name] for table in tables) for name in CATEGORIES}
         most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)

@@ -7,11 +7,10 @@ import re
 import sys
 from pathlib import Path
 
-from builders.corpus.targets import CATEGORIES
 from builders.errors import SARChatError
 from builders.evaluation.scoring import read_references
 from builders.folder.reader import open_build
-from builders.records.tasks import TASKS
+from builders.schema import ALL, CATEGORIES, TASKS
 from builders.tables import format_table
 from sarchat_metric import score
 
@@ -34,7 +33,7 @@ def show_records(folder: Path) -> str:
 
 def show_scores(folder: Path) -> str:
     """Score the gold answers and a noisy copy of them, and return both as a table."""
-    records = dict(read_references(folder, "all", _SPLIT))
+    records = dict(read_references(folder, ALL, _SPLIT))
     gold = [record["messages"][1]["content"] for record in records.values()]
     noisy = [add_noise(text, record_id) for text, record_id in zip(gold, records, strict=True)]
     for_gold, for_noisy = (score(answers, list(records.values())) for answers in (gold, noisy))

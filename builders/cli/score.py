@@ -7,11 +7,13 @@ from pathlib import Path
 
 import click
 
+from builders.schema import ALL
+
 
 @click.command("score")
 @click.argument("predictions", type=click.Path(path_type=Path))
 @click.option("--references", type=click.Path(path_type=Path), required=True, help="Folder that `sarchat build` wrote.")
-@click.option("--config", default="all", show_default=True, help="A task, or all.")
+@click.option("--config", default=ALL, show_default=True, help="A task, or all.")
 @click.option("--split", default="test", show_default=True, help="Split to score on.")
 @click.option(
     "--average", default="sample", show_default=True, help="sample: mean over records; corpus: pooled counts."

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from builders.corpus.targets import CATEGORIES, AnnotatedImage, RawBox, clean
+from builders.corpus.targets import AnnotatedImage, RawBox, clean
 from builders.errors import SARChatError
+from builders.schema import CATEGORIES, stem
 
 
 class Annotations(NamedTuple):
@@ -142,12 +143,6 @@ def check_file_name(file_name: object, name: str) -> None:
 def _is_text(value: object) -> bool:
     """Tell text from what is none, lone surrogates too: JSON lets them through, but they cannot be written."""
     return isinstance(value, str) and (value.isascii() or not any("\ud800" <= one <= "\udfff" for one in value))
-
-
-def stem(file_name: str) -> str:
-    """Return a file name without its ending: what a record id holds of it."""
-    head, dot, ending = file_name.rpartition(".")
-    return head if dot and "/" not in ending else file_name
 
 
 def _read_annotation(entry: Any, category_of: dict[int, int], name: str) -> tuple[int, int, RawBox]:  # noqa: ANN401

@@ -12,9 +12,7 @@ from builders.corpus.coco import Annotations, parse_annotations
 from builders.corpus.source import Source, open_source
 from builders.corpus.targets import AnnotatedImage
 from builders.errors import SARChatError
-
-# The names that `datasets` gives the splits, and SARDet-100K's own.
-SPLITS = {"train": "train", "validation": "val", "test": "test"}
+from builders.schema import SPLITS
 
 _IMAGE_FOLDERS = ("JPEGImages/{split}", "Images/{split}", "JPEGImages")
 

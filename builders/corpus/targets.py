@@ -6,9 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from builders.records.geometry import Box
-
-CATEGORIES = ("ship", "aircraft", "car", "tank", "bridge", "harbor")
+from builders.schema import Box
 
 DROP_REASONS = ("no width or height", "outside the image", "crowd or ignore", "duplicate")
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from builders.errors import SARChatError
+from builders.resources import read_text, read_yaml
 from builders.tables import format_table
 from sarchat_metric import SUB_SCORES, overall_score, task_scores
 
@@ -41,13 +39,13 @@ class Entry(NamedTuple):
 
 def published_sizes() -> dict[str, int]:
     """Return the number of records of each task in the published test set."""
-    return yaml.safe_load(_resource("published_sizes.yaml"))
+    return read_yaml("published_sizes.yaml", "dataset_card")
 
 
 def published_results() -> list[Entry]:
     """Return the 16 models of Table 3."""
     entries = []
-    for row in csv.DictReader(_resource("published_results.csv").splitlines()):
+    for row in csv.DictReader(read_text("published_results.csv").splitlines()):
         model, params, printed = row.pop("model"), row.pop("params"), float(row.pop("avg"))
         entries.append(Entry(model, params, printed, {_metric_key(name): float(row[name]) for name in row}))
     return entries
@@ -103,7 +101,3 @@ def _metric_key(column: str) -> str:
 
 def _percent(value: float | None) -> str | None:
     return None if value is None else f"{value:.2f}"
-
-
-def _resource(name: str) -> str:
-    return files("dataset_card").joinpath(name).read_text(encoding="utf-8")

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from builders.analysis.target_table import TargetTable
-from builders.corpus.targets import CATEGORIES
 from builders.figures.style import hide_frame, new_figure
+from builders.schema import CATEGORIES
 
 _WIDTH, _PANEL, _GAP, _TITLE = 12.0, 3.7, 0.2, 0.5
 _COLUMNS = 3

@@ -10,11 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from builders.corpus.targets import CATEGORIES
 from builders.errors import SARChatError
-from builders.figures.scene import Box, corners, draw_box, draw_image, label_box
+from builders.figures.scene import corners, draw_box, draw_image, label_box
 from builders.figures.style import FAINT, GOLD, INK, LINE, PREDICTED, new_figure, save, styled
 from builders.figures.text_wrap import LINE_HEIGHT, wrap
+from builders.schema import CATEGORIES, Box
 from sarchat_metric import Match, box_iou, final_answer, match_boxes, parse_boxes, score_record
 
 _MARGIN, _COLUMN = 0.25, 5.6

@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from builders.analysis.target_table import TargetTable
-from builders.corpus.targets import CATEGORIES
 from builders.figures.style import BLUE, PAGE, SKY, YELLOW, hide_frame, new_figure
 from builders.records.geometry import IDENTIFICATION_SIZES, SHAPES, identification_size, shape
+from builders.schema import CATEGORIES
 
 # Dark to light, so that the order shows without colours too.
 _SHAPE_COLORS = (BLUE, SKY, YELLOW)

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from builders.corpus.targets import CATEGORIES
+from builders.schema import CATEGORIES
 
 # An opaque, neutral page of its own: the same on a light and on a dark one.
 PAGE, INK, FAINT, LINE = "#f6f6f4", "#1c1c1c", "#5c5c5c", "#d4d4d0"

@@ -14,6 +14,8 @@ import yaml
 
 from builders.build.shards import ShardFile
 from builders.errors import SARChatError
+from builders.resources import load_yaml
+from builders.schema import ALL
 
 CARD = "README.md"
 _FRONT_MATTER = re.compile(r"---\r?\n(.*?\n)---\r?\n", re.DOTALL)
@@ -169,7 +171,7 @@ def parse_configs(card: str) -> dict[str, dict[str, list[str]]]:
     """
     matter = _FRONT_MATTER.match(card)
     try:
-        metadata = yaml.safe_load(matter[1]) if matter else None
+        metadata = load_yaml(matter[1]) if matter else None
         return {
             config["config_name"]: {
                 entry["split"]: [entry["path"]] if isinstance(entry["path"], str) else list(entry["path"])
@@ -183,9 +185,9 @@ def parse_configs(card: str) -> dict[str, dict[str, list[str]]]:
 
 def arrange(folder: Path, shards: Iterable[ShardFile]) -> Build:
     """Return the build that some Parquet files make, before its card is written."""
-    configs: dict[str, dict[str, list[Path]]] = {"all": {}}
+    configs: dict[str, dict[str, list[Path]]] = {ALL: {}}
     for shard in shards:
-        for config in ("all", shard.task):
+        for config in (ALL, shard.task):
             configs.setdefault(config, {}).setdefault(shard.split, []).append(shard.path)
     return Build(folder, configs)
 

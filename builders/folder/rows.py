@@ -14,11 +14,8 @@ from fsspec import AbstractFileSystem
 
 from builders.encoded_image import EncodedImage
 from builders.errors import SARChatError
+from builders.schema import COLUMNS
 
-COLUMNS = (
-    *("id", "image", "file_name", "image_id", "width", "height"),
-    *("task", "scenario", "messages", "objects"),
-)
 # What tells two images apart without reading either.
 _IMAGE_KEYS = ("image.path", "file_name", "image_id")
 # Rows that are turned into Python objects at a time.

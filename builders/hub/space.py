@@ -12,7 +12,7 @@ import sarchat_metric
 from builders.evaluation.leaderboard import published_results
 from builders.folder.atomic import replacing_folder
 from builders.folder.checksums import SUMS, parse_checksums, write_checksums
-from builders.resources import read_resource
+from builders.resources import read_text
 from sarchat_metric import SUB_SCORES, TASKS
 
 if TYPE_CHECKING:
@@ -62,12 +62,12 @@ def format_card() -> str:
     keys = [key for keys in SUB_SCORES.values() for key in keys]
     averages = [[entry.printed, entry.overall, *(entry.tasks[task] for task in TASKS)] for entry in entries]
     sub_scores = [[entry.sub_scores[key] for key in keys] for entry in entries]
-    return Template(read_resource(f"space/{CARD}")).substitute(
+    return Template(read_text(f"space/{CARD}")).substitute(
         least=f"{min(gaps):+.2f}",
         most=f"{max(gaps):+.2f}",
         task_table=_format_table(["Avg", "Eq. 4", *TASKS], models, averages),
         sub_score_table=_format_table([f"`{key}`" for key in keys], models, sub_scores),
-        citation=read_resource("citation.bib").rstrip(),
+        citation=read_text("citation.bib").rstrip(),
     )
 
 

@@ -1,6 +1,6 @@
 """Where a box lies, how large it is, its shape, and how two boxes lie to each other: pure functions of boxes.
 
-A box is `(x1, y1, x2, y2)` in pixels, x to the right and y down, with `x1 < x2` and `y1 < y2`.
+A box is a `schema.Box`, in pixels.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 
-Box = tuple[float, float, float, float]
+from builders.schema import Box
 
 ROWS = ("top", "middle", "bottom")
 COLUMNS = ("left", "center", "right")

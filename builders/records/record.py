@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
-from builders.corpus.coco import stem
 from builders.corpus.targets import Target
 from builders.records.wording import Chooser
+from builders.schema import stem
 
 T = TypeVar("T")
 

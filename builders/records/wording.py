@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from functools import cache, lru_cache
-from importlib.resources import files
+from functools import lru_cache
 from typing import Any, TypeVar
 
-import yaml
-
-from builders.corpus.targets import CATEGORIES
+from builders.resources import read_yaml
+from builders.schema import CATEGORIES
 
 T = TypeVar("T")
 
 
-@cache
 def load_templates(name: str) -> dict[str, Any]:
     """Read `templates/NAME.yaml`."""
-    return yaml.safe_load(files("builders.records.templates").joinpath(f"{name}.yaml").read_text(encoding="utf-8"))
+    return read_yaml(f"{name}.yaml", "builders.records.templates")
 
 
 class Chooser:

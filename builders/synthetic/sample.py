@@ -11,9 +11,8 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
+from builders.schema import CATEGORIES
 from builders.synthetic.speckle import GROUNDS, TARGETS, Echo, Ground, detect
-
-CATEGORIES = ("ship", "aircraft", "car", "tank", "bridge", "harbor")
 
 
 @dataclass(frozen=True)

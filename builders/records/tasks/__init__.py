@@ -11,7 +11,7 @@ from builders.records.wording import Chooser
 
 Task = Callable[[AnnotatedImage, Conversation], Iterator[Record]]
 
-TASKS: dict[str, Task] = {
+_GENERATORS: dict[str, Task] = {
     "classification": classification.records,
     "description": description.records,
     "counting": counting.records,
@@ -23,4 +23,4 @@ TASKS: dict[str, Task] = {
 
 def generate_records(task: str, split: str, image: AnnotatedImage, chooser: Chooser) -> Iterator[Record]:
     """Yield a task's records of one image, in order."""
-    return TASKS[task](image, Conversation(f"{task}/{split}", image.file_name, chooser))
+    return _GENERATORS[task](image, Conversation(f"{task}/{split}", image.file_name, chooser))

@@ -1,0 +1,60 @@
+"""The words that every part shares: categories, splits, tasks, configs and columns, each named once.
+
+A box is `(x1, y1, x2, y2)` in pixels of the image, x to the right and y down, with `x1 < x2` and `y1 < y2`.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from builders.resources import read_yaml
+
+Box = tuple[float, float, float, float]
+
+# The index of a category is its ClassLabel.
+CATEGORIES = ("ship", "aircraft", "car", "tank", "bridge", "harbor")
+
+TASKS = ("classification", "description", "counting", "grounding", "identification", "referring")
+# The config that holds the records of every task; nothing is stored for it.
+ALL = "all"
+CONFIGS = (ALL, *TASKS)
+
+# The names that `datasets` gives the splits, and SARDet-100K's own.
+SPLITS = {"train": "train", "validation": "val", "test": "test"}
+
+SINGLE, MULTI = "single", "multi"
+
+
+def scenario(targets: int) -> str:
+    """Return the scenario of an image by its number of targets: `"single"` for one, `"multi"` for more."""
+    return SINGLE if targets == 1 else MULTI
+
+
+def tasks_of(config: str) -> tuple[str, ...]:
+    """Return the tasks of a config: the one that it names, or all six."""
+    return TASKS if config == ALL else (config,)
+
+
+def stem(file_name: str) -> str:
+    """Return a file name without its extension: the part of it that a record id holds."""
+    head, dot, extension = file_name.rpartition(".")
+    return head if dot and "/" not in extension else file_name
+
+
+@cache
+def feature_specs() -> list[dict[str, Any]]:
+    """Return the columns in order, as the `features` of a dataset card spell them."""
+    return [{key: value for key, value in column.items() if key != "about"} for column in read_yaml("columns.yaml")]
+
+
+def describe_columns() -> list[tuple[str, str, str]]:
+    """Return name, type and content of each column and of each part of `objects`, for people."""
+    return [
+        (name, *about)
+        for column in read_yaml("columns.yaml")
+        for name, about in ((name, text.split(": ", 1)) for name, text in column["about"].items())
+    ]
+
+
+COLUMNS = tuple(column["name"] for column in feature_specs())
