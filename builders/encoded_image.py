@@ -1,4 +1,4 @@
-"""An image of the data set as it is stored: encoded, and read only when it is asked for."""
+"""An image of the data set in its encoded form, read only when needed."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from pathlib import Path
 
 
 class EncodedImage:
-    """An image that several records share; compare by identity to read it once for all of them.
+    """An image that several records may share; compare by identity to read it once for all of them.
 
     Attributes:
         name: its file name, from its annotation.
-        path: its file on this machine; `None` if it lies inside a Parquet file, an archive or on another machine.
+        path: its file on this machine; `None` if it is inside a Parquet file, in an archive or on another machine.
     """
 
     def __init__(self, name: str, read: Callable[[], bytes], path: Path | None = None) -> None:
-        """Set where the image comes from; nothing is read."""
+        """Set the source of the image without reading it."""
         self.name = name
         self.path = path
         self._read = read

@@ -1,7 +1,7 @@
-"""The one exception for what a user can put right."""
+"""The exception for errors that a user can fix."""
 
 from __future__ import annotations
 
 
 class SARChatError(ValueError):
-    """A user's mistake or a broken input, told in one line: what is wrong, where, the value, and what to do."""
+    """A user's mistake or a damaged input. The message is one line: what is wrong, where, the value, and what to do."""

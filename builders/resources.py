@@ -1,4 +1,4 @@
-"""Texts and data that lie in the packages as files."""
+"""Texts and data that are stored as files in the packages."""
 
 from __future__ import annotations
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 
 
 def format_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Lay out rows under a header, columns aligned: the first to the left, numbers to the right.
+    """Format rows under a header with aligned columns: text to the left, numbers to the right.
 
     Args:
         header: column names.
-        rows: one sequence a row, as long as the header; integers get thousands separators, `None` a blank.
+        rows: one sequence per row, as long as the header; integers get thousands separators, `None` becomes a blank.
 
     Returns:
         The table's lines, without a newline at the end.

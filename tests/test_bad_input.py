@@ -266,7 +266,7 @@ def test_annotation_of_an_unknown_image(place):
 
 def test_images_with_one_id(place):
     place.edit(lambda coco: coco["images"][1].update(id=coco["images"][0]["id"]))
-    place.check_refused(told="twice")
+    place.check_refused(told="more than once")
 
 
 @pytest.mark.parametrize("name", ["0000001.jpg", "0000001.png"])
@@ -277,7 +277,7 @@ def test_images_whose_records_would_share_ids(place, name):
 
 def test_categories_with_one_id(place):
     place.edit(lambda coco: coco["categories"][1].update(id=coco["categories"][0]["id"]))
-    place.check_refused(told="twice")
+    place.check_refused(told="more than once")
 
 
 # The images

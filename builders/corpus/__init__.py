@@ -1,1 +1,1 @@
-"""SARDet-100K in: finding, reading and cleaning it."""
+"""Finding, reading and cleaning SARDet-100K."""

@@ -1,4 +1,4 @@
-"""Read one COCO annotation file into images with their targets."""
+"""Parsing of a COCO annotation file into images with their targets."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from builders.schema import CATEGORIES, stem
 
 
 class Annotations(NamedTuple):
-    """What one annotation file holds.
+    """The content of one annotation file.
 
     Attributes:
         images: the images that have a target, sorted by file name.
-        dropped: boxes left out, by reason.
-        without_target: images left out because no box of theirs counts.
+        dropped: number of boxes left out, by reason.
+        without_target: number of images left out because they have no target.
     """
 
     images: list[AnnotatedImage]
@@ -33,10 +33,10 @@ def parse_annotations(content: bytes, name: str) -> Annotations:
 
     Args:
         content: the file's bytes.
-        name: how to call the file in an error.
+        name: the file's name in error messages.
 
     Raises:
-        SARChatError: it is not JSON, not COCO, or an entry of it is wrong; the message names file, entry and value.
+        SARChatError: if the file is not JSON, not COCO, or has a wrong entry; the message names file, entry and value.
     """
     with _without_collections():
         return _parse(content, name)
@@ -44,7 +44,7 @@ def parse_annotations(content: bytes, name: str) -> Annotations:
 
 @contextmanager
 def _without_collections() -> Iterator[None]:
-    """Hold the garbage collector off: it would go over the hundreds of thousands of entries time and again, in vain."""
+    """Disable the garbage collector: it would scan hundreds of thousands of live entries again and again."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -63,7 +63,7 @@ def _parse(content: bytes, name: str) -> Annotations:
         annotation_id, image_id, box = _read_annotation(entry, category_of, name)
         if image_id not in boxes:
             raise SARChatError(
-                f"{name}: annotation {annotation_id} is of image {image_id!r}, which is not in 'images'; mend the file"
+                f"{name}: annotation {annotation_id} has image id {image_id!r}, which is not in 'images'; fix the file"
             )
         boxes[image_id].append((annotation_id, box))
 
@@ -86,10 +86,10 @@ def _load_json(content: bytes, name: str) -> dict[str, list]:
     try:
         document = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise SARChatError(f"{name} is not valid JSON: {error}; it may be cut off, get it anew") from error
+        raise SARChatError(f"{name} is not valid JSON: {error}; it may be truncated, download it again") from error
     for key in ("images", "annotations", "categories"):
         if not isinstance(document, dict) or not isinstance(document.get(key), list):
-            raise SARChatError(f"{name} is not a COCO file: it has no list '{key}'; give SARDet-100K's annotations")
+            raise SARChatError(f"{name} is not a COCO file: it has no list '{key}'; use SARDet-100K's annotations")
     return document
 
 
@@ -102,7 +102,7 @@ def _read_categories(entries: list[Any], name: str) -> dict[int, int]:
         if label not in CATEGORIES:
             raise SARChatError(f"{name}: category {category_id} is {label!r}, not one of {', '.join(CATEGORIES)}")
         if category_id in category_of:
-            raise SARChatError(f"{name}: category id {category_id} stands in 'categories' twice; mend the file")
+            raise SARChatError(f"{name}: category id {category_id} is in 'categories' more than once; fix the file")
         category_of[category_id] = CATEGORIES.index(label)
     return category_of
 
@@ -115,7 +115,7 @@ def _read_images(entries: list[Any], name: str) -> dict[int, tuple[str, int, int
         file_name = _get(entry, "file_name", name, "image")
         check_file_name(file_name, name)
         if image_id in images:
-            raise SARChatError(f"{name}: image id {image_id} stands in 'images' twice; mend the file")
+            raise SARChatError(f"{name}: image id {image_id} is in 'images' more than once; fix the file")
         if stem(file_name) in named:
             other = named[stem(file_name)]
             raise SARChatError(f"{name}: images {other!r} and {file_name!r} would share record ids; rename one")
@@ -123,25 +123,25 @@ def _read_images(entries: list[Any], name: str) -> dict[int, tuple[str, int, int
         sides = (_get(entry, "width", name, "image"), _get(entry, "height", name, "image"))
         if not all(type(side) is int and 0 < side < 2**31 for side in sides):
             raise SARChatError(
-                f"{name}: image {file_name!r} has width, height {sides}; two whole numbers above 0 needed"
+                f"{name}: image {file_name!r} has width and height {sides}; expected two whole numbers above 0"
             )
         images[image_id] = (file_name, *sides)
     return images
 
 
 def check_file_name(file_name: object, name: str) -> None:
-    """Refuse a file name that is none, or that leads out of the image folder.
+    """Check that a file name is valid and stays inside the image folder.
 
     Raises:
-        SARChatError: it is no text, empty, absolute, or has a part `..`.
+        SARChatError: if it is not text, is empty, is absolute, or has a part `..`.
     """
     parts = file_name.replace("\\", "/").split("/") if _is_text(file_name) else [""]
     if any(part in ("", ".", "..") for part in parts) or ":" in parts[0] or "\0" in file_name:
-        raise SARChatError(f"{name}: file name {file_name!r} does not stay inside the image folder; mend the file")
+        raise SARChatError(f"{name}: file name {file_name!r} does not stay inside the image folder; fix the file")
 
 
 def _is_text(value: object) -> bool:
-    """Tell text from what is none, lone surrogates too: JSON lets them through, but they cannot be written."""
+    """Return whether a value is text without lone surrogates, which JSON accepts but no file can store."""
     return isinstance(value, str) and (value.isascii() or not any("\ud800" <= one <= "\udfff" for one in value))
 
 
@@ -154,38 +154,36 @@ def _read_annotation(entry: Any, category_of: dict[int, int], name: str) -> tupl
     if category is None:
         raise SARChatError(
             f"{name}: annotation {annotation_id} has category id {category_id!r}, which is not in 'categories'; "
-            "mend the file"
+            "fix the file"
         )
     if not (type(bbox) is list and len(bbox) == 4 and all(map(_is_finite_number, bbox))):
         raise SARChatError(
             f"{name}: annotation {annotation_id} has bbox {_short(bbox)}, not four finite numbers x, y, w, h; "
-            "mend the file"
+            "fix the file"
         )
     if type(image_id) is not int:
         raise SARChatError(
-            f"{name}: annotation {annotation_id} has image id {_short(image_id)}, not a whole number; mend the file"
+            f"{name}: annotation {annotation_id} has image id {_short(image_id)}, not a whole number; fix the file"
         )
     ignored = bool(entry.get("iscrowd")) or bool(entry.get("ignore"))
     return annotation_id, image_id, RawBox(category, tuple(map(float, bbox)), ignored)
 
 
 def _is_finite_number(value: object) -> bool:
-    # No image comes near the bound, within which sums of two are exact enough; it leaves NaN and infinities out too.
+    # No image comes near the bound, below which sums of two numbers are exact enough. It excludes NaN and infinity too.
     return type(value) in (int, float) and -1e15 < value < 1e15
 
 
 def _get(entry: Any, key: str, name: str, kind: str) -> Any:  # noqa: ANN401
     if not isinstance(entry, dict) or key not in entry:
-        raise SARChatError(f"{name}: an entry of '{kind}' kind has no '{key}': {_short(entry)}; mend the file")
+        raise SARChatError(f"{name}: an entry of kind '{kind}' has no '{key}': {_short(entry)}; fix the file")
     return entry[key]
 
 
 def _get_id(entry: Any, key: str, name: str, kind: str) -> int:  # noqa: ANN401
     value = _get(entry, key, name, kind)
     if type(value) is not int or not -(2**63) <= value < 2**63:
-        raise SARChatError(
-            f"{name}: an entry of '{kind}' kind has '{key}' {value!r}, not a whole number; mend the file"
-        )
+        raise SARChatError(f"{name}: an entry of kind '{kind}' has '{key}' {value!r}, not a whole number; fix the file")
     return value
 
 

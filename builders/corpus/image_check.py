@@ -1,4 +1,4 @@
-"""Compares an image file with its annotation."""
+"""Comparison of an image file with its annotation."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from builders.corpus.targets import AnnotatedImage
 from builders.errors import SARChatError
 
-# What SAR images come in. Others are not tried: some readers start programs (EPS) or fail in ways of their own.
+# Common formats of SAR images. Others are not tried: some readers start programs (EPS) or fail in their own ways.
 FORMATS = ("BMP", "JPEG", "PNG", "TIFF")
-# Without one of these a PNG holds no orientation (PNG 3, 11.3.2.1; Pillow reads the other two as well).
+# A PNG without any of these has no orientation (PNG 3, 11.3.2.1; Pillow reads the other two as well).
 _PNG_ORIENTATION = (b"eXIf", b"Raw profile type exif", b"tiff:Orientation")
 
 
@@ -21,12 +21,12 @@ def check_picture(stream: BinaryIO, image: AnnotatedImage, name: str, *, decode:
     Args:
         stream: the image file.
         image: its annotation.
-        name: how to call the file in an error.
-        decode: decode the pixels too, which finds a file that was cut off.
+        name: the file's name in error messages.
+        decode: whether to decode the pixels too, which detects a truncated file.
 
     Raises:
-        SARChatError: it is no image, not of the annotated size, is to be rotated before it is shown, or cannot be
-            decoded.
+        SARChatError: if the file is not an image, differs from the annotated size, has an orientation other than
+            upright, or cannot be decoded.
     """
     try:
         with Image.open(stream, formats=FORMATS) as picture:
@@ -45,7 +45,7 @@ def check_picture(stream: BinaryIO, image: AnnotatedImage, name: str, *, decode:
     if orientation != 1:
         # `datasets` rotates such an image as it decodes it, and its boxes would be wrong.
         raise SARChatError(
-            f"{name} has EXIF orientation {orientation}, so its boxes would not fit what is shown; "
+            f"{name} has EXIF orientation {orientation}, so its boxes would not fit the image as displayed; "
             "store it upright, with orientation 1"
         )
 

@@ -1,4 +1,4 @@
-"""SARDet-100K: find it in a folder, a zip or at a URL, and read its splits."""
+"""SARDet-100K in a folder, a zip or at a URL, and its splits."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _IMAGE_FOLDERS = ("JPEGImages/{split}", "Images/{split}", "JPEGImages")
 
 
 class Corpus(NamedTuple):
-    """A SARDet-100K that was found.
+    """A copy of SARDet-100K.
 
     Attributes:
-        source: its files; the top folder holds `Annotations`.
-        splits: the splits that have an annotation file, in the order of `SPLITS`.
+        source: its files; the top folder contains `Annotations`.
+        splits: the splits with an annotation file, in the order of `SPLITS`.
     """
 
     source: Source
@@ -32,29 +32,29 @@ class Corpus(NamedTuple):
         """Read a split's annotation file.
 
         Raises:
-            SARChatError: the split is not there, or its file is wrong.
+            SARChatError: if the split does not exist or its file is wrong.
         """
         self._require(split)
         name = _annotation_file(split)
         return parse_annotations(self.source.read(name), self.source.show(name))
 
     def image_folder(self, split: str) -> str:
-        """Return the folder with a split's images, from the corpus's top.
+        """Return the folder with a split's images, relative to the corpus's top folder.
 
         Raises:
-            SARChatError: none of the known ones is there.
+            SARChatError: if none of the known folders exists.
         """
         candidates = [folder.format(split=SPLITS[split]) for folder in _IMAGE_FOLDERS]
         for folder in candidates:
             if self.source.is_dir(folder):
                 return folder
-        raise SARChatError(f"{self.source.location} holds no images: none of {', '.join(candidates)} is there")
+        raise SARChatError(f"{self.source.location} contains no images: none of {', '.join(candidates)} exists")
 
     def fingerprint(self) -> str:
-        """Return a hash that changes whenever the annotations do, or where or what the images are.
+        """Return a hash that changes with the annotations and with the location or content of the images.
 
-        Of an archive, every file's length and checksum goes in, as its directory tells them: nothing need be read.
-        Of a folder, the annotation files' content goes in; images are not copied from there, so theirs does not.
+        For an archive, it covers the size and checksum of every file, which are in the archive's directory. For a
+        folder, it covers the content of the annotation files, but not of the images, since these are not copied.
         """
         digest = hashlib.blake2b(digest_size=16)
         if self.source.is_archive:
@@ -70,7 +70,7 @@ class Corpus(NamedTuple):
     def _require(self, split: str) -> None:
         if split not in self.splits:
             raise SARChatError(
-                f"{self.source.location} has no split {split!r}: there is no {_annotation_file(split)}; "
+                f"{self.source.location} has no split {split!r}: {_annotation_file(split)} does not exist; "
                 f"it has {', '.join(self.splits)}"
             )
 
@@ -79,50 +79,50 @@ def find_corpus(location: str | os.PathLike[str]) -> Corpus:
     """Find SARDet-100K at a path or URL: the corpus itself or the folder around it, or a zip of either.
 
     Raises:
-        SARChatError: nothing is there, or no folder `Annotations` with a split's file, or more than one.
+        SARChatError: if nothing exists there, or not exactly one folder `Annotations` with a split's file.
     """
     source = open_source(location)
     tops = [source] if source.is_dir("Annotations") else []
     tops = tops or [source.inside(folder) for folder in source.folders() if source.is_dir(f"{folder}/Annotations")]
     if len(tops) > 1:
         raise SARChatError(
-            f"{source.location} holds more than one corpus: {', '.join(top.location for top in tops)}; name one"
+            f"{source.location} contains more than one corpus: {', '.join(top.location for top in tops)}; choose one"
         )
     if not tops:
         raise SARChatError(
-            f"{source.location} holds no folder 'Annotations'; give the folder or zip of SARDet_100K itself"
+            f"{source.location} contains no folder 'Annotations'; give the folder or zip of SARDet_100K itself"
         )
     splits = tuple(split for split in SPLITS if tops[0].is_file(_annotation_file(split)))
     if not splits:
         expected = ", ".join(map(_annotation_file, SPLITS))
-        raise SARChatError(f"{tops[0].location} holds no annotation file; expected {expected}")
+        raise SARChatError(f"{tops[0].location} contains no annotation file; expected {expected}")
     return Corpus(tops[0], splits)
 
 
 @lru_cache(maxsize=1)
 def open_corpus(location: str, fingerprint: str) -> Corpus:
-    """Open a corpus that was found before, by another process perhaps; once a process, for all its shards.
+    """Open a corpus that was found before, perhaps by another process; once per process, for all its shards.
 
     Raises:
-        SARChatError: it is not what it was then.
+        SARChatError: if it has changed since then.
     """
     corpus = find_corpus(location)
     if corpus.fingerprint() != fingerprint:
-        raise SARChatError(f"{location} has changed since it was opened; begin again")
+        raise SARChatError(f"{location} has changed since it was opened; run the command again")
     return corpus
 
 
 def check_images_exist(corpus: Corpus, split: str, images: Sequence[AnnotatedImage], names: Container[str]) -> None:
-    """Check that every image of a split is there.
+    """Check that every image of a split exists.
 
     Args:
         corpus: the corpus.
         split: the split.
-        images: the images that are needed.
+        images: the required images.
         names: the files in the split's image folder.
 
     Raises:
-        SARChatError: one is missing; names the first and says how many more.
+        SARChatError: if images are missing; the message has the first one and the number of others.
     """
     missing = [image.file_name for image in images if image.file_name not in names]
     if missing:

@@ -1,4 +1,4 @@
-"""Files of a corpus, wherever it lies: a folder or a zip, on disk or at a URL, read through fsspec."""
+"""Files of a corpus in a folder or a zip, on disk or at a URL, read through fsspec."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fsspec.core import url_to_fs
 
 from builders.errors import SARChatError
 
-# Enough for most images in one request, little enough that one image costs little of a remote archive.
+# Large enough for most images in one request, small enough that reading one image transfers little of an archive.
 _REMOTE_BLOCK = 256 * 1024
 
 
@@ -34,7 +34,7 @@ class _PerProcess:
 
     def __call__(self) -> AbstractFileSystem:
         process = os.getpid()
-        # Without a lock, which a fork might copy while another thread holds it: two threads may both open, one wins.
+        # No lock: a fork might copy it while another thread holds it. If two threads both open, one instance is kept.
         return self._opened.get(process) or self._opened.setdefault(process, self._open())
 
 
@@ -43,11 +43,11 @@ class Source:
     """A tree of files to read, from any process and thread.
 
     Attributes:
-        location: what the user gave: a path or a URL.
-        open_fs: returns the file system that reads it, for the process that calls it.
+        location: the path or URL that the user gave.
+        open_fs: returns the calling process's file system for the source.
         root: the tree's top folder in the file system.
-        is_local_folder: whether the files are ordinary files of this machine.
-        is_archive: whether it is a zip that is read without unpacking it.
+        is_local_folder: whether the files are ordinary files on this machine.
+        is_archive: whether the source is a zip, which is read without unpacking.
     """
 
     location: str
@@ -62,66 +62,66 @@ class Source:
         return self.open_fs()
 
     def path(self, relative: str) -> str:
-        """Return the path in `fs` of a file given from the top folder."""
+        """Return the path in `fs` of a file, given its path relative to the top folder."""
         return f"{self.root}/{relative}" if self.root else relative
 
     def show(self, relative: str) -> str:
-        """Name a file for a person: where the source lies, and the file in it."""
+        """Return a file's location as shown to the user: that of the source, and the file in it."""
         return f"{self.location.rstrip('/')}/{relative}" if relative else self.location
 
     def read(self, relative: str) -> bytes:
         """Read one file.
 
         Raises:
-            SARChatError: it does not exist or cannot be read (damaged, encrypted, out of reach).
+            SARChatError: if it does not exist or cannot be read (damaged, encrypted, unreachable).
         """
-        with self._telling(relative):
+        with self._errors_naming(relative):
             return self.fs.cat_file(self.path(relative))
 
     def is_dir(self, relative: str) -> bool:
-        """Tell whether a folder is there."""
-        with self._telling(relative):
+        """Return whether a folder exists."""
+        with self._errors_naming(relative):
             return self.fs.isdir(self.path(relative))
 
     def is_file(self, relative: str) -> bool:
-        """Tell whether a file is there."""
-        with self._telling(relative):
+        """Return whether a file exists."""
+        with self._errors_naming(relative):
             return self.fs.isfile(self.path(relative))
 
     def folders(self) -> list[str]:
-        """List the folders at the top, sorted."""
-        with self._telling(""):
+        """List the folders in the top folder, sorted."""
+        with self._errors_naming(""):
             entries = self.fs.ls(self.root, detail=True)
         return sorted(
             PurePosixPath(entry["name"].rstrip("/")).name for entry in entries if entry["type"] == "directory"
         )
 
     def sizes(self, relative: str) -> dict[str, int]:
-        """List the files under a folder with their sizes in bytes, by their path from it."""
+        """Map the files under a folder, by their relative paths, to their sizes in bytes."""
         top = self.path(relative)
         if self.is_local_folder:
             return {name: entry.stat().st_size for name, entry in _walk(top)}
-        with self._telling(relative):
+        with self._errors_naming(relative):
             found = self.fs.find(top, detail=True)
         return {name[len(top) :].lstrip("/"): entry["size"] for name, entry in found.items()}
 
     @contextmanager
-    def _telling(self, relative: str) -> Iterator[None]:
-        """Turn what goes wrong with a file into one line that names it."""
+    def _errors_naming(self, relative: str) -> Iterator[None]:
+        """Convert errors of a file into one line that names the file."""
         try:
             yield
         except (FileNotFoundError, KeyError) as error:
             raise SARChatError(f"no such file: {self.show(relative)}") from error
         except (zipfile.BadZipFile, zipfile.zlib.error, RuntimeError, EOFError) as error:
-            raise SARChatError(f"cannot read {self.show(relative)}: {error}; get the archive anew") from error
+            raise SARChatError(f"cannot read {self.show(relative)}: {error}; download the archive again") from error
         except Exception as error:
-            # Each remote file system has errors of its own, of no common class. A bug of ours is none of its.
+            # Remote file systems raise errors without a common class. On a local folder, any other error is a bug.
             if self.is_local_folder:
                 raise
             raise SARChatError(f"cannot read {self.show(relative)}: {_describe(error)}") from error
 
     def names(self, relative: str) -> Set[str]:
-        """List the files under a folder, by their path from it; quicker than `sizes`, which asks after each file."""
+        """List the files under a folder by their relative paths; faster than `sizes`, which queries each file."""
         if self.is_local_folder:
             return {name for name, _ in _walk(self.path(relative))}
         return self.sizes(relative).keys()
@@ -135,10 +135,10 @@ def open_source(location: str | os.PathLike[str]) -> Source:
     """Open a folder or a zip, at a path or at a URL that fsspec knows (`https://`, `hf://`, ...).
 
     Args:
-        location: the path or URL. A URL whose path ends in `.zip`, and a file, is taken for a zip.
+        location: the path or URL. A URL whose path ends in `.zip` is read as a zip, and so is a file.
 
     Raises:
-        SARChatError: nothing is there, or it is no readable zip.
+        SARChatError: if nothing exists there or it is not a readable zip.
     """
     location = os.fspath(location)
     if "://" not in location:
@@ -152,7 +152,7 @@ def open_source(location: str | os.PathLike[str]) -> Source:
     except SARChatError:
         raise
     except Exception as error:
-        # Each remote file system has errors of its own, of no common class.
+        # Remote file systems raise errors without a common class.
         raise SARChatError(f"cannot open {location}: {_describe(error)}; check the URL") from error
     if not found:
         raise SARChatError(f"nothing found at {location}; check the URL")
@@ -174,7 +174,9 @@ def _open_zip(location: str, open_fs: Callable[[], AbstractFileSystem]) -> Sourc
     try:
         per_process()
     except zipfile.BadZipFile as error:
-        raise SARChatError(f"{location} is not a readable zip: {error}; get it anew, or give the folder") from error
+        raise SARChatError(
+            f"{location} is not a readable zip: {error}; download it again, or give the folder"
+        ) from error
     return Source(location, per_process, "", is_local_folder=False, is_archive=True)
 
 
@@ -183,10 +185,10 @@ def _remote_zip(location: str) -> AbstractFileSystem:
 
 
 def _local_zip(path: Path, identity: tuple[int, ...]) -> AbstractFileSystem:
-    """Open a zip of this machine, which must be the file that it was at first."""
+    """Open a zip on this machine, which must not have changed since it was first opened."""
     if _identity(path) != identity:
         raise SARChatError(f"{path} has changed since it was opened; run the command again")
-    # Opened here: fsspec would read signs such as "::" in a path as its own.
+    # Opened here because fsspec interprets "::" and other characters in a path.
     stream = path.open("rb")
     try:
         return _zip_fs(stream, {})
@@ -201,9 +203,9 @@ def _identity(path: Path) -> tuple[int, ...]:
 
 
 def _zip_fs(target: str | BinaryIO, options: dict[str, int]) -> AbstractFileSystem:
-    # A fresh instance each time: fsspec would return the one it has, and with it an archive since replaced.
+    # A new instance each time: fsspec's cached one may be of an archive that has been replaced since.
     fs = fsspec.filesystem("zip", fo=target, target_options=options, skip_instance_cache=True)
-    # fsspec lists the members at the first question; a second thread would see a list that is half filled.
+    # fsspec lists the members at the first query. Without this one, a second thread could see an incomplete list.
     fs.exists("")
     return fs
 
@@ -213,7 +215,7 @@ def _describe(error: Exception) -> str:
 
 
 def _walk(top: str, prefix: str = "") -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Yield the files under a folder of this machine with their paths from it."""
+    """Yield the files under a local folder with their relative paths."""
     with os.scandir(top) as entries:
         for entry in entries:
             name = f"{prefix}{entry.name}"

@@ -1,4 +1,4 @@
-"""Targets: the boxes of an image that count, cleaned of what cannot be asked about."""
+"""Targets: the valid boxes of an image, clipped to it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DROP_REASONS = ("no width or height", "outside the image", "crowd or ignore", "d
 
 
 class RawBox(NamedTuple):
-    """A box as annotated: index into `CATEGORIES`, COCO `(x, y, w, h)` in pixels, and whether marked to be ignored."""
+    """A box as annotated: index into `CATEGORIES`, COCO `(x, y, w, h)` in pixels, and whether it is to be ignored."""
 
     category: int
     bbox: tuple[float, float, float, float]
@@ -20,7 +20,7 @@ class RawBox(NamedTuple):
 
 
 class Target(NamedTuple):
-    """A box that counts: index into `CATEGORIES`, the box clipped to the image, and whether it lay wholly inside."""
+    """A valid box: index into `CATEGORIES`, the box clipped to the image, and whether it was entirely inside."""
 
     category: int
     box: Box
@@ -34,7 +34,7 @@ class Target(NamedTuple):
 
 
 class AnnotatedImage(NamedTuple):
-    """An image with its targets, in annotation-id order; sides in pixels."""
+    """An image with its targets, in the order of annotation ids; width and height in pixels."""
 
     image_id: int
     file_name: str
@@ -44,16 +44,16 @@ class AnnotatedImage(NamedTuple):
 
 
 def clean(boxes: Iterable[RawBox], width: int, height: int, dropped: Counter[str]) -> tuple[Target, ...]:
-    """Keep the boxes that count, in their order, clipped to the image.
+    """Keep the valid boxes, in their order, clipped to the image.
 
     Args:
         boxes: an image's boxes as annotated.
         width: the image's width in pixels.
         height: the image's height in pixels.
-        dropped: a count for each of `DROP_REASONS`; what is left out is added to it.
+        dropped: the count for each of `DROP_REASONS`, to which the boxes left out are added.
 
     Returns:
-        The targets. A box is judged by the first reason that holds, in the order of `DROP_REASONS`.
+        The targets. A box left out counts under the first reason that applies, in the order of `DROP_REASONS`.
     """
     kept = []
     seen = set()

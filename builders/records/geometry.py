@@ -1,4 +1,4 @@
-"""Where a box lies, how large it is, its shape, and how two boxes lie to each other: pure functions of boxes.
+"""Position, size and shape of a box, and the distance and direction between two boxes: pure functions.
 
 A box is a `schema.Box`, in pixels.
 """
@@ -18,7 +18,7 @@ IDENTIFICATION_SIZES = ("very small", "small", "medium", "large", "very large")
 DIRECTIONS = ("left", "upper left", "above", "upper right", "right", "lower right", "below", "lower left")
 
 _TAN_OF_HALF_SECTOR = math.tan(math.pi / 8)
-# Centres this close, in pixels, differ by nothing but the rounding of decimals.
+# Centres this close, in pixels, differ only by the rounding of decimals.
 _SAME_PLACE = 1e-6
 _DIAGONALS = {
     (False, False): "upper left",
@@ -33,12 +33,12 @@ def center(box: Box) -> tuple[float, float]:
     return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
 
 
-# Several tasks ask for the same cell, one after the other.
+# Several tasks need the same cell, one after the other.
 @lru_cache(maxsize=1024)
 def cell(box: Box, width: int, height: int) -> str:
-    """Name the cell of the 3 x 3 grid that holds the box's centre, e.g. `"top left"` (section 3.2, item 0).
+    """Name the cell of the 3 x 3 grid that contains the box's centre, e.g. `"top left"` (section 3.2, item 0).
 
-    A centre on the line between two cells belongs to the one on the right or below.
+    A centre on the line between two cells belongs to the right or lower cell.
 
     Args:
         box: the box, inside the image.
@@ -53,7 +53,7 @@ def cell(box: Box, width: int, height: int) -> str:
 
 
 def area_share(box: Box, width: int, height: int) -> float:
-    """Return the share of the image's area that the box covers, 0 to 1 (Eq. 1, as a fraction)."""
+    """Return the fraction of the image's area that the box covers, 0 to 1 (Eq. 1)."""
     return (box[2] - box[0]) * (box[3] - box[1]) / (width * height)
 
 
@@ -84,23 +84,23 @@ def shape(box: Box) -> str:
 
 
 def side_ratio(box: Box) -> float:
-    """Return the longer side over the shorter one, 1 or more."""
+    """Return the ratio of the longer side to the shorter one, at least 1."""
     width, height = box[2] - box[0], box[3] - box[1]
     return max(width, height) / min(width, height)
 
 
 def offset(box: Box, origin: Box) -> tuple[float, float]:
-    """Return how far a box's centre lies to the right of and below another's, in pixels."""
+    """Return the offset from another box's centre to this one's: pixels to the right and pixels down."""
     return ((box[0] + box[2]) - (origin[0] + origin[2])) / 2, ((box[1] + box[3]) - (origin[1] + origin[3])) / 2
 
 
 def distance(right: float, down: float) -> float:
-    """Return the distance of two centres from their offset, in pixels."""
+    """Return the distance of two centres, given their offset, in pixels."""
     return math.hypot(right, down)
 
 
 def is_near(right: float, down: float, width: int, height: int) -> bool:
-    """Tell from an offset whether two centres lie closer than `(width + height) / 8` (section 3.2, item 4)."""
+    """Return whether two centres, given their offset, are closer than `(width + height) / 8` (section 3.2, item 4)."""
     return math.hypot(right, down) < (width + height) / 8
 
 
@@ -108,7 +108,7 @@ def direction(right: float, down: float) -> str | None:
     """Name the direction of an offset: the sector of 45 degrees around each of eight axes (section 3.2, item 4).
 
     Returns:
-        One of `DIRECTIONS`, or `None` if the centres fall together and there is no direction.
+        One of `DIRECTIONS`, or `None` if the centres coincide.
     """
     if -_SAME_PLACE < right < _SAME_PLACE and -_SAME_PLACE < down < _SAME_PLACE:
         return None

@@ -1,4 +1,4 @@
-"""A record as a task makes it, and its id."""
+"""A record as a task generates it, and its id."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ class Record(NamedTuple):
 
 
 class Conversation:
-    """Gives the records of an image, for one task, their ids and the choice of their wordings."""
+    """Assigns ids and wordings to the records of one image and one task."""
 
     def __init__(self, prefix: str, file_name: str, chooser: Chooser) -> None:
-        """Start before the first record; `prefix` is `TASK/SPLIT`."""
+        """Prepare for the first record; `prefix` is `TASK/SPLIT`."""
         self._prefix = f"{prefix}/{stem(file_name)}/"
         self._chooser = chooser
         self._number = -1
         self._id = ""
 
     def next_id(self) -> str:
-        """Go on to the next record, and return its id."""
+        """Move on to the next record and return its id."""
         self._number += 1
         self._id = f"{self._prefix}{self._number}"
         return self._id
 
     def choose(self, slot: str, options: Sequence[T]) -> T:
-        """Choose a wording for a slot of the record at hand."""
+        """Choose a wording for a slot of the current record."""
         return self._chooser.choose(self._id, slot, options)

@@ -21,16 +21,16 @@ def load_templates(name: str) -> dict[str, Any]:
 class Chooser:
     """Chooses a wording by the keyed hash of seed, record id and slot.
 
-    There is no state but a cache: a record comes out the same whatever was made before it, in whatever process.
+    The only state is a cache: a record is the same in any process, whatever was generated before it.
     """
 
     def __init__(self, seed: int) -> None:
-        """Set the seed, any whole number."""
+        """Set the seed, any integer."""
         self._key = str(seed).encode()[:64]
         self._hashes: dict[str, hashlib.blake2b] = {}
 
     def choose(self, record_id: str, slot: str, options: Sequence[T]) -> T:
-        """Return one of the options, for a slot of a record."""
+        """Return one of the options for a slot of a record."""
         keyed = self._hashes.get(slot)
         if keyed is None:
             keyed = self._hashes[slot] = hashlib.blake2b(slot.encode(), key=self._key, digest_size=8)
@@ -49,7 +49,7 @@ SHAPE_PHRASES: dict[str, str] = _WORDS["shapes"]
 
 
 def form(template: dict[str, str], number: int) -> str:
-    """Return a template's form for one, or for any other number."""
+    """Return a template's form for the number one or for any other number."""
     return template["one" if number == 1 else "many"]
 
 
@@ -64,10 +64,10 @@ def enumerate_words(words: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
-# Several tasks tell of the same box, one after the other.
+# Several tasks write the same box, one after the other.
 @lru_cache(maxsize=1024)
 def box_text(box: tuple[float, float, float, float], width: int, height: int) -> str:
-    """Write a box as `{<x1><y1><x2><y2>}`: whole pixels, at least one wide and high, inside the image.
+    """Write a box as `{<x1><y1><x2><y2>}`: whole pixels, at least one pixel wide and high, inside the image.
 
     Args:
         box: `(x1, y1, x2, y2)` in pixels, inside the image.

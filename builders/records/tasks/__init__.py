@@ -1,4 +1,4 @@
-"""The six tasks: each turns an image's targets into records."""
+"""The six tasks. Each turns an image's targets into records."""
 
 from __future__ import annotations
 

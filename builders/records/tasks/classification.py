@@ -1,4 +1,4 @@
-"""Classification: which of the six categories an image holds."""
+"""Classification: the categories in an image."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _QUESTIONS = [question.format(candidates=", ".join(ONE)) for question in _TEMPLA
 
 
 def records(image: AnnotatedImage, talk: Conversation) -> Iterator[Record]:
-    """Yield the image's one record; the categories are told in the order of `CATEGORIES`."""
+    """Yield the image's one record, with the categories in the order of `CATEGORIES`."""
     record_id = talk.next_id()
     present = sorted({target.category for target in image.targets})
     answer = form(talk.choose("answer", _TEMPLATES["answers"]), len(present))

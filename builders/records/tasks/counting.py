@@ -1,4 +1,4 @@
-"""Counting: how many targets of a category there are, and their boxes."""
+"""Counting: the number of targets of a category, and their boxes."""
 
 from __future__ import annotations
 

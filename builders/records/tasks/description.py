@@ -17,24 +17,24 @@ _TEMPLATES = load_templates("description")
 
 
 def records(image: AnnotatedImage, talk: Conversation) -> Iterator[Record]:
-    """Yield the image's one record, or none: a small image, or one without a prominent target, is left out."""
+    """Yield the image's one record, or none if the image is small or has no prominent target."""
     if min(image.width, image.height) < MINIMUM_SIDE:
         return
-    told = [target for target in image.targets if _is_prominent(target, image)]
-    if not told:
+    prominent = [target for target in image.targets if _is_prominent(target, image)]
+    if not prominent:
         return
     record_id = talk.next_id()
-    phrases = [_phrase(target, image, talk, number) for number, target in enumerate(told)]
+    phrases = [_phrase(target, image, talk, number) for number, target in enumerate(prominent)]
     yield Record(
         record_id,
         talk.choose("question", _TEMPLATES["questions"]),
         talk.choose("answer", _TEMPLATES["answers"]).format(targets=enumerate_words(phrases)),
-        told,
+        prominent,
     )
 
 
 def _is_prominent(target: Target, image: AnnotatedImage) -> bool:
-    """Tell whether a target is told of: large enough, not too long, and wholly inside (section 3.2, item 2)."""
+    """Return whether a target is described: large enough, not too long, entirely inside (section 3.2, item 2)."""
     return (
         target.whole
         and area_share(target.box, image.width, image.height) >= MINIMUM_SHARE

@@ -1,4 +1,4 @@
-"""Grounding: every target with cell and box, and how the categories lie to each other."""
+"""Grounding: cell and box of every target, and the spatial relation of each pair of categories."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def records(image: AnnotatedImage, talk: Conversation) -> Iterator[Record]:
 
 
 def _locate(category: int, targets: Sequence[Target], image: AnnotatedImage, talk: Conversation) -> str:
-    """Tell where the targets of a category are."""
+    """Write the positions of a category's targets."""
     fields = [
         {
             "cell": cell(target.box, image.width, image.height),

@@ -1,4 +1,4 @@
-"""Identification: what a boxed target is, alone and as seen from another."""
+"""Identification: the target in a box, on its own and relative to another target."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TEMPLATES = load_templates("identification")
 def _wordings(kind: str, answers: str, fields: Sequence[str]) -> list[tuple[str, str]]:
     """Pair each question with each answer, so that one choice gives both; `fields` are the answer's, by position.
 
-    Three records in four are of this task: what is done once here is done over a million times less there.
+    Three in four records are of this task, so the pairs are formed once and not for each of a million records.
     """
     questions = by_position(_TEMPLATES[kind]["questions"], ("box", "other_box"))
     tagged = [f"{_TEMPLATES['tag']} {question}" for question in questions]

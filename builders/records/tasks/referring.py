@@ -1,4 +1,4 @@
-"""Referring: the boxes of a category, each with its cell."""
+"""Referring: the boxes of a category's targets, each with its cell."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The wordings, as data: one YAML a task, and the words that all share."""
+"""The wordings as data: one YAML file per task, and the words that all tasks share."""
