@@ -25,17 +25,3 @@ def sample_build(tasks: tuple[str, ...] = (), splits: tuple[str, ...] = (), embe
     out = Path(_KEPT.name) / f"build-{'-'.join([*tasks, *splits])}-{embed}"
     build(sample_corpus(), out, tasks=tasks, splits=splits, embed=embed, sample=embed)
     return out
-
-
-def refusal(capsys, *arguments: object) -> str:
-    """Run the command, which must refuse; return its one line on stderr."""
-    import pytest
-
-    from builders.cli.command import main
-
-    with pytest.raises(SystemExit) as exit_info:
-        main([str(argument) for argument in arguments])
-    lines = capsys.readouterr().err.splitlines()
-    assert exit_info.value.code == 1
-    assert len(lines) == 1 and lines[0].startswith("Error: "), lines
-    return lines[0]

@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from built_fixture import sample_build, sample_corpus
-from conftest import ROOT
 from corpora import noisy_pictures, plain_corpus, write_corpus, zip_corpus
 from hub_server import Blob, LoopbackHub
+from support import ROOT
 
 from builders.build.pipeline import build
 from builders.errors import SARChatError

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 from built_fixture import sample_build, sample_corpus
-from conftest import ROOT, command
+from support import ROOT, command
 
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)

@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 
 import pytest
-from conftest import ROOT
+from support import ROOT
 
 from builders.errors import SARChatError
 from builders.folder.subset import choose_subset

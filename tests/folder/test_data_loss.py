@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from built_fixture import refusal, sample_build, sample_corpus
+from built_fixture import sample_build, sample_corpus
 from corpora import plain_corpus
-from test_build import tree
+from support import refusal, tree
 
 from builders.build.pipeline import build
 from builders.errors import SARChatError

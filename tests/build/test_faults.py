@@ -12,10 +12,9 @@ from pathlib import Path
 
 import datasets
 import pytest
-from conftest import command
 from corpora import noisy_pictures, plain_corpus, write_corpus
 from oracle import TASKS
-from test_build import parquet, tree
+from support import command, parquet, tree
 
 from builders.build.pipeline import build
 from builders.folder.checksums import verify_checksums

@@ -17,6 +17,7 @@ import pytest
 import yaml
 from corpora import NAMES, Picture, noisy_pictures, plain_corpus, random_corpus, write_corpus
 from oracle import TASKS, check_record, expected_keys, key_of, read_split
+from support import parquet, tree
 
 from builders.build import shards
 from builders.build.pipeline import build
@@ -24,19 +25,6 @@ from builders.errors import SARChatError
 from sarchat_dataset import FEATURES, SARChat
 
 SPLITS = {"train": "train", "validation": "val", "test": "test"}
-
-
-def tree(folder: Path) -> dict[str, str]:
-    """Return the sum of each file."""
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-
-
-def parquet(folder: Path, task: str = "*", split: str = "*") -> list[Path]:
-    return sorted(folder.glob(f"{task}/{split}-*.parquet"))
 
 
 def rows(folder: Path, task: str, split: str) -> list[dict]:

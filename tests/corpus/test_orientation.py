@@ -5,9 +5,9 @@ from __future__ import annotations
 import datasets
 import numpy as np
 import pytest
-from built_fixture import refusal
 from corpora import Picture, write_corpus
 from PIL import Image, PngImagePlugin
+from support import refusal
 
 from builders.build.pipeline import build
 from builders.errors import SARChatError

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from corpora import LAYOUTS, Picture, noisy_pictures, plain_corpus, write_corpus, zip_corpus
-from test_build import tree
+from support import tree
 
 from builders.build.pipeline import build
 from builders.cli import command as cli

@@ -20,12 +20,12 @@ import pytest
 import yaml
 from hub_server import LoopbackHub
 from PIL import Image
+from support import ROOT
 
 from builders.cli.command import main
 from builders.folder.checksums import SUMS, write_checksums
 from builders.hub.space import write_space
 
-ROOT = Path(__file__).resolve().parents[1]
 # Whatever would leave the machine, in whichever library, ends the process's call.
 GUARD = """
 import socket

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from corpora import Picture, plain_corpus, plain_pictures, write_corpus, zip_corpus
-from test_build import tree
+from support import tree
 
 from builders.build.pipeline import build
 from builders.cli import command as cli

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT
 from huggingface_hub import SpaceCard, SpaceCardData
 from PIL import Image
+from support import ROOT
 
 import sarchat_metric
 from builders.cli.command import main

@@ -1,12 +1,11 @@
 """The records of a tiny corpus, word by word, so that no wording changes unseen.
 
-After a change that is meant, `python tests/test_golden.py` writes the snapshots anew; look at the difference.
+After an intended change, `pytest tests/records/test_golden.py --update-golden` writes the files; review the diff.
 """
 
 from __future__ import annotations
 
 import json
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -28,7 +27,7 @@ PICTURES = {
 }
 
 
-def tell(task: str, folder: Path) -> str:
+def format_records(task: str, folder: Path) -> str:
     """Return a task's records of the corpus as JSON lines."""
     corpus = write_corpus(folder, PICTURES)
     fingerprint = find_corpus(corpus).fingerprint()
@@ -41,12 +40,9 @@ def tell(task: str, folder: Path) -> str:
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_records_read_as_they_did(tmp_path, task):
-    assert tell(task, tmp_path).splitlines() == (GOLDEN / f"{task}.jsonl").read_text().splitlines()
-
-
-if __name__ == "__main__":
-    GOLDEN.mkdir(exist_ok=True)
-    for name in TASKS:
-        with tempfile.TemporaryDirectory() as place:
-            (GOLDEN / f"{name}.jsonl").write_text(tell(name, Path(place)))
+def test_records_read_as_they_did(tmp_path, task, request):
+    golden = GOLDEN / f"{task}.jsonl"
+    records = format_records(task, tmp_path)
+    if request.config.getoption("update_golden"):
+        golden.write_text(records)
+    assert records.splitlines() == golden.read_text().splitlines()

@@ -4,7 +4,8 @@ import statistics
 from collections import Counter
 
 import pytest
-from built_fixture import refusal, sample_build, sample_corpus
+from built_fixture import sample_build, sample_corpus
+from support import refusal
 
 from builders.analysis.paper_comparison import format_comparison
 from builders.analysis.statistics import compute_statistics, read_paper_statistics

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from built_fixture import refusal, sample_build
+from built_fixture import sample_build
 from PIL import Image
+from support import refusal
 
 pytest.importorskip("matplotlib")
 

@@ -2,11 +2,11 @@
 
 import csv
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 from built_fixture import sample_build
+from support import ROOT
 
 from builders.cli.demo import add_noise
 from builders.evaluation.scoring import read_references
@@ -182,7 +182,7 @@ def test_task_and_overall_scores():
 def test_averages_of_the_published_sub_scores(model, params, average):
     sizes = dict(zip(SUB_SCORES, (10024, 6032, 11704, 11608, 175565, 11703), strict=True))
     keys = [key for keys in SUB_SCORES.values() for key in keys]
-    path = Path(__file__).parents[1] / "dataset_card" / "published_results.csv"
+    path = ROOT / "dataset_card" / "published_results.csv"
     with path.open(newline="", encoding="utf-8") as file:
         [row] = [row for row in csv.DictReader(file) if (row["model"], row["params"]) == (model, params)]
     # a column bears the key of its sub-score, or the beginning of it

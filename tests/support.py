@@ -1,0 +1,44 @@
+"""What tests share: the root of the project, the command, a folder's files as checksums."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def command(*arguments: object) -> list[str]:
+    """Return the command line of `sarchat ARGUMENTS...` as a process."""
+    # As the installed script starts: the working folder, where a folder `sarchat_metric` may lie, is on no path.
+    code = "import sys; sys.path.remove(''); from builders.cli.command import main; main()"
+    return [sys.executable, "-c", code, *map(str, arguments)]
+
+
+def refusal(capsys, *arguments: object) -> str:
+    """Run the command, which must refuse; return its one line on stderr."""
+    from builders.cli.command import main
+
+    with pytest.raises(SystemExit) as exit_info:
+        main([str(argument) for argument in arguments])
+    lines = capsys.readouterr().err.splitlines()
+    assert exit_info.value.code == 1
+    assert len(lines) == 1 and lines[0].startswith("Error: "), lines
+    return lines[0]
+
+
+def tree(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file in a folder by its path."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def parquet(folder: Path, task: str = "*", split: str = "*") -> list[Path]:
+    """Return the sorted Parquet files of a built folder."""
+    return sorted(folder.glob(f"{task}/{split}-*.parquet"))
