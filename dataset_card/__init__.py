@@ -1,1 +1,1 @@
-"""What the cards say, as data: descriptions, citation, published results, templates of the two cards."""
+"""Data of the dataset card: its template, descriptions, citation, and the paper's results and statistics."""

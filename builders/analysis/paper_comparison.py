@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from builders.analysis.statistics import Statistics, read_paper_statistics
+from builders.analysis.paper import read_paper_statistics
+from builders.analysis.statistics import Statistics
 from builders.schema import ALL, CATEGORIES, TASKS
 from builders.tables import format_table
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from builders.analysis.target_table import TargetTable, read_targets
 from builders.folder.reader import Build
-from builders.resources import read_yaml
 from builders.schema import ALL, CATEGORIES, SPLITS, TASKS
 
 BANDS = {"low": (0.0, 0.67), "middle": (0.67, 1.5), "high": (1.5, float("inf"))}
 
 
 class Statistics(NamedTuple):
-    """A split's figures, under the names that `dataset_card/paper_statistics.yaml` gives the paper's.
+    """A split's figures, under the names that `dataset_card/paper/statistics.yaml` gives the paper's.
 
     Attributes:
         records: the number of records by task built, and of `all` if all six were.
@@ -55,11 +54,6 @@ def describe_ratios(ratios: np.ndarray) -> dict[str, float]:
         "sd": float(ratios.std()),
         **shares,
     }
-
-
-def read_paper_statistics() -> dict[str, Any]:
-    """Read the paper's own figures: by table, then split, then what is measured."""
-    return read_yaml("paper_statistics.yaml", "dataset_card")
 
 
 def _compute(build: Build, split: str) -> Statistics:

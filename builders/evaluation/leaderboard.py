@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from builders.analysis.paper import read_test_sizes
 from builders.errors import SARChatError
-from builders.resources import read_text, read_yaml
+from builders.resources import read_text
 from builders.tables import format_table
 from sarchat_metric import SUB_SCORES, overall_score, task_scores
 
@@ -33,19 +34,14 @@ class Entry(NamedTuple):
     @property
     def overall(self) -> float | None:
         """Eq. 4 with the sizes of the published test set, or `None` where a task is lacking."""
-        sizes = published_sizes()
+        sizes = read_test_sizes()
         return overall_score(self.tasks, sizes) if self.tasks.keys() == sizes.keys() else None
-
-
-def published_sizes() -> dict[str, int]:
-    """Return the number of records of each task in the published test set."""
-    return read_yaml("published_sizes.yaml", "dataset_card")
 
 
 def published_results() -> list[Entry]:
     """Return the 16 models of Table 3."""
     entries = []
-    for row in csv.DictReader(read_text("published_results.csv").splitlines()):
+    for row in csv.DictReader(read_text("paper/results.csv").splitlines()):
         model, params, printed = row.pop("model"), row.pop("params"), float(row.pop("avg"))
         entries.append(Entry(model, params, printed, {_metric_key(name): float(row[name]) for name in row}))
     return entries

@@ -37,7 +37,7 @@ def write_space(out: Path) -> list[str]:
         SARChatError: the folder cannot be made, or holds something else.
     """
     with replacing_folder(out, is_space) as staging:
-        _copy(files("dataset_card") / "space", staging)
+        _copy(files("builders.hub") / "page", staging)
         (staging / METRIC_FILE).write_bytes(Path(sarchat_metric.__file__).read_bytes())
         (staging / CARD).write_text(format_card(), encoding="utf-8", newline="\n")
         write_checksums(staging)
@@ -62,7 +62,7 @@ def format_card() -> str:
     keys = [key for keys in SUB_SCORES.values() for key in keys]
     averages = [[entry.printed, entry.overall, *(entry.tasks[task] for task in TASKS)] for entry in entries]
     sub_scores = [[entry.sub_scores[key] for key in keys] for entry in entries]
-    return Template(read_text(f"space/{CARD}")).substitute(
+    return Template(read_text(f"page/{CARD}", "builders.hub")).substitute(
         least=f"{min(gaps):+.2f}",
         most=f"{max(gaps):+.2f}",
         task_table=_format_table(["Avg", "Eq. 4", *TASKS], models, averages),

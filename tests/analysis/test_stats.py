@@ -7,8 +7,9 @@ import pytest
 from built_fixture import sample_build, sample_corpus
 from support import refusal
 
+from builders.analysis.paper import read_paper_statistics, read_test_sizes
 from builders.analysis.paper_comparison import format_comparison
-from builders.analysis.statistics import compute_statistics, read_paper_statistics
+from builders.analysis.statistics import compute_statistics
 from builders.analysis.target_table import read_targets
 from builders.build.pipeline import build
 from builders.cli.command import main
@@ -97,6 +98,11 @@ def test_the_paper_s_figures_agree_with_each_other():
         assert sum(records.values()) - records["all"] == records["all"] + misprint
         for described in paper["aspect_ratio_by_category"][split].values():
             assert described["low"] + described["middle"] + described["high"] == pytest.approx(100, abs=0.02)
+
+
+def test_the_weights_of_eq_4_add_up_to_the_paper_s_total():
+    assert list(read_test_sizes()) == list(TASKS)
+    assert sum(read_test_sizes().values()) == read_paper_statistics()["records"]["test"]["all"] == 226_636
 
 
 def test_output_has_each_figure_beside_the_paper_s(capsys):

@@ -155,7 +155,7 @@ def test_sections_of_a_metric_card(space):
 
 def test_published_results_are_table_3(space):
     text = (space / "README.md").read_text(encoding="utf-8")
-    with (ROOT / "dataset_card" / "published_results.csv").open(encoding="utf-8") as stream:
+    with (ROOT / "dataset_card" / "paper" / "results.csv").open(encoding="utf-8") as stream:
         rows = list(csv.reader(stream))[1:]
     assert len(rows) == 16
     for model, params, printed, *scores in rows:

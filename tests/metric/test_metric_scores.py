@@ -182,7 +182,7 @@ def test_task_and_overall_scores():
 def test_averages_of_the_published_sub_scores(model, params, average):
     sizes = dict(zip(SUB_SCORES, (10024, 6032, 11704, 11608, 175565, 11703), strict=True))
     keys = [key for keys in SUB_SCORES.values() for key in keys]
-    path = ROOT / "dataset_card" / "published_results.csv"
+    path = ROOT / "dataset_card" / "paper" / "results.csv"
     with path.open(newline="", encoding="utf-8") as file:
         [row] = [row for row in csv.DictReader(file) if (row["model"], row["params"]) == (model, params)]
     # a column bears the key of its sub-score, or the beginning of it
