@@ -8,7 +8,7 @@ import numpy as np
 
 from builders.analysis.target_table import TargetTable, read_targets
 from builders.folder.reader import Build
-from builders.schema import ALL, CATEGORIES, SPLITS, TASKS
+from builders.schema import ALL, CATEGORIES, TASKS
 
 BANDS = {"low": (0.0, 0.67), "middle": (0.67, 1.5), "high": (1.5, float("inf"))}
 
@@ -33,8 +33,7 @@ class Statistics(NamedTuple):
 
 def compute_statistics(build: Build) -> dict[str, Statistics]:
     """Compute the figures of every split that a build has; no image is read."""
-    splits = [split for split in SPLITS if any(split in built for built in build.configs.values())]
-    return {split: _compute(build, split) for split in splits}
+    return {split: _compute(build, split) for split in build.splits}
 
 
 def count_boxes(targets: TargetTable) -> dict[str, int]:

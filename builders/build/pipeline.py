@@ -16,7 +16,7 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from builders.build import workers
-from builders.build.shards import ShardFile, ShardJob, cut_into_shards, write_shard
+from builders.build.shards import ShardJob, cut_into_shards, write_shard
 from builders.card.example_records import choose_examples
 from builders.card.gallery import draw_gallery
 from builders.card.text import write_card
@@ -25,6 +25,7 @@ from builders.errors import SARChatError
 from builders.folder.atomic import replacing_folder
 from builders.folder.checksums import SUMS, parse_checksums, write_checksums
 from builders.folder.reader import CARD, arrange
+from builders.folder.shard_file import ShardFile
 from builders.schema import SPLITS, TASKS
 
 _CARD_START = re.compile(r"---\r?\npretty_name: SARChat\b")

@@ -17,6 +17,7 @@ from builders.build.columns import Picture, RowGroup
 from builders.corpus.image_check import check_picture
 from builders.corpus.sardet import open_corpus
 from builders.corpus.targets import AnnotatedImage
+from builders.folder.shard_file import ShardFile
 from builders.records.record import Record
 from builders.records.tasks import generate_records
 from builders.records.wording import Chooser
@@ -60,19 +61,6 @@ class ShardJob(NamedTuple):
     split: str = ""
     number: int = 0
     images: Sequence[AnnotatedImage] = ()
-
-
-class ShardFile(NamedTuple):
-    """A Parquet file that was written: its path, rows, bytes when read back and on disk, and SHA-256."""
-
-    task: str
-    split: str
-    number: int
-    path: Path
-    rows: int
-    dense_bytes: int
-    file_bytes: int
-    sha256: str
 
 
 def cut_into_shards(

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from multiprocessing.connection import wait
 from multiprocessing.synchronize import Event
 
-from builders.build.shards import ShardFile, ShardJob, write_shard
+from builders.build.shards import ShardJob, write_shard
+from builders.folder.shard_file import ShardFile
 
 _stop: Event | None = None
 

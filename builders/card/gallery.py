@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import click
 import numpy as np
 
 from builders.analysis.statistics import count_boxes
 from builders.analysis.target_table import TargetTable, read_targets
 from builders.folder.reader import Build
-from builders.schema import SPLITS, TASKS
+from builders.schema import TASKS
 
+_LOG = logging.getLogger(__name__)
 FOLDER = "pictures"
 NEEDS_MATPLOTLIB = "matplotlib is not installed: pip install 'sarchat-bench[pictures]'"
 
@@ -37,9 +38,9 @@ def draw_gallery(build: Build, examples: Mapping[str, Mapping[str, Any]]) -> dic
     try:
         from builders.figures import bars, heatmaps, panels, stacked_bars, style
     except ImportError:
-        click.echo(f"The card goes without pictures; {NEEDS_MATPLOTLIB}", err=True)
+        _LOG.warning("The card has no pictures; %s", NEEDS_MATPLOTLIB)
         return {}
-    splits = [split for split in SPLITS if any(split in built for built in build.configs.values())]
+    splits = build.splits
     tables = {split: table for split in splits if (table := read_targets(build, split))}
     gallery = {}
     (build.folder / FOLDER).mkdir()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from builders.build.shards import ShardFile
+from builders.folder.shard_file import ShardFile
 from builders.resources import read_yaml
 from builders.schema import ALL, SPLITS, TASKS, feature_specs
 

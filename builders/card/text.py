@@ -11,10 +11,10 @@ import yaml
 
 from builders.analysis.statistics import count_boxes
 from builders.analysis.target_table import read_targets
-from builders.build.shards import ShardFile
 from builders.card.gallery import GalleryPicture
 from builders.card.metadata import card_metadata
 from builders.folder.reader import CARD, Build
+from builders.folder.shard_file import ShardFile
 from builders.records.wording import load_templates
 from builders.resources import read_text, read_yaml
 from builders.schema import ALL, CATEGORIES, SPLITS, TASKS, describe_columns

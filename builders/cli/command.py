@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import sys
 
 import click
@@ -42,8 +43,21 @@ def sarchat() -> None:
     """Build, look at, score and publish SARChat: vision-language data for synthetic aperture radar."""
 
 
+class _WarningLines(logging.Handler):
+    """Prints what the library logs, each message as one line on stderr that leaves a progress bar whole."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        from tqdm import tqdm
+
+        tqdm.write(f"{record.levelname.capitalize()}: {' '.join(record.getMessage().split())}", file=sys.stderr)
+
+
+_WARNING_LINES = _WarningLines(logging.WARNING)
+
+
 def main(argv: list[str] | None = None) -> None:
     """Run the command; a user's mistake ends with one line on stderr and exit code 1."""
+    logging.getLogger("builders").addHandler(_WARNING_LINES)
     try:
         sarchat.main(args=argv, prog_name="sarchat", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:

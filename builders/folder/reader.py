@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import yaml
 
-from builders.build.shards import ShardFile
 from builders.errors import SARChatError
+from builders.folder.shard_file import ShardFile
 from builders.resources import load_yaml
-from builders.schema import ALL
+from builders.schema import ALL, SPLITS
 
 CARD = "README.md"
 _FRONT_MATTER = re.compile(r"---\r?\n(.*?\n)---\r?\n", re.DOTALL)
@@ -24,7 +25,8 @@ _BATCH_ROWS = 20_000
 _IMAGE_ROWS = 16
 
 
-class Build(NamedTuple):
+@dataclass(frozen=True)
+class Build:
     """A built folder: for each config and split, its Parquet files in the order of their rows.
 
     Attributes:
@@ -35,20 +37,28 @@ class Build(NamedTuple):
     folder: Path
     configs: Mapping[str, Mapping[str, Sequence[Path]]]
 
+    @property
+    def splits(self) -> list[str]:
+        """The splits that at least one config has, in the usual order."""
+        return [split for split in SPLITS if any(split in built for built in self.configs.values())]
+
     def files(self, config: str, split: str) -> Sequence[Path]:
         """Return the files of a split of a config.
 
         Raises:
             SARChatError: there is no such config, or no such split of it.
         """
-        if config not in self.configs:
-            raise SARChatError(f"{self.folder} has no config {config!r}; it has {', '.join(self.configs)}")
-        splits = self.configs[config]
+        splits = self._files_by_split(config)
         if split not in splits:
             raise SARChatError(
                 f"{self.folder}: config {config} has no split {split!r}; it has {', '.join(splits) or 'none'}"
             )
         return splits[split]
+
+    def _files_by_split(self, config: str) -> Mapping[str, Sequence[Path]]:
+        if config not in self.configs:
+            raise SARChatError(f"{self.folder} has no config {config!r}; it has {', '.join(self.configs)}")
+        return self.configs[config]
 
     def count(self, config: str, split: str) -> int:
         """Return the number of records of a split, read from its files' footers."""
@@ -121,9 +131,7 @@ class Build(NamedTuple):
         Raises:
             SARChatError: there is no such config, split or id.
         """
-        if config not in self.configs:
-            self.files(config, "")
-        splits = splits or list(self.configs[config])
+        splits = splits or list(self._files_by_split(config))
         for split in splits:
             for path in self.files(config, split):
                 row = _find(path, record_id)

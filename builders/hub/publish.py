@@ -7,13 +7,13 @@ The commit that names them comes last, so that nobody ever loads half an update.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-import click
 from huggingface_hub import CommitInfo, CommitOperationAdd, CommitOperationDelete, HfApi, constants, get_token
 from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
 from huggingface_hub.utils import get_session, hf_raise_for_status, validate_repo_id
@@ -22,6 +22,7 @@ from builders.errors import SARChatError
 from builders.folder.checksums import SUMS, parse_checksums
 from builders.hub.errors import explain, find_hub_error, is_transient
 
+_LOG = logging.getLogger(__name__)
 _WAITS = (1.0, 2.0, 4.0, 8.0)
 _T = TypeVar("_T")
 _Operation = CommitOperationAdd | CommitOperationDelete
@@ -218,6 +219,6 @@ def _retry(attempt: Callable[[], _T]) -> _T:
             if not (isinstance(error, RuntimeError) if cause is None else is_transient(cause)):
                 raise
             reason = " ".join(str(cause or error).split())[:120]
-            click.echo(f"Upload broke off ({type(cause or error).__name__}: {reason}); again in {wait:g} s", err=True)
+            _LOG.warning("Upload broke off (%s: %s); next try in %g s", type(cause or error).__name__, reason, wait)
         time.sleep(wait)
     return attempt()

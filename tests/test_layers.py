@@ -1,0 +1,80 @@
+"""The rooms of `builders/`: imports point one way, and a heavy library is imported in one room alone."""
+
+import ast
+from pathlib import Path
+
+import pytest
+from support import ROOT
+
+# From the bottom to the top: a room imports only from itself and from those before it.
+ROOMS = (
+    "errors",
+    "resources",
+    "schema",
+    "versions",
+    "tables",
+    "encoded_image",
+    "corpus",
+    "records",
+    "box_formats",
+    "live",
+    "folder",
+    "open_data",
+    "analysis",
+    "figures",
+    "card",
+    "build",
+    "evaluation",
+    "hub",
+    "export",
+    "rewards",
+    "inference",
+    "report",
+    "synthetic",
+    "cli",
+)
+# Libraries that one place alone imports, so that everything else works and starts without them.
+OWNERS = {"matplotlib": "figures", "click": "cli", "gradio": "hub/page"}
+MODULES = sorted((ROOT / "builders").rglob("*.py"))
+
+
+def place_of(path: Path) -> str:
+    return path.relative_to(ROOT / "builders").with_suffix("").as_posix()
+
+
+def imports_of(path: Path) -> set[str]:
+    """Return the dotted names that a module imports, wherever in it; `from a import b` may import the module `a.b`."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import hides the room"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def test_every_room_has_its_place_in_the_order():
+    rooms = {place_of(path).partition("/")[0] for path in MODULES} - {"__init__"}
+    assert rooms <= {*ROOMS}, "add the new room to ROOMS, above everything that it imports"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=place_of)
+def test_imports_point_down(path):
+    room = place_of(path).partition("/")[0]
+    rank = -1 if room == "__init__" else ROOMS.index(room)
+    imported = {name.split(".")[1] for name in imports_of(path) if name.startswith("builders.")}
+    above = sorted(other for other in imported & {*ROOMS} if ROOMS.index(other) > rank)
+    assert not above, f"builders/{place_of(path)}.py imports from above it: {', '.join(above)}"
+
+
+@pytest.mark.parametrize("library", OWNERS)
+def test_a_library_has_one_owner(library):
+    users = {place_of(path) for path in MODULES if any(name.partition(".")[0] == library for name in imports_of(path))}
+    assert users and all(user.startswith(f"{OWNERS[library]}/") for user in users), sorted(users)
+
+
+def test_the_metric_stands_alone():
+    """The metric's file and its page are copied out of the project and run without it."""
+    for path in (ROOT / "sarchat_metric.py", *(ROOT / "builders/hub/page").rglob("*.py")):
+        assert not any(name.partition(".")[0] in ("builders", "dataset_card") for name in imports_of(path))
