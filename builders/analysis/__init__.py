@@ -1,1 +1,1 @@
-"""Figures as numbers: targets, statistics, and the paper's beside them."""
+"""Statistics of the targets and records, and their comparison with the paper's."""

@@ -1,4 +1,4 @@
-"""Numbers that the paper prints (arXiv 2502.08168)."""
+"""Numbers from the paper (arXiv 2502.08168)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from builders.schema import TASKS
 
 
 def read_paper_statistics() -> dict[str, Any]:
-    """Read the paper's statistics of its data: by table, then split, then what is measured."""
+    """Read the paper's statistics of its data, by table, split and measure."""
     return read_yaml("paper/statistics.yaml", "dataset_card")
 
 

@@ -1,4 +1,4 @@
-"""A build's figures beside the paper's, as tables for the terminal."""
+"""Comparison of a build's statistics with the paper's, as tables for the terminal."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ _CATEGORY_ROWS = {
     "high": "% above 1.5",
 }
 _NOTE = (
-    "A box that is empty, outside its image, to be ignored or there twice is no target, so a build may count fewer\n"
-    "than Table 1. Aspect ratio is width / height, as Table 4 fits; the paper's Eq. 2 has height / width, shown under\n"
-    "Table 2 for comparison. SD divides by N. Differences are this build minus the paper, whose counting test set in\n"
-    "Table 5 is a misprint (11,704 adds up), and whose number of tanks in Table 4, train, cannot be read."
+    "A box that is empty, outside its image, marked to be ignored or a duplicate is not a target, so a build may have\n"
+    "fewer than Table 1. Aspect ratio is width / height, which matches Table 4; the paper's Eq. 2 has height / width,\n"
+    "shown under Table 2 for comparison. SD divides by N. Differences are this build minus the paper. Two numbers of\n"
+    "the paper are misprints: the counting test set in Table 5 (11,704 adds up), and the tanks in Table 4, train."
 )
 
 
 def format_comparison(statistics: Mapping[str, Statistics]) -> str:
-    """Lay out the figures of each split beside those that the paper prints for it, with the difference."""
+    """Format the statistics of each split next to the paper's, with the difference."""
     paper = read_paper_statistics()
     boxes = {split: figures.boxes for split, figures in statistics.items()}
     records = {split: figures.records for split, figures in statistics.items()}
     ratios = {split: figures.aspect_ratio for split, figures in statistics.items()}
     inverse = {split: figures.inverse_ratio for split, figures in statistics.items()}
     tables = {
-        "Boxes a category (Table 1)": _table("category", {name: name for name in CATEGORIES}, boxes, paper["boxes"]),
-        "Records a task (Table 5)": _table("task", {name: name for name in (*TASKS, ALL)}, records, paper["records"]),
+        "Boxes per category (Table 1)": _table("category", {name: name for name in CATEGORIES}, boxes, paper["boxes"]),
+        "Records per task (Table 5)": _table("task", {name: name for name in (*TASKS, ALL)}, records, paper["records"]),
         "Aspect ratio, width / height (Table 2)": _table("measure", _RATIO_ROWS, ratios, paper["aspect_ratio"]),
         "Aspect ratio, height / width (Table 2 again)": _table("measure", _RATIO_ROWS, inverse, paper["aspect_ratio"]),
     }
@@ -45,7 +45,7 @@ def format_comparison(statistics: Mapping[str, Statistics]) -> str:
         heading = f"Aspect ratio of {category}, width / height (Table 4)"
         tables[heading] = _table("measure", _CATEGORY_ROWS, built, printed)
     sections = [f"{heading}\n{table}" for heading, table in tables.items()]
-    return "\n\n".join([*sections, _NOTE, *_tell_missing(statistics)])
+    return "\n\n".join([*sections, _NOTE, *_list_missing(statistics)])
 
 
 def _table(
@@ -80,10 +80,10 @@ def _show_difference(value: float | None, printed: float | None) -> str | None:
     return f"{value - printed:+,}" if isinstance(value, int) else f"{value - printed:+.3f}"
 
 
-def _tell_missing(statistics: Mapping[str, Statistics]) -> Iterable[str]:
+def _list_missing(statistics: Mapping[str, Statistics]) -> Iterable[str]:
     for split, figures in statistics.items():
         missing = [task for task in TASKS if task not in figures.records]
         if missing:
             yield f"Not in this build: {split} of {', '.join(missing)}."
         if not figures.boxes:
-            yield f"No task of {split} tells of every target, so boxes and aspect ratios are blank."
+            yield f"No built task of {split} contains every target, so boxes and aspect ratios are blank."

@@ -1,4 +1,4 @@
-"""What a build holds, counted: boxes a category, records a task, aspect ratios."""
+"""Statistics of a build: boxes per category, records per task, aspect ratios."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ BANDS = {"low": (0.0, 0.67), "middle": (0.67, 1.5), "high": (1.5, float("inf"))}
 
 
 class Statistics(NamedTuple):
-    """A split's figures, under the names that `dataset_card/paper/statistics.yaml` gives the paper's.
+    """The statistics of a split, with the names of `dataset_card/paper/statistics.yaml`.
 
     Attributes:
         records: the number of records by task built, and of `all` if all six were.
         boxes: the number of targets by category; empty if no task with every target was built.
         aspect_ratio: mean, median and standard deviation of width over height; empty if there is no target.
-        inverse_ratio: the same of height over width.
-        by_category: for each category that has targets, their number and what `describe_ratios` returns.
+        inverse_ratio: the same for height over width.
+        by_category: for each category with targets, their number and the result of `describe_ratios`.
     """
 
     records: dict[str, int]
@@ -32,7 +32,7 @@ class Statistics(NamedTuple):
 
 
 def compute_statistics(build: Build) -> dict[str, Statistics]:
-    """Compute the figures of every split that a build has; no image is read."""
+    """Compute the statistics of every split of a build; no image is read."""
     return {split: _compute(build, split) for split in build.splits}
 
 
@@ -43,7 +43,7 @@ def count_boxes(targets: TargetTable) -> dict[str, int]:
 
 
 def describe_ratios(ratios: np.ndarray) -> dict[str, float]:
-    """Return mean, median and standard deviation (dividing by N) of some ratios, and the percentage in each band."""
+    """Return mean, median, standard deviation (dividing by N) and percentage in each band of N ratios."""
     shares = {
         band: 100 * float(np.mean((ratios > above) & (ratios <= up_to))) for band, (above, up_to) in BANDS.items()
     }

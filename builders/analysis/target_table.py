@@ -1,4 +1,4 @@
-"""The targets of a built split as NumPy columns, read from one of its tasks without a single image."""
+"""The targets of a built split as NumPy arrays, read from one of its tasks without any image."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _COLUMNS = ("width", "height", "objects")
 
 
 class TargetTable(NamedTuple):
-    """N targets of a split, each once.
+    """The N targets of a split, each listed once.
 
     Attributes:
         category: indices into `CATEGORIES`; ints of shape (N,).
@@ -28,12 +28,12 @@ class TargetTable(NamedTuple):
 
     @property
     def aspect_ratio(self) -> np.ndarray:
-        """Width over height of each target."""
+        """Width over height of each target; floats of shape (N,)."""
         return self.bbox[:, 2] / self.bbox[:, 3]
 
     @property
     def area_share(self) -> np.ndarray:
-        """The share of its image's area that each target covers, 0 to 1."""
+        """The share of its image's area that each target covers, 0 to 1; floats of shape (N,)."""
         return self.bbox[:, 2] * self.bbox[:, 3] / self.image_size.prod(axis=1)
 
     @property
@@ -50,8 +50,8 @@ def _alone(objects_of_row: np.ndarray) -> np.ndarray:
     return objects_of_row == 1
 
 
-# Tasks that tell of every target once, and which of their rows do. Description leaves targets out, and identification
-# asks of each target alone once, and then again in pairs. The smallest table comes first.
+# Tasks that contain every target, and their rows that contain each one once. Description omits targets; identification
+# has each target alone in one row and again in pairs. The smallest table comes first.
 _SOURCES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "classification": _every,
     "grounding": _every,

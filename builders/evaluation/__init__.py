@@ -1,1 +1,1 @@
-"""Predictions in, scores out."""
+"""Scoring of predictions."""

@@ -1,4 +1,4 @@
-"""How far scores would move with other records of the same kind: percentile intervals by bootstrap over records."""
+"""Bootstrap confidence intervals: 95 % percentile intervals from resampling the records."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _ENDS = (2.5, 97.5)
 def intervals(tally: Tally, average: str, resamples: int = RESAMPLES) -> dict[str, tuple[float, float]]:
     """Return the 95 % interval of every score: sub-scores, tasks (Eq. 5) and `overall` (Eq. 4).
 
-    Records are drawn with replacement within their task, so a task keeps its size and its weight. Records that came
-    to the same counts are drawn together, by one multinomial draw: the same distribution, and quick for any number.
+    Records are drawn with replacement within their task, so each task keeps its size and weight. Records with equal
+    counts are drawn together by one multinomial draw, which has the same distribution and is fast for any number.
 
     Args:
         tally: the counts of all records.
         average: `sample` or `corpus`, as in the scores themselves.
-        resamples: how many times to draw.
+        resamples: the number of resamples.
 
     Returns:
-        Lower and upper end in percent, by score.
+        Lower and upper bound in percent, by score.
     """
     generator = np.random.Generator(np.random.PCG64(_SEED))
     drawn: dict[str, np.ndarray] = {}
@@ -43,10 +43,10 @@ def intervals(tally: Tally, average: str, resamples: int = RESAMPLES) -> dict[st
 def _draw(
     tally: Tally, task: int, average: str, resamples: int, generator: np.random.Generator
 ) -> dict[str, np.ndarray]:
-    """Return each sub-score of a task, resample by resample; shape (resamples,), NaN where none of its records came."""
+    """Return each sub-score of a task in each resample; shape (resamples,), NaN if none of its records was drawn."""
     records = np.flatnonzero(tally.tasks == task)
     keys = [key for key in tally.counts if key.startswith(f"{TASKS[task]}/")]
-    # Counts of every record in every sub-score; -1 where a record has no part in one.
+    # Counts of every record in every sub-score; -1 if the record has none in it.
     table = np.full((len(records), len(keys), 3), -1, np.int32)
     for column, key in enumerate(keys):
         table[np.searchsorted(records, tally.records[key]), column] = tally.counts[key]

@@ -1,4 +1,4 @@
-"""The published results (Table 3), with what Eq. 4 and 5 make of them, and one's own among them."""
+"""The published results (Table 3) with their scores by Eq. 4 and 5, and the user's own results."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _COLUMNS |= {"descr.": "description", "class.": "classification"}
 
 
 class Entry(NamedTuple):
-    """A model's line: its name and size, the average that was printed, and its sub-scores in percent."""
+    """A model's results: its name and size, the average as printed, and its sub-scores in percent."""
 
     name: str
     params: str
@@ -33,7 +33,7 @@ class Entry(NamedTuple):
 
     @property
     def overall(self) -> float | None:
-        """Eq. 4 with the sizes of the published test set, or `None` where a task is lacking."""
+        """The overall score, Eq. 4, with the sizes of the published test set, or `None` if a task is missing."""
         sizes = read_test_sizes()
         return overall_score(self.tasks, sizes) if self.tasks.keys() == sizes.keys() else None
 
@@ -48,10 +48,10 @@ def published_results() -> list[Entry]:
 
 
 def read_scores(path: Path) -> Entry:
-    """Read what `sarchat score --output` or `evaluate.save` wrote.
+    """Read a file of scores that `sarchat score --output` or `evaluate.save` wrote.
 
     Raises:
-        SARChatError: the file cannot be read, or holds no score of the metric.
+        SARChatError: if the file cannot be read or contains none of the metric's scores.
     """
     try:
         content: Any = json.loads(path.read_text(encoding="utf-8"))
@@ -62,7 +62,7 @@ def read_scores(path: Path) -> Entry:
     known = [key for keys in SUB_SCORES.values() for key in keys]
     sub_scores = {key: content[key] for key in known if key in content} if isinstance(content, dict) else {}
     if not sub_scores:
-        raise SARChatError(f"{path} holds none of the metric's scores; give a file of `sarchat score --output`")
+        raise SARChatError(f"{path} contains none of the metric's scores; give a file of `sarchat score --output`")
     for key, value in sub_scores.items():
         if type(value) not in (int, float) or not 0 <= value <= 100:
             raise SARChatError(f"{path}: {key} is {value!r}, not a number from 0 to 100")
@@ -70,7 +70,7 @@ def read_scores(path: Path) -> Entry:
 
 
 def format_leaderboard(own: Sequence[Entry]) -> str:
-    """Lay out all models, best first by Eq. 4; those without every task come last."""
+    """Format all models as a table, best first by Eq. 4; those without every task come last."""
     entries = [*published_results(), *own]
     entries.sort(key=lambda entry: -1.0 if entry.overall is None else entry.overall, reverse=True)
     rows = [
@@ -83,14 +83,14 @@ def format_leaderboard(own: Sequence[Entry]) -> str:
         ]
         for entry in entries
     ]
-    notes = "Avg: as the paper prints it. Eq. 4: what its equations give on its sub-scores and test-set sizes."
+    notes = "Avg: as printed in the paper. Eq. 4: computed by its equations from its sub-scores and test-set sizes."
     if own:
-        notes += "\n>: your own."
+        notes += "\n>: your models."
     return format_table(["model", "params", "Avg", "Eq. 4", *_COLUMNS], rows) + "\n\n" + notes
 
 
 def _metric_key(column: str) -> str:
-    """Return the metric's key for a column of Table 3, which leaves out what goes without saying."""
+    """Return the metric's key for a column of Table 3, which omits parts that are the same for all columns."""
     keys = [key for keys in SUB_SCORES.values() for key in keys]
     return next(key for key in keys if key == column or key.startswith(f"{column}/"))
 

@@ -1,4 +1,4 @@
-"""Scores as a table, in the order of the paper's Table 3."""
+"""A table of scores, in the order of the paper's Table 3."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MULTI_BEFORE_SINGLE = ("multi", "single")
 
 
 def format_scores(scores: Scores) -> str:
-    """Lay out every score with its number of records, 95 % interval, and the answers that could not be read."""
+    """Format every score with its number of records, 95 % interval and number of unparsed answers."""
     result = scores.result
     rows = []
     for task in _ORDER:
@@ -26,7 +26,7 @@ def format_scores(scores: Scores) -> str:
     further = [_row(scores, key.partition("/")[0], key) for key in EXTRA_SCORES if key in result]
     if not further:
         return table
-    heading = "\n\nFurther figures, which enter no average:\n"
+    heading = "\n\nAdditional scores, not in any average:\n"
     return table + heading + format_table(["task", "figure", "n", "score", "95 % interval", "unparsed"], further)
 
 
@@ -42,5 +42,5 @@ def _figures(scores: Scores, key: str) -> tuple[str, str]:
 
 
 def _in_table_3(key: str) -> int:
-    """Sort the scenarios as Table 3 has them, and leave the rest as it is."""
+    """Return a sort key that orders the scenarios as in Table 3 and keeps the order of the rest."""
     return next((place for place, name in enumerate(_MULTI_BEFORE_SINGLE) if f"/{name}/" in key), 0)

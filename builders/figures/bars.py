@@ -1,4 +1,4 @@
-"""Counts as bars: boxes a category, or records a task, a panel a split."""
+"""Counts as bars, with one panel per split: boxes per category or records per task."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from builders.figures.style import CATEGORY_COLORS, FAINT, LINE, SKY, new_figure
 
 _PANEL_WIDTH, _BAR_HEIGHT, _FRAME_HEIGHT = 3.65, 0.36, 0.6
 _NAMES_WIDTH = 1.35
-_LONGEST_BAR = 0.52  # of a panel; the rest is for the figures
+_LONGEST_BAR = 0.52  # of a panel; the rest is for the numbers
 
 
 def draw_bars(counts: Mapping[str, Mapping[str, int]], noun: str) -> Figure:
-    """Draw a panel for each split, a bar for each name, each with its count and share.
+    """Draw a panel per split with a bar per name, labelled with count and share.
 
-    Bars show shares of their split, so that splits of unlike size can be compared.
+    Bars show shares of their split, so that splits of different sizes can be compared.
 
     Args:
         counts: the counts, by split and then by name; every split has the same names.

@@ -1,4 +1,4 @@
-"""Where targets lie in their images: the share of centres in each cell, finer where there are enough."""
+"""Heat maps of target positions: the share of centres in each cell, on a finer grid if there are enough targets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from builders.schema import CATEGORIES
 
 _WIDTH, _PANEL, _GAP, _TITLE = 12.0, 3.7, 0.2, 0.5
 _COLUMNS = 3
-# Bins a side: a multiple of three, so that cells are whole bins.
+# Bins per side: a multiple of three, so that cells consist of whole bins.
 _BINS_FOR = {20_000: 48, 2_000: 24, 400: 12, 0: 3}
 
 
@@ -39,7 +39,7 @@ def count_centers(centers: np.ndarray, bins: int) -> np.ndarray:
 
     Args:
         centers: shares of width and height, 0 to 1; floats of shape (N, 2).
-        bins: the number of bins a side.
+        bins: the number of bins per side.
 
     Returns:
         Ints of shape (bins, bins): rows from the top, columns from the left.

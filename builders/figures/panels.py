@@ -1,4 +1,4 @@
-"""One example a task: the image with its boxes, question and answer beside it."""
+"""One example per task: the image with its boxes, and the question and answer next to it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _IMAGE = _ROW - 2 * _MARGIN
 _SIZE, _TITLE_SIZE = 10.5, 14.0
 _TITLE_HEIGHT, _GAP = _TITLE_SIZE * 2 / 72, 0.12
 _QUESTION_LINES = 5
-# Text ends where the image does.
+# Text ends at the bottom of the image.
 _LINES = int((_IMAGE - _TITLE_HEIGHT - _GAP) * 72 / (_SIZE * LINE_HEIGHT))
 
 
@@ -48,7 +48,7 @@ def _draw_targets(axes: Axes, record: Mapping[str, Any]) -> None:
         draw_box(axes, corners(bbox), CATEGORY_COLORS[CATEGORIES[category]])
     is_pair = record["task"] == "identification" and len(objects) == 2
     for (bbox, category), role in zip(
-        objects, (" (asked)", " (other)") if is_pair else [""] * len(objects), strict=True
+        objects, (" (target)", " (reference)") if is_pair else [""] * len(objects), strict=True
     ):
         name = CATEGORIES[category]
         label_box(axes, corners(bbox), name + role, CATEGORY_COLORS[name], size=8.5)
@@ -57,7 +57,7 @@ def _draw_targets(axes: Axes, record: Mapping[str, Any]) -> None:
 def _write(
     figure: Figure, task: str, record: Mapping[str, Any], left: float, top: float, width: float, height: float
 ) -> None:
-    """Write title, question and answer from a point down, in inches from the figure's top left."""
+    """Write title, question and answer downwards from a point, in inches from the figure's top left corner."""
     question, answer = (message["content"] for message in record["messages"])
     column = (_WIDTH / 2 - _IMAGE - 3 * _MARGIN) * 72
     questions = wrap(question, column, _SIZE, _QUESTION_LINES)

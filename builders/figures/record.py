@@ -1,4 +1,4 @@
-"""One record as a picture: its image with gold and predicted boxes, and the conversation beside it."""
+"""One record as a picture: its image with gold and predicted boxes, and the conversation next to it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class _Block(NamedTuple):
 
 
 def show_record(record: Mapping[str, Any], out: Path, prediction: str | None = None) -> None:
-    """Draw a record, and an answer to compare with it, into a PNG file.
+    """Draw a record, and optionally a prediction, into a PNG file.
 
     Args:
         record: the record with its image.
@@ -41,8 +41,8 @@ def show_record(record: Mapping[str, Any], out: Path, prediction: str | None = N
         prediction: a model's answer; its boxes are drawn with the IoU of their match.
 
     Raises:
-        SARChatError: the image cannot be read.
-        OSError: the file cannot be written.
+        SARChatError: if the image cannot be read.
+        OSError: if the file cannot be written.
     """
     with styled():
         save(draw_record(record, prediction), out)
@@ -50,7 +50,7 @@ def show_record(record: Mapping[str, Any], out: Path, prediction: str | None = N
 
 def draw_record(record: Mapping[str, Any], prediction: str | None = None) -> Figure:
     """Return the figure that `show_record` writes."""
-    blocks = _tell(record, prediction)
+    blocks = _text_blocks(record, prediction)
     lines = [(block, wrap(block.text, _COLUMN * 72, _SIZE, _MOST_LINES)) for block in blocks]
     scale = _LONGER_SIDE / max(record["width"], record["height"])
     image_width, image_height = (max(scale * record[side], 1.0) for side in ("width", "height"))
@@ -69,11 +69,11 @@ def draw_record(record: Mapping[str, Any], prediction: str | None = None) -> Fig
 
 
 def gold_boxes(record: Mapping[str, Any]) -> list[Box]:
-    """Return a record's boxes: those in its answer, as they are scored, or else those of its targets."""
+    """Return a record's boxes: those in its answer, as they are scored, or otherwise those of its targets."""
     return parse_boxes(record["messages"][-1]["content"]) or [corners(bbox) for bbox in record["objects"]["bbox"]]
 
 
-def _tell(record: Mapping[str, Any], prediction: str | None) -> list[_Block]:
+def _text_blocks(record: Mapping[str, Any], prediction: str | None) -> list[_Block]:
     question, answer = (message["content"] for message in record["messages"])
     size = f"{record['width']} x {record['height']} pixels"
     targets = len(record["objects"]["bbox"])
@@ -105,17 +105,17 @@ def _draw_boxes(axes: Axes, record: Mapping[str, Any], prediction: str | None) -
             label_box(axes, box, f"{number} {CATEGORIES[category]}" if len(gold) > 1 else CATEGORIES[category], GOLD)
     if len(predicted) <= _MOST_LABELS:
         matches = score_record(prediction or "", record).matches.get("iou@0.25")
-        for box, text in zip(predicted, _tell_ious(predicted, gold, matches), strict=True):
+        for box, text in zip(predicted, _iou_labels(predicted, gold, matches), strict=True):
             label_box(axes, box, text, PREDICTED, below=True)
 
 
-def _tell_ious(predicted: list[Box], gold: list[Box], matches: list[Match] | None) -> list[str]:
-    """Return a label for each predicted box: the IoU of its match, or the best that it has with any, unmatched.
+def _iou_labels(predicted: list[Box], gold: list[Box], matches: list[Match] | None) -> list[str]:
+    """Return a label for each predicted box: the IoU of its match, or its highest IoU with any gold box if unmatched.
 
     Args:
         predicted: the answer's boxes.
         gold: the record's boxes.
-        matches: the metric's matches, where the task has boxes.
+        matches: the metric's matches, or `None` if the task has no boxes.
     """
     matches = match_boxes(predicted, gold) if matches is None else matches
     matched = {index: iou for index, _, iou in matches}
@@ -173,5 +173,5 @@ def default_name(record_id: str) -> str:
     """Return the file name of a record's picture: its id with dashes."""
     name = record_id.replace("/", "-")
     if not name.strip(".-"):
-        raise SARChatError(f"the id {record_id!r} makes no file name; give one with --out")
+        raise SARChatError(f"the id {record_id!r} cannot be used as a file name; give one with --out")
     return f"{name}.png"

@@ -23,7 +23,7 @@ def draw_image(axes: Axes, record: Mapping[str, Any]) -> None:
     """Show a record's image, in coordinates of its own pixels.
 
     Raises:
-        SARChatError: the image cannot be read or decoded.
+        SARChatError: if the image cannot be read or decoded.
     """
     try:
         with Image.open(io.BytesIO(image_bytes(record))) as image:
@@ -31,14 +31,14 @@ def draw_image(axes: Axes, record: Mapping[str, Any]) -> None:
     except (OSError, SyntaxError) as error:
         if isinstance(error, SARChatError):
             raise
-        raise SARChatError(f"{record['id']}: its image cannot be decoded: {error}; build the folder anew") from error
+        raise SARChatError(f"{record['id']}: its image cannot be decoded: {error}; build the folder again") from error
     height, width = pixels.shape[:2]
     axes.imshow(pixels, extent=(0, width, height, 0), interpolation="antialiased", aspect="equal")
     hide_frame(axes)
 
 
 def draw_box(axes: Axes, box: Box, color: str, *, dashed: bool = False, width: float = 2.0) -> None:
-    """Draw a box `(x1, y1, x2, y2)`, with a dark rim that keeps it visible on bright ground."""
+    """Draw a box `(x1, y1, x2, y2)`, with a dark rim that keeps it visible on a bright background."""
     x1, y1, x2, y2 = box
     axes.add_patch(
         Rectangle(
@@ -55,7 +55,7 @@ def draw_box(axes: Axes, box: Box, color: str, *, dashed: bool = False, width: f
 
 
 def label_box(axes: Axes, box: Box, text: str, color: str, *, size: float = 9.0, below: bool = False) -> None:
-    """Write beside a box, above its top left corner or below its bottom right one, and never outside the image."""
+    """Write a label above a box's top left corner or below its bottom right one, always inside the image."""
     x1, y1, x2, y2 = box
     left, right = sorted(axes.get_xlim())
     top, bottom = sorted(axes.get_ylim())

@@ -1,4 +1,4 @@
-"""Shapes and sizes a category, as bars of a hundred percent."""
+"""Shapes and sizes per category, as stacked bars of 100 percent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from builders.figures.style import BLUE, PAGE, SKY, YELLOW, hide_frame, new_figu
 from builders.records.geometry import IDENTIFICATION_SIZES, SHAPES, identification_size, shape
 from builders.schema import CATEGORIES
 
-# Dark to light, so that the order shows without colours too.
+# From dark to light, so that the order is visible without colours too.
 _SHAPE_COLORS = (BLUE, SKY, YELLOW)
 _SIZE_COLORS = ("#00224e", "#3b496c", "#7d7c78", "#bcad6c", "#fee838")  # cividis
 _WIDTH, _HEIGHT = 12.0, 3.9
@@ -21,7 +21,7 @@ _LEAST_LABELLED = 0.07
 
 
 def draw_shares(targets: TargetTable) -> Figure:
-    """Draw two panels: the shapes, and the sizes, of each category's targets."""
+    """Draw two panels: the shapes and the sizes of each category's targets."""
     present = [index for index in range(len(CATEGORIES)) if (targets.category == index).any()]
     figure = new_figure(_WIDTH, _HEIGHT)
     for left, title, names, colors, found in (

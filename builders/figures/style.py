@@ -1,4 +1,4 @@
-"""How every picture looks, and how it is saved: the same bytes for the same content."""
+"""The common style of all pictures, and saving them: the same bytes for the same content."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from matplotlib.figure import Figure
 
 from builders.schema import CATEGORIES
 
-# An opaque, neutral page of its own: the same on a light and on a dark one.
+# An opaque, neutral background that looks the same on light and dark pages.
 PAGE, INK, FAINT, LINE = "#f6f6f4", "#1c1c1c", "#5c5c5c", "#d4d4d0"
-# Okabe and Ito's colours, told apart by the colour-blind.
+# Okabe and Ito's colours, which colour-blind people can distinguish.
 ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
     "#E69F00",
     "#56B4E9",
@@ -52,29 +52,29 @@ _SETTINGS = {
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Draw with the project's settings, whatever the user's own are."""
+    """Draw with the project's settings instead of the user's."""
     with mpl.rc_context(), warnings.catch_warnings():
         mpl.rcdefaults()
         mpl.rcParams.update(_SETTINGS)
-        # A model may answer in a script that the font lacks: those letters show as framed signs.
+        # A model may answer in a script that the font lacks; such letters are drawn as boxes.
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         yield
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure of some inches, that no window and no global state knows of."""
+    """Return an empty figure of a size in inches, without a window or global state."""
     figure = Figure(figsize=(width, height), dpi=DPI)
     FigureCanvasAgg(figure)
     return figure
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG, without a word of when or with what it was made."""
+    """Write a figure as PNG, without date or software in its metadata."""
     figure.savefig(path, format="png", dpi=DPI, metadata={"Software": None})
 
 
 def hide_frame(axes: Axes) -> None:
-    """Leave nothing of an axes but what is drawn in it."""
+    """Hide ticks and frame of an axes."""
     axes.set_xticks([])
     axes.set_yticks([])
     for spine in axes.spines.values():

@@ -1,4 +1,4 @@
-"""Text set in a column: broken where words and boxes end, and cut after so many lines."""
+"""Wrapping of text in a column, at the ends of words and boxes, up to a maximum number of lines."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def wrap(text: str, width: float, size: float, most_lines: int | None = None) ->
         text: the text; its own line breaks are kept.
         width: the column's width in points.
         size: the font's size in points.
-        most_lines: cut what goes beyond, and end with an ellipsis.
+        most_lines: the maximum number of lines; a longer text is truncated with an ellipsis.
 
     Returns:
         The lines, at least one.
@@ -50,11 +50,11 @@ def measure(text: str, size: float) -> float:
 
 
 def _pieces(paragraph: str, width: float, size: float) -> list[str]:
-    """Cut a paragraph where it may break; a piece wider than the column is cut anywhere."""
+    """Split a paragraph where it may break; a piece wider than the column is split anywhere."""
     pieces = []
     for piece in _PIECE.findall(paragraph):
         while len(piece) > 1 and (len(piece) > 8 * width / size or measure(piece.rstrip(), size) > width):
-            # A letter takes an eighth of the font's size or more, so no line holds more than these.
+            # A letter is at least an eighth of the font's size wide, so a line cannot contain more than these.
             start = piece[: int(8 * width / size) + 1]
             fitting = max(1, bisect_right(range(1, len(start)), width, key=lambda n: measure(start[:n], size)))
             pieces.append(piece[:fitting])

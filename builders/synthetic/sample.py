@@ -1,4 +1,4 @@
-"""The sample: a small synthetic corpus in SARDet-100K's layout, the same bytes each time, with its awkward cases."""
+"""The sample: a small synthetic corpus in SARDet-100K's layout, with its edge cases; always the same bytes."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from builders.synthetic.speckle import GROUNDS, TARGETS, Echo, Ground, detect
 
 @dataclass(frozen=True)
 class Picture:
-    """One image to make.
+    """The specification of one image.
 
     Attributes:
         split: train, val or test.
         ground: a key of `builders.synthetic.speckle.GROUNDS`.
         size: width and height in pixels.
-        targets: categories with their number and their length as a share of the shorter side, in the order of making.
+        targets: categories with their number and their length as a share of the shorter side, in drawing order.
         suffix: file format.
-        mode: Pillow's mode, `L` or (grey all the same) `RGB`.
-        cut: end the image in the middle of its rightmost target, whose box then passes the edge.
-        awkward: keys of `_AWKWARD`: further annotations that a reader must see through.
+        mode: Pillow's mode, `L` or `RGB` (also grey).
+        cut: whether to crop the image in the middle of its rightmost target, so that its box crosses the edge.
+        awkward: the cases of `_awkward` to add as further annotations.
     """
 
     split: str
@@ -82,7 +82,7 @@ def write_sample(root: Path) -> None:
     """Write the sample to `root/SARDet_100K`: `Annotations/{train,val,test}.json` and `JPEGImages/{split}/`.
 
     Args:
-        root: folder to write in; made if it is missing.
+        root: folder to write in; created if missing.
     """
     corpus = Path(root) / "SARDet_100K"
     (corpus / "Annotations").mkdir(parents=True, exist_ok=True)
@@ -94,7 +94,7 @@ def write_sample(root: Path) -> None:
         pixels, annotations = _make(picture, index)
         name = f"{number:07d}{picture.suffix}"
         _save(pixels, picture, corpus / "JPEGImages" / picture.split / name)
-        # Far from the number, as an image's id is not its number.
+        # Differs from the file's number, as in SARDet-100K.
         identifier = 1_000 + ids[index]
         height, width = pixels.shape
         files[picture.split].append({"file_name": name, "height": height, "width": width, "id": identifier})
@@ -128,7 +128,7 @@ def _coco(images: list[dict], annotations: list[dict]) -> dict[str, object]:
 
 
 def _make(picture: Picture, index: int) -> tuple[np.ndarray, list[dict]]:
-    """Pixels and annotations of one picture, which depend on nothing but it and its index."""
+    """Return pixels and annotations of one picture, which depend only on it and its index."""
     rng = np.random.default_rng(_digest("picture", index))
     width, height = picture.size
     lengths = {category: share * min(picture.size) for category, _, share in picture.targets}
@@ -181,7 +181,7 @@ def _annotation(category: str, box: list[float], area: float) -> dict:
 
 
 def _awkward(case: str, annotations: list[dict], width: int) -> list[dict]:
-    """A further annotation, made from the first one, that is not an ordinary target."""
+    """Return a further annotation, derived from the first one, that is not an ordinary target."""
     first = annotations[0]
     x, y, breadth, height = first["bbox"]
     changes = {

@@ -1,7 +1,7 @@
-"""Synthetic SAR pictures: grounds, the echoes of targets, and the speckle over both.
+"""Synthetic SAR images: grounds, the echoes of targets, and the speckle over both.
 
-A picture is a map of backscattered power, in squared grey levels, so that the root of it is what one sees. The radar
-looks from the left: near edges shine, and shadows fall to the right.
+An image is a map of backscattered power in squared grey levels; its root is what is displayed. The radar looks from
+the left: near edges are bright, and shadows fall to the right.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ Rng = np.random.Generator
 
 SEA, RIVER, TARMAC, LAND = 22, 11, 12, (22, 50)
 LOOKS = 1.7  # Before neighbours are averaged; three to four after it.
-# Grey levels are rounded powers of floats, which differ in their last bits from one processor to the next.
+# Grey levels are rounded from floats, whose last bits differ between processors.
 NOISE_FLOOR = 5
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a target may stand: its centre and the angle of its long axis, in pixels and radians."""
+    """A possible place of a target: its centre in pixels and the angle of its long axis in radians."""
 
     x: float
     y: float
@@ -32,13 +32,13 @@ class Place:
 
 @dataclass(frozen=True)
 class Echo:
-    """What one target adds to a picture.
+    """The contribution of one target to an image.
 
     Attributes:
         mask: the pixels of the target itself.
         body: power of its surface, used inside the mask.
         points: power of its point scatterers, before the antenna spreads them.
-        factor: what the power around it is multiplied by: a shadow, a wake.
+        factor: the factor on the power around it: a shadow, a wake.
     """
 
     mask: np.ndarray
@@ -49,7 +49,7 @@ class Echo:
 
 @dataclass(frozen=True)
 class Ground:
-    """A picture without its targets, and the places where each category may stand, best first."""
+    """An image without its targets, and the possible places of each category, best first."""
 
     power: np.ndarray
     points: np.ndarray
@@ -57,7 +57,7 @@ class Ground:
 
 
 def detect(ground: Ground, echoes: list[Echo], rng: Rng) -> np.ndarray:
-    """Look at a ground with targets: 8-bit amplitudes under speckle, with the highlights saturated."""
+    """Return the image of a ground with targets: 8-bit amplitudes with speckle and saturated highlights."""
     power, points = ground.power, ground.points
     for echo in echoes:
         power = power * echo.factor
@@ -72,14 +72,14 @@ def detect(ground: Ground, echoes: list[Echo], rng: Rng) -> np.ndarray:
 
 
 def _spread(points: np.ndarray) -> np.ndarray:
-    """The antenna's answer to points: a bright core with a cross of sidelobes along range and azimuth."""
+    """Return the antenna's response to points: a bright core with a cross of sidelobes along range and azimuth."""
     offsets = np.arange(-24, 25)
     response = np.sinc(offsets / 1.45) ** 2 * np.hanning(51)[1:-1]
     return ndimage.convolve1d(ndimage.convolve1d(points, response, axis=0), response, axis=1)
 
 
 def _axes(shape: Shape, place: Place) -> tuple[np.ndarray, np.ndarray]:
-    """Coordinates of all pixels along and across a place's axis."""
+    """Return the coordinates of all pixels along and across a place's axis."""
     y, x = np.ogrid[: shape[0], : shape[1]]
     cosine, sine = np.cos(place.angle), np.sin(place.angle)
     return (x - place.x) * cosine + (y - place.y) * sine, (y - place.y) * cosine - (x - place.x) * sine
@@ -92,7 +92,7 @@ def _at(place: Place, along: float, across: float, turn: float = 0.0) -> Place:
 
 
 def _points(shape: Shape, place: Place, along: np.ndarray, across: np.ndarray, levels: np.ndarray) -> np.ndarray:
-    """A map of point scatterers given by their place's coordinates and their grey levels."""
+    """Return a map of point scatterers, given in a place's coordinates with their grey levels."""
     spot = _at(place, along, across)
     rows, columns = np.rint(spot.y).astype(int), np.rint(spot.x).astype(int)
     inside = (rows >= 0) & (rows < shape[0]) & (columns >= 0) & (columns < shape[1])
@@ -102,15 +102,15 @@ def _points(shape: Shape, place: Place, along: np.ndarray, across: np.ndarray, l
 
 
 def _shadow(mask: np.ndarray, length: float) -> np.ndarray:
-    """Darken what lies behind a mask as seen from the left."""
+    """Return factors that darken the pixels behind a mask, seen from the left."""
     reach = max(1, round(length))
-    # The filter reaches to both sides; what comes before the first pixel of a row's mask is taken off again.
+    # The filter reaches to both sides; the part before the first pixel of a row's mask is removed again.
     covered = ndimage.maximum_filter1d(mask, 2 * reach + 1, axis=1)
     behind = covered & (np.cumsum(mask, axis=1) > 0)
     return np.where(behind, 0.08, 1.0)
 
 
-# Targets. Each is a function of the picture's shape, a place and the target's length in pixels.
+# Targets. Each is a function of the image's shape, a place and the target's length in pixels.
 
 
 def ship(shape: Shape, place: Place, length: float, rng: Rng) -> Echo:
@@ -131,7 +131,7 @@ def ship(shape: Shape, place: Place, length: float, rng: Rng) -> Echo:
 
 
 def aircraft(shape: Shape, place: Place, length: float, rng: Rng) -> Echo:
-    """Fuselage, swept wings and tail, seen less as a body than as a cross of scatterers."""
+    """Fuselage, swept wings and tail, visible more as a cross of scatterers than as a body."""
     along, across = _axes(shape, place)
     side = np.abs(across)
     fuselage = (np.abs(along) <= length / 2) & (side <= max(1.2, 0.045 * length))
@@ -165,7 +165,7 @@ def car(shape: Shape, place: Place, length: float, rng: Rng) -> Echo:
 
 
 def tank(shape: Shape, place: Place, length: float, rng: Rng) -> Echo:
-    """A storage tank: the near wall and the roof's near rim shine as two crescents, the far side lies in shadow."""
+    """A storage tank: the near wall and the roof's near rim are two bright crescents, the far side is in shadow."""
     along, across = _axes(shape, Place(place.x, place.y, 0.0))
     radius, distance = length / 2, np.hypot(along, across)
     mask = distance <= radius
@@ -191,13 +191,13 @@ def bridge(shape: Shape, place: Place, length: float, rng: Rng) -> Echo:
     faint = _points(shape, place, spots, np.full(len(spots), 1 - width), gaps * rng.uniform(40, 110, len(spots)))
     piers = np.linspace(-0.9, 0.9, 7) * half
     bright = _points(shape, place, piers, np.full(7, width - 1), rng.uniform(220, 700, 7))
-    # The bounce off the water comes back later, and draws the bridge once more, faintly, to the side of it.
+    # The echo that bounces off the water returns later: a faint second bridge beside the first.
     ghost = np.where((np.abs(along) <= 0.6 * half) & (np.abs(across - 2.2 * width) <= 1), 4.0, 1.0)
     return Echo(mask, np.where(mask, 62.0**2, 0), strong + faint + bright, ghost)
 
 
 def harbor(shape: Shape, place: Place, length: float, rng: Rng) -> Echo:
-    """A quay with three jetties out into the water; their edges shine and cranes stand on them."""
+    """A quay with three jetties out into the water, with bright edges and cranes."""
     along, across = _axes(shape, place)
     quay = (np.abs(along) <= length / 2) & (across >= 0) & (across <= 0.13 * length)
     mask = quay
@@ -224,7 +224,7 @@ TARGETS: Mapping[str, Callable[[Shape, Place, float, Rng], Echo]] = {
 }
 
 
-# Grounds. Each is a function of the picture's shape and the length of the targets of each category.
+# Grounds. Each is a function of the image's shape and the length of the targets of each category.
 
 
 def sea(shape: Shape, lengths: Mapping[str, float], rng: Rng) -> Ground:
@@ -234,7 +234,7 @@ def sea(shape: Shape, lengths: Mapping[str, float], rng: Rng) -> Ground:
 
 
 def airport(shape: Shape, lengths: Mapping[str, float], rng: Rng) -> Ground:
-    """Grass, a runway, an apron with two rows of stands and a car park, buildings behind."""
+    """Grass, a runway, an apron with two rows of aircraft stands, a car park, and buildings behind."""
     middle, size = _middle(shape, rng.uniform(-0.35, 0.35)), min(shape)
     along, across = (axis / size for axis in _axes(shape, middle))
     apron = (np.abs(across - 0.08) < 0.26) & (np.abs(along) < 0.62)
@@ -296,7 +296,7 @@ def port(shape: Shape, lengths: Mapping[str, float], rng: Rng) -> Ground:
 
 
 def depot(shape: Shape, lengths: Mapping[str, float], rng: Rng) -> Ground:
-    """Tarmac with cars or tanks in rows, within fields and buildings."""
+    """Tarmac with cars or tanks in rows, surrounded by fields and buildings."""
     middle, size = _middle(shape, rng.uniform(-0.3, 0.3)), min(shape)
     along, across = (axis / size for axis in _axes(shape, middle))
     yard = (np.abs(along) < 0.43) & (np.abs(across) < 0.4)
@@ -326,7 +326,7 @@ def _middle(shape: Shape, angle: float) -> Place:
 
 
 def _patches(shape: Shape, rng: Rng, size: float) -> np.ndarray:
-    """A smooth random field between 0 and 1, with features of about a size in pixels."""
+    """Return a smooth random field between 0 and 1, with features of about `size` pixels."""
     coarse = (round(shape[0] / size) + 3, round(shape[1] / size) + 3)
     rows, columns = np.arange(shape[0]) / size, np.arange(shape[1]) / size
     knots = rng.random(coarse)
@@ -338,7 +338,7 @@ def _patches(shape: Shape, rng: Rng, size: float) -> np.ndarray:
 
 
 def _clumps(shape: Shape, rng: Rng) -> np.ndarray:
-    """The uneven brightness of anything built, about 1 in the mean: mostly dim, with bright spots of a few pixels."""
+    """Return the uneven brightness of man-made objects, about 1 on average: mostly dim, with small bright spots."""
     return 7 * (0.6 * _patches(shape, rng, 2.3) + 0.4 * _patches(shape, rng, 7)) ** 3
 
 
@@ -349,7 +349,7 @@ def _water(shape: Shape, level: float, rng: Rng) -> np.ndarray:
 
 
 def _fields(shape: Shape, rng: Rng, levels: tuple[int, int]) -> np.ndarray:
-    """Grey levels of a patchwork: each pixel belongs to the nearest of some random spots."""
+    """Return the grey levels of a patchwork: each pixel belongs to the nearest of some random spots."""
     spots = rng.random((14, 2)) * shape
     y, x = np.ogrid[: shape[0], : shape[1]]
     distances = np.stack([np.abs(y - row) + np.abs(x - column) for row, column in spots])
@@ -359,7 +359,7 @@ def _fields(shape: Shape, rng: Rng, levels: tuple[int, int]) -> np.ndarray:
 
 
 def _buildings(shape: Shape, place: Place, extent: tuple[float, float], rng: Rng) -> np.ndarray:
-    """Beads of strong echoes along walls, all of one orientation."""
+    """Return strong point echoes along walls, all of one orientation."""
     walls = []
     for _ in range(max(6, round(extent[0] * extent[1] / 70))):
         beads = np.arange(0, rng.uniform(6, 30), 2.5)
@@ -372,7 +372,7 @@ def _buildings(shape: Shape, place: Place, extent: tuple[float, float], rng: Rng
 
 
 def _scattered(shape: Shape, rng: Rng) -> list[Place]:
-    """Places all over a picture, no two close to each other, in random order."""
+    """Return places all over an image, no two close to each other, in random order."""
     steps = [(row, column) for row in range(4) for column in range(4)]
     jitter = rng.uniform(0.25, 0.75, (len(steps), 2))
     spots = (np.array(steps) + jitter) / 4 * shape
@@ -380,7 +380,7 @@ def _scattered(shape: Shape, rng: Rng) -> list[Place]:
 
 
 def _rows(lot: Place, length: float, reach: tuple[float, float], rng: Rng) -> list[Place]:
-    """Parking rows around a place, with gaps, the nearest to it first."""
+    """Return places in parking rows around a place, with gaps, the nearest to it first."""
 
     def offsets(reach: float, pitch: float) -> Iterator[float]:
         count = int(reach / pitch)

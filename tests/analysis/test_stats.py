@@ -127,7 +127,7 @@ def test_partial_builds_are_told(capsys):
     assert "\nship " in told and "93,373" in told
     main(["stats", str(sample_build(("description",)))])
     told = capsys.readouterr().out
-    assert "No task of train tells of every target" in told
+    assert "No built task of train contains every target" in told
     assert read_targets(open_build(sample_build(("description",))), "train") is None
 
 

@@ -14,7 +14,7 @@ pytest.importorskip("matplotlib")
 
 from builders.cli.command import main
 from builders.figures import style
-from builders.figures.record import _tell_ious, draw_record, gold_boxes, show_record
+from builders.figures.record import _iou_labels, draw_record, gold_boxes, show_record
 from builders.folder.reader import open_build
 from builders.schema import TASKS
 from sarchat_metric import parse_boxes
@@ -93,8 +93,8 @@ def test_conversation_is_whole():
 def test_unmatched_box_tells_its_best_iou():
     gold = [(0.0, 0.0, 10.0, 10.0), (50.0, 50.0, 60.0, 60.0)]
     predicted = [(0.0, 0.0, 10.0, 10.0), (8.0, 0.0, 18.0, 10.0), (5.0, 5.0, 1.0, 1.0)]
-    assert _tell_ious(predicted, gold, None) == ["IoU 1.00", "no match, IoU 0.11", "no match, IoU 0.00"]
-    assert _tell_ious([], gold, None) == []
+    assert _iou_labels(predicted, gold, None) == ["IoU 1.00", "no match, IoU 0.11", "no match, IoU 0.00"]
+    assert _iou_labels([], gold, None) == []
 
 
 def test_box_of_the_wrong_category_is_no_match():
