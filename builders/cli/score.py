@@ -12,9 +12,10 @@ from builders.schema import ALL
 
 @click.command("score")
 @click.argument("predictions", type=click.Path(path_type=Path))
-@click.option("--references", type=click.Path(path_type=Path), required=True, help="Folder that `sarchat build` wrote.")
+@click.option("--references", metavar="DATA", required=True, help="Built folder, Hub data set or SARDet-100K.")
 @click.option("--config", default=ALL, show_default=True, help="A task, or all.")
 @click.option("--split", default="test", show_default=True, help="Split to score on.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Score only N records of each task and scenario.")
 @click.option(
     "--average", default="sample", show_default=True, help="sample: mean over records; corpus: pooled counts."
 )
@@ -22,9 +23,10 @@ from builders.schema import ALL
 @click.option("--details", type=click.Path(path_type=Path), help="Write a line a record to this JSON Lines file.")
 def command(
     predictions: Path,
-    references: Path,
+    references: str,
     config: str,
     split: str,
+    limit: int | None,
     average: str,
     output: Path | None,
     details: Path | None,
@@ -34,12 +36,13 @@ def command(
     from builders.evaluation.scoring import score_file
     from builders.folder.writing import writing_whole
 
-    scores = score_file(predictions, references, config, split, average, details)
+    scores = score_file(predictions, references, config, split, average, details, limit)
     if output is not None:
         content = {
             **scores.result,
             "config": config,
             "split": split,
+            "limit": limit,
             "average": average,
             "missing": scores.missing,
             "intervals": scores.intervals,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
@@ -12,8 +12,8 @@ from tqdm import tqdm
 
 from builders.errors import SARChatError
 from builders.evaluation.bootstrap import intervals
-from builders.folder.reader import open_build
 from builders.folder.writing import writing_whole
+from builders.open_data import OpenData, open_data
 from sarchat_metric import RecordScore, collect, score_record, summarise
 
 _COLUMNS = ("id", "task", "scenario", "messages")
@@ -36,32 +36,46 @@ class Scores(NamedTuple):
 
 
 def score_file(
-    predictions: Path, references: Path, config: str, split: str, average: str, details: Path | None = None
+    predictions: Path,
+    references: str | Path,
+    config: str,
+    split: str,
+    average: str,
+    details: Path | None = None,
+    limit: int | None = None,
 ) -> Scores:
-    """Score a JSON Lines file of `{"id", "prediction"}` against a split of a built data set.
+    """Score a JSON Lines file of `{"id", "prediction"}` against a split of a data set.
 
     Args:
         predictions: the file; a record that it does not tell of gets an empty answer, which scores 0.
-        references: the built folder.
+        references: the data set, as `open_data` takes it.
         config: a task, or `all`.
         split: the split.
         average: `sample` or `corpus`.
         details: where to write a line a record: what was read, the boxes matched, the accuracies.
+        limit: score only this many records of each task and scenario, see `choose_subset`; answers to the split's
+            other records are left out.
 
     Raises:
         SARChatError: a file, a line, an id, the config, the split or the average is wrong.
     """
     if average not in ("sample", "corpus"):
         raise SARChatError(f"unknown average {average!r}; choose from sample, corpus")
-    gold = dict(read_references(references, config, split))
+    data = open_data(str(references))
+    tasks = data.select(config, split)
+    gold = dict(_read_rows(data, tasks, split, data.subset(tasks, split, limit)))
     answers = read_predictions(predictions)
-    unknown = [record_id for record_id in answers if record_id not in gold]
+    outside = answers.keys() - gold.keys()
+    if limit is not None:
+        outside -= {record_id for record_id, _ in _read_rows(data, tasks, split, outside)}
+    unknown = [record_id for record_id in answers if record_id in outside]
     if unknown:
         more = f" (and {len(unknown) - 1:,} more)" if len(unknown) > 1 else ""
         raise SARChatError(
             f"{predictions}: id {unknown[0]!r}{more} is not in {references}, config {config}, split {split}; "
             "choose the config and split that the model was run on"
         )
+    answers = {record_id: answers[record_id] for record_id in gold if record_id in answers}
     with writing_whole(details) if details else nullcontext() as lines:
         counts = collect(_score_each(gold, answers, references, lines))
     records = {key: len(rows) for key, rows in counts.records.items()}
@@ -69,7 +83,7 @@ def score_file(
 
 
 def _score_each(
-    gold: Mapping[str, Mapping[str, Any]], answers: Mapping[str, str], references: Path, lines: TextIO | None
+    gold: Mapping[str, Mapping[str, Any]], answers: Mapping[str, str], references: str | Path, lines: TextIO | None
 ) -> Iterator[RecordScore]:
     """Score record by record, a line of details for each if they are wanted."""
     for record_id, reference in tqdm(gold.items(), desc="Scoring", unit=" records", delay=1, disable=None):
@@ -88,14 +102,26 @@ def _score_each(
         yield result
 
 
-def read_references(folder: Path, config: str, split: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def read_references(references: str | Path, config: str, split: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the id and the reference of each record; no image is read.
 
+    Args:
+        references: the data set, as `open_data` takes it.
+        config: a task, or `all`.
+        split: the split.
+
     Raises:
-        SARChatError: there is no such build, config or split.
+        SARChatError: there is no such data set, config or split.
     """
-    for batch in open_build(folder).batches(config, split, _COLUMNS):
-        for row in batch.to_pylist():
+    data = open_data(str(references))
+    return _read_rows(data, data.select(config, split), split, None)
+
+
+def _read_rows(
+    data: OpenData, tasks: Sequence[str], split: str, keep: Container[str] | None
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    for task in tasks:
+        for row in data.rows(task, split, keep, _COLUMNS):
             yield row.pop("id"), row
 
 

@@ -4,12 +4,15 @@ import json
 
 import numpy as np
 import pytest
-from built_fixture import sample_build
+from built_fixture import sample_build, sample_corpus
 
 from builders.cli.demo import add_noise, main
+from builders.errors import SARChatError
 from builders.evaluation.bootstrap import intervals
 from builders.evaluation.leaderboard import format_leaderboard, published_results, read_scores
 from builders.evaluation.scoring import read_references, score_file
+from builders.open_data import open_data
+from builders.schema import TASKS
 from sarchat_metric import score, summarise, tally
 
 
@@ -71,6 +74,29 @@ def test_details_tell_every_record(gold, noisy, tmp_path):
     assert sum(line["parsed"] is False for line in lines) == sum(result["unparsed"].values())
 
 
+def test_a_limit_scores_the_same_records_whatever_else_was_answered(gold, noisy, tmp_path):
+    answers, path = noisy
+    subset = open_data(str(sample_build())).subset(TASKS, "test", 3)
+    few = write_predictions(tmp_path / "few.jsonl", {key: text for key, text in answers.items() if key in subset})
+    expected = score([answers[key] for key in gold if key in subset], [gold[key] for key in gold if key in subset])
+    for file in (path, few):
+        scores = score_file(file, sample_build(), "all", "test", "sample", limit=3)
+        assert scores.result == expected
+        assert scores.missing == 0
+    # Of a subset too, a record without an answer is missing, and an id that is in no record is unknown.
+    some = write_predictions(tmp_path / "some.jsonl", {key: answers[key] for key in sorted(subset)[1:]})
+    assert score_file(some, sample_build(), "all", "test", "sample", limit=3).missing == 1
+    with pytest.raises(SARChatError, match="id 'nowhere' is not in"):
+        write_predictions(tmp_path / "some.jsonl", {**answers, "nowhere": ""})
+        score_file(tmp_path / "some.jsonl", sample_build(), "all", "test", "sample", limit=3)
+
+
+def test_references_are_any_data(noisy):
+    _, path = noisy
+    expected = score_file(path, sample_build(), "all", "test", "sample").result
+    assert score_file(path, sample_corpus(), "all", "test", "sample").result == expected
+
+
 def test_output_is_read_back_by_the_leaderboard(noisy, tmp_path, sarchat):
     _, path = noisy
     run = sarchat("score", path, "--references", sample_build(), "--output", tmp_path / "mine.json")
@@ -122,7 +148,7 @@ def test_a_wrong_file_of_predictions_is_told_in_one_line(content, message, tmp_p
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--references", "nowhere"], "nowhere: no such folder"),
+        (["--references", "nowhere"], "nowhere: no such file or folder"),
         (["--config", "refering"], "no config 'refering'"),
         (["--split", "val"], "no split 'val'"),
         (["--average", "micro"], "unknown average 'micro'"),
