@@ -17,12 +17,20 @@ from typing import Any
 
 import datasets
 
-from builders.corpus.sardet import find_corpus
-from builders.errors import SARChatError
-from builders.live import Shard, generate_examples, has_records, plan_shards
-from builders.resources import read_text
-from builders.schema import ALL, CONFIGS, feature_specs, tasks_of
-from builders.versions import DATA_VERSION, RELEASE_NOTES
+# Indented: the loader of `datasets` 3 scans lines that start with `from`, and would ask for `pip install builders`. That
+# is another project.
+try:
+    from builders.corpus.sardet import find_corpus
+    from builders.errors import SARChatError
+    from builders.live import Shard, generate_examples, has_records, plan_shards
+    from builders.resources import read_text
+    from builders.schema import ALL, CONFIGS, feature_specs, tasks_of
+    from builders.versions import DATA_VERSION, RELEASE_NOTES
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        f"{error}. sarchat_dataset.py is a part of sarchat-bench: run `pip install .` in the folder that it comes from",
+        name=error.name,
+    ) from error
 
 VERSION = datasets.Version(DATA_VERSION)
 # Spelled once, for the card and for `datasets`, which reads the card in the same way.

@@ -13,9 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def command(*arguments: object) -> list[str]:
     """Return the command line of `sarchat ARGUMENTS...` as a process."""
-    # As the installed script starts: the working folder, where a folder `sarchat_metric` may lie, is on no path.
-    code = "import sys; sys.path.remove(''); from builders.cli.command import main; main()"
-    return [sys.executable, "-c", code, *map(str, arguments)]
+    return [sys.executable, "-c", "from builders.cli.command import main; main()", *map(str, arguments)]
 
 
 def refusal(capsys, *arguments: object) -> str:
