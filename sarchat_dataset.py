@@ -17,8 +17,8 @@ from typing import Any
 
 import datasets
 
-# Indented: the loader of `datasets` 3 scans lines that start with `from`, and would ask for `pip install builders`. That
-# is another project.
+# Indented: the loader of `datasets` 3 scans lines that start with `from`, and would ask for `pip install builders`,
+# another project.
 try:
     from builders.corpus.sardet import find_corpus
     from builders.errors import SARChatError
