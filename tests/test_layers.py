@@ -14,6 +14,8 @@ ROOMS = (
     "versions",
     "tables",
     "encoded_image",
+    "signals",
+    "processes",
     "corpus",
     "records",
     "box_formats",

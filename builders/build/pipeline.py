@@ -27,6 +27,7 @@ from builders.folder.checksums import SUMS, parse_checksums, write_checksums
 from builders.folder.reader import CARD, arrange
 from builders.folder.shard_file import ShardFile
 from builders.schema import SPLITS, TASKS
+from builders.signals import starting_processes, uninterrupted
 
 _CARD_START = re.compile(r"---\r?\npretty_name: SARChat\b")
 _BUILT_FILE = re.compile(
@@ -195,8 +196,9 @@ def _run(jobs: Sequence[ShardJob], num_proc: int) -> list[ShardFile]:
 def _in_processes(jobs: Sequence[ShardJob], num_proc: int) -> Iterator[tuple[ShardJob, list[ShardFile]]]:
     # Fresh interpreters: a fork of a process in which Arrow's threads run may hang.
     context = multiprocessing.get_context("spawn")
-    stop = context.Event()
-    pool = ProcessPoolExecutor(min(num_proc, len(jobs)), context, workers.prepare, (stop,))
+    stopped, stop = context.Pipe(duplex=False)
+    with starting_processes():
+        pool = ProcessPoolExecutor(min(num_proc, len(jobs)), context, workers.prepare, (stopped,))
     waiting = list(reversed(jobs))
     running: dict[Future, ShardJob] = {}
     try:
@@ -204,7 +206,7 @@ def _in_processes(jobs: Sequence[ShardJob], num_proc: int) -> Iterator[tuple[Sha
             # A job is sent out only when a worker is free: each carries its images' annotations.
             while waiting and len(running) < num_proc:
                 job = waiting.pop()
-                with workers.deaf_to_interrupts():
+                with starting_processes():
                     running[pool.submit(workers.write, job)] = job
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
@@ -214,8 +216,10 @@ def _in_processes(jobs: Sequence[ShardJob], num_proc: int) -> Iterator[tuple[Sha
             "a worker process was ended from outside, perhaps for lack of memory; build with a smaller --num-proc"
         ) from error
     finally:
-        stop.set()
-        pool.shutdown(wait=True, cancel_futures=True)
+        with uninterrupted():
+            stop.close()
+            pool.shutdown(wait=True, cancel_futures=True)
+            stopped.close()
 
 
 def _name_shards(files: Sequence[ShardFile]) -> list[ShardFile]:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import importlib
 import logging
+import signal
 import sys
+from contextlib import suppress
+from typing import NoReturn
 
 import click
 
 from builders.errors import SARChatError
+from builders.signals import raising_once
 
 COMMANDS = {
     "build": "Build the data set from SARDet-100K, or from the embedded sample.",
@@ -56,29 +60,50 @@ _WARNING_LINES = _WarningLines(logging.WARNING)
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the command; a user's mistake ends with one line on stderr and exit code 1."""
+    """Run the command; a user's mistake ends with one line on stderr and exit code 1.
+
+    Ctrl-C, SIGTERM and SIGHUP end it once everything is cleaned up, with exit code 130, 143 or 129.
+    """
     logging.getLogger("builders").addHandler(_WARNING_LINES)
+    with raising_once() as received:
+        try:
+            mistake = _run(argv)
+        except (click.Abort, KeyboardInterrupt):
+            _stop(received[0] if received else signal.SIGINT)
+        except BaseException:
+            # What fails on the way out, such as a bar on a terminal that was closed, does not matter.
+            if received:
+                _stop(received[0])
+            raise
+        if received:
+            _stop(received[0])
+        if mistake:
+            click.echo("Error: " + " ".join(mistake.split()), err=True)
+            sys.exit(1)
+
+
+def _run(argv: list[str] | None) -> str | None:
+    """Run the command; return what was wrong if it was a user's mistake."""
     try:
         sarchat.main(args=argv, prog_name="sarchat", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
     except click.UsageError as error:
         hint = f" (see '{error.ctx.command_path} --help')" if error.ctx else ""
-        _fail(f"{error.format_message()}{hint}")
+        return f"{error.format_message()}{hint}"
     except (SARChatError, click.ClickException) as error:
-        _fail(error.format_message() if isinstance(error, click.ClickException) else str(error))
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("Aborted.", err=True)
-        sys.exit(130)
+        return error.format_message() if isinstance(error, click.ClickException) else str(error)
     except OSError as error:
-        _fail(_describe(error))
+        return _describe(error)
+    return None
+
+
+def _stop(number: int) -> NoReturn:
+    with suppress(OSError):
+        click.echo("Aborted." if number == signal.SIGINT else f"Ended by {signal.Signals(number).name}.", err=True)
+    sys.exit(128 + number)
 
 
 def _describe(error: OSError) -> str:
     where = f": {error.filename}" if error.filename else ""
     return f"{error.strerror or error}{where}"
-
-
-def _fail(message: str) -> None:
-    click.echo("Error: " + " ".join(message.split()), err=True)
-    sys.exit(1)

@@ -8,12 +8,13 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from builders.errors import SARChatError
+from builders.signals import uninterrupted
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -43,35 +44,59 @@ def replacing_folder(out: Path, is_ours: Callable[[Path], bool]) -> Iterator[Pat
             f"{out} is a mount point, which cannot be replaced as a whole; name a folder in it: --out {out / 'sarchat'}"
         )
     staging, retired = out.with_name(f".{out.name}.partial"), out.with_name(f".{out.name}.old")
-    lock_file = out.with_name(f".{out.name}.lock")
-    try:
-        lock = FileLock(lock_file, timeout=0)
-        lock.acquire()
-    except Timeout as error:
-        raise SARChatError(f"{out} is being written by another process; wait for it, or name another folder") from error
-    except OSError as error:
-        raise SARChatError(
-            f"cannot write in {out.parent}: {error.strerror}; {out.name} is made there under another name first, so "
-            "name an --out in a folder that you may write in"
-        ) from error
-    try:
+    with holding_lock(out), ExitStack() as cleaning:
+        cleaning.callback(_clean_up, out, staging, retired)
         _recover(out, retired)
         _check_replaceable(out, is_ours)
         _remove(staging)
         staging.mkdir()
+        yield staging
+        # Again: a build takes hours, and files may have been put there meanwhile.
+        _check_replaceable(out, is_ours)
+        _swap(staging, out, retired)
+
+
+@contextmanager
+def holding_lock(out: Path) -> Iterator[None]:
+    """Keep every other process from replacing a folder in the block.
+
+    Args:
+        out: the folder, which need not exist yet; the lock is a file beside it.
+
+    Raises:
+        SARChatError: another process holds the lock, or the lock cannot be made there.
+    """
+    lock_file = out.with_name(f".{out.name}.lock")
+    lock = FileLock(lock_file, timeout=0)
+    with ExitStack() as cleaning:
         try:
-            yield staging
-            # Again: a build takes hours, and files may have been put there meanwhile.
-            _check_replaceable(out, is_ours)
-            _swap(staging, out, retired)
-        finally:
-            _recover(out, retired)
-            _remove(staging)
-    finally:
+            with uninterrupted():
+                lock.acquire()
+                cleaning.callback(_release, lock, lock_file)
+        except Timeout as error:
+            raise SARChatError(
+                f"{out} is being written by another process; wait for it, or name another folder"
+            ) from error
+        except OSError as error:
+            raise SARChatError(
+                f"cannot write in {out.parent}: {error.strerror}; {out.name} is made there under another name first, "
+                "so name an --out in a folder that you may write in"
+            ) from error
+        yield
+
+
+def _release(lock: FileLock, lock_file: Path) -> None:
+    with uninterrupted():
         # Removed while it is held, so that nobody takes a lock on a file about to go. Windows removes no open file.
         with suppress(PermissionError):
             lock_file.unlink(missing_ok=True)
         lock.release()
+
+
+def _clean_up(out: Path, staging: Path, retired: Path) -> None:
+    with uninterrupted():
+        _recover(out, retired)
+        _remove(staging)
 
 
 def _is_mount_point(folder: Path) -> bool:

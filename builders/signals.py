@@ -1,0 +1,82 @@
+"""What signals do that end a command: the first one raises, so that everything cleans up; cleaning is not disturbed."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# Ctrl-C; `kill`, Slurm and Docker; a closed terminal. Windows has no SIGHUP.
+STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+# Those that a terminal sends to all processes of a command at once.
+_TERMINAL_SIGNALS = frozenset(STOP_SIGNALS) - {signal.SIGTERM}
+
+
+@contextmanager
+def raising_once() -> Iterator[list[int]]:
+    """Let the first stop signal raise `KeyboardInterrupt` in the block; later ones are ignored.
+
+    Yields:
+        A list that holds the number of the signal once one has come.
+    """
+    received: list[int] = []
+
+    def stop(number: int, frame: object) -> None:
+        if not received:
+            received.append(number)
+            raise KeyboardInterrupt
+
+    handlers = _heeded_signals()
+    try:
+        for number in handlers:
+            signal.signal(number, stop)
+        yield received
+    finally:
+        # After a signal the process is about to end, and that is not to be disturbed either.
+        if not received:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Keep stop signals that come in the block until it ends."""
+    kept: list[int] = []
+    handlers = _heeded_signals()
+    try:
+        for number in handlers:
+            signal.signal(number, lambda number, frame: kept.append(number))
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for number in kept:
+            signal.raise_signal(number)
+
+
+@contextmanager
+def starting_processes() -> Iterator[None]:
+    """Start processes that no terminal's signal reaches: their parent tells them to stop.
+
+    A signal that comes meanwhile is kept until the block ends, so that no process is left half started.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    with uninterrupted():
+        # What is blocked in the thread that starts a process stays blocked in the process.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, _TERMINAL_SIGNALS)
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _heeded_signals() -> dict[int, object]:
+    """Return the handlers of the stop signals; none of those that are ignored, as under `nohup`."""
+    # Python allows the main thread alone to set handlers, and runs them in it.
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    return {number: handler for number, handler in handlers.items() if handler not in (signal.SIG_IGN, None)}

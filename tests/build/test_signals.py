@@ -1,0 +1,202 @@
+"""A build that a signal ends, at any moment and more than once, cleans up and says so in one line."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from corpora import noisy_pictures, plain_corpus, write_corpus
+from support import command, tree
+
+from builders.build.pipeline import build
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")
+
+CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+WORDS = {signal.SIGINT: "Aborted.", signal.SIGTERM: "Ended by SIGTERM.", signal.SIGHUP: "Ended by SIGHUP."}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def heeded_signals():
+    """Signals as in a terminal: under `nohup` or in the background, processes inherit that some are ignored."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in CODES}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory) -> Path:
+    train = noisy_pictures(60, side=224, boxes=6)
+    test = noisy_pictures(60, side=224, boxes=6, split="test")
+    return write_corpus(tmp_path_factory.mktemp("slow"), train | test)
+
+
+@pytest.fixture(scope="module")
+def whole(corpus, tmp_path_factory) -> dict[str, str]:
+    """What the whole build of that corpus looks like."""
+    out = tmp_path_factory.mktemp("whole") / "sarchat"
+    build(corpus, out)
+    return tree(out)
+
+
+@pytest.fixture
+def out(tmp_path) -> Path:
+    """A folder with a good build of another corpus, alone in its place."""
+    (tmp_path / "place").mkdir()
+    build(plain_corpus(tmp_path / "small"), tmp_path / "place" / "sarchat", tasks=["counting"])
+    return tmp_path / "place" / "sarchat"
+
+
+def staging(out: Path) -> Path:
+    """Return the folder beside `out` that a build writes into."""
+    return out.with_name(f".{out.name}.partial")
+
+
+def wait_for(ready) -> None:
+    deadline = time.monotonic() + 120
+    while not ready():
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+def group_exists(pid: int) -> bool:
+    try:
+        os.killpg(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("number", "processes"), [(signal.SIGTERM, 1), (signal.SIGHUP, 1), (signal.SIGTERM, 2), (signal.SIGHUP, 2)]
+)
+def test_signal_ends_a_build_that_is_writing(corpus, out, number, processes):
+    old = tree(out)
+    process = subprocess.Popen(
+        command("build", corpus, "--out", out, "--num-proc", processes),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    wait_for(lambda: staging(out).exists() and any(staging(out).rglob("*.parquet")))
+    process.send_signal(number)
+    _, told = process.communicate(timeout=60)
+    assert (process.returncode, told.strip()) == (CODES[number], WORDS[number])
+    assert tree(out) == old
+    assert os.listdir(out.parent) == [out.name]
+    wait_for(lambda: not group_exists(process.pid))
+
+
+def test_hangup_that_is_ignored_stays_ignored(corpus, out, whole):
+    """As under `nohup`."""
+    arguments = ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", *command("build", corpus, "--out", out)]
+    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    wait_for(staging(out).exists)
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert tree(out) == whole
+
+
+# Runs `sarchat ARGUMENTS` in a process group of its own for each line of JSON: pid, then status and what it said.
+# A fork of a process with everything imported, so that the moments of the signals fall into the work itself.
+SERVER = """
+import json, os, sys, tempfile
+sys.path.remove("")
+from builders.cli.command import main
+import builders.build.pipeline, builders.build.report, builders.synthetic.sample
+for line in sys.stdin:
+    told = tempfile.TemporaryFile()
+    pid = os.fork()
+    if not pid:
+        os.setsid()
+        os.dup2(told.fileno(), 1)
+        os.dup2(told.fileno(), 2)
+        main(json.loads(line))
+        sys.exit(0)
+    print(pid, flush=True)
+    _, status = os.waitpid(pid, 0)
+    told.seek(0)
+    print(json.dumps([os.waitstatus_to_exitcode(status), told.read().decode()]), flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def server():
+    with subprocess.Popen([sys.executable, "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        yield process
+        process.stdin.close()
+
+
+def catches(pid: int, number: int) -> bool:
+    """Tell whether a process has a handler for a signal."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt"))
+    return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
+
+
+TIMES = 30
+# Between two signals, in seconds.
+PAUSES = (0, 0.001, 0.01, 0.05, 0.1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize(
+    "numbers",
+    [(number,) for number in CODES] + [(signal.SIGINT,) * 2, (signal.SIGINT,) * 4, (signal.SIGTERM, signal.SIGINT)],
+    ids=lambda numbers: "-".join(number.name for number in numbers),
+)
+def test_signals_at_any_moment(corpus, whole, out, server, numbers, processes):
+    """Sent to the whole group, as a terminal does: the folder is the old or the new one, and nothing is beside it."""
+    rng = random.Random(f"{numbers} {processes}")
+    arguments = ["build", str(corpus), "--out", str(out), "--num-proc", str(processes)]
+    old = tree(out)
+    took = run_and_interrupt(server, arguments, ()).seconds
+    outcomes = []
+    for _ in range(TIMES):
+        outcome = run_and_interrupt(server, arguments, numbers, [rng.uniform(0, took), *rng.choices(PAUSES, k=4)])
+        if outcome.code == CODES[numbers[0]]:
+            assert outcome.told == WORDS[numbers[0]]
+            assert tree(out) in (old, whole)
+        else:
+            # The build had ended well; a signal may still meet Python on its way out.
+            assert outcome.code in (0, *(-number for number in numbers))
+            assert outcome.told.endswith("in all.")
+            assert tree(out) == whole
+        assert os.listdir(out.parent) == [out.name]
+        outcomes.append(outcome.code)
+    assert CODES[numbers[0]] in outcomes
+
+
+class Outcome(NamedTuple):
+    code: int
+    told: str
+    seconds: float
+
+
+def run_and_interrupt(server, arguments, numbers, pauses=()) -> Outcome:
+    """Run the command and send it each signal after its pause; wait until all its processes are gone."""
+    server.stdin.write(json.dumps(arguments).encode() + b"\n")
+    server.stdin.flush()
+    pid = int(server.stdout.readline())
+    wait_for(lambda: catches(pid, signal.SIGTERM))
+    started = time.monotonic()
+    for number, pause in zip(numbers, pauses, strict=False):
+        time.sleep(pause)
+        if group_exists(pid):
+            os.killpg(pid, number)
+    code, told = json.loads(server.stdout.readline())
+    seconds = time.monotonic() - started
+    wait_for(lambda: not group_exists(pid))
+    return Outcome(code, told.strip(), seconds)
