@@ -41,6 +41,7 @@ class BoxFormat:
         largest: the largest coordinate that is written; None for pixels.
         decimals: how many decimals are written.
         digits: how many digits are written.
+        point: how a point is written, which is no box; empty if the format has none of its own.
         angle: how a rotation follows the four numbers; empty if the format has none.
         tokens: what is dropped when an answer is read.
         prompt_suffix: the sentence that asks for boxes; empty if none is documented.
@@ -60,6 +61,7 @@ class BoxFormat:
     largest: float | None = None
     decimals: int = 0
     digits: int = 0
+    point: str = ""
     angle: str = ""
     tokens: tuple[str, ...] = ()
     prompt_suffix: str = ""
