@@ -16,6 +16,7 @@ from builders.signals import raising_once
 
 COMMANDS = {
     "build": "Build the data set from SARDet-100K, or from the embedded sample.",
+    "export": "Write a data set in the files of a trainer.",
     "leaderboard": "Print the published results, with your own among them.",
     "push": "Publish a data set or a metric on the Hugging Face Hub.",
     "score": "Score a model's predictions against a built data set.",

@@ -1,0 +1,46 @@
+"""`sarchat export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("export")
+@click.argument("data")
+@click.option("--to", "to", required=True, metavar="FORMAT", help="ms-swift, llama-factory, trl, llava or verl.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
+@click.option("--task", "tasks", multiple=True, metavar="TASK", help="Only this task; may be repeated.")
+@click.option("--split", "splits", multiple=True, metavar="SPLIT", help="Only this split; may be repeated.")
+@click.option("--limit", type=int, help="At most this many records of a task, split and scenario.")
+@click.option("--box-format", metavar="NAME", help="Notation of boxes, such as qwen2.5-vl, qwen3-vl or internvl.")
+@click.option(
+    "--images",
+    default="link",
+    show_default=True,
+    help="link: hard links where the file system has them, else copies; copy; path: the files where they are.",
+)
+@click.option(
+    "--layout", default="tasks", show_default=True, help="tasks: a file per task and split; paper: nine test files."
+)
+def command(
+    data: str,
+    to: str,
+    out: Path,
+    tasks: tuple[str, ...],
+    splits: tuple[str, ...],
+    limit: int | None,
+    box_format: str | None,
+    images: str,
+    layout: str,
+) -> None:
+    """Write DATA in the files of a trainer.
+
+    DATA is a folder that `sarchat build` wrote, a data set on the Hub (OWNER/NAME), or SARDet-100K itself.
+    """
+    from builders.export.pipeline import ExportOptions, export
+    from builders.export.report import format_report
+
+    options = ExportOptions(to, tasks, splits, limit, box_format, images, layout)
+    click.echo(format_report(export(data, out, options)))

@@ -1,0 +1,1 @@
+"""Exports of the data set in the files of trainers."""

@@ -1,0 +1,102 @@
+"""Files of records: JSON Lines, one JSON list, or Parquet. A file is made with its first record."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, TextIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+_ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+_ROW_GROUP_ROWS = 10_000
+
+
+class RecordFile(ABC):
+    """A file that takes records one by one.
+
+    Attributes:
+        path: where it is.
+        records: how many it has taken.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Set the path; the file is made with the first record."""
+        self.path = path
+        self.records = 0
+
+    def write(self, record: dict[str, Any]) -> None:
+        """Add a record."""
+        self._write(record)
+        self.records += 1
+
+    @abstractmethod
+    def _write(self, record: dict[str, Any]) -> None: ...
+
+    @abstractmethod
+    def close(self) -> None:
+        """Finish the file, if a record was written."""
+
+
+class _TextFile(RecordFile):
+    before, between, after = "", "", ""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._stream: TextIO | None = None
+
+    def _write(self, record: dict[str, Any]) -> None:
+        if self._stream is None:
+            self._stream = self.path.open("w", encoding="utf-8", newline="\n")
+            self._stream.write(self.before)
+        else:
+            self._stream.write(self.between)
+        self._stream.write(_ENCODE(record))
+
+    def close(self) -> None:
+        if self._stream is not None:
+            self._stream.write(self.after)
+            self._stream.close()
+
+
+class _JsonLines(_TextFile):
+    between, after = "\n", "\n"
+
+
+class _JsonList(_TextFile):
+    before, between, after = "[\n", ",\n", "\n]\n"
+
+
+class _Parquet(RecordFile):
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._rows: list[dict[str, Any]] = []
+        self._writer: pq.ParquetWriter | None = None
+
+    def _write(self, record: dict[str, Any]) -> None:
+        self._rows.append(record)
+        if len(self._rows) == _ROW_GROUP_ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        table = pa.Table.from_pylist(self._rows)
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(self.path, table.schema, compression="zstd")
+        self._writer.write_table(table)
+        self._rows = []
+
+    def close(self) -> None:
+        if self._rows:
+            self._flush()
+        if self._writer is not None:
+            self._writer.close()
+
+
+_KINDS: dict[str, type[RecordFile]] = {".jsonl": _JsonLines, ".json": _JsonList, ".parquet": _Parquet}
+
+
+def record_file(path: Path) -> RecordFile:
+    """Return a file of the kind that its name's ending says."""
+    return _KINDS[path.suffix](path)

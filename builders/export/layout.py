@@ -1,0 +1,31 @@
+"""Which file a record goes to: one for each task and split, or the paper's nine test files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from importlib.resources import files
+
+import yaml
+
+TASKS_AND_SPLITS, PAPER = "tasks", "paper"
+LAYOUTS = (TASKS_AND_SPLITS, PAPER)
+
+# Task, split and scenario to the file's name without its ending.
+Layout = Callable[[str, str, str], str]
+
+
+def by_task_and_split(task: str, split: str, scenario: str) -> str:
+    """Return `TASK-SPLIT`."""
+    return f"{task}-{split}"
+
+
+def by_paper(task: str, split: str, scenario: str) -> str:
+    """Return the name that the paper's inference script has for the file."""
+    names = _paper_names()
+    return names[task] if task in names else names[f"{task}/{scenario}"]
+
+
+@cache
+def _paper_names() -> dict[str, str]:
+    return yaml.safe_load(files("builders.export").joinpath("paper_layout.yaml").read_text(encoding="utf-8"))

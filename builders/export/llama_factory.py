@@ -1,0 +1,49 @@
+"""LLaMA-Factory: the `sharegpt` format with the names of OpenAI's, described to it in `dataset_info.json`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from builders.export.format import Export, Format, Table
+from builders.export.record import ExportRecord
+
+
+def convert(record: ExportRecord) -> dict[str, Any]:
+    """Return a row; its image's path is relative to the folder."""
+    return {
+        "id": record.id,
+        "messages": [
+            {"role": "user", "content": f"<image>{record.question}"},
+            {"role": "assistant", "content": record.answer},
+        ],
+        "images": [record.image],
+    }
+
+
+def values(export: Export) -> Mapping[str, str]:
+    """Return the entries of `dataset_info.json` and the names of those to train on."""
+    use = {table.name: table.use for table in export.training}
+    entries = {_name(table): _entry(table, use.get(table.name)) for table in export.tables}
+    return {
+        "dataset_info": json.dumps(entries, indent=1),
+        "datasets": ",".join(map(_name, export.training)),
+    }
+
+
+def _name(table: Table) -> str:
+    return f"sarchat_{table.task}_{table.split}"
+
+
+def _entry(table: Table, use: int | None) -> dict[str, Any]:
+    return {
+        "file_name": table.name,
+        "formatting": "sharegpt",
+        "columns": {"messages": "messages", "images": "images"},
+        "tags": {"role_tag": "role", "content_tag": "content", "user_tag": "user", "assistant_tag": "assistant"},
+        **({"num_samples": use} if use is not None and use < table.records else {}),
+    }
+
+
+FORMAT = Format("llama-factory", convert, values, absolute_images=False)

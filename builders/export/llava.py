@@ -1,0 +1,46 @@
+"""LLaVA's JSON, which LLaVA-NeXT and qwen-vl-finetune read: one list a file, `conversations` from human and gpt."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from builders.export.format import Export, Format, Table
+from builders.export.record import ExportRecord
+
+
+def convert(record: ExportRecord) -> dict[str, Any]:
+    """Return an entry; its image's path is relative to the folder."""
+    return {
+        "id": record.id,
+        "image": record.image,
+        "conversations": [
+            {"from": "human", "value": f"<image>\n{record.question}"},
+            {"from": "gpt", "value": record.answer},
+        ],
+    }
+
+
+def values(export: Export) -> Mapping[str, str]:
+    """Return the files to train on: for LLaVA-NeXT as YAML, for qwen-vl-finetune as names with a percentage."""
+    return {
+        "next_datasets": "\n".join(_next_entry(export, table) for table in export.training),
+        "qwen_datasets": ",".join(map(_qwen_name, export.training)),
+    }
+
+
+def _next_entry(export: Export, table: Table) -> str:
+    strategy = f"random:{table.use}" if table.use < table.records else "all"
+    return (
+        f"  - {{json_path: {json.dumps(str(export.folder / table.name))}, sampling_strategy: {json.dumps(strategy)}}}"
+    )
+
+
+def _qwen_name(table: Table) -> str:
+    # Whole percents are all that it reads.
+    share = f"%{max(1, 100 * table.use // table.records)}" if table.use < table.records else ""
+    return table.name.removesuffix(".json") + share
+
+
+FORMAT = Format("llava", convert, values, suffix=".json", absolute_images=False)

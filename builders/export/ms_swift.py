@@ -1,0 +1,57 @@
+"""ms-swift: messages and images; boxes as `<bbox>` with their corners aside, which it rescales for the model itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from builders.export.format import Export, Format
+from builders.export.record import ExportRecord, reward_columns
+from sarchat_metric import BOX
+
+_PLACEHOLDER = "<bbox>"
+
+
+def convert(record: ExportRecord) -> dict[str, Any]:
+    """Return a row of ms-swift's standard format.
+
+    With boxes spelled out, it has the columns of the reward too; `<bbox>` is for supervised training.
+    """
+    question, answer, more = record.question, record.answer, {}
+    if record.box_format is None:
+        question, boxes = _take_boxes(question)
+        answer, in_answer = _take_boxes(answer)
+        boxes += in_answer
+        if boxes:
+            more = {"objects": {"ref": [], "bbox": boxes}}
+    else:
+        more = reward_columns(record)
+    return {
+        "id": record.id,
+        "messages": [
+            {"role": "user", "content": f"<image>{question}"},
+            {"role": "assistant", "content": answer},
+        ],
+        "images": [record.image],
+        **more,
+        "channel": record.task,
+    }
+
+
+def values(export: Export) -> Mapping[str, str]:
+    """Return the arguments that name the data."""
+    files = [
+        f"$HERE/{table.name}" + (f"#{table.use}" if table.use < table.records else "") for table in export.training
+    ]
+    return {"datasets": " ".join(f'"{name}"' for name in files)}
+
+
+def _take_boxes(text: str) -> tuple[str, list[list[int]]]:
+    """Return a text with a placeholder for each box, and the boxes; the data set's are in whole pixels."""
+    # Most answers hold none, and looking for a box takes longer than looking for a brace.
+    if "{" not in text:
+        return text, []
+    return BOX.sub(_PLACEHOLDER, text), [[*map(round, map(float, box))] for box in BOX.findall(text)]
+
+
+FORMAT = Format("ms-swift", convert, values, box_format=None)

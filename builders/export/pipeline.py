@@ -1,0 +1,273 @@
+"""A data set to the folder that a trainer reads: files of records, images, side files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tqdm import tqdm
+
+from builders.box_formats.formats import INPUT_PIXELS, NATIVE, BoxFormat, get_format
+from builders.box_formats.input_size import ResizeRule
+from builders.box_formats.render import render_text
+from builders.errors import SARChatError
+from builders.export.files import RecordFile, record_file
+from builders.export.format import Export, Format, Table
+from builders.export.formats import FORMATS
+from builders.export.images import LINK, WAYS, ImageStore
+from builders.export.layout import LAYOUTS, PAPER, TASKS_AND_SPLITS, by_paper, by_task_and_split
+from builders.export.manifest import is_export, write_manifest
+from builders.export.recipe import mixture, resize_rule
+from builders.export.record import ExportRecord
+from builders.export.sample import Sample
+from builders.export.side_files import write_side_files
+from builders.folder.atomic import replacing_folder
+from builders.open_data import OpenData, open_data
+from builders.schema import ALL, SPLITS, TASKS
+
+_COLUMNS = ("id", "image", "width", "height", "task", "scenario", "messages")
+_TRAIN, _TEST = "train", "test"
+# The format that the paper trained and inferred with.
+_PAPER_FORMAT = "ms-swift"
+# Written last, when it is known how many records of it the recipe trains on.
+_LARGEST_TASK = "identification"
+
+
+class ExportOptions(NamedTuple):
+    """What an export is to hold.
+
+    Attributes:
+        format: a name of `FORMATS`.
+        tasks: only these; all if empty.
+        splits: only these; all if empty.
+        limit: the most records of a task, split and scenario; `None` for all.
+        box_format: a name of the box formats; `None` for what the format of export does by default.
+        images: `link`, `copy` or `path`; see `ImageStore`.
+        layout: `tasks` (a file for each task and split) or `paper` (nine test files).
+    """
+
+    format: str
+    tasks: Sequence[str] = ()
+    splits: Sequence[str] = ()
+    limit: int | None = None
+    box_format: str | None = None
+    images: str = LINK
+    layout: str = TASKS_AND_SPLITS
+
+
+class _Notation(NamedTuple):
+    """How boxes are written; the native format where the export format marks them in its own way."""
+
+    name: str | None
+    format: BoxFormat
+    resize: ResizeRule | None
+
+
+def export(location: str, out: Path, options: ExportOptions) -> Export:
+    """Write a data set as a trainer reads it. The folder is made beside `out` and moved into place.
+
+    Args:
+        location: DATA, as `open_data` takes it.
+        out: the folder to write; an earlier export there is replaced, anything else refused.
+        options: what it is to hold.
+
+    Returns:
+        What was written.
+
+    Raises:
+        SARChatError: a wrong option, wrong data, a missing image, or a folder at `out` that is no export.
+        OSError: writing failed.
+    """
+    fmt = _check(options)
+    notation = _read_notation(fmt, options)
+    data = open_data(location)
+    parts = _select_parts(data, options)
+    folder = Path(os.path.realpath(out))
+    with replacing_folder(out, is_export) as staging:
+        images = ImageStore(staging, folder, options.images, absolute=fmt.absolute_images)
+        made = Export(folder, [], [], notation.format.name)
+        with tqdm(total=_count(data, parts, options), desc="Exporting", unit=" records", disable=None) as bar:
+            writer = _Writer(fmt, notation, options, images, staging, bar.update)
+            for split, tasks in parts:
+                keep = data.subset(tasks, split, options.limit)
+                for task in tasks:
+                    made.tables.extend(writer.write(data, task, split, keep))
+        if not made.tables:
+            raise SARChatError(f"{location} holds no record of the chosen tasks and splits; nothing to export")
+        made.tables.sort(key=lambda table: TASKS.index(table.task))
+        made.training.extend(writer.training(made.tables))
+        names = {table.name for table in (*made.tables, *made.training)}
+        names.update(write_side_files(fmt, made, staging))
+        write_manifest(staging, _describe(data, options, notation, made), names, images.names)
+    return made
+
+
+def _check(options: ExportOptions) -> Format:
+    for kind, name, known in (
+        ("export format", options.format, FORMATS),
+        ("way of images", options.images, WAYS),
+        ("layout", options.layout, LAYOUTS),
+    ):
+        if name not in known:
+            raise SARChatError(f"unknown {kind} {name!r}; choose from {', '.join(known)}")
+    if options.layout == PAPER and options.format != _PAPER_FORMAT:
+        raise SARChatError(
+            f"the paper's layout is that of {_PAPER_FORMAT}, which its inference script runs, not of {options.format}; "
+            f"use --to {_PAPER_FORMAT}"
+        )
+    if options.layout == PAPER and tuple(options.splits) not in ((), (_TEST,)):
+        raise SARChatError(f"the paper's layout has test files only; leave out --split {options.splits[0]}")
+    fmt = FORMATS[options.format]
+    # The paper's files are lists, with boxes spelled out as the data set has them.
+    return fmt._replace(suffix=".json", box_format=NATIVE) if options.layout == PAPER else fmt
+
+
+def _read_notation(fmt: Format, options: ExportOptions) -> _Notation:
+    name = options.box_format or fmt.box_format
+    box_format = get_format(name or NATIVE)
+    return _Notation(name, box_format, resize_rule() if box_format.unit == INPUT_PIXELS else None)
+
+
+def _select_parts(data: OpenData, options: ExportOptions) -> list[tuple[str, list[str]]]:
+    """Return the splits to export, each with its tasks in the order in which they are written."""
+    for task in options.tasks:
+        if task not in data.tasks:
+            raise SARChatError(f"{data.location} has no task {task!r}; it has {', '.join(data.tasks)}")
+    wanted = (_TEST,) if options.layout == PAPER else tuple(options.splits)
+    for split in wanted:
+        data.select(ALL, split)
+    tasks = [task for task in data.tasks if task in options.tasks or not options.tasks]
+    tasks.sort(key=lambda task: task == _LARGEST_TASK)
+    splits = [split for split in SPLITS if split in wanted or not wanted]
+    parts = ((split, [task for task in tasks if split in data.splits(task)]) for split in splits)
+    return [(split, members) for split, members in parts if members]
+
+
+def _count(data: OpenData, parts: Sequence[tuple[str, list[str]]], options: ExportOptions) -> int | None:
+    """Return the number of records to come, if it is known beforehand."""
+    if options.limit is not None:
+        return None
+    counts = [data.count(task, split) for split, tasks in parts for task in tasks]
+    return None if None in counts else sum(counts)
+
+
+class _Writer:
+    """Writes the records of one task and split after the other."""
+
+    def __init__(
+        self,
+        fmt: Format,
+        notation: _Notation,
+        options: ExportOptions,
+        images: ImageStore,
+        staging: Path,
+        advance: Callable[[int], object],
+    ) -> None:
+        self._format = fmt
+        self._notation = notation
+        self._name = by_paper if options.layout == PAPER else by_task_and_split
+        self._images = images
+        self._staging = staging
+        self._advance = advance
+        # Of the training split: the records written of each task, and the sample of the largest.
+        self._written: dict[str, int] = {}
+        self._sample: Table | None = None
+
+    def write(self, data: OpenData, task: str, split: str, keep: Container[str] | None) -> list[Table]:
+        """Write a task's records of a split; return the files that hold them."""
+        files: dict[str, RecordFile] = {}
+        sample = self._start_sample(task, split)
+        with ExitStack() as stack:
+            for record, converted in self._convert(data, task, split, keep):
+                name = self._name(task, split, record.scenario) + self._format.suffix
+                if name not in files:
+                    files[name] = record_file(self._staging / name)
+                    stack.callback(files[name].close)
+                files[name].write(converted)
+                if sample is not None:
+                    sample.add(record.id, converted)
+                self._advance(1)
+        total = sum(file.records for file in files.values())
+        if split == _TRAIN:
+            self._written[task] = total
+        if sample is not None and total > sample.size:
+            self._write_sample(sample, task, split)
+        return [Table(task, split, name, file.records, file.records) for name, file in sorted(files.items())]
+
+    def training(self, tables: Sequence[Table]) -> list[Table]:
+        """Return the files that the recipe trains on, each with how many of its records."""
+        use = mixture(self._written)
+        chosen = [table._replace(use=use[table.task]) for table in tables if table.split == _TRAIN]
+        return [
+            self._sample if self._sample is not None and table.task == self._sample.task else table for table in chosen
+        ]
+
+    def _convert(
+        self, data: OpenData, task: str, split: str, keep: Container[str] | None
+    ) -> Iterator[tuple[ExportRecord, dict[str, Any]]]:
+        convert, notation = self._format.convert, self._notation
+        image, place = None, ""
+        for row in data.rows(task, split, keep, _COLUMNS):
+            if row["image"] is not image:
+                image = row["image"]
+                place = self._images.place(split, image)
+            record = make_record(row, place, notation.name, notation.format, notation.resize)
+            yield record, convert(record)
+
+    def _start_sample(self, task: str, split: str) -> Sample | None:
+        if self._format.draws_samples or (task, split) != (_LARGEST_TASK, _TRAIN) or not self._written:
+            return None
+        return Sample(max(self._written.values()))
+
+    def _write_sample(self, sample: Sample, task: str, split: str) -> None:
+        file = record_file(self._staging / f"{task}-{split}-sample{self._format.suffix}")
+        for converted in sample.records():
+            file.write(converted)
+        file.close()
+        self._sample = Table(task, split, file.path.name, file.records, file.records)
+
+
+def make_record(
+    row: dict[str, Any], image: str, name: str | None, box_format: BoxFormat, resize: ResizeRule | None
+) -> ExportRecord:
+    """Return a row of the data set as an export format gets it.
+
+    Args:
+        row: the columns `id`, `task`, `scenario`, `width`, `height` and `messages`.
+        image: where the image is for the consumer.
+        name: the notation's name, `None` if the format of export marks boxes itself.
+        box_format: the notation.
+        resize: the resizing that the notation depends on, if it does.
+    """
+    width, height = row["width"], row["height"]
+    question, gold = row["messages"][0]["content"], row["messages"][-1]["content"]
+    answer = gold
+    if not box_format.is_native:
+        question, answer = (render_text(text, box_format, width, height, resize) for text in (question, gold))
+    return ExportRecord(
+        id=row["id"],
+        task=row["task"],
+        scenario=row["scenario"],
+        question=question,
+        answer=answer,
+        gold=gold,
+        image=image,
+        width=width,
+        height=height,
+        input_size=resize.of(width, height) if resize else None,
+        box_format=name,
+    )
+
+
+def _describe(data: OpenData, options: ExportOptions, notation: _Notation, made: Export) -> dict[str, Any]:
+    return {
+        "format": options.format,
+        "data": {"location": data.location, "version": data.version, "fingerprint": data.fingerprint},
+        "layout": options.layout,
+        "limit": options.limit,
+        "box_format": notation.name,
+        "records": {table.name: table.records for table in made.tables},
+    }

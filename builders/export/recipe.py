@@ -1,0 +1,52 @@
+"""The training recipe: the paper's settings, and a mixture of tasks in which none outweighs the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import yaml
+
+from builders.box_formats.input_size import ResizeRule
+
+
+@cache
+def _recipe() -> Mapping[str, Any]:
+    return yaml.safe_load(files("builders.export").joinpath("recipe.yaml").read_text(encoding="utf-8"))
+
+
+def resize_rule() -> ResizeRule:
+    """Return the resizing that trainers are told to use."""
+    return ResizeRule(**_recipe()["resize"])
+
+
+def settings(box_format: str) -> dict[str, str]:
+    """Return the recipe's values by the names that templates of side files have for them.
+
+    Args:
+        box_format: decides on the model to start from.
+    """
+    recipe = _recipe()
+    resize = {name: value for name, value in recipe["resize"].items() if name != "factor"}
+    batch = recipe["settings"]["effective_batch"] // recipe["settings"]["batch_per_gpu"]
+    model = recipe["models"].get(box_format) or next(iter(recipe["models"].values()))
+    return {
+        name: str(value)
+        for name, value in (recipe["settings"] | resize | model | {"accumulation_on_one_gpu": batch}).items()
+    }
+
+
+def mixture(counts: Mapping[str, int]) -> dict[str, int]:
+    """Return how many records of each task to train on.
+
+    Identification has a record for every pair of targets, 77 % of all. It takes part with as many as the largest of the
+    other tasks, if there are others; these take part with all that they have.
+
+    Args:
+        counts: the number of records of each task.
+    """
+    others = [count for task, count in counts.items() if task != "identification"]
+    largest = max(others, default=counts.get("identification", 0))
+    return {task: min(count, largest) for task, count in counts.items()}

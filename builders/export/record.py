@@ -1,0 +1,47 @@
+"""One record as every export format gets it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from builders.box_formats.formats import NATIVE
+
+
+class ExportRecord(NamedTuple):
+    """A conversation about one image, its texts in the notation of the export.
+
+    Attributes:
+        id: the record's id, unique in the whole data set.
+        task: its task.
+        scenario: `single` or `multi`.
+        question: the user's message, without an image placeholder.
+        answer: the assistant's message.
+        gold: the answer in SARChat's own notation, which rewards and scores compare with.
+        image: where the image file is, as the consumer is to read it.
+        width: of the image, in pixels.
+        height: of the image, in pixels.
+        input_size: width and height at which the model sees the image, where the notation depends on it.
+        box_format: the notation's name; `None` if the export format marks boxes in its own way.
+    """
+
+    id: str
+    task: str
+    scenario: str
+    question: str
+    answer: str
+    gold: str
+    image: str
+    width: int
+    height: int
+    input_size: tuple[int, int] | None = None
+    box_format: str | None = None
+
+
+def reward_columns(record: ExportRecord) -> dict[str, Any]:
+    """Return what `builders.rewards` needs to know of a record besides the completion."""
+    columns: dict[str, Any] = {"task": record.task, "solution": record.gold}
+    if record.box_format not in (None, NATIVE):
+        columns |= {"box_format": record.box_format, "width": record.width, "height": record.height}
+    if record.input_size is not None:
+        columns |= {"input_width": record.input_size[0], "input_height": record.input_size[1]}
+    return columns

@@ -1,0 +1,16 @@
+"""What an export wrote, as text."""
+
+from __future__ import annotations
+
+from builders.export.format import Export
+from builders.tables import format_table
+
+
+def format_report(made: Export) -> str:
+    """Return a table of the files of records, and the notation of their boxes."""
+    used = {table.name: table.use for table in made.training}
+    rows = [
+        [table.name, table.records, used.get(table.name)]
+        for table in {table.name: table for table in (*made.tables, *made.training)}.values()
+    ]
+    return f"{format_table(['file', 'records', 'trained on'], rows)}\n\nWrote {made.folder}."

@@ -1,0 +1,33 @@
+"""A sample of a file's records, spread over all of them and the same on every machine."""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+from typing import Any
+
+_KEY = b"sarchat export"
+
+
+class Sample:
+    """Keeps the `size` records whose ids come first by a keyed hash; no other record stays in memory."""
+
+    def __init__(self, size: int) -> None:
+        """Start empty; `size` is the most records to keep."""
+        self.size = size
+        # The rank, the place in the file, the record; the first entry is the next to go.
+        self._heap: list[tuple[int, int, dict[str, Any]]] = []
+        self._seen = 0
+
+    def add(self, record_id: str, record: dict[str, Any]) -> None:
+        """Offer a record."""
+        rank = -int.from_bytes(hashlib.blake2b(record_id.encode(), key=_KEY, digest_size=8).digest(), "big")
+        self._seen += 1
+        if len(self._heap) < self.size:
+            heapq.heappush(self._heap, (rank, self._seen, record))
+        elif rank > self._heap[0][0]:
+            heapq.heapreplace(self._heap, (rank, self._seen, record))
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return the sample in the order of the file."""
+        return [record for _, _, record in sorted(self._heap, key=lambda entry: entry[1])]

@@ -1,0 +1,1 @@
+"""Templates of the files beside the records, one folder per export format."""

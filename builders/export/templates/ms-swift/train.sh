@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Fine-tunes with ms-swift 4 (tried with 4.6.0) as the paper did: LoRA, one epoch, 32 records per step.
+# MODEL, GPUS and OUTPUT may be set; further arguments go to `swift sft`: bash train.sh --max_steps 100
+# FILE#N takes N random records of a file, so that no task outweighs the others.
+set -euo pipefail
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+GPUS=${GPUS:-1}
+if [ "$GPUS" -gt 1 ]; then export NPROC_PER_NODE=$GPUS; fi
+# The size at which Qwen2-VL and Qwen2.5-VL see an image; `sarchat score --resize 28,@min_pixels,@max_pixels`.
+export MIN_PIXELS=@min_pixels MAX_PIXELS=@max_pixels
+
+swift sft \
+    --model "${MODEL:-@model}" \
+    --dataset @datasets \
+    --tuner_type lora \
+    --lora_rank @lora_rank \
+    --lora_alpha @lora_alpha \
+    --target_modules all-linear \
+    --learning_rate @learning_rate \
+    --warmup_ratio @warmup \
+    --num_train_epochs @epochs \
+    --per_device_train_batch_size @batch_per_gpu \
+    --gradient_accumulation_steps $((@effective_batch / (@batch_per_gpu * GPUS))) \
+    --max_length @max_length \
+    --torch_dtype bfloat16 \
+    --strict true \
+    --output_dir "${OUTPUT:-$HERE-lora}" \
+    "$@@"

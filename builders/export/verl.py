@@ -1,0 +1,37 @@
+"""verl: Parquet of prompts, with what its reward function needs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from builders.export.format import Export, Format, Table
+from builders.export.record import ExportRecord, reward_columns
+
+
+def convert(record: ExportRecord) -> dict[str, Any]:
+    """Return a row; `extra_info` holds the columns of the reward and the record's id."""
+    columns = reward_columns(record)
+    gold = columns.pop("solution")
+    return {
+        "data_source": "sarchat",
+        "prompt": [{"role": "user", "content": f"<image>{record.question}"}],
+        "images": [{"image": record.image}],
+        "ability": record.task,
+        "reward_model": {"style": "rule", "ground_truth": gold},
+        "extra_info": {"id": record.id, **columns},
+    }
+
+
+def values(export: Export) -> Mapping[str, str]:
+    """Return the files to train on, and those to validate with, as lists of Hydra."""
+    held_out = [table for table in export.tables if table.split == "validation"] or export.training
+    return {"train_files": _list(export, export.training), "val_files": _list(export, held_out)}
+
+
+def _list(export: Export, tables: Sequence[Table]) -> str:
+    return "[" + ",".join(json.dumps(str(export.folder / table.name)) for table in tables) + "]"
+
+
+FORMAT = Format("verl", convert, values, suffix=".parquet", draws_samples=False)

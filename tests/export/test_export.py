@@ -1,0 +1,329 @@
+"""`sarchat export`: what every format's files hold, in words of the data set itself."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from built_fixture import sample_build, sample_corpus
+from support import refusal, tree
+
+from builders.errors import SARChatError
+from builders.export.formats import FORMATS
+from builders.export.pipeline import ExportOptions, export
+from builders.open_data import open_data
+from builders.schema import TASKS
+
+# Where each format keeps a record's question, answer and image.
+READ = {
+    "ms-swift": lambda row: (row["messages"][0]["content"], row["messages"][1]["content"], row["images"][0]),
+    "llama-factory": lambda row: (row["messages"][0]["content"], row["messages"][1]["content"], row["images"][0]),
+    "trl": lambda row: (row["prompt"][0]["content"], row["completion"][0]["content"], row["image"]),
+    "llava": lambda row: (row["conversations"][0]["value"], row["conversations"][1]["value"], row["image"]),
+    "verl": lambda row: (row["prompt"][0]["content"], row["reward_model"]["ground_truth"], row["images"][0]["image"]),
+}
+PLACEHOLDER = re.compile(r"^<image>\n?")
+
+
+def read_rows(path: Path) -> list[dict]:
+    if path.suffix == ".parquet":
+        return pq.read_table(path).to_pylist()
+    text = path.read_text(encoding="utf-8")
+    return json.loads(text) if path.suffix == ".json" else [json.loads(line) for line in text.splitlines()]
+
+
+def record_id(row: dict) -> str:
+    return row["id"] if "id" in row else row["extra_info"]["id"]
+
+
+def spelled_out(row: dict, question: str, answer: str) -> tuple[str, str]:
+    """Undo ms-swift's `<bbox>`: the corners of `objects` in order of appearance, question first."""
+    boxes = iter((row.get("objects") or {}).get("bbox", []))
+
+    def spell(_: re.Match) -> str:
+        return "{" + "".join(f"<{corner}>" for corner in next(boxes)) + "}"
+
+    texts = re.sub("<bbox>", spell, question), re.sub("<bbox>", spell, answer)
+    assert next(boxes, None) is None
+    return texts
+
+
+@pytest.fixture(scope="module")
+def exports(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("exports")
+    for name in FORMATS:
+        export(str(sample_build()), folder / name, ExportOptions(name))
+    return folder
+
+
+def gold() -> dict[tuple[str, str], list[dict]]:
+    data = open_data(str(sample_build()))
+    return {(task, split): list(data.rows(task, split)) for task in TASKS for split in data.splits(task)}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_file_per_task_and_split_holds_every_record_in_order(name, exports):
+    for (task, split), rows in gold().items():
+        exported = read_rows(exports / name / f"{task}-{split}{FORMATS[name].suffix}")
+        assert [record_id(row) for row in exported] == [row["id"] for row in rows]
+        for row, record in zip(exported, rows, strict=True):
+            question, answer, _ = READ[name](row)
+            texts = spelled_out(row, PLACEHOLDER.sub("", question), answer)
+            assert texts == tuple(message["content"] for message in record["messages"])
+            # Trainers count placeholders: one for the image, in the question, if any.
+            assert question.count("<image>") == (name != "trl") and "<image>" not in answer
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_image_that_is_named_is_there_with_its_own_bytes_and_once(name, exports):
+    folder = exports / name
+    named = set()
+    for (task, split), rows in gold().items():
+        exported = read_rows(folder / f"{task}-{split}{FORMATS[name].suffix}")
+        for row, record in zip(exported, rows, strict=True):
+            path = folder / READ[name](row)[2]
+            assert os.path.isabs(READ[name](row)[2]) == FORMATS[name].absolute_images
+            if path not in named:
+                assert path.read_bytes() == record["image"].read()
+                named.add(path)
+    assert named == {path for path in (folder / "images").rglob("*") if path.is_file()}
+
+
+def test_embedded_referring_and_live_data_give_the_same_export(tmp_path):
+    out = tmp_path / "out"
+    trees = []
+    for location in (sample_build(), sample_build(embed=False), sample_corpus()):
+        export(str(location), out, ExportOptions("ms-swift"))
+        files = tree(out)
+        del files["export.json"]  # names the data
+        trees.append(files)
+        shutil.rmtree(out)
+    assert trees[0] == trees[1] == trees[2]
+
+
+def test_an_export_is_the_same_again(tmp_path, exports):
+    export(str(sample_build()), tmp_path / "verl", ExportOptions("verl"))
+    changed = {name for name, value in tree(tmp_path / "verl").items() if tree(exports / "verl")[name] != value}
+    # Only absolute paths differ.
+    export(str(sample_build()), exports / "verl", ExportOptions("verl"))
+    assert not any(name.startswith("images/") for name in changed)
+
+
+def test_images_are_linked_copied_or_left_where_they_are(tmp_path):
+    source = next(path for path in sample_corpus().rglob("JPEGImages/train/*") if path.is_file())
+    for way in ("link", "copy", "path"):
+        options = ExportOptions("trl", ("classification",), ("train",), images=way)
+        export(str(sample_corpus()), tmp_path / way, options)
+        paths = [Path(row["image"]) for row in read_rows(tmp_path / way / "classification-train.jsonl")]
+        same = next(path for path in paths if path.name == source.name)
+        assert same.read_bytes() == source.read_bytes()
+        assert (same.stat().st_ino == source.stat().st_ino) == (way != "copy")
+        assert (tmp_path / way / "images").exists() == (way != "path")
+        assert (same == source) == (way == "path")
+
+
+def test_paths_of_embedded_images_are_refused(tmp_path, capsys):
+    arguments = ("export", sample_build(), "--to", "trl", "--out", tmp_path / "out", "--images", "path")
+    assert "export with --images copy" in refusal(capsys, *arguments)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_image_is_refused_and_leaves_the_old_export(tmp_path, capsys):
+    corpus, out = tmp_path / "corpus", tmp_path / "out"
+    shutil.copytree(sample_corpus(), corpus)
+    export(str(corpus), out, ExportOptions("trl"))
+    before = tree(out)
+    victim = sorted(path for path in corpus.rglob("JPEGImages/test/*") if path.is_file())[-1]
+    victim.unlink()
+    for way in ("link", "copy", "path"):
+        assert victim.name in refusal(capsys, "export", corpus, "--to", "trl", "--out", out, "--images", way)
+        assert tree(out) == before
+        assert {path.name for path in tmp_path.iterdir()} == {"corpus", "out"}
+
+
+def test_an_export_replaces_an_export_and_nothing_else(tmp_path, capsys):
+    out = tmp_path / "out"
+    export(str(sample_build()), out, ExportOptions("llava"))
+    export(str(sample_build()), out, ExportOptions("trl", ("referring",), ("test",)))
+    assert sorted(path.name for path in out.iterdir()) == ["export.json", "images", "referring-test.jsonl"]
+    for foreign in (out / "notes.txt", out / "images" / "mine.png"):
+        foreign.write_text("mine")
+        assert "holds something else" in refusal(capsys, "export", sample_build(), "--to", "trl", "--out", out)
+        assert foreign.read_text() == "mine"
+        foreign.unlink()
+    export(str(sample_build()), out, ExportOptions("trl"))
+    build = shutil.copytree(sample_build(), tmp_path / "build")
+    before = tree(build)
+    assert "holds something else" in refusal(capsys, "export", build, "--to", "trl", "--out", build)
+    assert tree(build) == before
+
+
+def test_tasks_splits_and_limit(tmp_path):
+    options = ExportOptions("llama-factory", ("referring", "identification"), ("train", "test"), limit=2)
+    made = export(str(sample_build()), tmp_path / "out", options)
+    assert {(table.task, table.split) for table in made.tables} == {
+        (task, split) for task in ("referring", "identification") for split in ("train", "test")
+    }
+    for table in made.tables:
+        assert 2 <= table.records <= 4
+        assert len(read_rows(tmp_path / "out" / table.name)) == table.records
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_identification_does_not_outweigh_the_others(name, exports):
+    folder = exports / name
+    made = export(str(sample_build()), folder, ExportOptions(name))
+    use = {table.task: table.use for table in made.training}
+    assert use["identification"] == max(count for task, count in use.items() if task != "identification")
+    sampled = next(table for table in made.training if table.task == "identification")
+    rows = [record_id(row) for row in read_rows(folder / sampled.name)]
+    assert len(rows) == sampled.records
+    if not FORMATS[name].draws_samples:
+        everything = [record_id(row) for row in read_rows(folder / f"identification-train{FORMATS[name].suffix}")]
+        # Of all images, and in the order of the file.
+        assert rows == [name for name in everything if name in set(rows)]
+        assert rows[-1].split("/")[2] > everything[len(everything) // 2].split("/")[2]
+
+
+def test_alone_a_task_is_trained_on_whole(tmp_path):
+    made = export(str(sample_build()), tmp_path / "out", ExportOptions("trl", ("identification",), ("train",)))
+    assert [table.name for table in made.training] == ["identification-train.jsonl"]
+    assert made.training[0].use == made.training[0].records
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_side_files_can_be_read_and_name_files_that_are_there(name, exports):
+    folder = exports / name
+    side_files = [path for path in folder.iterdir() if path.is_file() and path.suffix in (".sh", ".yaml", ".py")]
+    assert side_files
+    for path in side_files:
+        text = path.read_text()
+        assert str(Path.home()) not in text.replace(str(folder), "") and "@" not in text.replace('"$@"', "")
+        for mentioned in re.findall(r"[\w-]+-(?:train|validation)[\w-]*\.(?:jsonl|json|parquet)\b", text):
+            assert (folder / mentioned).is_file()
+        if path.suffix == ".sh":
+            subprocess.run(["bash", "-n", path], check=True)
+            assert os.access(path, os.X_OK)
+        elif path.suffix == ".yaml":
+            assert yaml.safe_load(text)
+        else:
+            subprocess.run([sys.executable, "-m", "py_compile", path], check=True, env={"PYTHONPYCACHEPREFIX": "/tmp"})
+
+
+def test_dataset_info_describes_every_file(exports):
+    folder = exports / "llama-factory"
+    entries = json.loads((folder / "dataset_info.json").read_text())
+    assert {entry["file_name"] for entry in entries.values()} == {path.name for path in folder.glob("*.jsonl")}
+    chosen = yaml.safe_load((folder / "train.yaml").read_text())["dataset"].split(",")
+    assert {name for name in entries if name.endswith("_train")} == set(chosen)
+
+
+def test_without_training_records_there_is_no_training(tmp_path):
+    for name in FORMATS:
+        export(str(sample_build()), tmp_path / name, ExportOptions(name, splits=("test",)))
+        assert not [path.name for path in (tmp_path / name).iterdir() if path.name.startswith("train")]
+
+
+def test_a_box_format_is_written_in_question_and_answer(tmp_path):
+    out = tmp_path / "out"
+    for name in FORMATS:
+        export(str(sample_build()), out, ExportOptions(name, ("identification", "referring"), box_format="list-1000"))
+        for task in ("identification", "referring"):
+            data = list(open_data(str(sample_build())).rows(task, "train"))
+            for row, record in zip(read_rows(out / f"{task}-train{FORMATS[name].suffix}"), data, strict=True):
+                question, answer, _ = READ[name](row)
+                gold_answer = record["messages"][1]["content"]
+                written = question if task == "identification" else answer
+                if name == "verl" and task == "referring":
+                    assert answer == gold_answer
+                    continue
+                first = [float(number) for number in re.search(r"\[([0-9.]+, .+?)\]", written)[1].split(",")]
+                # The bbox of `objects` is another way to the same box, rounded only here.
+                x, y, width, height = record["objects"]["bbox"][0]
+                sides = (record["width"], record["height"]) * 2
+                expected = [
+                    1000 * value / side for value, side in zip((x, y, x + width, y + height), sides, strict=True)
+                ]
+                assert first == pytest.approx(expected, abs=1 + 1000 / min(sides))
+                assert "{<" not in question
+        shutil.rmtree(out)
+
+
+def test_rewards_get_what_they_need_to_read_the_notation(tmp_path):
+    options = ExportOptions("trl", ("referring",), ("train",), box_format="qwen2.5-vl")
+    export(str(sample_build()), tmp_path / "out", options)
+    data = list(open_data(str(sample_build())).rows("referring", "train"))
+    for row, record in zip(read_rows(tmp_path / "out" / "referring-train.jsonl"), data, strict=True):
+        assert row["solution"] == record["messages"][1]["content"]
+        assert (row["task"], row["box_format"]) == ("referring", "qwen2.5-vl")
+        assert (row["width"], row["height"]) == (record["width"], record["height"])
+        assert row["input_width"] % 28 == row["input_height"] % 28 == 0
+        assert abs(row["input_width"] - record["width"]) <= 14 and abs(row["input_height"] - record["height"]) <= 14
+
+
+PAPER_FILES = {
+    *(f"SARChat_{name}_test.json" for name in ("classify", "describe", "classify_count")),
+    *(
+        f"SARChat_{task}_{scenario}_test.json"
+        for task in ("grounding", "identify", "refer")
+        for scenario in ("single", "multi")
+    ),
+}
+
+
+def test_the_papers_layout_has_its_nine_files(tmp_path):
+    out = tmp_path / "out"
+    export(str(sample_build()), out, ExportOptions("ms-swift", layout="paper"))
+    assert {path.name for path in out.glob("*.json")} == PAPER_FILES | {"export.json"}
+    ids = {name: [record_id(row) for row in read_rows(out / name)] for name in PAPER_FILES}
+    expected = {(task, split): rows for (task, split), rows in gold().items() if split == "test"}
+    assert sorted(name for names in ids.values() for name in names) == sorted(
+        row["id"] for rows in expected.values() for row in rows
+    )
+    scenario = {row["id"]: row["scenario"] for rows in expected.values() for row in rows}
+    for name in PAPER_FILES:
+        if name.endswith(("single_test.json", "multi_test.json")):
+            assert {scenario[one] for one in ids[name]} == {name.split("_")[2]}
+    row = read_rows(out / "SARChat_refer_single_test.json")[0]
+    assert row["messages"][1]["content"].startswith("{<")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--to", "lava"], "unknown export format 'lava'; choose from ms-swift, llama-factory, trl, llava, verl"),
+        (["--to", "trl", "--task", "refering"], "no task 'refering'"),
+        (["--to", "trl", "--split", "val"], "no split 'val'"),
+        (["--to", "trl", "--limit", "0"], "the limit must be 1 or more"),
+        (["--to", "trl", "--box-format", "qwen"], "unknown box format 'qwen'"),
+        (["--to", "trl", "--images", "symlink"], "unknown way of images 'symlink'"),
+        (["--to", "trl", "--layout", "flat"], "unknown layout 'flat'"),
+        (["--to", "trl", "--layout", "paper"], "use --to ms-swift"),
+        (["--to", "ms-swift", "--layout", "paper", "--split", "train"], "leave out --split train"),
+    ],
+)
+def test_a_wrong_argument_is_one_line(arguments, message, tmp_path, capsys):
+    assert message in refusal(capsys, "export", sample_build(), "--out", tmp_path / "out", *arguments)
+    assert not any(tmp_path.iterdir())
+
+
+def test_an_image_name_may_not_lead_out_of_the_folder(tmp_path, monkeypatch):
+    from builders.open_data import OpenData, ParquetData
+
+    def hostile(self: OpenData, *arguments: object, **options: object):
+        for row in rows(self, *arguments, **options):
+            if "image" in row:
+                row["image"].name = "../../escaped.png"
+            yield row
+
+    rows = ParquetData.rows
+    monkeypatch.setattr(ParquetData, "rows", hostile)
+    with pytest.raises(SARChatError, match="does not stay inside"):
+        export(str(sample_build()), tmp_path / "out", ExportOptions("trl"))
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
