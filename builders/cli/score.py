@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from builders.errors import SARChatError
 from builders.schema import ALL
 
 
@@ -34,8 +35,11 @@ def command(
     """Score PREDICTIONS, a JSON Lines file of {"id", "prediction"}, against a built data set."""
     from builders.evaluation.score_table import format_scores
     from builders.evaluation.scoring import score_file
-    from builders.folder.writing import writing_whole
+    from builders.folder.writing import check_outputs, writing_whole
 
+    if predictions.is_dir():
+        raise SARChatError(f"{predictions} is a folder, not a file of predictions; swap it with --references?")
+    check_outputs({"--output": output, "--details": details}, [predictions, references])
     scores = score_file(predictions, references, config, split, average, details, limit)
     if output is not None:
         content = {

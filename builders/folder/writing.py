@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
+
+from builders.errors import SARChatError
 
 
 @contextmanager
 def writing_whole(path: Path) -> Iterator[TextIO]:
     """Open a text file that appears at `path` once the block ends well; until then it is beside it.
+
+    Through a symbolic link the file that it points to is replaced, and the link stays. What is no file, such as
+    `/dev/stdout`, is written to as it is.
 
     Args:
         path: the file.
@@ -19,10 +24,52 @@ def writing_whole(path: Path) -> Iterator[TextIO]:
     Raises:
         OSError: the folder does not exist, or the disk is full.
     """
+    path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file():
+        with path.open("w", encoding="utf-8", newline="\n") as stream:
+            yield stream
+        return
     beside = path.with_name(f".{path.name}.partial")
+    # Of a run that was killed, or somebody's link to elsewhere.
+    beside.unlink(missing_ok=True)
     try:
-        with beside.open("w", encoding="utf-8", newline="\n") as stream:
+        with beside.open("x", encoding="utf-8", newline="\n") as stream:
             yield stream
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def check_outputs(outputs: Mapping[str, Path | None], inputs: Sequence[str | os.PathLike[str]]) -> None:
+    """Check, before any work is done, that no output replaces an input or another output.
+
+    Args:
+        outputs: the file of each option; `None` where the option is not given.
+        inputs: the files and folders that are read; what is not on this machine is passed over.
+
+    Raises:
+        SARChatError: an output is an input, lies inside a folder that is read, is a folder, or is given twice.
+    """
+    seen: dict[Path, str] = {}
+    sources = {Path(os.path.realpath(place)): place for place in inputs if os.path.exists(place)}
+    for option, output in outputs.items():
+        if output is None:
+            continue
+        target = Path(os.path.realpath(output))
+        if target.is_dir():
+            raise SARChatError(f"{option} {output} is a folder; name a file")
+        if not target.parent.is_dir():
+            raise SARChatError(f"{option} {output}: there is no folder {output.parent}; make it first")
+        if not target.exists() or target.is_file():
+            for source, given in sources.items():
+                is_input = target == source or source in target.parents or _is_same_file(target, source)
+                if is_input:
+                    raise SARChatError(f"{option} {output} would write into {given}, which is read; name another file")
+            if target in seen:
+                raise SARChatError(f"{seen[target]} and {option} are both {output}; name two files")
+            seen[target] = option
+
+
+def _is_same_file(first: Path, second: Path) -> bool:
+    """Tell whether two paths are one file, also by a hard link or in another case where case is not told apart."""
+    return first.exists() and first.samefile(second)
