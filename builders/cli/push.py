@@ -55,7 +55,7 @@ def dataset(folder: Path, repo_id: str, private: bool, revision: str | None, cre
         return
     done = publish(folder, files, Repo(repo_id, "dataset", private, revision, create_pr))
     config = "referring" if "referring" in configs else configs[0]
-    arguments = f'"{done.repo.id}", "{config}"' + (f', revision="{done.revision}"' if done.revision else "")
+    arguments = f'"{done.repo.repo_id}", "{config}"' + (f', revision="{done.revision}"' if done.revision else "")
     _report(files, done.url, done.changed, f"from datasets import load_dataset\nload_dataset({arguments})")
 
 
@@ -78,7 +78,7 @@ def metric(folder: Path, repo_id: str, private: bool, revision: str | None, crea
         return
     done = publish(folder, files, Repo(repo_id, "space", private, revision, create_pr))
     # `evaluate` puts the revision into an address as it is.
-    arguments = f'"{done.repo.id}"' + (f', revision="{quote(done.revision, safe="")}"' if done.revision else "")
+    arguments = f'"{done.repo.repo_id}"' + (f', revision="{quote(done.revision, safe="")}"' if done.revision else "")
     _report(files, done.url, done.changed, f"import evaluate\nevaluate.load({arguments})")
 
 

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -30,7 +31,7 @@ CATEGORY_COLORS = dict(zip(CATEGORIES, (SKY, ORANGE, YELLOW, VERMILION, PURPLE, 
 GOLD, PREDICTED = GREEN, VERMILION
 
 DPI = 160
-_SETTINGS = {
+_SETTINGS: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 12,
     "text.color": INK,

@@ -5,18 +5,21 @@ from __future__ import annotations
 import atexit
 import multiprocessing
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import datasets
-import pyarrow.parquet as pq
 from huggingface_hub import DatasetCard
 
 from builders.errors import SARChatError
 from builders.folder.checksums import SUMS, read_checksums, verify_checksums
+from builders.folder.reader import CARD, Build, open_build
 from builders.hub.folder_check import describe_error, read_metadata, require_files
+
+# The number of records by config and split.
+_Counts = dict[str, dict[str, int]]
 
 
 def list_dataset_files(folder: Path) -> list[str]:
@@ -31,7 +34,7 @@ def list_dataset_files(folder: Path) -> list[str]:
     Raises:
         SARChatError: if the folder does not exist or is no build.
     """
-    require_files(folder, ["README.md"], "build")
+    require_files(folder, [CARD], "build")
     paths = sorted([*read_checksums(folder), SUMS])
     for path in paths:
         if not (folder / path).is_file():
@@ -52,69 +55,49 @@ def inspect_dataset(folder: Path) -> list[str]:
         SARChatError: at the first thing that is wrong.
     """
     verify_checksums(folder)
-    card = folder / "README.md"
-    metadata = read_metadata(card, DatasetCard)
-    configs = {config["config_name"]: config for config in _get_entries(metadata, "configs", card)}
-    infos = {info["config_name"]: info for info in _get_entries(metadata, "dataset_info", card)}
-    expected: dict[str, dict[str, int]] = {}
-    for name, config in configs.items():
-        if name not in infos:
-            raise SARChatError(f"{card}: config {name} has no dataset_info; rebuild the folder")
-        try:
-            splits = {split["name"]: split["num_examples"] for split in infos[name]["splits"]}
-            _check_rows(folder, config, splits)
-            expected[name] = splits
-        except SARChatError:
-            raise
-        # Whatever else the readers can raise makes the folder unfit.
-        except Exception as error:
+    counts = _read_counts(folder / CARD)
+    build = open_build(folder)
+    for config, splits in build.configs.items():
+        if config not in counts:
+            raise SARChatError(f"{folder / CARD}: config {config} has no dataset_info; rebuild the folder")
+        _check_rows(build, config, counts[config])
+        for split in splits:
+            _check_embedded(build, config, split)
+    _check_loads(folder, {config: counts[config] for config in build.configs})
+    return list(build.configs)
+
+
+def _read_counts(card: Path) -> _Counts:
+    metadata: dict[str, Any] = read_metadata(card, DatasetCard)
+    try:
+        return {
+            info["config_name"]: {split["name"]: split["num_examples"] for split in info["splits"]}
+            for info in metadata["dataset_info"]
+        }
+    except (KeyError, TypeError) as error:
+        raise SARChatError(f"{card}: dataset_info has no numbers of records; rebuild the folder") from error
+
+
+def _check_rows(build: Build, config: str, expected: Mapping[str, int]) -> None:
+    for split in {**build.configs[config], **expected}:
+        count = build.count(config, split)
+        if count != expected.get(split):
             raise SARChatError(
-                f"{folder}: {name} does not load: {describe_error(error)}; rebuild the folder"
-            ) from error
-    _check_loads(folder, expected)
-    return list(configs)
-
-
-def _get_entries(metadata: dict[str, Any], key: str, card: Path) -> list[dict[str, Any]]:
-    entries = metadata.get(key)
-    if not isinstance(entries, list) or not all(
-        isinstance(entry, dict) and "config_name" in entry for entry in entries
-    ):
-        raise SARChatError(f"{card}: no list {key!r} of named configs in the front matter; rebuild the folder")
-    return entries
-
-
-def _check_rows(folder: Path, config: dict[str, Any], splits: dict[str, int]) -> None:
-    rows = dict.fromkeys(splits, 0)
-    embedded = False
-    for split, file in _list_parquet(folder, config):
-        # Image bytes are all there or all missing: the first rows of a config tell.
-        with pq.ParquetFile(file) as parquet:
-            if not embedded and parquet.metadata.num_rows:
-                _check_embedded(folder, parquet)
-                embedded = True
-            rows[split] = rows.get(split, 0) + parquet.metadata.num_rows
-    for split, count in rows.items():
-        if count != splits.get(split):
-            name = f"{config['config_name']}/{split}"
-            raise SARChatError(
-                f"{folder}: {name} holds {count:,} rows, but README.md says {splits.get(split)}; rebuild the folder"
+                f"{build.folder}: {config}/{split} holds {count:,} rows, but {CARD} says {expected.get(split)}; "
+                "rebuild the folder"
             )
 
 
-def _list_parquet(folder: Path, config: dict[str, Any]) -> Iterator[tuple[str, Path]]:
-    for entry in config["data_files"]:
-        patterns = [entry["path"]] if isinstance(entry["path"], str) else entry["path"]
-        for pattern in patterns:
-            for file in sorted(folder.glob(pattern)):
-                yield entry["split"], file
-
-
-def _check_embedded(folder: Path, parquet: pq.ParquetFile) -> None:
-    column = parquet.read_row_group(0, columns=["image.bytes"]).column("image").combine_chunks()
-    if column.field("bytes").null_count == len(column):
+def _check_embedded(build: Build, config: str, split: str) -> None:
+    """Check the first record of a split: either all records hold their image's bytes, or none does."""
+    first = next(build.batches(config, split, ["image.bytes"], rows=1), None)
+    if first is None:
+        return
+    if "image" not in first.schema.names:
+        raise SARChatError(f"{build.folder}: {config}/{split} has no column `image` with bytes; rebuild the folder")
+    if not first.column("image").field("bytes")[0].is_valid:
         raise SARChatError(
-            f"{folder}: holds the paths of images in place of the images, which nobody else could open; "
+            f"{build.folder}: holds the paths of images in place of the images, which nobody else could open; "
             "rebuild it with `sarchat build --embed` and push that"
         )
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 from huggingface_hub import constants
 from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
 # The base of both an answer's error and a broken connection. It belongs to the HTTP library that huggingface_hub
 # builds on, and that differs with its version: requests, httpx or httpx2.
-_HTTP_ERROR = next(kind for kind in reversed(HfHubHTTPError.__mro__) if kind.__module__ != "builtins")
+_HTTP_ERROR: Any = next(kind for kind in reversed(HfHubHTTPError.__mro__) if kind.__module__ != "builtins")
 # A proxy or a failing server answers with a page in place of JSON.
 _KINDS = (_HTTP_ERROR, OfflineModeIsEnabled, ConnectionError, TimeoutError, json.JSONDecodeError)
+# What a call of huggingface_hub raises: one of these, or a RuntimeError around one of them; the library behind the
+# Hub's newer storage raises a RuntimeError with no cause.
+HUB_FAILURES = (*_KINDS, RuntimeError)
 _TRANSIENT = {408, 425, 429}
 
 

@@ -3,6 +3,8 @@
 Large files go first, each one by itself; whoever runs the same push again after a break sends only what is missing.
 The commit that names them comes last, so that nobody ever loads half an update. These are the calls that
 `datasets.push_to_hub` makes: they exist in all versions of huggingface_hub and for both of the Hub's storages.
+`HfApi.upload_folder` would be shorter, but from version 2 on it commits a large folder in several steps, and proposes
+changes to the default branch only.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from huggingface_hub.utils import get_session, hf_raise_for_status, validate_rep
 
 from builders.errors import SARChatError
 from builders.folder.checksums import SUMS, parse_checksums
-from builders.hub.errors import explain, find_hub_error, is_transient
+from builders.hub.errors import HUB_FAILURES, explain, find_hub_error, is_transient
 
 _LOG = logging.getLogger(__name__)
 _WAITS = (1.0, 2.0, 4.0, 8.0)
@@ -33,15 +35,15 @@ class Repo:
     """Where to push, and how.
 
     Attributes:
-        id: `namespace/name`, or `name` in the token's own namespace.
-        kind: `dataset` or `space`.
+        repo_id: `namespace/name`, or `name` in the token's own namespace.
+        repo_type: `dataset` or `space`.
         private: whether it must be private.
         revision: the branch; the default branch if `None`.
         create_pr: whether to propose the change in place of making it.
     """
 
-    id: str
-    kind: str
+    repo_id: str
+    repo_type: str
     private: bool = False
     revision: str | None = None
     create_pr: bool = False
@@ -49,7 +51,7 @@ class Repo:
     @property
     def url(self) -> str:
         """The address of its page."""
-        return f"{constants.ENDPOINT}/{self.kind}s/{self.id}"
+        return f"{constants.ENDPOINT}/{self.repo_type}s/{self.repo_id}"
 
 
 @dataclass(frozen=True)
@@ -112,27 +114,21 @@ def publish(folder: Path, files: Sequence[str], repo: Repo) -> Publication:
     """
     api = HfApi(token=require_token(), library_name="sarchat")
     try:
-        if "/" not in repo.id:
-            repo = replace(repo, id=f"{api.whoami()['name']}/{repo.id}")
+        if "/" not in repo.repo_id:
+            repo = replace(repo, repo_id=f"{api.whoami()['name']}/{repo.repo_id}")
         _validate_card(folder / "README.md", repo)
         _prepare(api, repo)
         return _push(api, folder, files, repo)
-    except SARChatError:
-        raise
-    except Exception as error:
+    except HUB_FAILURES as error:
         cause = find_hub_error(error)
-        if cause is not None:
-            raise SARChatError(explain(cause, repo.url)) from error
-        if isinstance(error, RuntimeError):
-            # The library behind the Hub's newer storage tells of a failed upload so.
-            raise SARChatError(f"{repo.url}: the upload failed ({error}); run the same command again") from error
-        raise
+        reason = f"{repo.url}: the upload failed ({error}); run the same command again"
+        raise SARChatError(explain(cause, repo.url) if cause else reason) from error
 
 
 def _validate_card(card: Path, repo: Repo) -> None:
     """Let the Hub judge the card, before gigabytes are sent that it would refuse with it."""
     # `RepoCard.validate` of older versions asks huggingface.co even where HF_ENDPOINT names another Hub.
-    request = {"content": card.read_text(encoding="utf-8"), "repoType": repo.kind}
+    request = {"content": card.read_text(encoding="utf-8"), "repoType": repo.repo_type}
     response = get_session().post(f"{constants.ENDPOINT}/api/validate-yaml", json=request)
     if response.status_code == 400:
         reasons = "; ".join(fault["message"] for fault in response.json()["errors"])
@@ -142,13 +138,13 @@ def _validate_card(card: Path, repo: Repo) -> None:
 
 def _prepare(api: HfApi, repo: Repo) -> None:
     try:
-        found = api.repo_info(repo.id, repo_type=repo.kind)
+        found = api.repo_info(repo.repo_id, repo_type=repo.repo_type)
     except RepositoryNotFoundError:
         api.create_repo(
-            repo.id,
-            repo_type=repo.kind,
+            repo.repo_id,
+            repo_type=repo.repo_type,
             private=repo.private or None,
-            space_sdk="gradio" if repo.kind == "space" else None,
+            space_sdk="gradio" if repo.repo_type == "space" else None,
             exist_ok=True,
         )
     else:
@@ -158,11 +154,11 @@ def _prepare(api: HfApi, repo: Repo) -> None:
             )
     # A pull request opens its own branch, and the Hub makes those under refs/ itself.
     if repo.revision and not repo.create_pr and not repo.revision.startswith("refs/"):
-        api.create_branch(repo.id, branch=repo.revision, repo_type=repo.kind, exist_ok=True)
+        api.create_branch(repo.repo_id, branch=repo.revision, repo_type=repo.repo_type, exist_ok=True)
 
 
 def _push(api: HfApi, folder: Path, files: Sequence[str], repo: Repo) -> Publication:
-    before = api.repo_info(repo.id, repo_type=repo.kind, revision=repo.revision).sha
+    before = api.repo_info(repo.repo_id, repo_type=repo.repo_type, revision=repo.revision).sha
     # Everything is made anew at each try: what the first try did, if its answer was lost, is seen and left out.
     if repo.create_pr:
         # A second try could open a second pull request, so only the uploads are repeated.
@@ -178,17 +174,22 @@ def _upload(api: HfApi, folder: Path, files: Sequence[str], repo: Repo) -> list[
     stale = _list_stale(api, files, repo)
     additions = [CommitOperationAdd(path, str(folder / path)) for path in files]
     api.preupload_lfs_files(
-        repo.id, additions, repo_type=repo.kind, revision=repo.revision, create_pr=repo.create_pr, free_memory=False
+        repo.repo_id,
+        additions,
+        repo_type=repo.repo_type,
+        revision=repo.revision,
+        create_pr=repo.create_pr,
+        free_memory=False,
     )
     return [*additions, *(CommitOperationDelete(path) for path in stale)]
 
 
 def _commit(api: HfApi, operations: list[_Operation], repo: Repo) -> CommitInfo:
     return api.create_commit(
-        repo.id,
+        repo.repo_id,
         operations,
-        commit_message="Publish SARChat" if repo.kind == "dataset" else "Publish the SARChat metric",
-        repo_type=repo.kind,
+        commit_message="Publish SARChat" if repo.repo_type == "dataset" else "Publish the SARChat metric",
+        repo_type=repo.repo_type,
         revision=repo.revision,
         create_pr=repo.create_pr,
     )
@@ -196,11 +197,13 @@ def _commit(api: HfApi, operations: list[_Operation], repo: Repo) -> CommitInfo:
 
 def _list_stale(api: HfApi, files: Sequence[str], repo: Repo) -> list[str]:
     """List files that an earlier push left: a shard of another count would be loaded with the new ones."""
-    remote = set(api.list_repo_files(repo.id, repo_type=repo.kind, revision=repo.revision))
+    remote = set(api.list_repo_files(repo.repo_id, repo_type=repo.repo_type, revision=repo.revision))
     if SUMS not in remote or SUMS not in files:
         return []
     # Always from the Hub itself: a copy in the cache may tell of another state.
-    sums = api.hf_hub_download(repo.id, SUMS, repo_type=repo.kind, revision=repo.revision, force_download=True)
+    sums = api.hf_hub_download(
+        repo.repo_id, SUMS, repo_type=repo.repo_type, revision=repo.revision, force_download=True
+    )
     try:
         listed = parse_checksums(Path(sums).read_text(encoding="utf-8"))
     except ValueError as error:
@@ -214,9 +217,9 @@ def _retry(attempt: Callable[[], _T]) -> _T:
     for wait in _WAITS:
         try:
             return attempt()
-        except Exception as error:
+        except HUB_FAILURES as error:
             cause = find_hub_error(error)
-            if not (isinstance(error, RuntimeError) if cause is None else is_transient(cause)):
+            if cause and not is_transient(cause):
                 raise
             reason = " ".join(str(cause or error).split())[:120]
             _LOG.warning("Upload broke off (%s: %s); next try in %g s", type(cause or error).__name__, reason, wait)

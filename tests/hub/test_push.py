@@ -554,7 +554,7 @@ def break_image_type(folder: Path) -> None:
         (shutil.rmtree, "no such folder"),
         (lie_about_rows, "holds 6 rows, but README.md says 7"),
         (break_card, "the front matter is not valid"),
-        (drop_configs, "no list 'configs'"),
+        (drop_configs, "no list of configs"),
         (break_image_type, "does not load"),
     ],
 )

@@ -35,7 +35,7 @@ A reference without a prediction scores 0.
 
 def load_examples() -> dict[str, dict[str, str]]:
     """Read the examples by id: the two example files, joined."""
-    examples = {}
+    examples: dict[str, dict[str, str]] = {}
     for path in (REFERENCES, PREDICTIONS):
         for line in Path(path).read_text(encoding="utf-8").splitlines():
             entry = json.loads(line)
