@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import datasets
@@ -48,29 +48,30 @@ _NEEDS_DATA = (
 
 @dataclass
 class SARChatConfig(datasets.BuilderConfig):
-    """A task, or all of them.
+    """A task, or all of them. What the builder finds in the corpus is kept here, for the processes that it starts.
 
     Attributes:
         seed: chooses the wordings, and nothing else.
-        fingerprint: the corpus's, taken as the builder is made.
-        corpus_splits: the splits that the corpus has.
+        fingerprint: the corpus's, by its content; set by the builder.
+        stamp: the corpus's, by which other processes recognize it; set by the builder.
+        corpus_splits: the splits that the corpus has; set by the builder.
     """
 
     seed: int = 0
-    fingerprint: str | None = field(default=None, init=False)
-    corpus_splits: tuple[str, ...] = field(default=(), init=False)
+    fingerprint: str | None = None
+    stamp: str | None = None
+    corpus_splits: tuple[str, ...] = ()
 
     def create_config_id(self, config_kwargs: dict, custom_features: datasets.Features | None = None) -> str:
         """Name the cache folder by what the records come from, content included, and not by a path alone."""
-        if type(self.seed) is not int:
-            raise SARChatError(f"seed must be a whole number, but got {self.seed!r}")
+        names = {**config_kwargs, "seed": self.seed}
         if self.data_dir is not None:
-            corpus = find_corpus(self.data_dir)
-            self.fingerprint, self.corpus_splits = corpus.fingerprint(), corpus.splits
-            location = corpus.source.location
-            place = location if "://" in location else os.path.realpath(location)
-            config_kwargs = {**config_kwargs, "data_dir": place, "fingerprint": self.fingerprint, "seed": self.seed}
-        return super().create_config_id(config_kwargs, custom_features)
+            location = os.fspath(self.data_dir)
+            names["data_dir"] = location if "://" in location else os.path.realpath(location)
+        # A file that was touched has a new stamp, but the same records.
+        for name in ("stamp", "corpus_splits"):
+            names.pop(name, None)
+        return super().create_config_id(names, custom_features)
 
 
 class SARChat(datasets.GeneratorBasedBuilder):
@@ -93,6 +94,21 @@ class SARChat(datasets.GeneratorBasedBuilder):
     BUILDER_CONFIGS = [SARChatConfig(name=name, version=VERSION) for name in CONFIGS]  # noqa: RUF012
     DEFAULT_CONFIG_NAME = ALL
 
+    def __init__(self, *args: object, **kwargs: Any) -> None:  # noqa: ANN401
+        """Find the corpus and compute its fingerprint; see `datasets.DatasetBuilder` for further arguments."""
+        if args:
+            raise SARChatError(
+                f"SARChat takes keywords only, but got {args[0]!r}: the first argument of a datasets builder is its "
+                'cache folder; call SARChat(config_name="referring", data_dir="SARDet_100K")'
+            )
+        if type(kwargs.get("seed", 0)) is not int:
+            raise SARChatError(f"seed must be a whole number, but got {kwargs['seed']!r}")
+        if kwargs.get("data_dir") is not None:
+            corpus = find_corpus(kwargs["data_dir"])
+            # Before the fingerprint: a change between the two is noticed when the corpus is opened again.
+            kwargs |= {"stamp": corpus.stamp(), "corpus_splits": corpus.splits, "fingerprint": corpus.fingerprint()}
+        super().__init__(**kwargs)
+
     def _info(self) -> datasets.DatasetInfo:
         return datasets.DatasetInfo(
             description=_DESCRIPTION,
@@ -105,14 +121,14 @@ class SARChat(datasets.GeneratorBasedBuilder):
     def _split_generators(
         self, dl_manager: datasets.DownloadManager | datasets.StreamingDownloadManager
     ) -> list[datasets.SplitGenerator]:
-        if self.config.data_dir is None or self.config.fingerprint is None:
+        if self.config.data_dir is None or self.config.stamp is None:
             raise SARChatError(_NEEDS_DATA)
         location = os.fspath(self.config.data_dir)
         if "://" in location and location.partition("?")[0].endswith(".zip"):
             # Kept in the cache of `datasets` for a full build; only the parts that are needed, where it streams.
             location = dl_manager.download(location)
         tasks = tasks_of(self.config.name)
-        found = {"location": location, "fingerprint": self.config.fingerprint}
+        found = {"location": location, "stamp": self.config.stamp}
         return [
             datasets.SplitGenerator(name=split, gen_kwargs={**found, "split": split, "shards": plan_shards(tasks)})
             for split in self.config.corpus_splits
@@ -121,6 +137,6 @@ class SARChat(datasets.GeneratorBasedBuilder):
         ]
 
     def _generate_examples(
-        self, location: str, fingerprint: str, split: str, shards: list[Shard]
+        self, location: str, stamp: str, split: str, shards: list[Shard]
     ) -> Iterator[tuple[str, dict[str, Any]]]:
-        yield from generate_examples(location, fingerprint, split, self.config.seed, shards)
+        yield from generate_examples(location, stamp, split, self.config.seed, shards)

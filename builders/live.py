@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from builders.corpus.coco import Annotations
-from builders.corpus.image_check import check_picture
+from builders.corpus.image_check import check_image
 from builders.corpus.sardet import Corpus, open_corpus
 from builders.corpus.targets import AnnotatedImage
 from builders.errors import SARChatError
 from builders.records.record import Record
-from builders.records.tasks import generate_records
+from builders.records.tasks import count_records, generate_records
 from builders.records.wording import Chooser
 from builders.schema import scenario
 
 # Enough for as many processes or workers as a machine has, few enough that opening each costs nothing.
-SHARDS_A_TASK = 64
+SHARDS_PER_TASK = 64
 
 
-class Shard(NamedTuple):
+@dataclass(frozen=True)
+class Shard:
     """A run of a split's images for one task: part `index` of `count` equal ones."""
 
     task: str
@@ -31,10 +33,11 @@ class Shard(NamedTuple):
 
 def plan_shards(tasks: Sequence[str]) -> list[Shard]:
     """Cut each task into shards; their order is the order of the records."""
-    return [Shard(task, index, SHARDS_A_TASK) for task in tasks for index in range(SHARDS_A_TASK)]
+    return [Shard(task, index, SHARDS_PER_TASK) for task in tasks for index in range(SHARDS_PER_TASK)]
 
 
-class OpenSplit(NamedTuple):
+@dataclass(frozen=True)
+class OpenSplit:
     """A split that is ready to be generated: the corpus, its image folder, its annotations."""
 
     corpus: Corpus
@@ -43,35 +46,35 @@ class OpenSplit(NamedTuple):
 
 
 @lru_cache(maxsize=3)
-def open_split(location: str, fingerprint: str, split: str) -> OpenSplit:
+def open_split(location: str, stamp: str, split: str) -> OpenSplit:
     """Open a corpus and read a split's annotations, once for all shards of a process.
 
     Args:
         location: the corpus's path or URL.
-        fingerprint: its fingerprint as it was planned with.
+        stamp: its stamp as it was planned with.
         split: the split to read.
 
     Raises:
         SARChatError: the corpus is not there or wrong, or has changed since.
     """
-    corpus = open_corpus(location, fingerprint)
+    corpus = open_corpus(location, stamp)
     return OpenSplit(corpus, corpus.image_folder(split), corpus.annotations(split))
 
 
-def has_records(location: str, fingerprint: str, split: str, task: str) -> bool:
-    """Tell whether a task has any record in a split; arguments and errors as in `open_split`."""
-    images = open_split(location, fingerprint, split).annotations.images
-    return any(True for image in images for _ in generate_records(task, split, image, Chooser(0)))
+def has_records(location: str, stamp: str, split: str, task: str) -> bool:
+    """Return whether a task has any record in a split; arguments and errors as in `open_split`."""
+    images = open_split(location, stamp, split).annotations.images
+    return any(count_records(task, image) for image in images)
 
 
 def generate_examples(
-    location: str, fingerprint: str, split: str, seed: int, shards: Sequence[Shard]
+    location: str, stamp: str, split: str, seed: int, shards: Sequence[Shard]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the examples of some shards, each with its id as key.
 
     Args:
         location: the corpus's path or URL.
-        fingerprint: its fingerprint.
+        stamp: its stamp.
         split: the split.
         seed: chooses the wordings.
         shards: the shards to go through, in order.
@@ -82,24 +85,22 @@ def generate_examples(
     Raises:
         SARChatError: an image is missing or cannot be read, or what `open_split` says.
     """
-    corpus, folder, annotations = open_split(location, fingerprint, split)
+    opened = open_split(location, stamp, split)
+    images = opened.annotations.images
     chooser = Chooser(seed)
-    for task, index, count in shards:
-        total = len(annotations.images)
-        for image in annotations.images[index * total // count : (index + 1) * total // count]:
-            records = list(generate_records(task, split, image, chooser))
-            if not records:
-                continue
-            picture = _refer_to_image(corpus, f"{folder}/{image.file_name}", image)
-            for record in records:
-                yield record.id, make_example(record, task, image, picture)
+    for shard in shards:
+        for image in images[shard.index * len(images) // shard.count : (shard.index + 1) * len(images) // shard.count]:
+            if count_records(shard.task, image):
+                reference = _refer_to_image(opened.corpus, f"{opened.folder}/{image.file_name}", image)
+                for record in generate_records(shard.task, split, image, chooser):
+                    yield record.id, make_example(record, shard.task, image, reference)
 
 
-def make_example(record: Record, task: str, image: AnnotatedImage, picture: str | dict[str, Any]) -> dict[str, Any]:
+def make_example(record: Record, task: str, image: AnnotatedImage, reference: str | dict[str, Any]) -> dict[str, Any]:
     """Lay out a record in the data set's columns."""
     return {
         "id": record.id,
-        "image": picture,
+        "image": reference,
         "file_name": image.file_name,
         "image_id": image.image_id,
         "width": image.width,
@@ -122,11 +123,11 @@ def _refer_to_image(corpus: Corpus, relative: str, image: AnnotatedImage) -> str
     name = corpus.source.show(relative)
     if not corpus.source.is_local_folder:
         content = corpus.source.read(relative)
-        check_picture(io.BytesIO(content), image, name, decode=False)
+        check_image(io.BytesIO(content), image, name, decode=False)
         return {"path": image.file_name, "bytes": content}
     try:
         with open(corpus.source.path(relative), "rb") as stream:
-            check_picture(stream, image, name, decode=False)
+            check_image(stream, image, name, decode=False)
     except FileNotFoundError as error:
         raise SARChatError(f"image missing: {name}; complete the corpus") from error
     # A bare path: `datasets` would look a dict's path up on disk again for every record.

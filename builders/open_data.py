@@ -18,7 +18,7 @@ from builders.corpus.sardet import Corpus, find_corpus
 from builders.encoded_image import EncodedImage
 from builders.errors import SARChatError
 from builders.folder.checksums import SUMS, parse_checksums
-from builders.folder.reader import CARD, open_build, parse_configs
+from builders.folder.reader import BUILD_INFO, CARD, open_build, parse_configs
 from builders.folder.rows import ParquetPart, read_rows
 from builders.folder.subset import choose_subset
 from builders.live import make_example, open_split
@@ -26,8 +26,6 @@ from builders.records.tasks import generate_records
 from builders.records.wording import Chooser
 from builders.schema import ALL, COLUMNS, TASKS
 
-# What a build writes about itself.
-BUILD_INFO = "build.json"
 # A repo id on the Hub, with a revision or without.
 _REPO_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 
@@ -202,14 +200,13 @@ class LiveData(OpenData):
         self, task: str, split: str, keep: Container[str] | None = None, columns: Sequence[str] = COLUMNS
     ) -> Iterator[dict[str, Any]]:
         """Yield the records of a split of a task in order; see `OpenData.rows`."""
-        corpus, folder, annotations = open_split(self.location, self.fingerprint, split)
+        opened = open_split(self.location, self._corpus.stamp(), split)
         chooser = Chooser(0)
-        for image in annotations.images:
-            records = list(generate_records(task, split, image, chooser))
-            picture = _refer_to_image(corpus, folder, image.file_name)
-            for record in records:
+        for image in opened.annotations.images:
+            stored = _refer_to_image(opened.corpus, opened.folder, image.file_name)
+            for record in generate_records(task, split, image, chooser):
                 if keep is None or record.id in keep:
-                    row = make_example(record, task, image, picture)
+                    row = make_example(record, task, image, stored)
                     yield {name: row[name] for name in columns}
 
 

@@ -6,6 +6,7 @@ import functools
 import tempfile
 from pathlib import Path
 
+from builders.build.options import BuildOptions
 from builders.build.pipeline import build
 from builders.synthetic.sample import write_sample
 
@@ -23,5 +24,5 @@ def sample_corpus() -> Path:
 @functools.cache
 def sample_build(tasks: tuple[str, ...] = (), splits: tuple[str, ...] = (), embed: bool = True) -> Path:
     out = Path(_KEPT.name) / f"build-{'-'.join([*tasks, *splits])}-{embed}"
-    build(sample_corpus(), out, tasks=tasks, splits=splits, embed=embed, sample=embed)
+    build(sample_corpus(), out, BuildOptions(tasks=tasks, splits=splits, embed=embed, sample=embed))
     return out

@@ -18,6 +18,7 @@ from corpora import noisy_pictures, plain_corpus, write_corpus, zip_corpus
 from hub_server import Blob, LoopbackHub
 from support import ROOT
 
+from builders.build.options import BuildOptions
 from builders.build.pipeline import build
 from builders.errors import SARChatError
 from builders.folder import rows as rows_module
@@ -189,7 +190,7 @@ def test_the_fingerprint_is_that_of_the_records(tmp_path):
     corpus = plain_corpus(tmp_path)
     folders = [tmp_path / name for name in ("first", "again", "seeded")]
     for folder, seed in zip(folders, (0, 0, 1), strict=True):
-        build(corpus, folder, seed=seed)
+        build(corpus, folder, BuildOptions(seed=seed))
     first, again, seeded = (open_data(str(folder)).fingerprint for folder in folders)
     assert first == again != seeded
     (folders[1] / "SHA256SUMS").unlink()
@@ -248,7 +249,7 @@ def test_files_that_are_damaged_or_of_others_are_named(tmp_path):
 
 def test_an_image_file_that_is_gone_is_named(tmp_path):
     corpus = plain_corpus(tmp_path)
-    build(corpus, tmp_path / "sarchat", embed=False)
+    build(corpus, tmp_path / "sarchat", BuildOptions(embed=False))
     shutil.rmtree(corpus)
     row = next(open_data(str(tmp_path / "sarchat")).rows("counting", "test"))
     with pytest.raises(SARChatError, match=r"0000006\.jpg cannot be read .*--no-embed"):

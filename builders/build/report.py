@@ -10,7 +10,7 @@ from builders.tables import format_table
 
 def format_report(report: Report) -> str:
     """Lay out records per task and split, what was left out by reason, and the bytes written."""
-    splits = list(report.images)
+    splits = list(report.plan.images)
     tasks = [task for task in TASKS if any(file.task == task for file in report.files)]
 
     def rows(task: str, split: str) -> int:
@@ -19,8 +19,10 @@ def format_report(report: Report) -> str:
     records = [[task, *(rows(task, split) for split in splits)] for task in tasks]
     records = [[name, *counts, sum(counts)] for name, *counts in records]
     records.append([ALL, *(sum(column) for column in list(zip(*records, strict=True))[1:])])
-    left_out = [[f"box: {reason}", *(report.dropped[split][reason] for split in splits)] for reason in DROP_REASONS]
-    left_out.append(["image: no target", *(report.without_target[split] for split in splits)])
+    left_out = [
+        [f"box: {reason}", *(report.plan.dropped[split][reason] for split in splits)] for reason in DROP_REASONS
+    ]
+    left_out.append(["image: no target", *(report.plan.without_target[split] for split in splits)])
     size = f"{report.total_bytes / 1e6:,.1f} MB ({report.total_bytes:,} bytes)"
     return "\n".join(
         [

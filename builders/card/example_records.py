@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-from builders.folder.reader import Build
+from builders.corpus.image_check import check_decodes
+from builders.errors import SARChatError
+from builders.folder.reader import Build, image_bytes
 from builders.schema import SPLITS, TASKS
 
 # A look at some thousand records a task is enough to choose well, and no more work for two million than for these.
@@ -30,9 +32,27 @@ def choose_examples(build: Build) -> dict[str, dict[str, Any]]:
                 for batch in build.sample(task, splits[0], _COLUMNS, _GROUPS, _ROWS)
                 for record in batch.to_pylist()
             )
-            best = min(candidates, key=lambda record: _rate(record, chosen))
-            chosen[task] = build.record_with_id(task, best["id"], splits[:1])
+            ranked = sorted(candidates, key=lambda record: _rate(record, chosen))
+            chosen[task] = _first_readable(build, task, splits[0], [record["id"] for record in ranked])
     return chosen
+
+
+def _first_readable(build: Build, task: str, split: str, ids: Sequence[str]) -> dict[str, Any]:
+    """Return the first of some records whose image can be decoded.
+
+    Raises:
+        SARChatError: none can; the message is about the first.
+    """
+    first_error = None
+    for record_id in ids:
+        record = build.record_with_id(task, record_id, [split])
+        try:
+            check_decodes(image_bytes(record), record["file_name"])
+        except SARChatError as error:
+            first_error = first_error or error
+        else:
+            return record
+    raise first_error or SARChatError(f"{build.folder}: no record of {task} in {split}")
 
 
 def _rate(record: Mapping[str, Any], chosen: Mapping[str, Mapping[str, Any]]) -> tuple:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from builders.folder.shard_file import ShardFile
+from builders.folder.parquet_file import ParquetFile
 from builders.resources import read_yaml
 from builders.schema import ALL, SPLITS, TASKS, feature_specs
 
@@ -15,7 +15,7 @@ _LARGEST_SIZE = "1M<n<10M"
 _SAMPLE = {"license": "apache-2.0", "source_datasets": ["original"]}
 
 
-def card_metadata(shards: Sequence[ShardFile], *, sample: bool = False) -> dict[str, Any]:
+def card_metadata(shards: Sequence[ParquetFile], *, sample: bool = False) -> dict[str, Any]:
     """Return the card's YAML as a dict: licence, tags, and for each config its files, columns and true counts.
 
     The config `all` lists the files of all tasks: nothing is stored for it.
@@ -33,7 +33,7 @@ def card_metadata(shards: Sequence[ShardFile], *, sample: bool = False) -> dict[
     return metadata
 
 
-def _config(name: str, tasks: Sequence[str], shards: Sequence[ShardFile]) -> dict[str, Any]:
+def _config(name: str, tasks: Sequence[str], shards: Sequence[ParquetFile]) -> dict[str, Any]:
     data_files = []
     for split in SPLITS:
         paths = [f"{task}/{split}-*.parquet" for task in tasks if _select(shards, [task], split)]
@@ -42,7 +42,7 @@ def _config(name: str, tasks: Sequence[str], shards: Sequence[ShardFile]) -> dic
     return {"config_name": name, **({"default": True} if name == ALL else {}), "data_files": data_files}
 
 
-def _dataset_info(name: str, tasks: Sequence[str], shards: Sequence[ShardFile]) -> dict[str, Any]:
+def _dataset_info(name: str, tasks: Sequence[str], shards: Sequence[ParquetFile]) -> dict[str, Any]:
     splits = []
     for split in SPLITS:
         selected = _select(shards, tasks, split)
@@ -63,7 +63,7 @@ def _dataset_info(name: str, tasks: Sequence[str], shards: Sequence[ShardFile]) 
     }
 
 
-def _select(shards: Sequence[ShardFile], tasks: Sequence[str], split: str) -> list[ShardFile]:
+def _select(shards: Sequence[ParquetFile], tasks: Sequence[str], split: str) -> list[ParquetFile]:
     return [shard for shard in shards if shard.task in tasks and shard.split == split]
 
 

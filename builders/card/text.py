@@ -13,11 +13,12 @@ from builders.analysis.statistics import count_boxes
 from builders.analysis.target_table import read_targets
 from builders.card.gallery import GalleryPicture
 from builders.card.metadata import card_metadata
+from builders.folder.parquet_file import ParquetFile
 from builders.folder.reader import CARD, Build
-from builders.folder.shard_file import ShardFile
 from builders.records.wording import load_templates
 from builders.resources import read_text, read_yaml
 from builders.schema import ALL, CATEGORIES, SPLITS, TASKS, describe_columns
+from builders.versions import RELEASE_NOTES
 
 _NOT_EMBEDDED = """\
 > **For one machine only.** The images are not in these files: rows hold the paths that the images had where the folder
@@ -37,9 +38,10 @@ _PICTURES = ("examples", "records", "categories", "shapes", "positions")
 
 def write_card(
     build: Build,
-    shards: Sequence[ShardFile],
+    shards: Sequence[ParquetFile],
     examples: Mapping[str, Mapping[str, Any]],
     gallery: Mapping[str, GalleryPicture],
+    info: Mapping[str, Any],
     *,
     embed: bool = True,
     sample: bool = False,
@@ -51,6 +53,7 @@ def write_card(
         shards: its Parquet files.
         examples: a record to show of each task.
         gallery: the pictures to show, by name.
+        info: what `build.json` says.
         embed: whether the images' bytes are in the files.
         sample: whether this is the synthetic sample.
     """
@@ -69,6 +72,11 @@ def write_card(
         examples="\n".join(_show_example(task, record) for task, record in examples.items()),
         instance=_show_instance(examples[tasks[-1]]),
         column_table=_column_table(),
+        version=info["version"],
+        generator=f"{info['generator']['name']} {info['generator']['version']}",
+        fingerprint=info["source"]["fingerprint"],
+        seed=info["options"]["seed"],
+        release_notes="\n".join(f"- {version}: {note}" for version, note in RELEASE_NOTES.items()),
         count_table=_count_table(shards, tasks),
         source=read_text("source_sample.md" if sample else "source.md").rstrip(),
         wordings=_count_wordings(tasks),
@@ -138,7 +146,7 @@ class _Code(str):
         return str(self)
 
 
-def _count_table(shards: Sequence[ShardFile], tasks: Sequence[str]) -> str:
+def _count_table(shards: Sequence[ParquetFile], tasks: Sequence[str]) -> str:
     splits = [split for split in SPLITS if any(shard.split == split for shard in shards)]
     lines = [f"| task | {' | '.join(splits)} | total |", f"|---|{'---:|' * (len(splits) + 1)}"]
     for name, members in {**{f"`{task}`": [task] for task in tasks}, "`all`": tasks}.items():
@@ -160,7 +168,7 @@ def _count_wordings(tasks: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def _tell_biases(build: Build, shards: Sequence[ShardFile]) -> str:
+def _tell_biases(build: Build, shards: Sequence[ParquetFile]) -> str:
     """Tell how unevenly records and targets are spread, in figures of this very build."""
     lines = []
     total = sum(shard.rows for shard in shards)

@@ -20,6 +20,13 @@ from builders.errors import SARChatError
 @click.option("--num-proc", type=int, default=1, show_default=True, help="Number of processes.")
 @click.option("--embed/--no-embed", default=True, show_default=True, help="Store images' bytes, or their paths here.")
 @click.option("--check-images", is_flag=True, help="Decode every image to find damaged ones.")
+@click.option(
+    "--max-records-per-image",
+    type=int,
+    default=250_000,
+    show_default=True,
+    help="Refuse an image with more records of one task; n targets give n * n of identification.",
+)
 def command(
     source: str | None,
     sample: bool,
@@ -30,6 +37,7 @@ def command(
     num_proc: int,
     embed: bool,
     check_images: bool,
+    max_records_per_image: int,
 ) -> None:
     """Build the data set's folder from SOURCE.
 
@@ -40,13 +48,23 @@ def command(
     if sample and not embed:
         raise SARChatError("the sample's images have no lasting paths; build it without --no-embed")
     # Here, so that `sarchat --help` need not wait for them.
+    from builders.build.options import BuildOptions
     from builders.build.pipeline import build
     from builders.build.report import format_report
     from builders.synthetic.sample import write_sample
 
-    options = {"seed": seed, "num_proc": num_proc, "embed": embed, "check_images": check_images, "sample": sample}
+    options = BuildOptions(
+        tasks=tasks,
+        splits=splits,
+        seed=seed,
+        embed=embed,
+        sample=sample,
+        num_proc=num_proc,
+        check_images=check_images,
+        max_records_per_image=max_records_per_image,
+    )
     with tempfile.TemporaryDirectory() as folder:
         if sample:
             write_sample(Path(folder))
-        report = build(folder if sample else source, out, tasks=tasks, splits=splits, **options)
+        report = build(folder if sample else source, out, options)
     click.echo(format_report(report))

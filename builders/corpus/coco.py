@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from builders.corpus.targets import AnnotatedImage, RawBox, clean
 from builders.errors import SARChatError
 from builders.schema import CATEGORIES, stem
 
 
-class Annotations(NamedTuple):
+@dataclass(frozen=True)
+class Annotations:
     """The content of one annotation file.
 
     Attributes:
         images: the images that have a target, sorted by file name.
-        dropped: number of boxes left out, by reason.
-        without_target: number of images left out because they have no target.
+        dropped: boxes left out, by reason.
+        without_target: the number of images left out because no box of theirs counts.
+        digest: a hash of the file.
     """
 
-    images: list[AnnotatedImage]
+    images: Sequence[AnnotatedImage]
     dropped: Counter[str]
     without_target: int
+    digest: str
 
 
 def parse_annotations(content: bytes, name: str) -> Annotations:
@@ -40,6 +45,11 @@ def parse_annotations(content: bytes, name: str) -> Annotations:
     """
     with _without_collections():
         return _parse(content, name)
+
+
+def digest_of(content: bytes) -> str:
+    """Return the hash of an annotation file, hexadecimal."""
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
 @contextmanager
@@ -75,7 +85,7 @@ def _parse(content: bytes, name: str) -> Annotations:
         if targets:
             annotated.append(AnnotatedImage(image_id, file_name, width, height, targets))
     annotated.sort(key=lambda image: image.file_name)
-    return Annotations(annotated, dropped, len(images) - len(annotated))
+    return Annotations(annotated, dropped, len(images) - len(annotated), digest_of(content))
 
 
 def _annotation_id(pair: tuple[int, RawBox]) -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import BinaryIO
 
 from PIL import ExifTags, Image, UnidentifiedImageError
@@ -15,7 +18,7 @@ FORMATS = ("BMP", "JPEG", "PNG", "TIFF")
 _PNG_ORIENTATION = (b"eXIf", b"Raw profile type exif", b"tiff:Orientation")
 
 
-def check_picture(stream: BinaryIO, image: AnnotatedImage, name: str, *, decode: bool) -> None:
+def check_image(stream: BinaryIO, image: AnnotatedImage, name: str, *, decode: bool) -> None:
     """Compare an image's header with its annotation, and decode it if asked to.
 
     Args:
@@ -28,15 +31,10 @@ def check_picture(stream: BinaryIO, image: AnnotatedImage, name: str, *, decode:
         SARChatError: if the file is not an image, differs from the annotated size, has an orientation other than
             upright, or cannot be decoded.
     """
-    try:
-        with Image.open(stream, formats=FORMATS) as picture:
-            found, orientation = picture.size, _orientation(picture, stream)
-            if decode:
-                picture.load()
-    except UnidentifiedImageError as error:
-        raise SARChatError(f"{name} is not a readable image of {', '.join(FORMATS)}; download it again") from error
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise SARChatError(f"{name} cannot be decoded: {error}; download it again") from error
+    with _readable(stream, name) as opened:
+        found, orientation = opened.size, _orientation(opened, stream)
+        if decode:
+            opened.load()
     if found != (image.width, image.height):
         raise SARChatError(
             f"{name} is {found[0]} x {found[1]} pixels, but its annotation says {image.width} x {image.height}; "
@@ -50,9 +48,31 @@ def check_picture(stream: BinaryIO, image: AnnotatedImage, name: str, *, decode:
         )
 
 
-def _orientation(picture: Image.Image, stream: BinaryIO) -> int:
+def check_decodes(content: bytes, name: str) -> None:
+    """Decode an image.
+
+    Raises:
+        SARChatError: it cannot be decoded.
+    """
+    with _readable(io.BytesIO(content), name) as opened:
+        opened.load()
+
+
+@contextmanager
+def _readable(stream: BinaryIO, name: str) -> Iterator[Image.Image]:
+    """Open an image; what Pillow raises meanwhile becomes one line."""
+    try:
+        with Image.open(stream, formats=FORMATS) as opened:
+            yield opened
+    except UnidentifiedImageError as error:
+        raise SARChatError(f"{name} is not a readable image of {', '.join(FORMATS)}; download it again") from error
+    except (OSError, ValueError, SyntaxError, MemoryError, Image.DecompressionBombError) as error:
+        raise SARChatError(f"{name} cannot be decoded: {error}; download it again") from error
+
+
+def _orientation(opened: Image.Image, stream: BinaryIO) -> int:
     """Return the EXIF orientation, 1 to 8; 1 if there is none."""
-    if picture.format == "PNG":
+    if opened.format == "PNG":
         # Pillow decodes a PNG whole to look for EXIF behind its pixels: too slow for every image.
         place = stream.tell()
         stream.seek(0)
@@ -60,4 +80,4 @@ def _orientation(picture: Image.Image, stream: BinaryIO) -> int:
         stream.seek(place)
         if not any(mark in content for mark in _PNG_ORIENTATION):
             return 1
-    return picture.getexif().get(ExifTags.Base.Orientation, 1)
+    return opened.getexif().get(ExifTags.Base.Orientation, 1)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
 
-from builders.corpus.coco import Annotations, parse_annotations
+from builders.corpus.coco import Annotations, digest_of, parse_annotations
 from builders.corpus.source import Source, open_source
 from builders.corpus.targets import AnnotatedImage
 from builders.errors import SARChatError
@@ -17,7 +17,8 @@ from builders.schema import SPLITS
 _IMAGE_FOLDERS = ("JPEGImages/{split}", "Images/{split}", "JPEGImages")
 
 
-class Corpus(NamedTuple):
+@dataclass(frozen=True)
+class Corpus:
     """A copy of SARDet-100K.
 
     Attributes:
@@ -56,16 +57,23 @@ class Corpus(NamedTuple):
         For an archive, it covers the size and checksum of every file, which are in the archive's directory. For a
         folder, it covers the content of the annotation files, but not of the images, since these are not copied.
         """
-        digest = hashlib.blake2b(digest_size=16)
+        if self.source.is_archive:
+            return self.stamp()
+        return _hash(
+            f"{split}:{digest_of(self.source.read(_annotation_file(split)))}:{self.image_folder(split)}"
+            for split in self.splits
+        )
+
+    def stamp(self) -> str:
+        """Return a hash by which another process recognizes the corpus without reading it.
+
+        Of an archive, every file's length and checksum goes in, as its directory lists them; else what the file system
+        says of the annotation files: size and time of the last change where it knows them.
+        """
         if self.source.is_archive:
             entries = self.source.fs.find(self.source.root, detail=True)
-            for name, entry in sorted(entries.items()):
-                digest.update(f"{name}:{entry['size']}:{entry['CRC']}\n".encode())
-        else:
-            for split in self.splits:
-                content = hashlib.blake2b(self.source.read(_annotation_file(split))).hexdigest()
-                digest.update(f"{split}:{content}:{self.image_folder(split)}\n".encode())
-        return digest.hexdigest()
+            return _hash(f"{name}:{entry['size']}:{entry['CRC']}" for name, entry in sorted(entries.items()))
+        return _hash(self.source.identity(_annotation_file(split)) for split in self.splits)
 
     def _require(self, split: str) -> None:
         if split not in self.splits:
@@ -100,14 +108,14 @@ def find_corpus(location: str | os.PathLike[str]) -> Corpus:
 
 
 @lru_cache(maxsize=1)
-def open_corpus(location: str, fingerprint: str) -> Corpus:
-    """Open a corpus that was found before, perhaps by another process; once per process, for all its shards.
+def open_corpus(location: str, stamp: str) -> Corpus:
+    """Open a corpus that was found before, by another process perhaps; once per process, for all its shards.
 
     Raises:
         SARChatError: if it has changed since then.
     """
     corpus = find_corpus(location)
-    if corpus.fingerprint() != fingerprint:
+    if corpus.stamp() != stamp:
         raise SARChatError(f"{location} has changed since it was opened; run the command again")
     return corpus
 
@@ -133,3 +141,7 @@ def check_images_exist(corpus: Corpus, split: str, images: Sequence[AnnotatedIma
 
 def _annotation_file(split: str) -> str:
     return f"Annotations/{SPLITS[split]}.json"
+
+
+def _hash(lines: Iterable[str]) -> str:
+    return hashlib.blake2b("".join(f"{line}\n" for line in lines).encode(), digest_size=16).hexdigest()

@@ -88,6 +88,11 @@ class Source:
         with self._errors_naming(relative):
             return self.fs.isfile(self.path(relative))
 
+    def identity(self, relative: str) -> str:
+        """Return what the file system knows of a file without reading it, as a hash that changes with the file."""
+        with self._telling(relative):
+            return self.fs.ukey(self.path(relative))
+
     def folders(self) -> list[str]:
         """List the folders in the top folder, sorted."""
         with self._errors_naming(""):

@@ -15,8 +15,9 @@ from PIL import Image
 from builders.errors import SARChatError
 from builders.figures.style import hide_frame
 from builders.folder.reader import image_bytes
+from builders.schema import Box
 
-Box = tuple[float, float, float, float]
+_MOST_PIXELS = 2048
 
 
 def draw_image(axes: Axes, record: Mapping[str, Any]) -> None:
@@ -27,12 +28,13 @@ def draw_image(axes: Axes, record: Mapping[str, Any]) -> None:
     """
     try:
         with Image.open(io.BytesIO(image_bytes(record))) as image:
+            size = image.size
+            # No figure shows more; a scene of a whole orbit would not fit into memory as floats.
+            image.thumbnail((_MOST_PIXELS, _MOST_PIXELS))
             pixels = np.asarray(image.convert("RGB"))
     except (OSError, SyntaxError) as error:
-        if isinstance(error, SARChatError):
-            raise
         raise SARChatError(f"{record['id']}: its image cannot be decoded: {error}; build the folder again") from error
-    height, width = pixels.shape[:2]
+    width, height = size
     axes.imshow(pixels, extent=(0, width, height, 0), interpolation="antialiased", aspect="equal")
     hide_frame(axes)
 

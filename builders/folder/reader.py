@@ -14,11 +14,13 @@ import pyarrow.parquet as pq
 import yaml
 
 from builders.errors import SARChatError
-from builders.folder.shard_file import ShardFile
+from builders.folder.parquet_file import ParquetFile
 from builders.resources import load_yaml
 from builders.schema import ALL, SPLITS
 
 CARD = "README.md"
+# What a build says about itself.
+BUILD_INFO = "build.json"
 _FRONT_MATTER = re.compile(r"---\r?\n(.*?\n)---\r?\n", re.DOTALL)
 _BATCH_ROWS = 20_000
 # A row's image is looked for page by page, so that a row group is never held with its images.
@@ -191,7 +193,7 @@ def parse_configs(card: str) -> dict[str, dict[str, list[str]]]:
         raise ValueError("no list of configs can be read from it") from error
 
 
-def arrange(folder: Path, shards: Iterable[ShardFile]) -> Build:
+def arrange(folder: Path, shards: Iterable[ParquetFile]) -> Build:
     """Return the build that some Parquet files make, before its card is written."""
     configs: dict[str, dict[str, list[Path]]] = {ALL: {}}
     for shard in shards:

@@ -11,6 +11,7 @@ from builders.analysis.paper import read_paper_statistics, read_test_sizes
 from builders.analysis.paper_comparison import format_comparison
 from builders.analysis.statistics import compute_statistics
 from builders.analysis.target_table import read_targets
+from builders.build.options import BuildOptions
 from builders.build.pipeline import build
 from builders.cli.command import main
 from builders.folder.reader import Build, open_build
@@ -138,7 +139,7 @@ def test_one_split_shows_no_other(capsys):
 
 
 def test_validation_alone_has_nothing_to_compare_with(tmp_path):
-    build(sample_corpus(), tmp_path / "out", splits=["validation"], tasks=["classification"])
+    build(sample_corpus(), tmp_path / "out", BuildOptions(splits=["validation"], tasks=["classification"]))
     told = format_comparison(compute_statistics(open_build(tmp_path / "out")))
     assert "paper  difference" not in told and "category  validation" in told
 

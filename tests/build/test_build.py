@@ -15,14 +15,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from corpora import NAMES, Picture, noisy_pictures, plain_corpus, random_corpus, write_corpus
+from corpora import NAMES, Picture, noisy_pictures, plain_corpus, random_corpus, write_corpus, zip_corpus
 from oracle import TASKS, check_record, expected_keys, key_of, read_split
 from support import parquet, tree
 
-from builders.build import shards
+from builders.build import limits
+from builders.build.options import BuildOptions
 from builders.build.pipeline import build
 from builders.errors import SARChatError
-from sarchat_dataset import FEATURES, SARChat
+from sarchat_dataset import FEATURES, RELEASE_NOTES, VERSION, SARChat
 
 SPLITS = {"train": "train", "validation": "val", "test": "test"}
 
@@ -63,9 +64,9 @@ def live(corpus, tmp_path_factory) -> dict[str, list[dict]]:
 
 @pytest.mark.parametrize("embed", [True, False])
 def test_bytes_do_not_depend_on_the_number_of_processes(tmp_path, corpus, monkeypatch, embed):
-    monkeypatch.setattr(shards, "SHARD_RECORDS", 60)
+    monkeypatch.setattr(limits, "SHARD_RECORDS", 60)
     for number in (1, 2):
-        build(corpus, tmp_path / str(number), num_proc=number, embed=embed)
+        build(corpus, tmp_path / str(number), BuildOptions(num_proc=number, embed=embed))
     assert tree(tmp_path / "1") == tree(tmp_path / "2")
     assert len(parquet(tmp_path / "1", "identification", "train")) > 1
 
@@ -81,7 +82,7 @@ def test_command_builds_the_same_as_the_function(tmp_path, corpus, built, sarcha
 
 
 def test_shards_hold_the_same_rows_in_the_same_order(tmp_path, corpus, built, monkeypatch):
-    monkeypatch.setattr(shards, "SHARD_IMAGE_BYTES", 100_000)
+    monkeypatch.setattr(limits, "SHARD_IMAGE_BYTES", 100_000)
     build(corpus, tmp_path / "out")
     for task in TASKS:
         for split in SPLITS:
@@ -93,15 +94,56 @@ def test_shards_hold_the_same_rows_in_the_same_order(tmp_path, corpus, built, mo
 
 def test_shards_stay_below_their_limit(tmp_path, monkeypatch):
     corpus = write_corpus(tmp_path, noisy_pictures(20, side=128))
-    monkeypatch.setattr(shards, "SHARD_IMAGE_BYTES", 70_000)
+    monkeypatch.setattr(limits, "SHARD_IMAGE_BYTES", 70_000)
     build(corpus, tmp_path / "out")
     assert len(parquet(tmp_path / "out", "counting")) == 5
     # 20 kB for the texts and the file's own directory.
     assert max(path.stat().st_size for path in parquet(tmp_path / "out")) < 70_000 + 20_000
 
 
+def test_few_records_per_image_fill_few_files(tmp_path, monkeypatch):
+    """Only the tasks that are built decide where files are cut."""
+    corpus = write_corpus(tmp_path, noisy_pictures(20, side=64, boxes=8))
+    monkeypatch.setattr(limits, "SHARD_RECORDS", 100)
+    build(corpus, tmp_path / "out", BuildOptions(tasks=["referring"]))
+    build(corpus, tmp_path / "pairs", BuildOptions(tasks=["referring", "identification"]))
+    assert len(parquet(tmp_path / "out")) == 1
+    assert len(parquet(tmp_path / "pairs", "referring")) == 20
+
+
+def test_image_with_too_many_records_is_refused_and_the_limit_can_be_raised(tmp_path):
+    corpus = write_corpus(tmp_path, noisy_pictures(2, side=64, boxes=8))
+    with pytest.raises(SARChatError, match=r"0000000\.png has 8 targets, so 64 records of identification"):
+        build(corpus, tmp_path / "out", BuildOptions(max_records_per_image=63))
+    build(corpus, tmp_path / "out", BuildOptions(max_records_per_image=64))
+    build(corpus, tmp_path / "out", BuildOptions(max_records_per_image=8, tasks=["grounding"]))
+
+
+def test_build_says_what_it_was_made_from(tmp_path, corpus, built):
+    info = json.loads((built / "build.json").read_text())
+    assert info["version"] == str(VERSION) and VERSION in RELEASE_NOTES
+    assert info["options"] == {"tasks": list(TASKS), "splits": [], "seed": 0, "embed": True}
+    text = (built / "README.md").read_text()
+    assert f"**Version:** {VERSION}" in text and info["source"]["fingerprint"] in text
+    zipped = zip_corpus(corpus, tmp_path / "corpus.zip")
+    build(zipped, tmp_path / "zip", BuildOptions(tasks=["counting"], seed=3))
+    other = json.loads((tmp_path / "zip" / "build.json").read_text())
+    assert other["source"] == info["source"] and other["options"]["seed"] == 3
+
+
+def test_undecodable_image_is_not_chosen_for_the_card(tmp_path):
+    corpus = write_corpus(tmp_path, noisy_pictures(3, side=256))
+    build(corpus, tmp_path / "whole")
+    shown = set(re.findall(r"`\w+/train/(\d+)/", (tmp_path / "whole" / "README.md").read_text()))
+    cut = corpus / "JPEGImages" / "train" / f"{min(shown)}.png"
+    cut.write_bytes(cut.read_bytes()[:2000])
+    build(corpus, tmp_path / "cut")
+    text = (tmp_path / "cut" / "README.md").read_text()
+    assert min(shown) not in re.findall(r"`\w+/train/(\d+)/", text)
+
+
 def test_another_seed_changes_wordings_and_nothing_else(tmp_path, corpus, built):
-    build(corpus, tmp_path / "out", seed=1)
+    build(corpus, tmp_path / "out", BuildOptions(seed=1))
     for task in TASKS:
         for split in SPLITS:
             first, second = rows(built, task, split), rows(tmp_path / "out", task, split)
@@ -189,8 +231,8 @@ def test_folder_holds_card_sums_pictures_and_parquet_alone(built):
     names = {path.relative_to(built).as_posix() for path in built.rglob("*") if path.is_file()}
     parquet_files = rf"({'|'.join(TASKS)})/(train|validation|test)-\d{{5}}-of-\d{{5}}\.parquet"
     others = {name for name in names if not re.fullmatch(parquet_files, name)}
-    assert {"README.md", "SHA256SUMS"} <= others
-    assert all(re.fullmatch(r"README\.md|SHA256SUMS|pictures/\w+\.png", name) for name in others)
+    assert {"README.md", "SHA256SUMS", "build.json"} <= others
+    assert all(re.fullmatch(r"README\.md|SHA256SUMS|build\.json|pictures/\w+\.png", name) for name in others)
 
 
 def test_parquet_has_no_schema_of_arrow_or_datasets_and_is_zstd(built):
@@ -221,7 +263,7 @@ def check_row_groups(path: Path, limit: int) -> int:
 
 def test_row_groups_are_small_when_read_and_store_an_image_once(tmp_path, monkeypatch):
     corpus = write_corpus(tmp_path, noisy_pictures(6, side=128, boxes=7))
-    monkeypatch.setattr(shards, "ROW_GROUP_DENSE_BYTES", 500_000)
+    monkeypatch.setattr(limits, "ROW_GROUP_DENSE_BYTES", 500_000)
     build(corpus, tmp_path / "out")
     assert check_row_groups(*parquet(tmp_path / "out", "identification"), 640_000) > 6
     for task in TASKS:
@@ -240,8 +282,8 @@ def test_image_with_many_targets_fills_several_row_groups_below_128_megabytes(tm
 
 
 def test_rows_do_not_depend_on_the_row_groups(tmp_path, corpus, built, monkeypatch):
-    monkeypatch.setattr(shards, "ROW_GROUP_DENSE_BYTES", 30_000)
-    monkeypatch.setattr(shards, "ROW_GROUP_ROWS", 7)
+    monkeypatch.setattr(limits, "ROW_GROUP_DENSE_BYTES", 30_000)
+    monkeypatch.setattr(limits, "ROW_GROUP_ROWS", 7)
     build(corpus, tmp_path / "out")
     assert all(rows(tmp_path / "out", task, split) == rows(built, task, split) for task in TASKS for split in SPLITS)
 
@@ -252,7 +294,7 @@ def test_identification_takes_little_more_than_its_images_and_texts(tmp_path, wh
         corpus = request.getfixturevalue("real_corpus")
     else:
         corpus = write_corpus(tmp_path, noisy_pictures(12, boxes=5))
-    build(corpus, tmp_path / "out", tasks=["identification"])
+    build(corpus, tmp_path / "out", BuildOptions(tasks=["identification"]))
     for path in parquet(tmp_path / "out"):
         found = pq.read_table(path).to_pylist()
         images = sum(map(len, {row["image"]["bytes"] for row in found}))
@@ -261,7 +303,7 @@ def test_identification_takes_little_more_than_its_images_and_texts(tmp_path, wh
 
 
 def test_no_embed_stores_paths_alone(tmp_path, corpus, live):
-    build(corpus, tmp_path / "out", embed=False)
+    build(corpus, tmp_path / "out", BuildOptions(embed=False))
     for path in parquet(tmp_path / "out"):
         for row in pq.read_table(path).to_pylist():
             assert row["image"]["bytes"] is None
@@ -273,7 +315,7 @@ def test_no_embed_stores_paths_alone(tmp_path, corpus, live):
 def test_relative_source_and_out_work(tmp_path, corpus, built, monkeypatch):
     monkeypatch.chdir(corpus.parent)
     build(corpus.name, Path("relative-out"))
-    build(corpus.name, Path("relative-paths"), embed=False, tasks=["counting"], splits=["test"])
+    build(corpus.name, Path("relative-paths"), BuildOptions(embed=False, tasks=["counting"], splits=["test"]))
     assert tree(Path("relative-out")) == tree(built)
     monkeypatch.chdir(tmp_path)
     paths = rows(corpus.parent / "relative-paths", "counting", "test")
@@ -296,7 +338,7 @@ def test_task_and_split_choose(tmp_path, corpus, built, sarchat):
 
 def test_rebuild_takes_the_place_of_the_build_before(tmp_path, corpus, built):
     out = tmp_path / "out"
-    build(corpus, out, seed=9, splits=["test"])
+    build(corpus, out, BuildOptions(seed=9, splits=["test"]))
     before = tree(out)
     build(corpus, out)
     assert tree(out) == tree(built) != before
@@ -306,7 +348,7 @@ def test_rebuild_takes_the_place_of_the_build_before(tmp_path, corpus, built):
 @pytest.mark.parametrize("foreign", ["notes.txt", "referring/extra.parquet", ".hidden", "deep/er/file"])
 def test_folder_with_a_foreign_file_is_refused_and_untouched(tmp_path, corpus, foreign):
     out = tmp_path / "out"
-    build(corpus, out, tasks=["referring"])
+    build(corpus, out, BuildOptions(tasks=["referring"]))
     (out / foreign).parent.mkdir(parents=True, exist_ok=True)
     (out / foreign).write_text("mine")
     before = tree(out)
@@ -318,7 +360,7 @@ def test_folder_with_a_foreign_file_is_refused_and_untouched(tmp_path, corpus, f
 
 def test_folder_with_a_changed_file_of_a_build_can_be_replaced(tmp_path, corpus, built):
     out = tmp_path / "out"
-    build(corpus, out, tasks=["referring"])
+    build(corpus, out, BuildOptions(tasks=["referring"]))
     (out / "README.md").write_text("edited")
     build(corpus, out)
     assert tree(out) == tree(built)
@@ -388,5 +430,5 @@ def test_dropped_boxes_are_counted_by_reason(tmp_path, sarchat):
 def test_source_is_only_read(tmp_path):
     corpus = plain_corpus(tmp_path / "source")
     before = tree(tmp_path / "source")
-    build(corpus, tmp_path / "out", num_proc=2)
+    build(corpus, tmp_path / "out", BuildOptions(num_proc=2))
     assert tree(tmp_path / "source") == before

@@ -16,6 +16,7 @@ from corpora import noisy_pictures, plain_corpus, write_corpus
 from oracle import TASKS
 from support import command, parquet, tree
 
+from builders.build.options import BuildOptions
 from builders.build.pipeline import build
 from builders.folder.checksums import verify_checksums
 
@@ -250,7 +251,7 @@ def test_folder_that_was_moved_aside_comes_back(tmp_path, out):
 
 def test_swap_by_two_renames_replaces_too(tmp_path, out, monkeypatch):
     monkeypatch.setattr("builders.folder.atomic._exchange", lambda first, second: False)
-    build(tmp_path / "small" / "SARDet_100K", out, tasks=["counting"])
+    build(tmp_path / "small" / "SARDet_100K", out, BuildOptions(tasks=["counting"]))
     assert {path.parent.name for path in parquet(out)} == {"counting"}
     assert left_beside(out) == []
 

@@ -14,6 +14,7 @@ from datasets.utils.metadata import MetadataConfigs
 from huggingface_hub import DatasetCard, DatasetCardData
 from PIL import Image
 
+from builders.build.options import BuildOptions
 from builders.build.pipeline import build
 from builders.folder.reader import open_build
 from builders.schema import TASKS
@@ -124,7 +125,7 @@ def test_paths_only_says_so():
 
 
 def test_only_the_sample_is_called_synthetic(tmp_path):
-    build(sample_corpus(), tmp_path / "out", tasks=["classification"])
+    build(sample_corpus(), tmp_path / "out", BuildOptions(tasks=["classification"]))
     card = read_card(tmp_path / "out")
     assert "ynthetic sample" not in card.text and card.data.license == "cc-by-nc-4.0"
     sample = read_card(sample_build())
@@ -132,7 +133,7 @@ def test_only_the_sample_is_called_synthetic(tmp_path):
 
 
 def test_same_bytes_whatever_the_name_of_the_folder(tmp_path):
-    build(sample_corpus(), tmp_path / "other-name", num_proc=2, sample=True)
+    build(sample_corpus(), tmp_path / "other-name", BuildOptions(num_proc=2, sample=True))
     whole = sample_build()
     for path in sorted(whole.rglob("*")):
         if path.is_file():

@@ -15,6 +15,7 @@ import pytest
 from corpora import Picture, plain_corpus, plain_pictures, write_corpus, zip_corpus
 from support import tree
 
+from builders.build.options import BuildOptions
 from builders.build.pipeline import build
 from builders.cli import command as cli
 
@@ -62,7 +63,7 @@ class Place:
 def older(tmp_path_factory) -> Path:
     """A good build."""
     out = tmp_path_factory.mktemp("older") / "sarchat"
-    build(plain_corpus(tmp_path_factory.mktemp("corpus")), out, tasks=["counting"])
+    build(plain_corpus(tmp_path_factory.mktemp("corpus")), out, BuildOptions(tasks=["counting"]))
     return out
 
 

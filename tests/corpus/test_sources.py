@@ -15,6 +15,7 @@ import pytest
 from corpora import LAYOUTS, Picture, noisy_pictures, plain_corpus, write_corpus, zip_corpus
 from support import tree
 
+from builders.build.options import BuildOptions
 from builders.build.pipeline import build
 from builders.cli import command as cli
 from builders.errors import SARChatError
@@ -146,7 +147,7 @@ def test_folder_over_http_gives_the_same(tmp_path, serve, check_same):
 
 def test_two_processes_read_a_zip_over_http(tmp_path, serve, expected):
     zip_corpus(plain_corpus(tmp_path), tmp_path / "corpus.zip")
-    build(f"{serve(tmp_path).url}/corpus.zip", tmp_path / "found", num_proc=2)
+    build(f"{serve(tmp_path).url}/corpus.zip", tmp_path / "found", BuildOptions(num_proc=2))
     assert tree(tmp_path / "found") == expected[1]
 
 
@@ -192,7 +193,7 @@ NAMES = ["a space", "ümläut", "100% #2 (final)", "a[1]", "what?", "star*", "a:
 def test_any_name_of_folder_and_zip_will_do(tmp_path, expected, name, zipped):
     corpus = plain_corpus(tmp_path / name)
     location = zip_corpus(corpus, tmp_path / name / f"{name}.zip") if zipped else corpus
-    build(location, tmp_path / name / "found", tasks=["counting"], splits=["test"])
+    build(location, tmp_path / name / "found", BuildOptions(tasks=["counting"], splits=["test"]))
     path = "counting/test-00000-of-00001.parquet"
     assert tree(tmp_path / name / "found")[path] == expected[1][path]
 

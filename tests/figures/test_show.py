@@ -208,11 +208,12 @@ def test_damaged_folders_get_one_line(capsys, tmp_path):
 
 
 def test_missing_file_of_a_paths_only_build(capsys, tmp_path):
+    from builders.build.options import BuildOptions
     from builders.build.pipeline import build
     from builders.synthetic.sample import write_sample
 
     write_sample(tmp_path)
-    build(tmp_path, tmp_path / "sarchat", tasks=["referring"], splits=["test"], embed=False)
+    build(tmp_path, tmp_path / "sarchat", BuildOptions(tasks=["referring"], splits=["test"], embed=False))
     shutil.rmtree(tmp_path / "SARDet_100K" / "JPEGImages")
     line = refusal(capsys, "show", tmp_path / "sarchat", "referring", "--out", tmp_path / "picture.png")
     assert "--no-embed" in line and "JPEGImages" in line

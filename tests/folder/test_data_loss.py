@@ -14,6 +14,7 @@ from built_fixture import sample_build, sample_corpus
 from corpora import plain_corpus
 from support import refusal, tree
 
+from builders.build.options import BuildOptions
 from builders.build.pipeline import build
 from builders.errors import SARChatError
 from builders.folder import atomic
@@ -192,13 +193,13 @@ def mount_point(tmp_path, request):
 
 
 def test_mount_point_is_refused_before_anything_is_built(tmp_path, mount_point, capsys, monkeypatch):
-    monkeypatch.setattr("builders.build.pipeline._plan", lambda *arguments: pytest.fail("the build has begun"))
+    monkeypatch.setattr("builders.build.pipeline.make_plan", lambda *arguments: pytest.fail("the build has begun"))
     assert "mount point" in refusal(capsys, "build", "--sample", "--out", mount_point)
     assert list(mount_point.iterdir()) == []
 
 
 def test_folder_in_a_mount_point_is_fine(mount_point):
-    build(sample_corpus(), mount_point / "sarchat", tasks=["counting"])
+    build(sample_corpus(), mount_point / "sarchat", BuildOptions(tasks=["counting"]))
     assert [path.name for path in mount_point.iterdir()] == ["sarchat"]
 
 

@@ -21,6 +21,22 @@ _GENERATORS: dict[str, Task] = {
 }
 
 
+# The number of records that a task makes of an image, without making them.
+_COUNTS: dict[str, Callable[[AnnotatedImage], int]] = {
+    "classification": classification.count,
+    "description": description.count,
+    "counting": counting.count,
+    "grounding": grounding.count,
+    "identification": identification.count,
+    "referring": referring.count,
+}
+
+
+def count_records(task: str, image: AnnotatedImage) -> int:
+    """Return the number of records that `generate_records` yields for an image."""
+    return _COUNTS[task](image)
+
+
 def generate_records(task: str, split: str, image: AnnotatedImage, chooser: Chooser) -> Iterator[Record]:
     """Yield a task's records of one image, in order."""
     return _GENERATORS[task](image, Conversation(f"{task}/{split}", image.file_name, chooser))

@@ -12,6 +12,11 @@ _TEMPLATES = load_templates("classification")
 _QUESTIONS = [question.format(candidates=", ".join(ONE)) for question in _TEMPLATES["questions"]]
 
 
+def count(image: AnnotatedImage) -> int:
+    """Return the number of records of an image: one."""
+    return 1
+
+
 def records(image: AnnotatedImage, talk: Conversation) -> Iterator[Record]:
     """Yield the image's one record, with the categories in the order of `CATEGORIES`."""
     record_id = talk.next_id()

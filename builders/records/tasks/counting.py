@@ -13,6 +13,11 @@ _TEMPLATES = load_templates("counting")
 _QUESTIONS = [f"{_TEMPLATES['tag']} {question}" for question in _TEMPLATES["questions"]]
 
 
+def count(image: AnnotatedImage) -> int:
+    """Return the number of records of an image: one per category in it."""
+    return len({target.category for target in image.targets})
+
+
 def records(image: AnnotatedImage, talk: Conversation) -> Iterator[Record]:
     """Yield a record for each category in the image."""
     for category, targets in group_by_category(image.targets):

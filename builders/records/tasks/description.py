@@ -16,25 +16,35 @@ MAXIMUM_SIDE_RATIO = 10
 _TEMPLATES = load_templates("description")
 
 
+def count(image: AnnotatedImage) -> int:
+    """Return the number of records of an image: one, or none without a prominent target."""
+    return int(bool(_prominent(image)))
+
+
 def records(image: AnnotatedImage, talk: Conversation) -> Iterator[Record]:
-    """Yield the image's one record, or none if the image is small or has no prominent target."""
-    if min(image.width, image.height) < MINIMUM_SIDE:
-        return
-    prominent = [target for target in image.targets if _is_prominent(target, image)]
-    if not prominent:
+    """Yield the image's one record, or none: a small image, or one without a prominent target, is left out."""
+    described = _prominent(image)
+    if not described:
         return
     record_id = talk.next_id()
-    phrases = [_phrase(target, image, talk, number) for number, target in enumerate(prominent)]
+    phrases = [_phrase(target, image, talk, number) for number, target in enumerate(described)]
     yield Record(
         record_id,
         talk.choose("question", _TEMPLATES["questions"]),
         talk.choose("answer", _TEMPLATES["answers"]).format(targets=enumerate_words(phrases)),
-        prominent,
+        described,
     )
 
 
+def _prominent(image: AnnotatedImage) -> list[Target]:
+    """Return the targets that are described; none of an image that is too small (section 3.2, item 2)."""
+    if min(image.width, image.height) < MINIMUM_SIDE:
+        return []
+    return [target for target in image.targets if _is_prominent(target, image)]
+
+
 def _is_prominent(target: Target, image: AnnotatedImage) -> bool:
-    """Return whether a target is described: large enough, not too long, entirely inside (section 3.2, item 2)."""
+    """Return whether a target is described: large enough, not too long, and entirely inside (section 3.2, item 2)."""
     return (
         target.whole
         and area_share(target.box, image.width, image.height) >= MINIMUM_SHARE

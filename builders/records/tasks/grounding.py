@@ -25,6 +25,11 @@ _TEMPLATES = load_templates("grounding")
 _QUESTIONS = [f"{_TEMPLATES['tag']} {question}" for question in _TEMPLATES["questions"]]
 
 
+def count(image: AnnotatedImage) -> int:
+    """Return the number of records of an image: one."""
+    return 1
+
+
 def records(image: AnnotatedImage, talk: Conversation) -> Iterator[Record]:
     """Yield the image's one record: the categories in the order of `CATEGORIES`, then each pair of them."""
     record_id = talk.next_id()

@@ -40,6 +40,11 @@ _THE = tuple(f"the {name}" for name in ONE)
 _ANOTHER = tuple(f"the other {name}" for name in ONE)
 
 
+def count(image: AnnotatedImage) -> int:
+    """Return the number of records of an image: n * n for n targets."""
+    return len(image.targets) ** 2
+
+
 def records(image: AnnotatedImage, talk: Conversation) -> Iterator[Record]:
     """Yield a record for each target, then one for each ordered pair of targets: n * n for n targets."""
     boxes = [box_text(target.box, image.width, image.height) for target in image.targets]

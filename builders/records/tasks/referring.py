@@ -17,6 +17,11 @@ _QUESTIONS = [
 ]
 
 
+def count(image: AnnotatedImage) -> int:
+    """Return the number of records of an image: one per category in it."""
+    return len({target.category for target in image.targets})
+
+
 def records(image: AnnotatedImage, talk: Conversation) -> Iterator[Record]:
     """Yield a record for each category in the image."""
     for category, targets in group_by_category(image.targets):

@@ -15,10 +15,10 @@ from builders.schema import scenario
 # What a row takes in Arrow beside its texts and its image: numbers, the offsets of texts and lists, the two roles.
 _FIXED_BYTES = 85
 # Four corners and a category.
-_BYTES_A_TARGET = 40
+_TARGET_BYTES = 40
 
 
-class Picture(NamedTuple):
+class StoredImage(NamedTuple):
     """An image as a record stores it: its bytes, or `None` and a path on this machine."""
 
     content: bytes | None
@@ -39,7 +39,7 @@ class RowGroup:
         self.rows = 0
         self.dense_bytes = 0
         self._images: list[AnnotatedImage] = []
-        self._pictures: list[Picture] = []
+        self._stored: list[StoredImage] = []
         self._image_of_row: list[int] = []
         self._ids: list[str] = []
         self._contents: list[str] = []
@@ -47,25 +47,25 @@ class RowGroup:
         self._categories: list[int] = []
         self._targets_of_row: list[int] = []
 
-    def extend(self, image: AnnotatedImage, picture: Picture, records: Sequence[Record]) -> None:
+    def extend(self, image: AnnotatedImage, stored: StoredImage, records: Sequence[Record]) -> None:
         """Add records of an image."""
         self._image_of_row += [len(self._images)] * len(records)
         self._images.append(image)
-        self._pictures.append(picture)
-        characters = targets_told = 0
+        self._stored.append(stored)
+        characters = corners = 0
         for record_id, question, answer, targets in records:
             self._ids.append(record_id)
             self._contents += (question, answer)
             self._targets_of_row.append(len(targets))
             characters += len(record_id) + len(question) + len(answer)
-            targets_told += len(targets)
+            corners += len(targets)
             for category, box, _ in targets:
                 self._corners += box
                 self._categories.append(category)
         self.rows += len(records)
-        repeated = (picture.content or b"", picture.path, image.file_name, self.task, scenario(len(image.targets)))
+        repeated = (stored.content or b"", stored.path, image.file_name, self.task, scenario(len(image.targets)))
         for_each = _FIXED_BYTES + sum(map(len, repeated))
-        self.dense_bytes += len(records) * for_each + characters + _BYTES_A_TARGET * targets_told
+        self.dense_bytes += len(records) * for_each + characters + _TARGET_BYTES * corners
 
     def to_table(self) -> pa.Table:
         """Return the rows as a table; whatever repeats within it is dictionary-encoded."""
@@ -81,25 +81,24 @@ class RowGroup:
         def numbers(values: list[int], kind: type) -> pa.Array:
             return pa.array(np.asarray(values, kind)[image_of_row])
 
-        contents = [picture.content for picture in self._pictures]
+        scenarios = [scenario(len(image.targets)) for image in self._images]
+        contents = [stored.content for stored in self._stored]
         # All or none: a build embeds its images or does not.
         embedded = None not in contents
-        picture = [
+        columns = [
             by_image(contents, pa.binary()) if embedded else pa.nulls(self.rows, pa.binary()),
-            by_image([picture.path for picture in self._pictures], pa.string()),
+            by_image([stored.path for stored in self._stored], pa.string()),
         ]
         return pa.table(
             {
                 "id": pa.array(self._ids, pa.string()),
-                "image": pa.StructArray.from_arrays(picture, names=["bytes", "path"]),
+                "image": pa.StructArray.from_arrays(columns, names=["bytes", "path"]),
                 "file_name": by_image([image.file_name for image in self._images], pa.string()),
                 "image_id": numbers([image.image_id for image in self._images], np.int64),
                 "width": numbers([image.width for image in self._images], np.int32),
                 "height": numbers([image.height for image in self._images], np.int32),
                 "task": _constant(self.task, self.rows),
-                "scenario": by_image([scenario(len(image.targets)) for image in self._images], pa.string()).cast(
-                    pa.string()
-                ),
+                "scenario": by_image(scenarios, pa.string()).cast(pa.string()),
                 "messages": self._messages(),
                 "objects": pa.StructArray.from_arrays(
                     [

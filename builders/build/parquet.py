@@ -1,0 +1,194 @@
+"""The records of a run of images, written to Parquet: one file per task, in one pass over the images."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from builders.build import limits
+from builders.build.plan import ShardJob
+from builders.build.row_group import RowGroup, StoredImage
+from builders.corpus.image_check import check_image
+from builders.corpus.sardet import open_corpus
+from builders.corpus.targets import AnnotatedImage
+from builders.folder.parquet_file import ParquetFile
+from builders.records.record import Record
+from builders.records.tasks import count_records, generate_records
+from builders.records.wording import Chooser
+
+# About what a row takes beside its image. An image with hundreds of targets may pass it, in one row of a group.
+_TEXT_BYTES = 800
+
+
+def write_shard(job: ShardJob, advance: Callable[[int], object] = lambda images: None) -> list[ParquetFile]:
+    """Write a shard of every task; an image is read once for all of them, and freed after its records.
+
+    Args:
+        job: what to write.
+        advance: called with the number of images done since its last call.
+
+    Returns:
+        The files, one per task that has records.
+
+    Raises:
+        SARChatError: an image is missing, damaged, or not of the size that its annotation says.
+        OSError: writing failed; the disk may be full.
+    """
+    writers = {task: _TaskWriter(task, job.split, path) for task, path in job.paths.items()}
+    try:
+        _write_images(job, writers, advance)
+        return [writer.finish() for writer in writers.values()]
+    except BaseException:
+        for writer in writers.values():
+            writer.abandon()
+        raise
+
+
+def _write_images(job: ShardJob, writers: Mapping[str, _TaskWriter], advance: Callable[[int], object]) -> None:
+    source = open_corpus(job.location, job.stamp).source
+    chooser = Chooser(job.seed)
+    for image in job.images:
+        relative = f"{job.folder}/{image.file_name}"
+        content = source.read(relative) if job.embed else None
+        with open(source.path(relative), "rb") if content is None else io.BytesIO(content) as stream:
+            check_image(stream, image, source.show(relative), decode=job.check_images)
+        stored = StoredImage(content, image.file_name) if job.embed else StoredImage(None, source.path(relative))
+        for task, writer in writers.items():
+            records = generate_records(task, job.split, image, chooser)
+            writer.write(image, stored, count_records(task, image), records)
+        advance(1)
+
+
+class _TaskWriter:
+    """Writes one task's records of a shard, row group by row group; opens no file before the first."""
+
+    def __init__(self, task: str, split: str, path: Path) -> None:
+        self._task = task
+        self._split = split
+        self._path = path
+        self._group = RowGroup(task)
+        self._writer: pq.ParquetWriter | None = None
+        self._sink: _HashingSink | None = None
+        self._rows = 0
+        self._dense_bytes = 0
+
+    def write(self, image: AnnotatedImage, stored: StoredImage, number: int, records: Iterator[Record]) -> None:
+        """Add an image's records. A row group ends between two images if it can, so that both need one copy.
+
+        Args:
+            image: the image.
+            stored: what a row stores of it.
+            number: the number of records.
+            records: the records; only those of one row group are held at a time.
+        """
+        if not number:
+            return
+        # What its images take decides how large a row group is; texts are a little on top.
+        row = len(stored.content or b"") + _TEXT_BYTES
+        most = max(1, min(limits.ROW_GROUP_ROWS, limits.ROW_GROUP_DENSE_BYTES // row))
+        rows, taken = self._group.rows + number, self._group.dense_bytes + number * row
+        if self._group.rows and (rows > limits.ROW_GROUP_ROWS or taken > limits.ROW_GROUP_DENSE_BYTES):
+            self._flush()
+        self._group.extend(image, stored, list(islice(records, most)))
+        while part := list(islice(records, most)):
+            self._flush()
+            self._group.extend(image, stored, part)
+
+    def finish(self) -> ParquetFile:
+        """Close the file; return what it holds."""
+        if self._group.rows:
+            self._flush()
+        if self._writer is None or self._sink is None:
+            raise RuntimeError(f"{self._path}: planned for records that were not made")
+        self._writer.close()
+        self._sink.close()
+        return ParquetFile(
+            self._task,
+            self._split,
+            self._path,
+            self._rows,
+            self._dense_bytes,
+            self._path.stat().st_size,
+            self._sink.hexdigest(),
+        )
+
+    def abandon(self) -> None:
+        """Let go of the file after a failure; it is about to be removed."""
+        if self._writer is not None:
+            # Else it would write its footer once it is collected.
+            self._writer.is_open = False
+        if self._sink is not None:
+            # On a full disk, what is still in the buffer finds no room; that was told already.
+            with suppress(OSError):
+                self._sink.close()
+
+    def _flush(self) -> None:
+        table = self._group.to_table()
+        if self._writer is None:
+            self._path.parent.mkdir(exist_ok=True)
+            self._sink = _HashingSink(open(self._path, "xb"))
+            self._writer = pq.ParquetWriter(
+                pa.PythonFile(self._sink, mode="w"),
+                table.schema,
+                compression="zstd",
+                # Everything but ids and texts repeats; those two would fill a dictionary in vain.
+                use_dictionary=_DICTIONARY_COLUMNS,
+                dictionary_pagesize_limit=2**30,
+                write_statistics=["id", "image_id"],
+                # `datasets` takes the features from the card; a schema inside would bind readers to its version.
+                store_schema=False,
+            )
+        self._writer.write_table(table, row_group_size=self._group.rows)
+        self._rows += self._group.rows
+        self._dense_bytes += self._group.dense_bytes
+        self._group = RowGroup(self._task)
+
+
+_DICTIONARY_COLUMNS = [
+    "image.bytes",
+    "image.path",
+    "file_name",
+    "image_id",
+    "width",
+    "height",
+    "task",
+    "scenario",
+    "messages.list.element.role",
+    "objects.bbox.list.element.list.element",
+    "objects.category.list.element",
+]
+
+
+class _HashingSink(io.RawIOBase):
+    """A file for writing that hashes on the way, so that it need not be read again for its sum."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._digest = hashlib.sha256()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: bytes) -> int:
+        self._digest.update(data)
+        return self._stream.write(data)
+
+    def tell(self) -> int:
+        return self._stream.tell()
+
+    def close(self) -> None:
+        try:
+            self._stream.close()
+        finally:
+            super().close()
+
+    def hexdigest(self) -> str:
+        return self._digest.hexdigest()

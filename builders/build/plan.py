@@ -1,0 +1,177 @@
+"""A corpus to jobs: which images make which files, decided before any image is read."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from builders.build import limits
+from builders.build.options import BuildOptions
+from builders.corpus.coco import Annotations
+from builders.corpus.sardet import Corpus, check_images_exist
+from builders.corpus.targets import AnnotatedImage
+from builders.errors import SARChatError
+from builders.records.tasks import count_records
+
+
+@dataclass(frozen=True)
+class ShardJob:
+    """What a worker is to do: the records of some images, one file per task.
+
+    Attributes:
+        location: the corpus's path or URL.
+        stamp: the corpus's, see `Corpus.stamp`.
+        folder: where the images are, from the corpus's top.
+        split: the split.
+        images: the images, in order.
+        paths: the file to write for each task; a task without records of these images has none.
+        seed: chooses the wordings.
+        embed: store the images' bytes, or only their paths.
+        check_images: decode every image, to find a damaged one.
+    """
+
+    location: str
+    stamp: str
+    folder: str
+    split: str
+    images: Sequence[AnnotatedImage]
+    paths: Mapping[str, Path]
+    seed: int
+    embed: bool
+    check_images: bool
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a build will write.
+
+    Attributes:
+        jobs: the shards, split by split, in the order of the records.
+        fingerprint: a hash of the annotations that they were made from: equal for a folder and a zip of it.
+        images: the number of images with a target, by split.
+        dropped: boxes left out, by split and reason.
+        without_target: images left out for lack of a target, by split.
+    """
+
+    jobs: Sequence[ShardJob]
+    fingerprint: str
+    images: Mapping[str, int]
+    dropped: Mapping[str, Counter[str]]
+    without_target: Mapping[str, int]
+
+
+def make_plan(corpus: Corpus, location: str, out: Path, options: BuildOptions) -> Plan:
+    """Read and check the annotations, and cut the images into shards.
+
+    Args:
+        corpus: the corpus.
+        location: its path or URL, for the workers.
+        out: the folder that will take `TASK/SPLIT-00000-of-00003.parquet`.
+        options: what to build.
+
+    Raises:
+        SARChatError: the annotations are wrong, an image is missing, there is no target at all, or an image has more
+            records than `options.max_records_per_image`.
+    """
+    splits = options.splits or corpus.splits
+    annotations = {split: corpus.annotations(split) for split in splits}
+    jobs = [
+        job
+        for split, of_split in annotations.items()
+        for job in _plan_split(corpus, location, out, split, of_split, options)
+    ]
+    if not jobs:
+        raise SARChatError(f"{corpus.source.location} holds no target at all in {', '.join(splits)}; nothing to build")
+    return Plan(
+        jobs,
+        _fingerprint(annotations),
+        {split: len(of_split.images) for split, of_split in annotations.items()},
+        {split: of_split.dropped for split, of_split in annotations.items()},
+        {split: of_split.without_target for split, of_split in annotations.items()},
+    )
+
+
+def _plan_split(
+    corpus: Corpus, location: str, out: Path, split: str, annotations: Annotations, options: BuildOptions
+) -> list[ShardJob]:
+    folder = corpus.image_folder(split)
+    sizes = corpus.source.sizes(folder) if options.embed else None
+    check_images_exist(corpus, split, annotations.images, sizes or corpus.source.names(folder))
+    _check_records_per_image(corpus, split, annotations.images, options)
+    shards = list(cut_into_shards(annotations.images, sizes, options.tasks))
+    paths = _name_files(out, split, shards, options.tasks)
+    return [
+        ShardJob(
+            location=os.fspath(location),
+            stamp=corpus.stamp(),
+            folder=folder,
+            split=split,
+            images=images,
+            paths=of_shard,
+            seed=options.seed,
+            embed=options.embed,
+            check_images=options.check_images,
+        )
+        for images, of_shard in zip(shards, paths, strict=True)
+    ]
+
+
+def _check_records_per_image(
+    corpus: Corpus, split: str, images: Sequence[AnnotatedImage], options: BuildOptions
+) -> None:
+    for image in images:
+        for task in options.tasks:
+            number = count_records(task, image)
+            if number > options.max_records_per_image:
+                raise SARChatError(
+                    f"{corpus.source.location}, {split}: image {image.file_name} has {len(image.targets):,} targets, "
+                    f"so {number:,} records of {task}; raise --max-records-per-image "
+                    f"({options.max_records_per_image:,}) or build the other tasks with --task"
+                )
+
+
+def cut_into_shards(
+    images: Sequence[AnnotatedImage], sizes: Mapping[str, int] | None, tasks: Sequence[str]
+) -> Iterator[Sequence[AnnotatedImage]]:
+    """Cut a split's images into the runs that make one shard each; the same runs on every machine.
+
+    Args:
+        images: the split's images, in order.
+        sizes: each image's bytes by file name, or `None` if images are not embedded.
+        tasks: the tasks to build; the one with the most records decides.
+    """
+    start, taken, records = 0, 0, 0
+    for index, image in enumerate(images):
+        number = max(count_records(task, image) for task in tasks)
+        size = sizes[image.file_name] if sizes else 0
+        # An image with so many records that they fill several row groups is stored once in each.
+        stored = size * math.ceil(number * size / limits.ROW_GROUP_DENSE_BYTES) if size else 0
+        if index > start and (taken + stored > limits.SHARD_IMAGE_BYTES or records + number > limits.SHARD_RECORDS):
+            yield images[start:index]
+            start, taken, records = index, 0, 0
+        taken += stored
+        records += number
+    if start < len(images):
+        yield images[start:]
+
+
+def _name_files(
+    out: Path, split: str, shards: Sequence[Sequence[AnnotatedImage]], tasks: Sequence[str]
+) -> list[dict[str, Path]]:
+    """Return for each shard the file of each task that has records in it."""
+    paths: list[dict[str, Path]] = [{} for _ in shards]
+    for task in tasks:
+        filled = [number for number, images in enumerate(shards) if any(count_records(task, image) for image in images)]
+        for place, number in enumerate(filled):
+            paths[number][task] = out / task / f"{split}-{place:05d}-of-{len(filled):05d}.parquet"
+    return paths
+
+
+def _fingerprint(annotations: Mapping[str, Annotations]) -> str:
+    lines = [f"{split}:{of_split.digest}\n" for split, of_split in annotations.items()]
+    return hashlib.blake2b("".join(lines).encode(), digest_size=16).hexdigest()

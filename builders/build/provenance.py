@@ -1,0 +1,31 @@
+"""`build.json`: what a build was made from, by what, and with which options."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from builders.build.options import BuildOptions
+from builders.folder.reader import BUILD_INFO
+from builders.versions import DATA_VERSION, PACKAGE, package_version
+
+
+def describe_build(fingerprint: str, options: BuildOptions) -> dict[str, Any]:
+    """Return what `build.json` says; nothing in it depends on time, machine or the number of processes.
+
+    Args:
+        fingerprint: the plan's: a hash of the annotations.
+        options: the build's.
+    """
+    return {
+        "version": DATA_VERSION,
+        "generator": {"name": PACKAGE, "version": package_version()},
+        "source": {"fingerprint": fingerprint, "sample": options.sample},
+        "options": options.content(),
+    }
+
+
+def write_build_info(folder: Path, info: dict[str, Any]) -> None:
+    """Write `build.json`."""
+    (folder / BUILD_INFO).write_text(json.dumps(info, indent=2) + "\n", encoding="utf-8", newline="\n")
