@@ -22,7 +22,10 @@ def sample_corpus() -> Path:
 
 
 @functools.cache
-def sample_build(tasks: tuple[str, ...] = (), splits: tuple[str, ...] = (), embed: bool = True) -> Path:
-    out = Path(_KEPT.name) / f"build-{'-'.join([*tasks, *splits])}-{embed}"
-    build(sample_corpus(), out, BuildOptions(tasks=tasks, splits=splits, embed=embed, sample=embed))
+def sample_build(
+    tasks: tuple[str, ...] = (), splits: tuple[str, ...] = (), embed: bool = True, pictures: bool = False
+) -> Path:
+    out = Path(_KEPT.name) / f"build-{'-'.join([*tasks, *splits])}-{embed}-{pictures}"
+    options = BuildOptions(tasks=tasks, splits=splits, embed=embed, sample=embed, pictures=pictures)
+    build(sample_corpus(), out, options)
     return out

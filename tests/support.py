@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,15 @@ ROOT = Path(__file__).resolve().parents[1]
 def command(*arguments: object) -> list[str]:
     """Return the command line of `sarchat ARGUMENTS...` as a process."""
     return [sys.executable, "-c", "from builders.cli.command import main; main()", *map(str, arguments)]
+
+
+def build(location, out, options=None):
+    """Build without the card's charts, which take most of the time of a small build; `test_card` draws them."""
+    # Here, since the environment must be set before anything of `datasets` is imported.
+    from builders.build import pipeline
+    from builders.build.options import BuildOptions
+
+    return pipeline.build(location, out, replace(options or BuildOptions(), pictures=False))
 
 
 def refusal(capsys, *arguments: object) -> str:

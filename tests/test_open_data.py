@@ -16,10 +16,9 @@ import pytest
 from built_fixture import sample_build, sample_corpus
 from corpora import noisy_pictures, plain_corpus, write_corpus, zip_corpus
 from hub_server import Blob, LoopbackHub
-from support import ROOT
+from support import ROOT, build
 
 from builders.build.options import BuildOptions
-from builders.build.pipeline import build
 from builders.errors import SARChatError
 from builders.folder import rows as rows_module
 from builders.open_data import open_data

@@ -11,7 +11,7 @@ from pathlib import Path
 from builders.build.options import BuildOptions
 from builders.build.plan import Plan, make_plan
 from builders.build.pool import write_shards
-from builders.build.provenance import describe_build, write_build_info
+from builders.build.provenance import describe_build, is_build_info, write_build_info
 from builders.card.example_records import choose_examples
 from builders.card.gallery import draw_gallery
 from builders.card.text import write_card
@@ -94,11 +94,11 @@ def is_build(folder: Path) -> bool:
     """Return whether a folder holds a build and nothing else.
 
     A list of checksums alone proves nothing, as anybody may keep one beside files of their own. So every file must
-    have a name that a build gives, be listed in the folder's `SHA256SUMS`, and the card must be ours.
+    have a name that a build gives and be listed in the folder's `SHA256SUMS`, and `build.json` or the card must be
+    ours: builds of version 1.0 have the card alone.
     """
     try:
         listed = parse_checksums((folder / SUMS).read_text(encoding="utf-8")).keys()
-        card = (folder / CARD).read_text(encoding="utf-8")
     except (OSError, ValueError):
         return False
     # A push through `huggingface_hub` leaves its own records behind.
@@ -108,11 +108,16 @@ def is_build(folder: Path) -> bool:
         if path.is_symlink() or not path.is_dir()
         if path.relative_to(folder).parts[:2] != (".cache", "huggingface")
     ]
-    return (
-        _CARD_START.match(card) is not None
-        and CARD in listed
-        and all(path == SUMS or (path in listed and _BUILT_FILE.fullmatch(path)) for path in present)
+    return all(path == SUMS or (path in listed and _BUILT_FILE.fullmatch(path)) for path in present) and (
+        is_build_info(folder) or _has_our_card(folder)
     )
+
+
+def _has_our_card(folder: Path) -> bool:
+    try:
+        return _CARD_START.match((folder / CARD).read_text(encoding="utf-8")) is not None
+    except (OSError, ValueError):
+        return False
 
 
 def _refuse_overlap(location: str | os.PathLike[str], out: Path) -> None:

@@ -29,3 +29,12 @@ def describe_build(fingerprint: str, options: BuildOptions) -> dict[str, Any]:
 def write_build_info(folder: Path, info: dict[str, Any]) -> None:
     """Write `build.json`."""
     (folder / BUILD_INFO).write_text(json.dumps(info, indent=2) + "\n", encoding="utf-8", newline="\n")
+
+
+def is_build_info(folder: Path) -> bool:
+    """Return whether a folder has a `build.json` that this package wrote."""
+    try:
+        info = json.loads((folder / BUILD_INFO).read_text(encoding="utf-8"))
+        return info["generator"]["name"] == PACKAGE
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return False

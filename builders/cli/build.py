@@ -19,6 +19,7 @@ from builders.errors import SARChatError
 @click.option("--seed", type=int, default=0, show_default=True, help="Chooses the wordings, and nothing else.")
 @click.option("--num-proc", type=int, default=1, show_default=True, help="Number of processes.")
 @click.option("--embed/--no-embed", default=True, show_default=True, help="Store images' bytes, or their paths here.")
+@click.option("--pictures/--no-pictures", default=True, show_default=True, help="Draw the charts of the card.")
 @click.option("--check-images", is_flag=True, help="Decode every image to find damaged ones.")
 @click.option(
     "--max-records-per-image",
@@ -36,6 +37,7 @@ def command(
     seed: int,
     num_proc: int,
     embed: bool,
+    pictures: bool,
     check_images: bool,
     max_records_per_image: int,
 ) -> None:
@@ -59,6 +61,7 @@ def command(
         seed=seed,
         embed=embed,
         sample=sample,
+        pictures=pictures,
         num_proc=num_proc,
         check_images=check_images,
         max_records_per_image=max_records_per_image,

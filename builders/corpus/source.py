@@ -90,7 +90,7 @@ class Source:
 
     def identity(self, relative: str) -> str:
         """Return what the file system knows of a file without reading it, as a hash that changes with the file."""
-        with self._telling(relative):
+        with self._errors_naming(relative):
             return self.fs.ukey(self.path(relative))
 
     def folders(self) -> list[str]:

@@ -5,14 +5,13 @@ from collections import Counter
 
 import pytest
 from built_fixture import sample_build, sample_corpus
-from support import refusal
+from support import build, refusal
 
 from builders.analysis.paper import read_paper_statistics, read_test_sizes
 from builders.analysis.paper_comparison import format_comparison
 from builders.analysis.statistics import compute_statistics
 from builders.analysis.target_table import read_targets
 from builders.build.options import BuildOptions
-from builders.build.pipeline import build
 from builders.cli.command import main
 from builders.folder.reader import Build, open_build
 from builders.schema import CATEGORIES, TASKS

@@ -17,11 +17,10 @@ import pytest
 import yaml
 from corpora import NAMES, Picture, noisy_pictures, plain_corpus, random_corpus, write_corpus, zip_corpus
 from oracle import TASKS, check_record, expected_keys, key_of, read_split
-from support import parquet, tree
+from support import build, parquet, tree
 
 from builders.build import limits
 from builders.build.options import BuildOptions
-from builders.build.pipeline import build
 from builders.errors import SARChatError
 from sarchat_dataset import FEATURES, RELEASE_NOTES, VERSION, SARChat
 
@@ -72,7 +71,7 @@ def test_bytes_do_not_depend_on_the_number_of_processes(tmp_path, corpus, monkey
 
 
 def test_command_builds_the_same_as_the_function(tmp_path, corpus, built, sarchat):
-    result = sarchat("build", corpus, "--out", tmp_path / "sarchat", "--num-proc", 2)
+    result = sarchat("build", corpus, "--out", tmp_path / "sarchat", "--num-proc", 2, "--no-pictures")
     assert result.returncode == 0, result.stderr
     assert tree(tmp_path / "sarchat") == tree(built)
     for task in TASKS:
@@ -400,8 +399,8 @@ def test_split_and_task_without_a_record_are_left_out(tmp_path):
     assert set(datasets.get_dataset_config_names(str(tmp_path / "out"))) == {"all", *TASKS} - {"description"}
     for config in ("all", "referring"):
         assert list(datasets.load_dataset(str(tmp_path / "out"), config, cache_dir=str(tmp_path / "c"))) == ["train"]
-    assert report.images == {"train": 1, "validation": 0}
-    assert report.without_target == {"train": 0, "validation": 1}
+    assert report.plan.images == {"train": 1, "validation": 0}
+    assert report.plan.without_target == {"train": 0, "validation": 1}
 
 
 def test_dropped_boxes_are_counted_by_reason(tmp_path, sarchat):

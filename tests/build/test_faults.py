@@ -14,10 +14,9 @@ import datasets
 import pytest
 from corpora import noisy_pictures, plain_corpus, write_corpus
 from oracle import TASKS
-from support import command, parquet, tree
+from support import build, command, parquet, tree
 
 from builders.build.options import BuildOptions
-from builders.build.pipeline import build
 from builders.folder.checksums import verify_checksums
 
 NUMBER, SIDE = 200, 224

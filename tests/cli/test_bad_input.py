@@ -13,10 +13,9 @@ from pathlib import Path
 
 import pytest
 from corpora import Picture, plain_corpus, plain_pictures, write_corpus, zip_corpus
-from support import tree
+from support import build, tree
 
 from builders.build.options import BuildOptions
-from builders.build.pipeline import build
 from builders.cli import command as cli
 
 

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 from corpora import Picture, write_corpus
 from PIL import Image, PngImagePlugin
-from support import refusal
+from support import build, refusal
 
-from builders.build.pipeline import build
 from builders.errors import SARChatError
 from sarchat_dataset import SARChat
 

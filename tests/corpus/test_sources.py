@@ -13,10 +13,9 @@ from pathlib import Path
 
 import pytest
 from corpora import LAYOUTS, Picture, noisy_pictures, plain_corpus, write_corpus, zip_corpus
-from support import tree
+from support import build, tree
 
 from builders.build.options import BuildOptions
-from builders.build.pipeline import build
 from builders.cli import command as cli
 from builders.errors import SARChatError
 from sarchat_dataset import SARChat

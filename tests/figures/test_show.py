@@ -208,8 +208,9 @@ def test_damaged_folders_get_one_line(capsys, tmp_path):
 
 
 def test_missing_file_of_a_paths_only_build(capsys, tmp_path):
+    from support import build
+
     from builders.build.options import BuildOptions
-    from builders.build.pipeline import build
     from builders.synthetic.sample import write_sample
 
     write_sample(tmp_path)

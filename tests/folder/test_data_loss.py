@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 from built_fixture import sample_build, sample_corpus
 from corpora import plain_corpus
-from support import refusal, tree
+from support import build, refusal, tree
 
 from builders.build.options import BuildOptions
-from builders.build.pipeline import build
 from builders.errors import SARChatError
 from builders.folder import atomic
 from builders.folder.atomic import replacing_folder
@@ -53,6 +52,7 @@ def test_folder_of_our_shape_with_another_card_is_not_replaced(tmp_path, capsys)
     out = tmp_path / "theirs"
     shutil.copytree(sample_build(("counting",)), out)
     (out / "README.md").write_text("# Another data set\n")
+    (out / "build.json").write_text('{"generator": {"name": "other"}}')
     (out / "SHA256SUMS").unlink()
     write_sums(out)
     old = tree(out)
