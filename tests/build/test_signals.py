@@ -16,6 +16,7 @@ import pytest
 from corpora import noisy_pictures, plain_corpus, write_corpus
 from support import command, tree
 
+from builders.build.options import BuildOptions
 from builders.build.pipeline import build
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")
@@ -52,7 +53,7 @@ def whole(corpus, tmp_path_factory) -> dict[str, str]:
 def out(tmp_path) -> Path:
     """A folder with a good build of another corpus, alone in its place."""
     (tmp_path / "place").mkdir()
-    build(plain_corpus(tmp_path / "small"), tmp_path / "place" / "sarchat", tasks=["counting"])
+    build(plain_corpus(tmp_path / "small"), tmp_path / "place" / "sarchat", BuildOptions(tasks=["counting"]))
     return tmp_path / "place" / "sarchat"
 
 
