@@ -1,0 +1,24 @@
+"""The reward as ms-swift takes it: importing this module adds it to ms-swift's rewards as `sarchat`.
+
+`swift rlhf --rlhf_type grpo --external_plugins .../builders/rewards/ms_swift.py --reward_funcs sarchat`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from swift.rewards import ORM, orms
+
+from builders.rewards.reward import reward_batch
+
+
+class SARChatReward(ORM):
+    """The reward of each completion, from 0 to 1; see `builders.rewards.reward`."""
+
+    def __call__(self, completions: Sequence[str], **columns: Any) -> list[float]:  # noqa: ANN401
+        """Return the rewards; the columns are those of an export with `--box-format`."""
+        return reward_batch(completions, columns)
+
+
+orms["sarchat"] = SARChatReward
