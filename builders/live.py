@@ -15,7 +15,7 @@ from builders.corpus.targets import AnnotatedImage
 from builders.errors import SARChatError
 from builders.records.record import Record
 from builders.records.tasks import count_records, generate_records
-from builders.records.wording import Chooser
+from builders.records.templating import Chooser
 from builders.schema import scenario
 
 # Enough for as many processes or workers as a machine has, few enough that opening each costs nothing.

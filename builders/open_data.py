@@ -23,7 +23,7 @@ from builders.folder.rows import ParquetPart, read_rows
 from builders.folder.subset import choose_subset
 from builders.live import make_example, open_split
 from builders.records.tasks import generate_records
-from builders.records.wording import Chooser
+from builders.records.templating import Chooser
 from builders.schema import ALL, COLUMNS, TASKS
 
 # A repo id on the Hub, with a revision or without.

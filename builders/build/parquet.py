@@ -22,7 +22,7 @@ from builders.corpus.targets import AnnotatedImage
 from builders.folder.parquet_file import ParquetFile
 from builders.records.record import Record
 from builders.records.tasks import count_records, generate_records
-from builders.records.wording import Chooser
+from builders.records.templating import Chooser
 
 # About what a row takes beside its image. An image with hundreds of targets may pass it, in one row of a group.
 _TEXT_BYTES = 800

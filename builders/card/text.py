@@ -15,7 +15,7 @@ from builders.card.gallery import GalleryPicture
 from builders.card.metadata import card_metadata
 from builders.folder.parquet_file import ParquetFile
 from builders.folder.reader import CARD, Build
-from builders.records.wording import load_templates
+from builders.records.templating import load_templates
 from builders.resources import read_text, read_yaml
 from builders.schema import ALL, CATEGORIES, SPLITS, TASKS, describe_columns
 from builders.versions import RELEASE_NOTES

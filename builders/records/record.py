@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
 from builders.corpus.targets import Target
-from builders.records.wording import Chooser
+from builders.records.templating import Chooser
 from builders.schema import stem
 
 T = TypeVar("T")

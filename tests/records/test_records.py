@@ -12,7 +12,7 @@ from oracle import NAMES, TASKS, check_record, directions, expected_keys, key_of
 
 from builders.corpus.sardet import find_corpus
 from builders.live import generate_examples, plan_shards
-from builders.records.wording import load_templates
+from builders.records.templating import load_templates
 from builders.schema import SPLITS
 
 

@@ -16,9 +16,10 @@ from builders.records.geometry import (
     offset,
     shape,
 )
+from builders.records.phrases import box_text
 from builders.records.tasks import generate_records
 from builders.records.tasks.description import records as describe
-from builders.records.wording import Chooser, box_text, load_templates
+from builders.records.templating import Chooser, load_templates
 from builders.schema import CATEGORIES, TASKS
 from sarchat_metric import parse_boxes, read_answer, score
 

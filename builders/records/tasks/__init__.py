@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from builders.corpus.targets import AnnotatedImage
 from builders.records.record import Conversation, Record
 from builders.records.tasks import classification, counting, description, grounding, identification, referring
-from builders.records.wording import Chooser
+from builders.records.templating import Chooser
 
 Task = Callable[[AnnotatedImage, Conversation], Iterator[Record]]
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from builders.corpus.targets import AnnotatedImage
+from builders.records.phrases import ONE, enumerate_words
 from builders.records.record import Conversation, Record
-from builders.records.wording import ONE, enumerate_words, form, load_templates
+from builders.records.templating import form, load_templates
 
 _TEMPLATES = load_templates("classification")
 _QUESTIONS = [question.format(candidates=", ".join(ONE)) for question in _TEMPLATES["questions"]]

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from builders.corpus.targets import AnnotatedImage, Target
 from builders.records.geometry import area_share, cell, description_size, side_ratio
+from builders.records.phrases import ONE, enumerate_words
 from builders.records.record import Conversation, Record
-from builders.records.wording import ONE, enumerate_words, load_templates
+from builders.records.templating import load_templates
 
 MINIMUM_SIDE = 224
 MINIMUM_SHARE = 0.01

@@ -7,9 +7,7 @@ from itertools import combinations, product
 
 from builders.corpus.targets import AnnotatedImage, Target
 from builders.records.geometry import cell, direction, distance, is_near, offset
-from builders.records.record import Conversation, Record
-from builders.records.tasks.by_category import group_by_category
-from builders.records.wording import (
+from builders.records.phrases import (
     DIRECTION_PHRASES,
     MANY,
     ONE,
@@ -17,9 +15,10 @@ from builders.records.wording import (
     WITH_ARTICLE,
     box_text,
     enumerate_words,
-    form,
-    load_templates,
 )
+from builders.records.record import Conversation, Record
+from builders.records.tasks.by_category import group_by_category
+from builders.records.templating import form, load_templates
 
 _TEMPLATES = load_templates("grounding")
 _QUESTIONS = [f"{_TEMPLATES['tag']} {question}" for question in _TEMPLATES["questions"]]

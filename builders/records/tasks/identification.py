@@ -7,16 +7,9 @@ from itertools import product
 
 from builders.corpus.targets import AnnotatedImage, Target
 from builders.records.geometry import area_share, cell, direction, identification_size, is_near, offset, shape
+from builders.records.phrases import DIRECTION_PHRASES, ONE, PROXIMITY_PHRASES, SHAPE_PHRASES, box_text
 from builders.records.record import Conversation, Record
-from builders.records.wording import (
-    DIRECTION_PHRASES,
-    ONE,
-    PROXIMITY_PHRASES,
-    SHAPE_PHRASES,
-    box_text,
-    by_position,
-    load_templates,
-)
+from builders.records.templating import by_position, load_templates
 
 _TEMPLATES = load_templates("identification")
 

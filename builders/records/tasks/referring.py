@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from builders.corpus.targets import AnnotatedImage
 from builders.records.geometry import cell
+from builders.records.phrases import MANY, ONE, WITH_ARTICLE, box_text
 from builders.records.record import Conversation, Record
 from builders.records.tasks.by_category import group_by_category
-from builders.records.wording import MANY, ONE, WITH_ARTICLE, box_text, form, load_templates
+from builders.records.templating import form, load_templates
 
 _TEMPLATES = load_templates("referring")
 _QUESTIONS = [

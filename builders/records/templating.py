@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any, TypeVar
 
 from builders.resources import read_yaml
-from builders.schema import CATEGORIES
 
 T = TypeVar("T")
 
@@ -39,15 +37,6 @@ class Chooser:
         return options[int.from_bytes(digest.digest(), "big") % len(options)]
 
 
-_WORDS = load_templates("words")
-ONE, MANY, WITH_ARTICLE = (
-    tuple(_WORDS["categories"][category][form] for category in CATEGORIES) for form in ("one", "many", "a")
-)
-DIRECTION_PHRASES: dict[str, str] = _WORDS["directions"]
-PROXIMITY_PHRASES: dict[bool, str] = {True: _WORDS["proximity"]["near"], False: _WORDS["proximity"]["far"]}
-SHAPE_PHRASES: dict[str, str] = _WORDS["shapes"]
-
-
 def form(template: dict[str, str], number: int) -> str:
     """Return a template's form for the number one or for any other number."""
     return template["one" if number == 1 else "many"]
@@ -57,28 +46,3 @@ def by_position(templates: Sequence[str], fields: Sequence[str]) -> list[str]:
     """Rewrite templates so that they take their fields by position, in the order of `fields`."""
     positions = {field: f"{{{index}}}" for index, field in enumerate(fields)}
     return [template.format(**positions) for template in templates]
-
-
-def enumerate_words(words: Sequence[str]) -> str:
-    """Join words as a list in a sentence: "a", "a and b", "a, b and c"."""
-    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
-
-
-# Several tasks write the same box, one after the other.
-@lru_cache(maxsize=1024)
-def box_text(box: tuple[float, float, float, float], width: int, height: int) -> str:
-    """Write a box as `{<x1><y1><x2><y2>}`: whole pixels, at least one pixel wide and high, inside the image.
-
-    Args:
-        box: `(x1, y1, x2, y2)` in pixels, inside the image.
-        width: the image's width in pixels.
-        height: the image's height in pixels.
-    """
-    x1, y1, x2, y2 = map(round, box)
-    if x2 <= x1:
-        x1 = min(x1, width - 1)
-        x2 = x1 + 1
-    if y2 <= y1:
-        y1 = min(y1, height - 1)
-        y2 = y1 + 1
-    return f"{{<{x1}><{y1}><{x2}><{y2}>}}"
