@@ -9,15 +9,15 @@ from typing import Any
 import datasets
 
 from builders.corpus.sardet import find_corpus
-from builders.live import generate_examples
+from builders.live import Shard, generate_examples
 from sarchat_dataset import FEATURES
 
 
 def ready_record(location: str) -> dict[str, Any]:
     """Return a record of the most common kind: identification, about a pair of targets."""
-    fingerprint = find_corpus(location).fingerprint()
-    shards = [("identification", 0, 1)]
-    examples = (example for _, example in generate_examples(location, fingerprint, "train", 0, shards))
+    stamp = find_corpus(location).stamp()
+    shards = [Shard("identification", 0, 1)]
+    examples = (example for _, example in generate_examples(location, stamp, "train", 0, shards))
     return next(example for example in examples if len(example["objects"]["category"]) == 2)
 
 

@@ -61,10 +61,11 @@ def live(location: str) -> dict[str, Any]:
 
 def build(location: str, out: str, num_proc: str, embed: str) -> dict[str, Any]:
     """Build the folder, as `sarchat build` does."""
+    from builders.build.options import BuildOptions
     from builders.build.pipeline import build as build_folder
 
     def work() -> int:
-        report = build_folder(location, Path(out), num_proc=int(num_proc), embed=embed == "embed")
+        report = build_folder(location, Path(out), BuildOptions(num_proc=int(num_proc), embed=embed == "embed"))
         return sum(file.rows for file in report.files)
 
     return measure(work)

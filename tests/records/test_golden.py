@@ -30,10 +30,10 @@ PICTURES = {
 def format_records(task: str, folder: Path) -> str:
     """Return a task's records of the corpus as JSON lines."""
     corpus = write_corpus(folder, PICTURES)
-    fingerprint = find_corpus(corpus).fingerprint()
+    stamp = find_corpus(corpus).stamp()
     lines = []
     for split in ("train", "validation", "test"):
-        for _, record in generate_examples(str(corpus), fingerprint, split, 0, plan_shards([task])):
+        for _, record in generate_examples(str(corpus), stamp, split, 0, plan_shards([task])):
             del record["image"]
             lines.append(json.dumps(record) + "\n")
     return "".join(lines)

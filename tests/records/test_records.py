@@ -17,8 +17,8 @@ from builders.schema import SPLITS
 
 
 def records(corpus: Path, split: str, tasks=TASKS, seed: int = 0) -> list[dict]:
-    fingerprint = find_corpus(corpus).fingerprint()
-    examples = list(generate_examples(str(corpus), fingerprint, split, seed, plan_shards(tasks)))
+    stamp = find_corpus(corpus).stamp()
+    examples = list(generate_examples(str(corpus), stamp, split, seed, plan_shards(tasks)))
     assert [key for key, _ in examples] == [example["id"] for _, example in examples]
     return [example for _, example in examples]
 

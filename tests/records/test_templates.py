@@ -232,9 +232,7 @@ def spoken(tmp_path_factory) -> list[str]:
         message["content"]
         for corpus in corpora
         for seed in range(3)
-        for _, example in generate_examples(
-            str(corpus), find_corpus(corpus).fingerprint(), "train", seed, plan_shards(TASKS)
-        )
+        for _, example in generate_examples(str(corpus), find_corpus(corpus).stamp(), "train", seed, plan_shards(TASKS))
         for message in example["messages"]
     ]
 
