@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.optimize import least_squares
@@ -22,8 +23,9 @@ from tqdm import tqdm
 
 from builders.errors import SARChatError
 from builders.schema import CATEGORIES
+from builders.synthetic.coco_writer import coco_annotation, coco_document
 
-VERSION = 1
+VERSION = 2
 MARKER = "corpus.json"
 MOST_BOXES = 80
 FEWEST_IMAGES = 100
@@ -40,6 +42,9 @@ SIZES = (
     (300, 450, 1),
     (190, 230, 1),
 )
+# Bytes of an image: small, so that a corpus of the true size fits on any disk, and as in SARDet-100K.
+SMALL, REAL = (2_000, 6_000), (40_000, 80_000)
+_LONGEST_COMMENT = 60_000
 DESCRIBED_SHARE, DESCRIBED_SIDE = 0.01, 224
 
 
@@ -83,13 +88,16 @@ class Layout:
     boxes: np.ndarray
 
 
-def write_corpus(root: Path, scale: float = 1.0, images: int | None = None) -> Path:
+def write_corpus(
+    root: Path, scale: float = 1.0, images: int | None = None, image_bytes: tuple[int, int] = SMALL
+) -> Path:
     """Write the corpus to `root/SARDet_100K`, unless it lies there already.
 
     Args:
         root: folder to make; one that holds anything but such a corpus is refused.
         scale: factor for all counts.
-        images: number of images over all splits, in place of `scale`.
+        images: number of images over all splits, instead of `scale`.
+        image_bytes: the least and the most bytes of an image; large images may need more than the most.
 
     Returns:
         The folder `root/SARDet_100K`.
@@ -102,13 +110,13 @@ def write_corpus(root: Path, scale: float = 1.0, images: int | None = None) -> P
     if not FEWEST_IMAGES <= total <= MOST_IMAGES:
         raise SARChatError(f"a corpus has {FEWEST_IMAGES:,} to {MOST_IMAGES:,} images, but {total:,} were asked for")
     splits = _scaled(total)
-    wanted = _fingerprint(splits)
+    wanted = _fingerprint(splits, image_bytes)
     if _is_complete(root, wanted):
         return root / "SARDet_100K"
     partial = root.with_name(f".{root.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    _write_splits(partial / "SARDet_100K", splits)
+    _write_splits(partial / "SARDet_100K", splits, image_bytes)
     (partial / MARKER).write_text(json.dumps(wanted, indent=1) + "\n", encoding="utf-8")
     shutil.rmtree(root, ignore_errors=True)
     partial.replace(root)
@@ -134,9 +142,9 @@ def _scaled(total: int) -> dict[str, Split]:
     return {**splits, "train": Split(**{**asdict(train), "images": train.images + spare})}
 
 
-def _fingerprint(splits: dict[str, Split]) -> dict[str, object]:
+def _fingerprint(splits: dict[str, Split], image_bytes: tuple[int, int]) -> dict[str, object]:
     spec = {name: asdict(split) for name, split in splits.items()}
-    digest = hashlib.sha256(json.dumps([VERSION, SIZES, spec]).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps([VERSION, SIZES, image_bytes, spec]).encode()).hexdigest()
     return {"version": VERSION, "images": sum(split.images for split in splits.values()), "spec": digest}
 
 
@@ -153,7 +161,7 @@ def _is_complete(root: Path, wanted: dict[str, object]) -> bool:
     return found == wanted
 
 
-def _write_splits(corpus: Path, splits: dict[str, Split]) -> None:
+def _write_splits(corpus: Path, splits: dict[str, Split], image_bytes: tuple[int, int]) -> None:
     rng = np.random.default_rng(VERSION)
     total = sum(split.images for split in splits.values())
     numbers = rng.permutation(total) + 1
@@ -164,7 +172,7 @@ def _write_splits(corpus: Path, splits: dict[str, Split]) -> None:
             layout = _layout(split, rng)
             coco = _coco(layout, mine, rng)
             (corpus / "Annotations" / f"{name}.json").write_text(json.dumps(coco), encoding="utf-8")
-            _write_images(corpus / "JPEGImages" / name, coco["images"], rng, progress.update)
+            _write_images(corpus / "JPEGImages" / name, coco["images"], image_bytes, rng, progress.update)
 
 
 def _layout(split: Split, rng: np.random.Generator) -> Layout:
@@ -252,7 +260,7 @@ def _repeated(owners: np.ndarray, corners: np.ndarray, sides: np.ndarray) -> np.
     return np.setdiff1d(np.arange(len(owners)), first)
 
 
-def _coco(layout: Layout, numbers: np.ndarray, rng: np.random.Generator) -> dict[str, list[dict] | str]:
+def _coco(layout: Layout, numbers: np.ndarray, rng: np.random.Generator) -> dict[str, Any]:
     """COCO, the images in order of their names and the annotations in order of their images' ids, which is another."""
     ids = rng.permutation(len(numbers))
     columns = (layout.widths.tolist(), layout.heights.tolist(), ids.tolist(), numbers.tolist())
@@ -266,53 +274,46 @@ def _coco(layout: Layout, numbers: np.ndarray, rng: np.random.Generator) -> dict
     areas = np.floor(boxes[:, 2] * boxes[:, 3] * 0.7)
     rows = (ids[layout.owners][order].tolist(), layout.categories[order].tolist(), boxes.tolist(), areas.tolist())
     annotations = [
-        {
-            "area": area,
-            "iscrowd": 0,
-            "image_id": image,
-            "bbox": box,
-            "category_id": category,
-            "id": identifier,
-            "ignore": 0,
-            "segmentation": [],
-        }
+        coco_annotation(identifier, image, category, box, area)
         for identifier, (image, category, box, area) in enumerate(zip(*rows, strict=True))
     ]
-    return {
-        "images": sorted(images, key=lambda image: image["file_name"]),
-        "type": "instances",
-        "annotations": annotations,
-        "categories": [{"id": index, "name": name} for index, name in enumerate(CATEGORIES)],
-    }
+    return coco_document(sorted(images, key=lambda image: image["file_name"]), annotations)
 
 
 def _write_images(
-    folder: Path, images: list[dict], rng: np.random.Generator, progress: Callable[[int], object], step: int = 500
+    folder: Path,
+    images: list[dict],
+    image_bytes: tuple[int, int],
+    rng: np.random.Generator,
+    progress: Callable[[int], object],
+    step: int = 500,
 ) -> None:
     folder.mkdir(parents=True)
     for start in range(0, len(images), step):
         batch = images[start : start + step]
         for image in batch:
             with open(folder / image["file_name"], "wb", buffering=0) as file:
-                file.write(_jpeg(image["file_name"], image["width"], image["height"], rng))
+                file.write(_jpeg(image["file_name"], image["width"], image["height"], image_bytes, rng))
         progress(len(batch))
 
 
-def _jpeg(name: str, width: int, height: int, rng: np.random.Generator) -> bytes:
-    """A grey JPEG of noise: its name and a random filling as the comment, then one random byte for each 8 x 8 block.
+def _jpeg(name: str, width: int, height: int, image_bytes: tuple[int, int], rng: np.random.Generator) -> bytes:
+    """A grey JPEG of noise: its name and a random filling as comments, then one random byte for each 8 x 8 block.
 
     With the Huffman tables of `_jpeg_tables`, a block is the bit 0 (a step of the mean follows, six bits), those six
     bits, and the bit 0 (end of block). So no byte is 0xFF, nothing needs coding, and any choice is a valid image.
     """
     rows, columns = -(-height // 8), -(-width // 8)
     scan = rng.integers(0, 256, (rows, columns + 2), dtype=np.uint8) & 0b0111_1110
-    # Each row ends with a restart marker, so that the mean starts anew and cannot run out of range.
+    # Each row ends with a restart marker, so that the mean starts again and cannot run out of range.
     scan[:, -2] = 0xFF
     scan[:, -1] = 0xD0 + np.arange(rows) % 8
     scan[-1, -1] = 0xD9
-    filling = max(0, int(rng.integers(2_000, 6_000)) - scan.size - 200)
-    comment = name.encode() + rng.bytes(filling)
-    return b"\xff\xd8" + _segment(0xFE, comment) + _jpeg_tables(width, height) + scan.tobytes()
+    filling = name.encode() + rng.bytes(max(0, int(rng.integers(*image_bytes)) - scan.size - 200))
+    comments = (filling[start : start + _LONGEST_COMMENT] for start in range(0, len(filling), _LONGEST_COMMENT))
+    return (
+        b"\xff\xd8" + b"".join(_segment(0xFE, part) for part in comments) + _jpeg_tables(width, height) + scan.tobytes()
+    )
 
 
 @functools.cache

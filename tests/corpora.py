@@ -10,6 +10,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from builders.synthetic.coco_writer import coco_annotation, coco_document
+
 NAMES = ("ship", "aircraft", "car", "tank", "bridge", "harbor")
 SPLITS = ("train", "val", "test")
 LAYOUTS = ("JPEGImages/{split}", "JPEGImages", "Images/{split}")
@@ -58,18 +60,15 @@ def write_corpus(
             shape = {"width": picture.width, "height": picture.height}
             images.append({"id": image_id, "file_name": picture.name, **shape})
             for category, x, y, w, h, *more in picture.boxes:
-                annotation = {"image_id": image_id, "category_id": category_ids[category], "bbox": [x, y, w, h]}
-                annotations.append({**annotation, "area": 1.0, "iscrowd": 0, "ignore": 0, "segmentation": []})
-                for fields in more:
-                    annotations[-1].update(fields)
+                annotation = coco_annotation(0, image_id, category_ids[category], [x, y, w, h], 1.0)
+                annotations.append(annotation | {key: value for fields in more for key, value in fields.items()})
         ids = rng.sample(range(10 * len(annotations)), len(annotations)) if shuffled else range(len(annotations))
         for annotation, annotation_id in zip(annotations, ids, strict=True):
             annotation["id"] = annotation_id
-        categories = [{"id": category_ids[name], "name": name, "supercategory": "none"} for name in NAMES]
+        coco = coco_document(images, annotations, [category_ids[name] for name in NAMES])
         if shuffled:
-            for listed in (images, annotations, categories):
+            for listed in (coco["images"], coco["annotations"], coco["categories"]):
                 rng.shuffle(listed)
-        coco = {"images": images, "annotations": annotations, "categories": categories, "type": "instances"}
         (corpus / "Annotations" / f"{split}.json").write_text(json.dumps(coco))
     return corpus
 

@@ -12,6 +12,7 @@ from PIL import Image
 from scipy import ndimage
 
 from builders.schema import CATEGORIES
+from builders.synthetic.coco_writer import coco_annotation, coco_document
 from builders.synthetic.speckle import GROUNDS, TARGETS, Echo, Ground, detect
 
 
@@ -100,7 +101,8 @@ def write_sample(root: Path) -> None:
         files[picture.split].append({"file_name": name, "height": height, "width": width, "id": identifier})
         targets[picture.split] += [{**annotation, "image_id": identifier} for annotation in annotations]
     for split, images in files.items():
-        coco = _coco(images, targets[split])
+        annotations = [coco_annotation(index, **target) for index, target in enumerate(targets[split])]
+        coco = coco_document(images, annotations)
         (corpus / "Annotations" / f"{split}.json").write_text(json.dumps(coco) + "\n", encoding="utf-8")
 
 
@@ -116,15 +118,6 @@ def _save(pixels: np.ndarray, picture: Picture, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     options = {"quality": 85} if picture.suffix == ".jpg" else {}
     Image.fromarray(pixels).convert(picture.mode).save(path, **options)
-
-
-def _coco(images: list[dict], annotations: list[dict]) -> dict[str, object]:
-    return {
-        "images": images,
-        "type": "instances",
-        "annotations": [{**annotation, "id": index} for index, annotation in enumerate(annotations)],
-        "categories": [{"id": index, "name": name} for index, name in enumerate(CATEGORIES)],
-    }
 
 
 def _make(picture: Picture, index: int) -> tuple[np.ndarray, list[dict]]:
@@ -170,14 +163,7 @@ def _box(mask: np.ndarray) -> list[float]:
 
 
 def _annotation(category: str, box: list[float], area: float) -> dict:
-    return {
-        "area": area,
-        "iscrowd": 0,
-        "bbox": box,
-        "category_id": CATEGORIES.index(category),
-        "ignore": 0,
-        "segmentation": [],
-    }
+    return {"category_id": CATEGORIES.index(category), "bbox": box, "area": area}
 
 
 def _awkward(case: str, annotations: list[dict], width: int) -> list[dict]:
