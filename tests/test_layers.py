@@ -8,6 +8,7 @@ from support import ROOT
 
 # From the bottom to the top: a room imports only from itself and from those before it.
 ROOMS = (
+    "redact",
     "errors",
     "resources",
     "schema",

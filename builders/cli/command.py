@@ -12,6 +12,7 @@ from typing import NoReturn
 import click
 
 from builders.errors import SARChatError
+from builders.redact import redact
 from builders.signals import raising_once
 
 COMMANDS = {
@@ -54,7 +55,8 @@ class _WarningLines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         from tqdm import tqdm
 
-        tqdm.write(f"{record.levelname.capitalize()}: {' '.join(record.getMessage().split())}", file=sys.stderr)
+        message = " ".join(redact(record.getMessage()).split())
+        tqdm.write(f"{record.levelname.capitalize()}: {message}", file=sys.stderr)
 
 
 _WARNING_LINES = _WarningLines(logging.WARNING)
@@ -79,7 +81,7 @@ def main(argv: list[str] | None = None) -> None:
         if received:
             _stop(received[0])
         if mistake:
-            click.echo("Error: " + " ".join(mistake.split()), err=True)
+            click.echo("Error: " + " ".join(redact(mistake).split()), err=True)
             sys.exit(1)
 
 

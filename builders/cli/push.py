@@ -10,6 +10,7 @@ from urllib.parse import quote
 import click
 
 from builders.errors import SARChatError
+from builders.redact import redact
 from builders.tables import format_table
 
 
@@ -101,5 +102,5 @@ def _show_plan(folder: Path, files: Sequence[str]) -> None:
 
 
 def _report(files: Sequence[str], url: str, changed: bool, lines: str) -> None:
-    click.echo(f"Pushed {len(files):,} files: {url}" if changed else f"Nothing to change: {url}")
+    click.echo(redact(f"Pushed {len(files):,} files: {url}" if changed else f"Nothing to change: {url}"))
     click.echo(f"Load it with:\n\n{lines}")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 from huggingface_hub import constants
 from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+from builders.redact import redact
 
 # The base of both an answer's error and a broken connection. It belongs to the HTTP library that huggingface_hub
 # builds on, and that differs with its version: requests, httpx or httpx2.
@@ -96,6 +97,5 @@ def _quote_answer(error: BaseException) -> str:
     said = headers.get("X-Error-Message") or getattr(error, "server_message", None)
     if not said and response is None:
         said = f"{type(error).__name__}: {error}"
-    # The query of an upload's address is a signature: not for the screen.
-    text = re.sub(r"\?\S+", "", " ".join(str(said or "no reason given").split()))
+    text = redact(" ".join(str(said or "no reason given").split()))
     return text if len(text) <= 200 else text[:197] + "..."

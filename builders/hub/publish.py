@@ -10,6 +10,7 @@ changes to the default branch only.
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -90,11 +91,14 @@ def require_token() -> str:
     """Return the token that huggingface_hub keeps or finds in `HF_TOKEN`.
 
     Raises:
-        SARChatError: if there is none.
+        SARChatError: if there is none, or it could not be sent.
     """
     token = get_token()
     if token is None:
         raise SARChatError("no token for the Hub; log in with `hf auth login` or set the variable HF_TOKEN")
+    if not re.fullmatch(r"[\x21-\x7e]+", token):
+        # The libraries that send it would show it in their errors.
+        raise SARChatError("the token for the Hub holds a character that no token has; copy it into HF_TOKEN again")
     return token
 
 

@@ -1,0 +1,97 @@
+"""No token, password or signature is printed, whichever way it got into a command."""
+
+from __future__ import annotations
+
+import string
+
+import pytest
+from built_fixture import sample_build
+from hypothesis import given
+from hypothesis import strategies as st
+from support import refusal
+
+from builders.errors import SARChatError
+from builders.redact import redact
+
+SECRET = "Sw0rdf1shSw0rdf1sh"
+words = st.text(string.ascii_letters + string.digits, min_size=1, max_size=12)
+passwords = st.text(string.ascii_letters + string.digits + "!$&()*+,;=:%-._~@/", max_size=20).map(
+    lambda text: f"{SECRET}{text}"
+)
+
+
+@given(words, words, passwords, words)
+def test_password_of_a_url_is_hidden(scheme, user, password, path):
+    shown = redact(f"cannot open h{scheme}://{user}:{password}@host.org/{path}/a.zip: no answer; check the URL")
+    assert SECRET not in shown
+    assert shown.endswith("no answer; check the URL")
+
+
+@given(words, passwords)
+def test_query_of_a_url_is_hidden(path, signature):
+    shown = redact(f"cannot read https://host.org/{path}.zip?x=1&Signature={signature} (403)")
+    assert shown == f"cannot read https://host.org/{path}.zip?*** (403)"
+    assert SECRET not in redact(f"Max retries exceeded with url: /{path}?Signature={signature}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Illegal header value b'Bearer hf_{SECRET}\\x0b{SECRET}'",
+        f"Authorization: Basic {SECRET}",
+        f"Incorrect API key provided: sk-{SECRET}.",
+        f"zip://Annotations/train.json::https://user:{SECRET}@host.org/a.zip?key={SECRET}",
+        f"https://{SECRET}@host.org:8080/a",
+    ],
+)
+def test_secret_is_hidden(text):
+    assert SECRET not in redact(text)
+    assert redact(redact(text)) == redact(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hf://datasets/owner/name@main/a.zip",
+        "https://huggingface.co/datasets/a/b",
+        "http://localhost:8080/a@b",
+        "tell user@host.org; is that right?",
+        "folder/a.json, line 3: id 'referring/test/0000026/0' is not known",
+        "C:\\data\\a.zip",
+    ],
+)
+def test_what_holds_no_secret_stays(text):
+    assert redact(text) == text
+
+
+def test_every_error_is_redacted():
+    assert SECRET not in str(SARChatError(f"no file at https://me:{SECRET}@host.org/a"))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"https://me:{SECRET}@127.0.0.1:1/SARDet_100K",
+        f"https://127.0.0.1:1/SARDet_100K.zip?Signature={SECRET}",
+        f"unknown://me:{SECRET}@host/a",
+        f"https://me:{SECRET}/x@127.0.0.1:1/a.zip",
+        f"zip://a::https://me:{SECRET}@127.0.0.1:1/a.zip",
+    ],
+)
+def test_source_shows_no_secret(tmp_path, capsys, url):
+    assert SECRET not in refusal(capsys, "build", url, "--out", tmp_path / "out")
+
+
+@pytest.mark.parametrize("strange", ["\x0b", "\u200b", "\x00", "é", "\n", " "])
+def test_token_with_a_strange_character_is_not_shown(capsys, monkeypatch, strange):
+    monkeypatch.setattr("builders.hub.publish.get_token", lambda: f"hf_{SECRET}{strange}{SECRET}")
+    line = refusal(capsys, "push", "dataset", sample_build(("counting",), ("test",)), "owner/name")
+    assert "token" in line and SECRET not in line
+
+
+def test_password_of_the_endpoint_is_not_shown(capsys, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://me:{SECRET}@127.0.0.1:1")
+    monkeypatch.setattr("builders.hub.publish._WAITS", ())
+    monkeypatch.setattr("builders.hub.publish.get_token", lambda: f"hf_{SECRET}")
+    line = refusal(capsys, "push", "dataset", sample_build(("counting",), ("test",)), "owner/name")
+    assert SECRET not in line
