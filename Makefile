@@ -9,8 +9,8 @@ demo: $(VENV)/.installed  ## Build the sample into ./sarchat and show what it ho
 	$(BIN)/sarchat space --out sarchat_metric
 	@$(BIN)/python -m builders.cli.demo sarchat
 
-test: $(VENV)/.installed style  ## Style, then all tests.
-	$(BIN)/python -m pytest
+test: style  ## Style, then all tests but the slow ones.
+	$(BIN)/python -m pytest -m "not slow" -n auto --dist worksteal
 
 style: $(VENV)/.installed
 	$(BIN)/ruff check .

@@ -1,31 +1,42 @@
-"""Builds of the sample that several test modules look at; a build is made once and must not be changed."""
+"""The sample and builds of it that several test modules look at: each is made once per session, and never changed."""
 
 from __future__ import annotations
 
-import functools
-import tempfile
+import os
+from collections.abc import Callable
 from pathlib import Path
+
+from filelock import FileLock
 
 from builders.build.options import BuildOptions
 from builders.build.pipeline import build
 from builders.synthetic.sample import write_sample
 
-_KEPT = tempfile.TemporaryDirectory(prefix="sarchat-built-")
 
-
-@functools.cache
 def sample_corpus() -> Path:
-    folder = Path(_KEPT.name) / "corpus"
-    folder.mkdir()
-    write_sample(folder)
-    return folder
+    """Return a folder that holds the sample corpus."""
+    return _made_once("corpus", write_sample)
 
 
-@functools.cache
 def sample_build(
     tasks: tuple[str, ...] = (), splits: tuple[str, ...] = (), embed: bool = True, pictures: bool = False
 ) -> Path:
-    out = Path(_KEPT.name) / f"build-{'-'.join([*tasks, *splits])}-{embed}-{pictures}"
-    options = BuildOptions(tasks=tasks, splits=splits, embed=embed, sample=embed, pictures=pictures)
-    build(sample_corpus(), out, options)
-    return out
+    """Return a build of the sample."""
+
+    def make(out: Path) -> None:
+        options = BuildOptions(tasks=tasks, splits=splits, embed=embed, sample=embed, pictures=pictures)
+        build(sample_corpus(), out, options)
+
+    return _made_once("-".join(["build", *tasks, *splits, str(embed), str(pictures)]), make)
+
+
+def _made_once(name: str, make: Callable[[Path], object]) -> Path:
+    """Return a folder that the first of the session's processes makes, and the others wait for."""
+    folder = Path(os.environ["SARCHAT_TESTS"]) / name
+    if not folder.exists():
+        with FileLock(f"{folder}.lock"):
+            if not folder.exists():
+                made = folder.with_name(f"{name}.making")
+                make(made)
+                made.rename(folder)
+    return folder

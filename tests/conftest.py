@@ -15,10 +15,12 @@ from pathlib import Path
 import pytest
 import support
 
-_CACHE = tempfile.mkdtemp(prefix="sarchat-tests-")
-atexit.register(shutil.rmtree, _CACHE, ignore_errors=True)
+# One folder of temporary files per session: pytest-xdist's workers inherit the variable.
+if "SARCHAT_TESTS" not in os.environ:
+    os.environ["SARCHAT_TESTS"] = tempfile.mkdtemp(prefix="sarchat-tests-")
+    atexit.register(shutil.rmtree, os.environ["SARCHAT_TESTS"], ignore_errors=True)
 # Before anything imports `datasets`, which reads them once.
-os.environ["HF_HOME"] = _CACHE
+os.environ["HF_HOME"] = os.path.join(os.environ["SARCHAT_TESTS"], os.environ.get("PYTEST_XDIST_WORKER", "main"))
 for _name in ("HF_DATASETS_CACHE", "HF_HUB_CACHE", "HF_MODULES_CACHE", "HF_TOKEN"):
     os.environ.pop(_name, None)
 

@@ -332,9 +332,9 @@ def _patches(shape: Shape, rng: Rng, size: float) -> np.ndarray:
     knots = rng.random(coarse)
     top, left = rows.astype(int), columns.astype(int)
     down, right = (rows - top)[:, None], columns - left
-    upper = knots[top][:, left] * (1 - right) + knots[top][:, left + 1] * right
-    lower = knots[top + 1][:, left] * (1 - right) + knots[top + 1][:, left + 1] * right
-    return upper * (1 - down) + lower * down
+    # Along the knots' few rows first, then between them.
+    lines = knots[:, left] * (1 - right) + knots[:, left + 1] * right
+    return lines[top] * (1 - down) + lines[top + 1] * down
 
 
 def _clumps(shape: Shape, rng: Rng) -> np.ndarray:
