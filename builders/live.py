@@ -1,4 +1,4 @@
-"""What the live builder yields: a shard's records as examples, images by path where they are files."""
+"""Examples of the live builder: the records of a shard, with images by path if they are files."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from builders.records.tasks import count_records, generate_records
 from builders.records.templating import Chooser
 from builders.schema import scenario
 
-# Enough for as many processes or workers as a machine has, few enough that opening each costs nothing.
+# Enough for all processes or workers of a machine, few enough that opening each shard costs little.
 SHARDS_PER_TASK = 64
 
 
 @dataclass(frozen=True)
 class Shard:
-    """A run of a split's images for one task: part `index` of `count` equal ones."""
+    """A range of a split's images for one task: part `index` of `count` equal parts."""
 
     task: str
     index: int
@@ -32,13 +32,13 @@ class Shard:
 
 
 def plan_shards(tasks: Sequence[str]) -> list[Shard]:
-    """Cut each task into shards; their order is the order of the records."""
+    """Divide each task into shards, in the order of the records."""
     return [Shard(task, index, SHARDS_PER_TASK) for task in tasks for index in range(SHARDS_PER_TASK)]
 
 
 @dataclass(frozen=True)
 class OpenSplit:
-    """A split that is ready to be generated: the corpus, its image folder, its annotations."""
+    """An opened split: the corpus, its image folder and its annotations."""
 
     corpus: Corpus
     folder: str
@@ -47,7 +47,7 @@ class OpenSplit:
 
 @lru_cache(maxsize=3)
 def open_split(location: str, stamp: str, split: str) -> OpenSplit:
-    """Open a corpus and read a split's annotations, once for all shards of a process.
+    """Open a corpus and read a split's annotations, once per process for all shards.
 
     Args:
         location: the corpus's path or URL.
@@ -55,7 +55,7 @@ def open_split(location: str, stamp: str, split: str) -> OpenSplit:
         split: the split to read.
 
     Raises:
-        SARChatError: the corpus is not there or wrong, or has changed since.
+        SARChatError: if the corpus does not exist, is wrong, or has changed since.
     """
     corpus = open_corpus(location, stamp)
     return OpenSplit(corpus, corpus.image_folder(split), corpus.annotations(split))
@@ -70,20 +70,20 @@ def has_records(location: str, stamp: str, split: str, task: str) -> bool:
 def generate_examples(
     location: str, stamp: str, split: str, seed: int, shards: Sequence[Shard]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the examples of some shards, each with its id as key.
+    """Yield the examples of the given shards, each with its id as key.
 
     Args:
         location: the corpus's path or URL.
         stamp: its stamp.
         split: the split.
         seed: chooses the wordings.
-        shards: the shards to go through, in order.
+        shards: the shards to generate, in order.
 
     Yields:
         Key and example; the columns are those of `sarchat_dataset.FEATURES`.
 
     Raises:
-        SARChatError: an image is missing or cannot be read, or what `open_split` says.
+        SARChatError: if an image is missing or cannot be read, or as in `open_split`.
     """
     opened = open_split(location, stamp, split)
     images = opened.annotations.images
@@ -97,7 +97,7 @@ def generate_examples(
 
 
 def make_example(record: Record, task: str, image: AnnotatedImage, reference: str | dict[str, Any]) -> dict[str, Any]:
-    """Lay out a record in the data set's columns."""
+    """Return a record in the data set's columns."""
     return {
         "id": record.id,
         "image": reference,
@@ -119,7 +119,7 @@ def make_example(record: Record, task: str, image: AnnotatedImage, reference: st
 
 
 def _refer_to_image(corpus: Corpus, relative: str, image: AnnotatedImage) -> str | dict[str, Any]:
-    """Give an image by its path if it is a file of this machine, so that a cache holds no copy; else by its bytes."""
+    """Return an image's path if it is a local file, so that caches contain no copy; otherwise its bytes."""
     name = corpus.source.show(relative)
     if not corpus.source.is_local_folder:
         content = corpus.source.read(relative)
@@ -130,5 +130,5 @@ def _refer_to_image(corpus: Corpus, relative: str, image: AnnotatedImage) -> str
             check_image(stream, image, name, decode=False)
     except FileNotFoundError as error:
         raise SARChatError(f"image missing: {name}; complete the corpus") from error
-    # A bare path: `datasets` would look a dict's path up on disk again for every record.
+    # A plain path: with a dict, `datasets` would look up the path on disk again for every record.
     return corpus.source.path(relative)

@@ -1,4 +1,4 @@
-"""The argument DATA of commands: a built folder, a data set on the Hub, or SARDet-100K itself, read in one way."""
+"""The argument DATA of commands: one interface to a built folder, a data set on the Hub, or SARDet-100K."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ from builders.records.tasks import generate_records
 from builders.records.templating import Chooser
 from builders.schema import ALL, COLUMNS, TASKS
 
-# A repo id on the Hub, with a revision or without.
+# A repo id on the Hub, with or without a revision.
 _REPO_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 
 
 class OpenData(ABC):
-    """A data set whose records can be read in order, task by task.
+    """A data set whose records can be read task by task, in order.
 
     Attributes:
-        location: what the user gave: a path, a URL or a repo id.
+        location: the path, URL or repo id that the user gave.
         tasks: its tasks, in the order of the records of `all`.
-        version: the version of the data set, if it says which it is.
+        version: the version of the data set, if known.
     """
 
     def __init__(self, location: str, tasks: Sequence[str], version: str | None = None) -> None:
-        """Set what is known without reading a record."""
+        """Set the properties that are known without reading a record."""
         self.location = location
         self.tasks = tuple(tasks)
         self.version = version
@@ -48,7 +48,7 @@ class OpenData(ABC):
     @property
     @abstractmethod
     def fingerprint(self) -> str:
-        """A hash that differs if the records or the images do."""
+        """A hash that changes with the records and the images."""
 
     @abstractmethod
     def splits(self, task: str) -> tuple[str, ...]:
@@ -56,7 +56,7 @@ class OpenData(ABC):
 
     @abstractmethod
     def count(self, task: str, split: str) -> int | None:
-        """Return the number of records of a split of a task; `None` if only making them would tell."""
+        """Return the number of records of a task's split, or `None` if it is unknown before they are generated."""
 
     @abstractmethod
     def rows(
@@ -72,10 +72,10 @@ class OpenData(ABC):
 
         Yields:
             A dict. Its `image` is an `EncodedImage`, the same object for consecutive records of one image, so an
-            image is read once if `read` is called once per object. No image is read or decoded otherwise.
+            image is read once if `read` is called once per object. Otherwise no image is read or decoded.
 
         Raises:
-            SARChatError: a file cannot be read.
+            SARChatError: if a file cannot be read.
         """
 
     def select(self, config: str, split: str) -> tuple[str, ...]:
@@ -86,7 +86,7 @@ class OpenData(ABC):
             split: the split.
 
         Raises:
-            SARChatError: there is no such config, or it has no such split.
+            SARChatError: if the config does not exist or has no such split.
         """
         if config != ALL and config not in self.tasks:
             raise SARChatError(f"{self.location} has no config {config!r}; it has {', '.join((ALL, *self.tasks))}")
@@ -100,7 +100,7 @@ class OpenData(ABC):
         return tasks
 
     def subset(self, tasks: Sequence[str], split: str, limit: int | None) -> frozenset[str] | None:
-        """Choose the ids of `--limit`: that many records of each sub-score; see `choose_subset`.
+        """Choose the ids of `--limit`, that many records per sub-score; see `choose_subset`.
 
         Returns:
             The ids, or `None` for all records if there is no limit.
@@ -112,7 +112,7 @@ class OpenData(ABC):
 
 
 class ParquetData(OpenData):
-    """A folder that `sarchat build` wrote, on this machine or remote."""
+    """A folder that `sarchat build` wrote, local or remote."""
 
     def __init__(
         self,
@@ -121,7 +121,7 @@ class ParquetData(OpenData):
         root: str,
         fs: AbstractFileSystem | None = None,
     ) -> None:
-        """Set the files of each config and split, their top folder, and the file system if it is a remote one."""
+        """Set the files of each config and split, their top folder, and the file system if it is remote."""
         self._parts = {
             task: {split: [ParquetPart(path, fs) for path in paths] for split, paths in files[task].items()}
             for task in TASKS
@@ -133,7 +133,7 @@ class ParquetData(OpenData):
 
     @cached_property
     def fingerprint(self) -> str:
-        """The hash of the Parquet files' own: of their sums if the folder has them, else of their names and sizes."""
+        """A hash of the Parquet files' checksums if the folder has them, otherwise of their names and sizes."""
         text = self._read_text(SUMS)
         sums = parse_checksums(text) if text else self._list_sizes()
         lines = sorted(f"{value}  {path}\n" for path, value in sums.items() if path.endswith(".parquet"))
@@ -177,7 +177,7 @@ class ParquetData(OpenData):
 
 
 class LiveData(OpenData):
-    """SARDet-100K in a folder, a zip or at a URL: its records are made as they are read, with seed 0."""
+    """SARDet-100K in a folder, a zip or at a URL, whose records are generated on reading, with seed 0."""
 
     def __init__(self, location: str, corpus: Corpus) -> None:
         """Set the corpus."""
@@ -186,7 +186,7 @@ class LiveData(OpenData):
 
     @cached_property
     def fingerprint(self) -> str:
-        """The corpus's."""
+        """The fingerprint of the corpus."""
         return self._corpus.fingerprint()
 
     def splits(self, task: str) -> tuple[str, ...]:
@@ -194,7 +194,7 @@ class LiveData(OpenData):
         return self._corpus.splits
 
     def count(self, task: str, split: str) -> None:
-        """Return `None`: only making the records would tell."""
+        """Return `None`: the number is unknown before the records are generated."""
 
     def rows(
         self, task: str, split: str, keep: Container[str] | None = None, columns: Sequence[str] = COLUMNS
@@ -211,14 +211,14 @@ class LiveData(OpenData):
 
 
 def open_data(location: str) -> OpenData:
-    """Open what a command was given as DATA.
+    """Open the argument DATA of a command.
 
     Args:
         location: a folder of `sarchat build`, or a URL of one; a data set on the Hub as `OWNER/NAME` or
             `OWNER/NAME@REVISION`; SARDet-100K as a folder, a zip or a URL.
 
     Raises:
-        SARChatError: it is none of them; the message says what was looked for.
+        SARChatError: if it is none of these; the message lists what was tried.
     """
     path = Path(location).expanduser()
     if "://" in location:
@@ -256,7 +256,7 @@ def _open_hub(repo_id: str) -> OpenData:
 
 
 def _open_remote(url: str, location: str) -> ParquetData | None:
-    """Open a remote build; `None` if no card with configs is there."""
+    """Open a remote build; return `None` if there is no card with configs."""
     try:
         fs, root = url_to_fs(url)
         root = root.rstrip("/")
@@ -267,12 +267,12 @@ def _open_remote(url: str, location: str) -> ParquetData | None:
     except SARChatError:
         raise
     except Exception as error:
-        # Each remote file system has errors of its own, of no common class.
+        # Remote file systems raise errors without a common class.
         raise SARChatError(f"cannot open {location}: {type(error).__name__}: {error}") from error
 
 
 def _list_remote(fs: AbstractFileSystem, root: str, card: str) -> dict[str, dict[str, list[str]]] | None:
-    """Return the files of a remote build by config and split; `None` if its card lists no configs."""
+    """Return the files of a remote build by config and split, or `None` if its card lists no configs."""
     try:
         configs = parse_configs(card)
     except ValueError:
@@ -289,13 +289,13 @@ def _open_corpus(location: str) -> LiveData:
     try:
         return LiveData(location, find_corpus(location))
     except SARChatError as error:
-        raise SARChatError(f"no build (no {CARD} with configs), and no SARDet-100K: {error}") from error
+        raise SARChatError(f"neither a build (no {CARD} with configs) nor SARDet-100K: {error}") from error
 
 
 def _require_tasks(location: str, files: dict[str, dict[str, list[str]]]) -> Mapping[str, Mapping[str, Sequence[str]]]:
     if not any(task in files for task in TASKS):
         raise SARChatError(
-            f"{location} has no config of a SARChat task; looked for {', '.join(TASKS)}, found {', '.join(files)}"
+            f"{location} has no config of a SARChat task; expected {', '.join(TASKS)}, found {', '.join(files)}"
         )
     return files
 

@@ -12,13 +12,17 @@ from builders.errors import SARChatError
 
 @click.command("build")
 @click.argument("source", required=False)
-@click.option("--sample", is_flag=True, help="Build the embedded synthetic sample in place of a SOURCE.")
+@click.option("--sample", is_flag=True, help="Build the embedded synthetic sample instead of a SOURCE.")
 @click.option("--out", type=click.Path(path_type=Path), default="sarchat", show_default=True, help="Folder to write.")
 @click.option("--task", "tasks", multiple=True, metavar="TASK", help="Only this task; may be repeated.")
 @click.option("--split", "splits", multiple=True, metavar="SPLIT", help="Only this split; may be repeated.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Chooses the wordings, and nothing else.")
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="Seed for the choice of wordings; affects nothing else."
+)
 @click.option("--num-proc", type=int, default=1, show_default=True, help="Number of processes.")
-@click.option("--embed/--no-embed", default=True, show_default=True, help="Store images' bytes, or their paths here.")
+@click.option(
+    "--embed/--no-embed", default=True, show_default=True, help="Store the images' bytes, or only their local paths."
+)
 @click.option("--pictures/--no-pictures", default=True, show_default=True, help="Draw the charts of the card.")
 @click.option("--check-images", is_flag=True, help="Decode every image to find damaged ones.")
 @click.option(
@@ -48,8 +52,8 @@ def command(
     if (source is None) != sample:
         raise SARChatError("give either a SOURCE (SARDet-100K's folder, zip or URL) or --sample")
     if sample and not embed:
-        raise SARChatError("the sample's images have no lasting paths; build it without --no-embed")
-    # Here, so that `sarchat --help` need not wait for them.
+        raise SARChatError("the sample's images are temporary files; build it without --no-embed")
+    # Imported here to keep `sarchat --help` fast.
     from builders.build.options import BuildOptions
     from builders.build.pipeline import build
     from builders.build.report import format_report

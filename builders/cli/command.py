@@ -1,4 +1,4 @@
-"""The command `sarchat`: one module a subcommand, imported only when it is called, so that `--help` is quick."""
+"""The command `sarchat`, with one module per subcommand, imported lazily to keep `--help` fast."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from builders.signals import raising_once
 COMMANDS = {
     "build": "Build the data set from SARDet-100K, or from the embedded sample.",
     "export": "Write a data set in the files of a trainer.",
-    "leaderboard": "Print the published results, with your own among them.",
+    "leaderboard": "Print the published results together with your own.",
     "push": "Publish a data set or a metric on the Hugging Face Hub.",
     "score": "Score a model's predictions against a built data set.",
     "show": "Draw one record: image, boxes, conversation.",
@@ -46,7 +46,7 @@ class _LazyGroup(click.Group):
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="sarchat-bench", prog_name="sarchat")
 def sarchat() -> None:
-    """Build, look at, score and publish SARChat: vision-language data for synthetic aperture radar."""
+    """Build, inspect, score and publish SARChat: vision-language data for synthetic aperture radar."""
 
 
 class _WarningLines(logging.Handler):
@@ -63,7 +63,7 @@ _WARNING_LINES = _WarningLines(logging.WARNING)
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the command; a user's mistake ends with one line on stderr and exit code 1.
+    """Run the command; a user's mistake gives one line on stderr and exit code 1.
 
     Ctrl-C, SIGTERM and SIGHUP end it once everything is cleaned up, with exit code 130, 143 or 129.
     """

@@ -1,4 +1,4 @@
-"""What `make demo` shows of a built folder: a record of each task, and the metric on the gold and on a noisy copy."""
+"""The output of `make demo`: a record of each task, and the metric on the gold answers and on a noisy copy."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def show_scores(folder: Path) -> str:
 
 
 def add_noise(text: str, key: str) -> str:
-    """Spoil an answer: boxes moved by up to 8 pixels, one in six dropped, one category in six wrong. Keyed by `key`."""
+    """Add noise keyed by `key`: boxes moved by up to 8 pixels, one in six dropped, one category in six changed."""
     draws = iter(range(sys.maxsize))
 
     def draw(options: int) -> int:
         digest = hashlib.blake2b(f"{key}/{next(draws)}".encode(), digest_size=8).digest()
         return int.from_bytes(digest, "big") % options
 
-    def spoil_box(match: re.Match[str]) -> str:
+    def change_box(match: re.Match[str]) -> str:
         if draw(6) == 0:
             return ""
         right, down = draw(17) - 8, draw(17) - 8
@@ -59,15 +59,15 @@ def add_noise(text: str, key: str) -> str:
         moved = f"{{<{x1 + right}><{y1 + down}><{x2 + right}><{y2 + down}>}}"
         return moved + match[0][match[0].index("}") + 1 :]
 
-    def spoil_category(match: re.Match[str]) -> str:
+    def change_category(match: re.Match[str]) -> str:
         return CATEGORIES[draw(len(CATEGORIES))] if draw(6) == 0 else match[0]
 
-    return _CATEGORY.sub(spoil_category, _BOX.sub(spoil_box, text))
+    return _CATEGORY.sub(change_category, _BOX.sub(change_box, text))
 
 
 def main(folder: Path) -> None:
-    """Print both."""
-    print(f"A record of each task ({_SPLIT}):\n\n{show_records(folder)}\n")
+    """Print records and scores."""
+    print(f"One record of each task ({_SPLIT}):\n\n{show_records(folder)}\n")
     print(f"The metric on the {_SPLIT} split, for the gold answers and for a noisy copy of them:\n")
     print(show_scores(folder))
 

@@ -10,7 +10,7 @@ import click
 @click.command("leaderboard")
 @click.argument("scores", nargs=-1, type=click.Path(path_type=Path))
 def command(scores: tuple[Path, ...]) -> None:
-    """Print the paper's 16 models with your own SCORES, files of `sarchat score --output`, among them."""
+    """Print the paper's 16 models together with your own SCORES, files of `sarchat score --output`."""
     from builders.evaluation.leaderboard import format_leaderboard, read_scores
 
     click.echo(format_leaderboard([read_scores(path) for path in scores]))

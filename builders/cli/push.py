@@ -1,4 +1,4 @@
-"""`sarchat push`: publish a data set or the metric's Space, checked first."""
+"""`sarchat push`: publish a data set or the metric's Space after checking it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from builders.tables import format_table
 
 
 def _add_options(function: Callable) -> Callable:
-    """Add what both subcommands take."""
+    """Add the parameters of both subcommands."""
     parameters = [
         click.argument("folder", metavar="DIR", type=click.Path(path_type=Path)),
         click.argument("repo_id"),
         click.option("--private", is_flag=True, help="Make the repo private; stop if it exists and is public."),
-        click.option("--revision", metavar="BRANCH", help="Push to this branch, made if missing."),
-        click.option("--create-pr", is_flag=True, help="Open a pull request in place of a commit."),
-        click.option("--dry-run", is_flag=True, help="Check the folder, list files and bytes, send nothing."),
+        click.option("--revision", metavar="BRANCH", help="Push to this branch; created if missing."),
+        click.option("--create-pr", is_flag=True, help="Open a pull request instead of committing."),
+        click.option("--dry-run", is_flag=True, help="Check the folder and list files and bytes without uploading."),
     ]
     for parameter in reversed(parameters):
         function = parameter(function)
@@ -33,8 +33,8 @@ def _add_options(function: Callable) -> Callable:
 def command() -> None:
     """Publish a data set or a metric on the Hugging Face Hub.
 
-    The folder is checked before anything is sent. The token is the one of `hf auth login` or of the variable
-    HF_TOKEN. A push that broke off goes on where it was when it is run again.
+    The folder is checked before anything is uploaded. The token comes from `hf auth login` or the variable HF_TOKEN.
+    To resume an interrupted push, run the same command again.
     """
 
 
@@ -78,27 +78,27 @@ def metric(folder: Path, repo_id: str, private: bool, revision: str | None, crea
         _show_plan(folder, files)
         return
     done = publish(folder, files, Repo(repo_id, "space", private, revision, create_pr))
-    # `evaluate` puts the revision into an address as it is.
+    # `evaluate` inserts the revision into a URL without quoting it.
     arguments = f'"{done.repo.repo_id}"' + (f', revision="{quote(done.revision, safe="")}"' if done.revision else "")
     _report(files, done.url, done.changed, f"import evaluate\nevaluate.load({arguments})")
 
 
 def _check_loadable(repo_id: str, revision: str | None) -> None:
-    """Refuse a name under which `evaluate` could not load the metric."""
+    """Check that `evaluate` can load the metric from a repo of this name and revision."""
     name = repo_id.rsplit("/", 1)[-1]
     if name != "sarchat_metric":
         raise SARChatError(
-            f"{repo_id!r}: evaluate.load looks for {name}.py in it; name the repo NAMESPACE/sarchat_metric"
+            f"{repo_id!r}: evaluate.load would look for {name}.py in it; name the repo NAMESPACE/sarchat_metric"
         )
     if revision and re.match(r"\d*\.\d*\.\d*", revision):
-        raise SARChatError(f"--revision {revision}: evaluate.load asks for v{revision} then; name it v{revision}")
+        raise SARChatError(f"--revision {revision}: evaluate.load would request v{revision}; name it v{revision}")
 
 
 def _show_plan(folder: Path, files: Sequence[str]) -> None:
     sizes = [(path, (folder / path).stat().st_size) for path in files]
     total = (f"{len(sizes):,} files", sum(size for _, size in sizes))
     click.echo(format_table(["file", "bytes"], [*sizes, total]))
-    click.echo("Checked; nothing was sent.")
+    click.echo("Checked; nothing was uploaded.")
 
 
 def _report(files: Sequence[str], url: str, changed: bool, lines: str) -> None:

@@ -21,7 +21,7 @@ from builders.schema import ALL
     "--average", default="sample", show_default=True, help="sample: mean over records; corpus: pooled counts."
 )
 @click.option("--output", type=click.Path(path_type=Path), help="Write the scores to this JSON file.")
-@click.option("--details", type=click.Path(path_type=Path), help="Write a line a record to this JSON Lines file.")
+@click.option("--details", type=click.Path(path_type=Path), help="Write one line per record to this JSON Lines file.")
 def command(
     predictions: Path,
     references: str,

@@ -12,11 +12,13 @@ from builders.errors import SARChatError
 @click.command("show")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.argument("config")
-@click.option("--split", metavar="SPLIT", help="The split; test if not given, or with --id any.")
-@click.option("--index", type=int, metavar="N", help="The record's place in the split, from 0; the first if not given.")
-@click.option("--id", "record_id", metavar="ID", help="The record's id, in place of its place.")
-@click.option("--prediction", metavar="TEXT", help="A model's answer, to draw and score beside the gold.")
-@click.option("--out", type=click.Path(path_type=Path), help="The PNG file; ID-with-dashes.png here if not given.")
+@click.option("--split", metavar="SPLIT", help="The split; default: test, or all splits with --id.")
+@click.option("--index", type=int, metavar="N", help="The record's index in the split, from 0; default: 0.")
+@click.option("--id", "record_id", metavar="ID", help="The record's id, instead of its index.")
+@click.option("--prediction", metavar="TEXT", help="A model's answer, to draw and score with the gold answer.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="The PNG file; default: ID-with-dashes.png in the working folder."
+)
 def command(
     folder: Path,
     config: str,
@@ -28,8 +30,8 @@ def command(
 ) -> None:
     """Draw one record of CONFIG, a task or `all`, from DIR, which `sarchat build` wrote.
 
-    The picture has the image, the gold boxes in green, a prediction's boxes in dashed red with their IoU, and the
-    conversation with the scores beside them.
+    The picture shows the image with the gold boxes in green and a prediction's boxes in dashed red with their IoU, and
+    next to it the conversation and the scores.
     """
     if index is not None and record_id is not None:
         raise SARChatError("give either --index or --id, not both")

@@ -14,14 +14,14 @@ import click
 def command(out: Path) -> None:
     """Write the metric's folder: the script, its card, and a page to try it on.
 
-    It is ready to be loaded with `evaluate`, run with `python app.py`, or published with `sarchat push metric`.
+    Load it with `evaluate`, run it with `python app.py`, or publish it with `sarchat push metric`.
     """
     from builders.hub.space import METRIC_FILE, write_space
     from builders.tables import format_table
 
     names = write_space(out)
     click.echo(format_table(["file", "bytes"], [(name, (out / name).stat().st_size) for name in names]))
-    # A name alone is looked for in the working folder; anything else is told by the script's path.
+    # `evaluate` looks for a plain name in the working folder; any other location needs the script's path.
     is_found_by_name = out.parts == (out.name,) and f"{out.name}.py" == METRIC_FILE
     place = out.name if is_found_by_name else (out / METRIC_FILE).as_posix()
     click.echo(f'\nWrote {out}. Load it with:\n\nimport evaluate\nevaluate.load("{place}")')

@@ -12,7 +12,7 @@ import click
 def command(folder: Path) -> None:
     """Compare DIR, which `sarchat build` wrote, with the statistics that the paper prints.
 
-    Boxes a category, records a task and aspect ratios, for every split that was built; no image is read.
+    The tables show boxes per category, records per task and aspect ratios for every split; no image is read.
     """
     from builders.analysis.paper_comparison import format_comparison
     from builders.analysis.statistics import compute_statistics

@@ -1,1 +1,1 @@
-"""The built folder on disk: reading it, choosing records, checksums, putting it in place at once."""
+"""The built folder on disk: reading, choosing records, checksums, atomic replacement."""

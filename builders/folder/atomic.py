@@ -1,4 +1,4 @@
-"""Put a folder in place all at once: either the old one is there, whole, or the new one."""
+"""Atomic replacement of a folder: at any time, either the whole old one or the whole new one is in place."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ _RENAME_EXCHANGE = 2
 
 @contextmanager
 def replacing_folder(out: Path, is_ours: Callable[[Path], bool]) -> Iterator[Path]:
-    """Give an empty folder to write into, that takes the place of `out` if the block ends well.
+    """Yield an empty folder that replaces `out` if the block succeeds.
 
-    If the block raises, `out` stays as it was and what was written goes. If the process is killed, `out` stays as it
-    was too, and the next call clears away what was left beside it: names that start with `.NAME.`.
+    If the block raises, `out` stays unchanged and the new folder is removed. If the process is killed, `out` stays
+    unchanged too, and the next call removes the leftovers next to it, whose names start with `.NAME.`.
 
     Args:
-        out: where the folder is to be.
-        is_ours: tells of an existing, non-empty folder whether it may be replaced.
+        out: the final location of the folder.
+        is_ours: returns whether an existing, non-empty folder may be replaced.
 
     Raises:
-        SARChatError: `out` is no folder, or one that may not be replaced, or is being written by another process.
+        SARChatError: if `out` is not a folder, may not be replaced, or is being written by another process.
     """
     out = Path(os.path.realpath(out))
     if not out.name:
-        raise SARChatError(f"{out} cannot be replaced; name another folder with --out")
+        raise SARChatError(f"{out} cannot be replaced; choose another folder with --out")
     if not out.parent.is_dir():
-        raise SARChatError(f"cannot make {out}: the folder around it does not exist; make it first")
+        raise SARChatError(f"cannot create {out}: its parent folder does not exist; create it first")
     if _is_mount_point(out):
         raise SARChatError(
-            f"{out} is a mount point, which cannot be replaced as a whole; name a folder in it: --out {out / 'sarchat'}"
+            f"{out} is a mount point, which cannot be replaced; choose a folder in it: --out {out / 'sarchat'}"
         )
     staging, retired = out.with_name(f".{out.name}.partial"), out.with_name(f".{out.name}.old")
     with holding_lock(out), ExitStack() as cleaning:
@@ -51,7 +51,7 @@ def replacing_folder(out: Path, is_ours: Callable[[Path], bool]) -> Iterator[Pat
         _remove(staging)
         staging.mkdir()
         yield staging
-        # Again: a build takes hours, and files may have been put there meanwhile.
+        # Checked again: a build may take hours, and files may have been added meanwhile.
         _check_replaceable(out, is_ours)
         _swap(staging, out, retired)
 
@@ -75,7 +75,7 @@ def holding_lock(out: Path) -> Iterator[None]:
                 cleaning.callback(_release, lock, lock_file)
         except Timeout as error:
             raise SARChatError(
-                f"{out} is being written by another process; wait for it, or name another folder"
+                f"{out} is being written by another process; wait for it, or choose another folder"
             ) from error
         except OSError as error:
             raise SARChatError(
@@ -87,7 +87,8 @@ def holding_lock(out: Path) -> Iterator[None]:
 
 def _release(lock: FileLock, lock_file: Path) -> None:
     with uninterrupted():
-        # Removed while it is held, so that nobody takes a lock on a file about to go. Windows removes no open file.
+        # Removed while the lock is held, so that no one locks a file that is about to be removed. Windows cannot remove
+        # an open file.
         with suppress(PermissionError):
             lock_file.unlink(missing_ok=True)
         lock.release()
@@ -100,20 +101,20 @@ def _clean_up(out: Path, staging: Path, retired: Path) -> None:
 
 
 def _is_mount_point(folder: Path) -> bool:
-    """Return whether something is mounted at a folder, a part of the same disk (`mount --bind`) included."""
+    """Return whether a folder is a mount point, bind mounts (`mount --bind`) included."""
     if os.path.ismount(folder):
         return True
     try:
         mounts = Path("/proc/self/mountinfo").read_bytes().splitlines()
     except OSError:
         return False
-    # The fifth field is the place, with blanks and backslashes as octal escapes (man 5 proc).
+    # The fifth field is the mount point, with blanks and backslashes as octal escapes (man 5 proc).
     escaped = re.sub(rb"[ \t\n\\]", lambda match: b"\\%03o" % match[0][0], os.fsencode(folder))
     return any(line.split()[4] == escaped for line in mounts)
 
 
 def _recover(out: Path, retired: Path) -> None:
-    """Bring back a folder that was moved aside if nothing took its place; else remove it."""
+    """Restore a folder that was moved aside if nothing replaced it; otherwise remove it."""
     if not retired.is_dir():
         return
     if out.exists():
@@ -124,22 +125,24 @@ def _recover(out: Path, retired: Path) -> None:
 
 def _check_replaceable(out: Path, is_ours: Callable[[Path], bool]) -> None:
     if out.exists() and not out.is_dir():
-        raise SARChatError(f"{out} is a file, not a folder; name another with --out")
+        raise SARChatError(f"{out} is a file, not a folder; choose a folder with --out")
     if out.is_dir() and any(out.iterdir()) and not is_ours(out):
-        raise SARChatError(f"{out} holds something else than what this command writes; name another with --out")
+        raise SARChatError(
+            f"{out} contains something else than what this command writes; choose another folder with --out"
+        )
 
 
 def _swap(staging: Path, out: Path, retired: Path) -> None:
     if not out.exists():
         staging.rename(out)
     elif not _exchange(staging, out):
-        # Two steps, where the system has no exchange: `_recover` undoes the first if the second does not follow.
+        # Two steps if the system cannot exchange: `_recover` undoes the first if the second does not follow.
         out.rename(retired)
         staging.rename(out)
 
 
 def _exchange(first: Path, second: Path) -> bool:
-    """Swap two folders in one step, if the system can; tell whether it did."""
+    """Swap two folders in one step if the system can; return whether it did."""
     if not sys.platform.startswith("linux"):
         return False
     try:

@@ -1,4 +1,4 @@
-"""A folder's `SHA256SUMS`: written after a build, checked before anyone relies on it (`sha256sum -c` reads it too)."""
+"""The checksums of a folder in `SHA256SUMS`, which `sha256sum -c` reads too."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from builders.errors import SARChatError
 SUMS = "SHA256SUMS"
 _CHUNK = 1 << 20
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
-# What huggingface_hub and git leave in a folder that they upload or clone: no part of the build.
+# Files that huggingface_hub and git leave in a folder that they upload or clone; not part of the build.
 _FOREIGN = {".cache", ".git", ".gitattributes"}
 
 
 def write_checksums(folder: Path, known: Mapping[str, str] | None = None) -> None:
-    """Write `SHA256SUMS` over every file of a folder, except itself.
+    """Write `SHA256SUMS` with every file of a folder except itself.
 
     Args:
         folder: the folder; paths in the file are relative to it, with '/' on every system.
-        known: the hexadecimal sums of files that were hashed as they were written; these are not read again.
+        known: the hexadecimal checksums of files that were hashed while they were written; these are not read again.
 
     Raises:
-        SARChatError: if a file's name holds a line break or a backslash, which the format cannot tell plainly.
+        SARChatError: if a file's name contains a line break or a backslash, which the format cannot represent.
     """
     paths = _list_files(folder)
     for path in paths:
         if re.search(r"[\n\r\\]", path):
-            raise SARChatError(f"{folder}: the file name {path!r} has no place in {SUMS}; rename the file")
+            raise SARChatError(f"{folder}: the file name {path!r} cannot be listed in {SUMS}; rename the file")
     sums = dict(known or {})
-    sums |= _hash_files(folder, [path for path in paths if path not in sums], "Writing sums")
+    sums |= _hash_files(folder, [path for path in paths if path not in sums], "Writing checksums")
     text = "".join(f"{sums[path]}  {path}\n" for path in paths)
     (folder / SUMS).write_text(text, encoding="utf-8", newline="\n")
 
@@ -42,17 +42,17 @@ def read_checksums(folder: Path) -> dict[str, str]:
     """Read `SHA256SUMS`.
 
     Args:
-        folder: the folder that holds it.
+        folder: the folder that contains it.
 
     Returns:
-        The hexadecimal sum of each path.
+        The hexadecimal checksum of each path.
 
     Raises:
-        SARChatError: if the file does not exist, or a line of it does not read `SUM  PATH`.
+        SARChatError: if the file does not exist or a line is not of the form `SUM  PATH`.
     """
     file = folder / SUMS
     if not file.is_file():
-        raise SARChatError(f"{folder}: no {SUMS}, so this is no finished build; make one with `sarchat build`")
+        raise SARChatError(f"{folder}: no {SUMS}, so this is not a complete build; create one with `sarchat build`")
     try:
         return parse_checksums(file.read_text(encoding="utf-8"))
     except ValueError as error:
@@ -60,43 +60,44 @@ def read_checksums(folder: Path) -> dict[str, str]:
 
 
 def parse_checksums(text: str) -> dict[str, str]:
-    """Read the text of a `SHA256SUMS`.
+    """Parse the text of a `SHA256SUMS`.
 
     Args:
-        text: the text, a line a file.
+        text: the text, one line per file.
 
     Returns:
-        The hexadecimal sum of each path.
+        The hexadecimal checksum of each path.
 
     Raises:
-        ValueError: at the first line that does not read `SUM  PATH`.
+        ValueError: at the first line that is not of the form `SUM  PATH`.
     """
     sums = {}
     for number, line in enumerate(text.splitlines(), 1):
         match = _LINE.fullmatch(line)
         if match is None:
-            raise ValueError(f"line {number} is not a sum and a path: {line[:80]!r}")
+            raise ValueError(f"line {number} is not a checksum and a path: {line[:80]!r}")
         sums[match[2]] = match[1]
     return sums
 
 
 def verify_checksums(folder: Path) -> None:
-    """Check that a folder holds exactly the files that its `SHA256SUMS` lists, unchanged.
+    """Check that a folder contains exactly the files that its `SHA256SUMS` lists, unchanged.
 
     Args:
         folder: the folder.
 
     Raises:
-        SARChatError: naming the first file that is missing, differs or is not listed, and how many more there are.
+        SARChatError: if files are missing, differ or are not listed; the message has the first one and the number of
+            others.
     """
     listed = read_checksums(folder)
     present = _list_files(folder)
     faults = dict.fromkeys(listed.keys() - set(present), "is listed, but missing")
     faults |= dict.fromkeys(set(present) - listed.keys(), "is not listed")
-    # What is missing is known at once; there is no need to read gigabytes to say so.
+    # Missing files are known at once, without reading gigabytes.
     if not faults:
-        sums = _hash_files(folder, present, "Checking sums")
-        faults = {path: "differs from its sum" for path in present if sums[path] != listed[path]}
+        sums = _hash_files(folder, present, "Verifying checksums")
+        faults = {path: "differs from its checksum" for path in present if sums[path] != listed[path]}
     if faults:
         path = min(faults)
         more = f" (and {len(faults) - 1:,} more)" if len(faults) > 1 else ""
@@ -110,7 +111,7 @@ def _list_files(folder: Path) -> list[str]:
 
 def _hash_files(folder: Path, paths: Iterable[str], title: str) -> dict[str, str]:
     sizes = {path: (folder / path).stat().st_size for path in paths}
-    # A bar only where someone waits: on a terminal, after a second.
+    # A progress bar only on a terminal and after a second.
     bar = tqdm(total=sum(sizes.values()), desc=title, unit="B", unit_scale=True, delay=1, disable=None)
     sums = {}
     with bar:

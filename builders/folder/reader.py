@@ -1,4 +1,4 @@
-"""Read a folder that `sarchat build` wrote: its configs, splits, columns, and one record with its image."""
+"""Reading a folder that `sarchat build` wrote: its configs, splits, columns, and single records with images."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ CARD = "README.md"
 BUILD_INFO = "build.json"
 _FRONT_MATTER = re.compile(r"---\r?\n(.*?\n)---\r?\n", re.DOTALL)
 _BATCH_ROWS = 20_000
-# A row's image is looked for page by page, so that a row group is never held with its images.
+# A row's image is searched in small batches, so that a row group's images are never all in memory.
 _IMAGE_ROWS = 16
 
 
 @dataclass(frozen=True)
 class Build:
-    """A built folder: for each config and split, its Parquet files in the order of their rows.
+    """A built folder: the Parquet files of each config and split, in the order of their rows.
 
     Attributes:
-        folder: where it is.
+        folder: its path.
         configs: the files, by config and split.
     """
 
@@ -48,7 +48,7 @@ class Build:
         """Return the files of a split of a config.
 
         Raises:
-            SARChatError: there is no such config, or no such split of it.
+            SARChatError: if the config or the split does not exist.
         """
         splits = self._files_by_split(config)
         if split not in splits:
@@ -69,16 +69,16 @@ class Build:
     def batches(
         self, config: str, split: str, columns: Sequence[str], rows: int = _BATCH_ROWS
     ) -> Iterator[pa.RecordBatch]:
-        """Yield a split's records in order, only the named columns, at most `rows` at a time.
+        """Yield the named columns of a split's records in order, at most `rows` at a time.
 
         Args:
             config: a task, or `all`.
             split: the split.
             columns: names of columns, or of parts of them such as `objects.bbox`.
-            rows: the most rows of a batch.
+            rows: the maximum number of rows per batch.
 
         Raises:
-            SARChatError: there is no such config or split, or a file of it cannot be read.
+            SARChatError: if the config or split does not exist or a file cannot be read.
         """
         for path in self.files(config, split):
             with _open(path) as file:
@@ -87,14 +87,14 @@ class Build:
     def sample(
         self, config: str, split: str, columns: Sequence[str], groups: int, rows: int
     ) -> Iterator[pa.RecordBatch]:
-        """Yield the first rows of row groups that are spread evenly over a split, only the named columns.
+        """Yield the named columns of the first rows of row groups that are spread evenly over a split.
 
         Args:
             config: a task, or `all`.
             split: the split.
             columns: as for `batches`.
-            groups: the most row groups to look into.
-            rows: the most rows of each.
+            groups: the maximum number of row groups.
+            rows: the maximum number of rows per row group.
         """
         places = [
             (path, group) for path in self.files(config, split) for group in range(_read_footer(path).num_row_groups)
@@ -105,15 +105,15 @@ class Build:
                 yield next(file.iter_batches(rows, row_groups=[group], columns=list(columns)))
 
     def record(self, config: str, split: str, index: int) -> dict[str, Any]:
-        """Return one record with its image, by its place in a split; see `read_row`.
+        """Return one record with its image, by its index in a split; see `read_row`.
 
         Raises:
-            SARChatError: there is no such config, split or place.
+            SARChatError: if the config, the split or the index does not exist.
         """
         total = self.count(config, split)
         if not 0 <= index < total:
             raise SARChatError(
-                f"{self.folder}: there is no record {index} in {config}, {split}; it has {total:,}, counted from 0"
+                f"{self.folder}: no record {index} in {config}, {split}; it has {total:,} records, counted from 0"
             )
         for path in self.files(config, split):
             rows = _read_footer(path).num_rows
@@ -128,10 +128,10 @@ class Build:
         Args:
             config: a task, or `all`.
             record_id: the record's `id`.
-            splits: where to look; in all splits if empty.
+            splits: the splits to search; all splits if empty.
 
         Raises:
-            SARChatError: there is no such config, split or id.
+            SARChatError: if the config, the split or the id does not exist.
         """
         splits = splits or list(self._files_by_split(config))
         for split in splits:
@@ -140,22 +140,22 @@ class Build:
                 if row is not None:
                     return read_row(path, row)
         raise SARChatError(
-            f"{self.folder}: there is no record with id {record_id!r} in {config}, {', '.join(splits)}; "
-            "ids read like 'referring/test/0000026/0'"
+            f"{self.folder}: no record with id {record_id!r} in {config}, {', '.join(splits)}; "
+            "ids look like 'referring/test/0000026/0'"
         )
 
 
 def open_build(folder: Path) -> Build:
-    """Open a built folder by the `configs` in its card, which are what `load_dataset` goes by.
+    """Open a built folder by the `configs` in its card, which `load_dataset` uses too.
 
     Raises:
-        SARChatError: there is no such folder, it is no build, or a file that it should hold is missing.
+        SARChatError: if the folder does not exist, is not a build, or lacks a file.
     """
     if not folder.is_dir():
-        raise SARChatError(f"{folder}: no such folder; make it with `sarchat build`")
+        raise SARChatError(f"{folder}: no such folder; create it with `sarchat build`")
     card = folder / CARD
     if not card.is_file():
-        raise SARChatError(f"{folder}: no {CARD}, so this is no build; make one with `sarchat build`")
+        raise SARChatError(f"{folder}: no {CARD}, so this is not a build; create one with `sarchat build`")
     try:
         patterns = parse_configs(card.read_text(encoding="utf-8"))
     except ValueError as error:
@@ -168,7 +168,7 @@ def open_build(folder: Path) -> Build:
 
 
 def parse_configs(card: str) -> dict[str, dict[str, list[str]]]:
-    """Read the `configs` of a card's YAML.
+    """Parse the `configs` in a card's YAML.
 
     Args:
         card: the text of a `README.md`.
@@ -177,7 +177,7 @@ def parse_configs(card: str) -> dict[str, dict[str, list[str]]]:
         The paths or patterns of the files of each split, by config and split.
 
     Raises:
-        ValueError: there is no front matter, or no list of configs with data files in it.
+        ValueError: if there is no front matter or no list of configs with data files in it.
     """
     matter = _FRONT_MATTER.match(card)
     try:
@@ -190,11 +190,11 @@ def parse_configs(card: str) -> dict[str, dict[str, list[str]]]:
             for config in metadata["configs"]
         }
     except (yaml.YAMLError, KeyError, TypeError) as error:
-        raise ValueError("no list of configs can be read from it") from error
+        raise ValueError("it has no valid list of configs") from error
 
 
 def arrange(folder: Path, shards: Iterable[ParquetFile]) -> Build:
-    """Return the build that some Parquet files make, before its card is written."""
+    """Return the build that consists of these Parquet files, before its card is written."""
     configs: dict[str, dict[str, list[Path]]] = {ALL: {}}
     for shard in shards:
         for config in (ALL, shard.task):
@@ -203,14 +203,14 @@ def arrange(folder: Path, shards: Iterable[ParquetFile]) -> Build:
 
 
 def read_row(path: Path, row: int) -> dict[str, Any]:
-    """Read one row of a Parquet file as a dict; no other row's image is kept.
+    """Read one row of a Parquet file as a dict, without keeping other rows' images in memory.
 
     Args:
         path: the file.
         row: the row's number in the file.
 
     Returns:
-        The record; its `image` is `{"bytes", "path"}`, as it is stored.
+        The record; its `image` is `{"bytes", "path"}`, as stored.
     """
     with _open(path, read_dictionary=["image.bytes"]) as file:
         for group in range(file.num_row_groups):
@@ -225,10 +225,10 @@ def read_row(path: Path, row: int) -> dict[str, Any]:
 
 
 def image_bytes(record: Mapping[str, Any]) -> bytes:
-    """Return the encoded image of a record: its bytes, or those of the file that it refers to.
+    """Return the encoded image of a record: its bytes, or those of the file that it references.
 
     Raises:
-        SARChatError: the record refers to a file that is not there.
+        SARChatError: if the record references a file that cannot be read.
     """
     image = record["image"]
     if image["bytes"] is not None:
@@ -238,7 +238,7 @@ def image_bytes(record: Mapping[str, Any]) -> bytes:
     except OSError as error:
         raise SARChatError(
             f"{record['id']}: its image {image['path']} cannot be read ({error.strerror}); the folder was built with "
-            "--no-embed, and works only where that file is"
+            "--no-embed and works only on the machine with that file"
         ) from error
 
 
@@ -256,7 +256,7 @@ def _open(path: Path, **options: Any) -> pq.ParquetFile:  # noqa: ANN401
     try:
         return pq.ParquetFile(path, **options)
     except pa.ArrowInvalid as error:
-        raise SARChatError(f"{path}: this is no whole Parquet file; rebuild the folder") from error
+        raise SARChatError(f"{path}: not a complete Parquet file; rebuild the folder") from error
 
 
 def _read_footer(path: Path) -> pq.FileMetaData:
@@ -265,7 +265,7 @@ def _read_footer(path: Path) -> pq.FileMetaData:
 
 
 def _find(path: Path, record_id: str) -> int | None:
-    """Return the row of an id in a file, or `None`."""
+    """Return the row number of an id in a file, or `None` if it is not there."""
     start = 0
     with _open(path) as file:
         for batch in file.iter_batches(_BATCH_ROWS, columns=["id"]):

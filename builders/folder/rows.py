@@ -1,4 +1,4 @@
-"""Rows of the data set's Parquet files in order, on disk or remote; an image is read only when it is asked for."""
+"""Rows of the data set's Parquet files in order, local or remote, with images that are read only when needed."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from builders.encoded_image import EncodedImage
 from builders.errors import SARChatError
 from builders.schema import COLUMNS
 
-# What tells two images apart without reading either.
+# Columns that distinguish images without reading them.
 _IMAGE_KEYS = ("image.path", "file_name", "image_id")
-# Rows that are turned into Python objects at a time.
+# Rows converted to Python objects at a time.
 _BATCH_ROWS = 500
 
 
@@ -26,29 +26,29 @@ class ParquetPart(NamedTuple):
     """One Parquet file of a split.
 
     Attributes:
-        path: where it is, in `fs`.
-        fs: the file system; `None` for files of this machine.
+        path: its path in `fs`.
+        fs: the file system; `None` for local files.
     """
 
     path: str
     fs: AbstractFileSystem | None = None
 
     def open(self, **options: Any) -> pq.ParquetFile:  # noqa: ANN401
-        """Open the file; it is closed where the returned object is used in `with`.
+        """Open the file; use the returned object in a `with` statement to close it.
 
         Raises:
-            SARChatError: it is not a whole Parquet file, or cannot be reached.
+            SARChatError: if it is not a complete Parquet file or cannot be reached.
         """
         try:
             if self.fs is None:
                 return pq.ParquetFile(self.path, **options)
-            # Arrow asks for exactly the ranges that it needs; a cache below it would fetch more than that.
+            # Arrow requests exactly the ranges that it needs; a cache below it would fetch more.
             stream = self.fs.open(self.path, "rb", cache_type="none")
             return pq.ParquetFile(stream, pre_buffer=True, **options)
         except pa.ArrowInvalid as error:
-            raise SARChatError(f"{self.path} is not a whole Parquet file: {error}; get it again") from error
+            raise SARChatError(f"{self.path} is not a complete Parquet file: {error}; download it again") from error
         except Exception as error:
-            # Each remote file system has errors of its own, of no common class.
+            # Remote file systems raise errors without a common class.
             if self.fs is None:
                 raise
             raise SARChatError(f"cannot read {self.path}: {type(error).__name__}: {error}") from error
@@ -65,11 +65,11 @@ def read_rows(
         keep: the ids of the rows to yield; all rows if `None`. A row group without any of them is skipped.
 
     Yields:
-        A dict. Its `image` is an `EncodedImage`, the same object for consecutive rows of one image. The images of a
-        row group are read together, each once, when the first of them is read, and are freed with the last of them.
+        A dict. Its `image` is an `EncodedImage`, the same object for consecutive rows of one image. The images of a row
+        group are read together, each once, when the first one is needed, and are freed with the last one.
 
     Raises:
-        SARChatError: the file lacks a column or cannot be read.
+        SARChatError: if the file lacks a column or cannot be read.
     """
     with part.open() as file:
         _require_columns(file, part, {"id", *columns})
@@ -86,7 +86,7 @@ def _require_columns(file: pq.ParquetFile, part: ParquetPart, columns: set[str])
 
 
 def _find_places(file: pq.ParquetFile, group: int, keep: Container[str] | None) -> list[int] | None:
-    """Return the places in a row group of the rows to keep; `None` for all of them."""
+    """Return the indices of the rows to keep in a row group, or `None` for all of them."""
     if keep is None:
         return None
     ids = file.read_row_group(group, columns=["id"]).column("id").to_pylist()
@@ -115,14 +115,14 @@ def _read_group(
 
 
 class _GroupImages:
-    """The images of one row group: as many as there are different ones, read when the first is asked for."""
+    """The distinct images of one row group, read together when the first one is needed."""
 
     def __init__(self, part: ParquetPart, group: int) -> None:
         self._part = part
         self._group = group
 
     def at(self, place: int, name: str, stored_path: str | None) -> EncodedImage:
-        """Return the image of a row, not yet read unless its path may be that of a file."""
+        """Return the image of a row, not yet read unless its stored path may be that of a local file."""
         is_file = self._part.fs is None and os.path.isabs(stored_path or "") and self._content(place) is None
         path = Path(stored_path) if is_file and stored_path else None
         return EncodedImage(name, lambda: self._read(place, name, stored_path), path)
@@ -132,13 +132,13 @@ class _GroupImages:
         if content is not None:
             return content
         if self._part.fs is not None or not stored_path:
-            raise SARChatError(f"{self._part.path} stores the image {name} by a path alone, which is not here")
+            raise SARChatError(f"{self._part.path} stores only a path for the image {name}, which does not exist here")
         try:
             return Path(stored_path).read_bytes()
         except OSError as error:
             raise SARChatError(
                 f"{self._part.path}: the image {stored_path} cannot be read ({error.strerror}); the folder was built "
-                "with --no-embed and works only where that file is"
+                "with --no-embed and works only on the machine with that file"
             ) from error
 
     def _content(self, place: int) -> bytes | None:
@@ -150,7 +150,7 @@ class _GroupImages:
 
     @cached_property
     def _column(self) -> list[pa.Array]:
-        # Dictionary-encoded, as it is stored: each image is held once, not once per row.
+        # Dictionary-encoded, as stored: each image is in memory once, not once per row.
         with self._part.open(read_dictionary=["image.bytes"]) as file:
             column = file.read_row_group(self._group, columns=["image.bytes"]).column("image")
         return [chunk.field("bytes") for chunk in column.chunks]

@@ -1,4 +1,4 @@
-"""The records of `--limit N`: the same few of each sub-score on every machine."""
+"""The records of `--limit N`: the same subset of each sub-score on every machine."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from collections.abc import Iterable
 
 from builders.errors import SARChatError
 
-# Fixed for ever: another key would choose other records, and scores of one subset could not be compared.
+# Never change this key: it would choose other records, and scores on the subset could not be compared.
 _KEY = b"sarchat subset"
 
 
 def choose_subset(records: Iterable[tuple[str, str, str]], limit: int) -> frozenset[str]:
-    """Choose up to `limit` records of each sub-score: of each task, those of each scenario.
+    """Choose up to `limit` records per sub-score, that is, per task and scenario.
 
-    A record is chosen by a keyed hash of its id alone, so the choice depends neither on the order of the records nor
-    on the machine, and the records of a smaller limit are among those of a larger one.
+    Records are chosen by a keyed hash of their ids alone, so the choice depends neither on their order nor on the
+    machine, and a smaller limit chooses a subset of a larger one.
 
     Args:
         records: id, task and scenario of each record; only the chosen ones are kept in memory.
-        limit: the most records of a task and scenario, 1 or more.
+        limit: the maximum number of records per task and scenario, at least 1.
 
     Returns:
         The ids of the chosen records.
 
     Raises:
-        SARChatError: the limit is below 1.
+        SARChatError: if the limit is below 1.
     """
     if limit < 1:
         raise SARChatError(f"the limit must be 1 or more, but got {limit}")
-    # For each sub-score the ranks and ids chosen so far, as a heap whose first entry is the next to go.
+    # The ranks and ids chosen so far per sub-score, as a heap whose first entry is the next to be replaced.
     chosen: dict[tuple[str, str], list[tuple[int, str]]] = {}
     for record_id, task, scenario in records:
         entry = (-_rank(record_id), record_id)

@@ -1,4 +1,4 @@
-"""Write a file all at once: either it is there whole, or what was there before."""
+"""Atomic writing of a file: either the whole new content is in place, or the old file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from builders.errors import SARChatError
 
 @contextmanager
 def writing_whole(path: Path) -> Iterator[TextIO]:
-    """Open a text file that appears at `path` once the block ends well; until then it is beside it.
+    """Open a text file that replaces `path` if the block succeeds; until then it has a temporary name.
 
     Through a symbolic link the file that it points to is replaced, and the link stays. What is no file, such as
     `/dev/stdout`, is written to as it is.
@@ -22,22 +22,22 @@ def writing_whole(path: Path) -> Iterator[TextIO]:
         path: the file.
 
     Raises:
-        OSError: the folder does not exist, or the disk is full.
+        OSError: if the folder does not exist or the disk is full.
     """
     path = Path(os.path.realpath(path))
     if path.exists() and not path.is_file():
         with path.open("w", encoding="utf-8", newline="\n") as stream:
             yield stream
         return
-    beside = path.with_name(f".{path.name}.partial")
+    partial = path.with_name(f".{path.name}.partial")
     # Of a run that was killed, or somebody's link to elsewhere.
-    beside.unlink(missing_ok=True)
+    partial.unlink(missing_ok=True)
     try:
-        with beside.open("x", encoding="utf-8", newline="\n") as stream:
+        with partial.open("x", encoding="utf-8", newline="\n") as stream:
             yield stream
-        os.replace(beside, path)
+        os.replace(partial, path)
     finally:
-        beside.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
 
 
 def check_outputs(outputs: Mapping[str, Path | None], inputs: Sequence[str | os.PathLike[str]]) -> None:

@@ -30,7 +30,7 @@ def test_sums_are_those_of_sha256sum(folder):
 def test_sums_that_are_known_are_not_taken_again(folder):
     write_checksums(folder, {"a.bin": "0" * 64})
     assert (folder / SUMS).read_text().startswith(f"{'0' * 64}  a.bin\n")
-    with pytest.raises(SARChatError, match=r"a\.bin differs from its sum; "):
+    with pytest.raises(SARChatError, match=r"a\.bin differs from its checksum; "):
         verify_checksums(folder)
 
 
@@ -58,5 +58,5 @@ def test_a_name_that_the_format_cannot_hold_is_refused(folder):
 @pytest.mark.parametrize("line", ["abc  a.bin", "0" * 64 + " a.bin", "0" * 64, ""])
 def test_a_broken_line_is_named(folder, line):
     (folder / SUMS).write_text(f"{'0' * 64}  a.bin\n{line}\n")
-    with pytest.raises(SARChatError, match="line 2 is not a sum and a path"):
+    with pytest.raises(SARChatError, match="line 2 is not a checksum and a path"):
         verify_checksums(folder)

@@ -545,7 +545,7 @@ def break_image_type(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (spoil_byte, "referring/test-00000-of-00002.parquet differs from its sum"),
+        (spoil_byte, "referring/test-00000-of-00002.parquet differs from its checksum"),
         (lose_two, "counting/test-00000-of-00002.parquet is listed, but missing"),
         (lambda folder: (folder / "extra.txt").write_text("x"), "extra.txt is not listed"),
         (lambda folder: (folder / SUMS).write_text("so be it\n"), "line 1 is not a sum and a path"),

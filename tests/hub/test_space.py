@@ -98,7 +98,7 @@ def test_replaces_its_own_folder_and_no_other(tmp_path, capsys):
     (out / "notes.txt").write_text("mine")
     with pytest.raises(SystemExit):
         main(["space", "--out", str(out)])
-    assert "holds something else" in capsys.readouterr().err
+    assert "contains something else" in capsys.readouterr().err
     assert (out / "notes.txt").read_text() == "mine"
 
 
