@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 demo: $(VENV)/.installed  ## Build the sample into ./sarchat and show what it holds.
 	$(BIN)/sarchat build --sample --out sarchat
 	$(BIN)/sarchat space --out sarchat_metric
-	@$(BIN)/python -m builders.cli.demo sarchat
+	@$(BIN)/python -m builders.cli.demo sarchat demo
 
 test: style  ## Style, then all tests but the slow ones.
 	$(BIN)/python -m pytest -m "not slow" -n auto --dist worksteal

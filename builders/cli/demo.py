@@ -1,15 +1,20 @@
-"""The output of `make demo`: a record of each task, and the metric on the gold answers and on a noisy copy."""
+"""`make demo`: a record of each task, answers with noise, their scores, and a picture of one."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from builders.errors import SARChatError
 from builders.evaluation.scoring import read_references
+from builders.figures.record import show_record
 from builders.folder.reader import open_build
+from builders.resources import read_text
 from builders.schema import ALL, CATEGORIES, TASKS
 from builders.tables import format_table
 from sarchat_metric import score
@@ -31,16 +36,26 @@ def show_records(folder: Path) -> str:
     return "\n\n".join(blocks)
 
 
-def show_scores(folder: Path) -> str:
-    """Score the gold answers and a noisy copy of them, and return both as a table."""
-    records = dict(read_references(folder, ALL, _SPLIT))
-    gold = [record["messages"][1]["content"] for record in records.values()]
-    noisy = [add_noise(text, record_id) for text, record_id in zip(gold, records, strict=True)]
-    for_gold, for_noisy = (score(answers, list(records.values())) for answers in (gold, noisy))
-    rows = [
-        [key, f"{value:.2f}", f"{for_noisy[key]:.2f}"] for key, value in for_gold.items() if isinstance(value, float)
-    ]
-    return format_table(["score", "gold", "noisy copy"], rows)
+def noisy_answers(references: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Return answers of a model that errs now and then: the gold answers with noise, by record id."""
+    return {
+        record_id: add_noise(record["messages"][1]["content"], record_id) for record_id, record in references.items()
+    }
+
+
+def show_scores(references: Mapping[str, Mapping[str, Any]], answers: Mapping[str, str]) -> str:
+    """Score the gold answers and the noisy ones, and return both as a table."""
+    gold = [record["messages"][1]["content"] for record in references.values()]
+    for_gold, for_noisy = (score(texts, list(references.values())) for texts in (gold, list(answers.values())))
+    averages = [*TASKS, "overall"]
+    rows = [[key, f"{for_gold[key]:.2f}", f"{for_noisy[key]:.2f}"] for key in averages]
+    return format_table(["score", "gold answers", "noisy answers"], rows)
+
+
+def write_answers(answers: Mapping[str, str], path: Path) -> None:
+    """Write answers as `sarchat score` reads them: a JSON object per line."""
+    lines = [json.dumps({"id": record_id, "prediction": answer}) + "\n" for record_id, answer in answers.items()]
+    path.write_text("".join(lines), encoding="utf-8", newline="\n")
 
 
 def add_noise(text: str, key: str) -> str:
@@ -65,15 +80,22 @@ def add_noise(text: str, key: str) -> str:
     return _CATEGORY.sub(change_category, _BOX.sub(change_box, text))
 
 
-def main(folder: Path) -> None:
-    """Print records and scores."""
-    print(f"One record of each task ({_SPLIT}):\n\n{show_records(folder)}\n")
-    print(f"The metric on the {_SPLIT} split, for the gold answers and for a noisy copy of them:\n")
-    print(show_scores(folder))
+def main(folder: Path, out: Path) -> None:
+    """Print a record of each task and the scores of noisy answers; write the answers and a picture of one."""
+    references = dict(read_references(folder, ALL, _SPLIT))
+    answers = noisy_answers(references)
+    out.mkdir(exist_ok=True)
+    write_answers(answers, out / "answers.jsonl")
+    shown = next(record_id for record_id in references if record_id.startswith("grounding/"))
+    show_record(open_build(folder).record_with_id("grounding", shown, [_SPLIT]), out / "record.png", answers[shown])
+    print(f"A record of each task ({_SPLIT}):\n\n{show_records(folder)}\n")
+    print(f"The metric on the {_SPLIT} split, for the gold answers and for answers with noise:\n")
+    print(show_scores(references, answers))
+    print(read_text("demo_next_steps.txt", "builders.cli").format(folder=folder, out=out))
 
 
 if __name__ == "__main__":
     try:
-        main(Path(sys.argv[1]))
+        main(Path(sys.argv[1]), Path(sys.argv[2]))
     except SARChatError as error:
         sys.exit(f"Error: {error}")

@@ -216,9 +216,13 @@ def test_intervals_agree_with_a_bootstrap_record_by_record():
         assert intervals(counts, "sample")[key] == pytest.approx(expected, abs=2.5)
 
 
-def test_the_demo_scores_gold_at_100_and_noise_below(capsys):
-    main(sample_build())
-    *_, overall = capsys.readouterr().out.splitlines()
-    name, of_gold, of_noise = overall.split()
-    assert (name, of_gold) == ("overall", "100.00")
-    assert 0 < float(of_noise) < 100
+def test_the_demo_scores_gold_at_100_and_its_noisy_answers_as_the_command_does(tmp_path, capsys, sarchat):
+    main(sample_build(), tmp_path)
+    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("overall"))
+    _, of_gold, of_noise = line.split()
+    assert of_gold == "100.00" and 0 < float(of_noise) < 100
+    scores = tmp_path / "scores.json"
+    run = sarchat("score", tmp_path / "answers.jsonl", "--references", sample_build(), "--output", scores)
+    assert run.returncode == 0, run.stderr
+    assert f"{json.loads(scores.read_text())['overall']:.2f}" == of_noise
+    assert (tmp_path / "record.png").read_bytes().startswith(b"\x89PNG")
