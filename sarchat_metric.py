@@ -2,8 +2,9 @@
 
 The gold answer is text too, and goes through the same reader as the answer that is scored. Three layers, each of pure
 functions: reading (`final_answer`, `parse_boxes`, `read_answer`), comparing (`box_iou`, `match_boxes`, `score_record`)
-and summing up (`tally`, `summarise`, `task_scores`, `overall_score`). `score` runs all three; `SARChatMetric` at the
-end hands it to `evaluate`. The file imports nothing of the project, so that it works alone wherever it is copied.
+and summing up (`tally`, `sub_scores`, `task_scores`, `overall_score`, `summarise`). `score` runs all three;
+`SARChatMetric` at the end hands it to `evaluate`. The file imports nothing of the project, so that it works alone
+wherever it is copied.
 """
 
 import re
@@ -770,11 +771,49 @@ def collect(results: Iterable[RecordScore]) -> Tally:
     )
 
 
+def sub_scores(counts: Tally, average: str = "sample", weights: np.ndarray | None = None) -> dict[str, np.ndarray]:
+    """The sub-scores of weighted records, in percent.
+
+    A sub-score is the mean over its records of Acc = TP / (TP + FP + FN) (Eq. 3) with `average="sample"`; with "corpus"
+    TP, FP and FN are summed over the records first. For what is only right or wrong both are the share of right ones.
+
+    Args:
+        counts: what `tally` gave for N records.
+        average: "sample" or "corpus".
+        weights: how many times each record counts, ints of shape (..., N); a bootstrap draws many at once. Default:
+            once.
+
+    Returns:
+        Floats of shape (...) for each sub-score that has records, in the order of `SUB_SCORES` and `EXTRA_SCORES`; NaN
+        where none of its records counts.
+
+    Raises:
+        ValueError: the average is unknown, or the weights are not one for each record.
+    """
+    if average not in ("sample", "corpus"):
+        raise ValueError(f"unknown average {average!r}, expected 'sample' or 'corpus'")
+    size = len(counts.tasks)
+    if weights is None:
+        weights = np.ones(size, dtype=np.int64)
+    elif np.shape(weights)[-1:] != (size,):
+        raise ValueError(f"expected weights of shape {counts.tasks.shape}, got {np.shape(weights)}")
+    scores = {}
+    for key in (*(key for keys in SUB_SCORES.values() for key in keys), *EXTRA_SCORES):
+        if key in counts.counts:
+            own = weights[..., counts.records[key]]
+            hits, totals = counts.counts[key][:, 0], counts.counts[key].sum(axis=1)
+            if average == "sample":
+                hits, totals = hits / totals, np.ones_like(totals)
+            with np.errstate(invalid="ignore"):
+                scores[key] = 100 * (own * hits).sum(axis=-1) / (own * totals).sum(axis=-1)
+    return scores
+
+
 def task_scores(sub_scores: Mapping[str, float]) -> dict[str, float]:
     """The score of each task, Eq. 5: the plain mean of those of its sub-scores that are given.
 
     Args:
-        sub_scores: values of any unit by their keys in `SUB_SCORES`; other keys are ignored.
+        sub_scores: values of any unit, or arrays of one shape, by their keys in `SUB_SCORES`; other keys are ignored.
 
     Returns:
         The mean for each task that has a sub-score, in the same unit.
@@ -806,13 +845,10 @@ def overall_score(task_scores: Mapping[str, float], sizes: Mapping[str, int]) ->
 def summarise(counts: Tally, average: str = "sample", weights: np.ndarray | None = None) -> dict[str, Any]:
     """Averages the counts of all records into the scores.
 
-    A sub-score is the mean over its records of Acc = TP / (TP + FP + FN) (Eq. 3) with `average="sample"`; with "corpus"
-    TP, FP and FN are summed over the records first. For what is only right or wrong both are the share of right ones.
-
     Args:
         counts: what `tally` gave.
-        average: "sample" or "corpus".
-        weights: how many times each record counts, ints of shape (N,); a bootstrap draws them. Default: once.
+        average: "sample" or "corpus", see `sub_scores`.
+        weights: how many times each record counts, ints of shape (N,). Default: once.
 
     Returns:
         The flat dict of `score`.
@@ -820,30 +856,17 @@ def summarise(counts: Tally, average: str = "sample", weights: np.ndarray | None
     Raises:
         ValueError: the average is unknown, or the weights are not one for each record.
     """
-    if average not in ("sample", "corpus"):
-        raise ValueError(f"unknown average {average!r}, expected 'sample' or 'corpus'")
     if weights is None:
         weights = np.ones(len(counts.tasks), dtype=np.int64)
     elif np.shape(weights) != counts.tasks.shape:
         raise ValueError(f"expected weights of shape {counts.tasks.shape}, got {np.shape(weights)}")
-
-    sub_scores = {}
-    for key in (*(key for keys in SUB_SCORES.values() for key in keys), *EXTRA_SCORES):
-        if key not in counts.counts:
-            continue
-        own = weights[counts.records[key]]
-        hits, totals = counts.counts[key][:, 0], counts.counts[key].sum(axis=1)
-        if average == "sample":
-            hits, totals = hits / totals, 1
-        if own.any():
-            sub_scores[key] = float(100 * (own * hits).sum() / (own * totals).sum())
-
+    by_key = {key: float(value) for key, value in sub_scores(counts, average, weights).items() if not np.isnan(value)}
+    by_task = task_scores(by_key)
     sizes = np.bincount(counts.tasks, weights, minlength=len(TASKS)).astype(int).tolist()
     lost = np.bincount(counts.tasks, weights * ~counts.parsed, minlength=len(TASKS)).astype(int).tolist()
     n = {task: size for task, size in zip(TASKS, sizes, strict=True) if size}
-    by_task = task_scores(sub_scores)
     return {
-        **sub_scores,
+        **by_key,
         **by_task,
         "overall": overall_score(by_task, n),
         "n": n,

@@ -18,6 +18,7 @@ from sarchat_metric import (
     overall_score,
     score,
     score_record,
+    sub_scores,
     summarise,
     tally,
     task_scores,
@@ -209,6 +210,20 @@ def test_weights_repeat_records():
         assert results == pytest.approx(again)
     with pytest.raises(ValueError, match=r"shape \(9,\), got \(2,\)"):
         summarise(tally(predictions, REFERENCES), weights=np.ones(2))
+
+
+def test_many_weights_at_once_score_as_one_by_one():
+    counts = tally(["nothing", *ANSWERS[1:]], REFERENCES)
+    weights = 2 - 2 * np.eye(len(GOLD), dtype=int)  # each leaves one record out
+    for average in ("sample", "corpus"):
+        at_once = sub_scores(counts, average, weights)
+        for row, own in enumerate(weights):
+            alone = summarise(counts, average, own)
+            given = {key: values[row] for key, values in at_once.items() if not np.isnan(values[row])}
+            assert given == {key: alone[key] for key in at_once if key in alone}
+    assert any(np.isnan(values).any() for values in at_once.values())
+    with pytest.raises(ValueError, match=r"shape \(9,\), got \(5, 2\)"):
+        sub_scores(counts, weights=np.ones((5, 2)))
 
 
 def test_tally_keeps_each_record():
