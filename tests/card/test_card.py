@@ -13,6 +13,7 @@ from datasets.info import DatasetInfosDict
 from datasets.utils.metadata import MetadataConfigs
 from huggingface_hub import DatasetCard, DatasetCardData
 from PIL import Image
+from support import tree
 
 from builders.build.options import BuildOptions
 from builders.build.pipeline import build
@@ -76,16 +77,11 @@ def test_counts_are_those_of_the_files(folder):
             assert row is None
 
 
-def test_sections_pictures_and_examples(folder):
+def test_sections_and_examples(folder):
     text = read_card(folder).text
     made = open_build(folder)
     assert re.findall(r"^## (.+)$", text, re.MULTILINE) == SECTIONS
     assert not re.search(r"\$\w", text)
-    shown = re.findall(r"!\[(.+)\]\((pictures/\w+\.png)\)", text)
-    assert {path for _, path in shown} == {
-        path.relative_to(folder).as_posix() for path in folder.glob("pictures/*.png")
-    }
-    assert len(shown) >= 2 and all(len(caption) > 20 for caption, _ in shown)
     for task in set(made.configs) - {"all"}:
         record_id = re.search(rf"^{task.capitalize()}, `({task}/\w+/\d+/\d+)`:$", text, re.MULTILINE)[1]
         record = made.record_with_id(task, record_id)
@@ -93,14 +89,24 @@ def test_sections_pictures_and_examples(folder):
             assert f"\n{message['role']}: {message['content']}\n" in text
 
 
+@pytest.mark.parametrize("parts", [{}, {"splits": ("test",)}, {"tasks": ("counting",), "embed": False}], ids=str)
+def test_every_picture_is_shown_with_a_caption(parts):
+    folder = sample_build(**parts, pictures=True)
+    shown = re.findall(r"!\[(.+)\]\((pictures/\w+\.png)\)", read_card(folder).text)
+    assert {path for _, path in shown} == {
+        path.relative_to(folder).as_posix() for path in folder.glob("pictures/*.png")
+    }
+    assert len(shown) >= 2 and all(len(caption) > 20 for caption, _ in shown)
+
+
 def test_the_example_of_all_columns_is_a_record(folder):
     text = read_card(folder).text
     shown = re.search(r"```python\n(\{'id'.+?)\n```", text, re.DOTALL)[1]
     shown = eval(re.sub(r"<PIL.Image.Image size=(\d+)x(\d+)>", r"(\1, \2)", shown), {})
+    assert list(shown) == list(FEATURES)
     record = open_build(folder).record_with_id(shown["task"], shown["id"])
     assert shown.pop("image") == (record["width"], record["height"])
     assert shown == {key: value for key, value in record.items() if key != "image"}
-    assert list(FEATURES) == [key if key != "objects" else "objects" for key in record]
 
 
 def test_both_papers_and_all_origins_are_named():
@@ -134,10 +140,7 @@ def test_only_the_sample_is_called_synthetic(tmp_path):
 
 def test_same_bytes_whatever_the_name_of_the_folder(tmp_path):
     build(sample_corpus(), tmp_path / "other-name", BuildOptions(num_proc=2, sample=True))
-    whole = sample_build()
-    for path in sorted(whole.rglob("*")):
-        if path.is_file():
-            assert path.read_bytes() == (tmp_path / "other-name" / path.relative_to(whole)).read_bytes(), path
+    assert tree(tmp_path / "other-name") == tree(sample_build(pictures=True))
 
 
 def test_snippet_loads(folder, monkeypatch, tmp_path):

@@ -36,12 +36,16 @@ def written_texts(figure) -> str:
 @pytest.mark.parametrize("task", TASKS)
 def test_every_task_is_drawn(task, tmp_path, capsys):
     out = tmp_path / "picture.png"
-    main(["show", str(sample_build()), task, "--index", "2", "--out", str(out)])
+    main(["show", str(sample_build()), task, "--split", "test", "--index", "2", "--out", str(out)])
+    record = open_build(sample_build()).record(task, "test", 2)
     assert capsys.readouterr().out == f"{out}\n"
     assert count_pixels(out, style.GOLD) > 300
     assert count_pixels(out, style.PREDICTED) == 0
+    # In inches: the image's longer side 6.4, the column of text 5.6, three margins of 0.25 across and two down.
+    scale = 6.4 / max(record["width"], record["height"])
     width, height = Image.open(out).size
-    assert width == pytest.approx(style.DPI * (6.4 + 5.6 + 0.75), abs=2) or height > width / 2
+    assert width == pytest.approx(style.DPI * (scale * record["width"] + 5.6 + 0.75), abs=2)
+    assert height >= style.DPI * (scale * record["height"] + 0.5) - 2
 
 
 def test_prediction_is_drawn_in_red(tmp_path, capsys):
