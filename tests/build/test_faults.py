@@ -48,7 +48,7 @@ def out(tmp_path) -> Path:
 
 def start(corpus: Path, out: Path, *options: object) -> subprocess.Popen:
     return subprocess.Popen(
-        command("build", corpus, "--out", out, *options),
+        command("build", corpus, "--out", out, "--no-pictures", *options),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
