@@ -83,7 +83,7 @@ def group_exists(pid: int) -> bool:
 def test_signal_ends_a_build_that_is_writing(corpus, out, number, processes):
     old = tree(out)
     process = subprocess.Popen(
-        command("build", corpus, "--out", out, "--no-pictures", "--num-proc", processes),
+        command("build", corpus, "--out", out, "--num-proc", processes),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -100,7 +100,7 @@ def test_signal_ends_a_build_that_is_writing(corpus, out, number, processes):
 
 def test_hangup_that_is_ignored_stays_ignored(corpus, out, whole):
     """As under `nohup`."""
-    arguments = ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", *command("build", corpus, "--out", out, "--no-pictures")]
+    arguments = ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", *command("build", corpus, "--out", out)]
     process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     wait_for(staging(out).exists)
     process.send_signal(signal.SIGHUP)
