@@ -11,12 +11,14 @@ import pytest
 from built_fixture import sample_build, sample_corpus
 from support import ROOT, command
 
+from builders.cli import demo
+
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
 PYTHON = [code for language, code in BLOCKS if language == "python"]
 SHELL = [line.partition("  #")[0] for language, code in BLOCKS if language == "sh" for line in code.splitlines()]
 # These talk to the Hub or set up an environment; both are tested elsewhere.
-ELSEWHERE = ("sarchat push ", "hf auth ", "pip install ", "make ")
+ELSEWHERE = ("sarchat push ", "hf auth ", "pip install ", "make ", "python -m venv ")
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +27,7 @@ def folder(tmp_path_factory, sarchat):
     shutil.copytree(sample_build(), folder / "sarchat")
     shutil.copytree(sample_corpus() / "SARDet_100K", folder / "SARDet_100K")
     assert sarchat("space", cwd=folder).returncode == 0
+    demo.main(folder / "sarchat", folder / "demo")
     line = {"id": "referring/test/0000005/0", "prediction": "{<288><308><318><321>} (middle center)"}
     (folder / "predictions.jsonl").write_text(json.dumps(line) + "\n")
     return folder
