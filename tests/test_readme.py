@@ -30,6 +30,9 @@ def folder(tmp_path_factory, sarchat):
     demo.main(folder / "sarchat", folder / "demo")
     line = {"id": "referring/test/0000005/0", "prediction": "{<288><308><318><321>} (middle center)"}
     (folder / "predictions.jsonl").write_text(json.dumps(line) + "\n")
+    # Commands may run in any order, and some read what another writes.
+    arguments = ("score", "demo/answers.jsonl", "--references", "sarchat", "--output", "my-model.json")
+    assert subprocess.run(command(*arguments), cwd=folder, check=False).returncode == 0
     return folder
 
 
