@@ -242,7 +242,7 @@ def test_files_that_are_damaged_or_of_others_are_named(tmp_path):
     with pytest.raises(SARChatError, match=rf"{file.name} has no column 'scenario'"):
         list(open_data(str(folder)).rows("counting", "test"))
     file.write_bytes(file.read_bytes()[:-100])
-    with pytest.raises(SARChatError, match=rf"{file.name} is not a whole Parquet file"):
+    with pytest.raises(SARChatError, match=rf"{file.name} is not a complete Parquet file"):
         list(open_data(str(folder)).rows("counting", "test"))
 
 

@@ -88,7 +88,7 @@ def _check_loadable(repo_id: str, revision: str | None) -> None:
     name = repo_id.rsplit("/", 1)[-1]
     if name != "sarchat_metric":
         raise SARChatError(
-            f"{repo_id!r}: evaluate.load would look for {name}.py in it; name the repo NAMESPACE/sarchat_metric"
+            f"{repo_id!r}: evaluate.load looks for {name}.py in it; name the repo NAMESPACE/sarchat_metric"
         )
     if revision and re.match(r"\d*\.\d*\.\d*", revision):
         raise SARChatError(f"--revision {revision}: evaluate.load would request v{revision}; name it v{revision}")

@@ -190,7 +190,7 @@ def parse_configs(card: str) -> dict[str, dict[str, list[str]]]:
             for config in metadata["configs"]
         }
     except (yaml.YAMLError, KeyError, TypeError) as error:
-        raise ValueError("it has no valid list of configs") from error
+        raise ValueError("it has no list of configs") from error
 
 
 def arrange(folder: Path, shards: Iterable[ParquetFile]) -> Build:
