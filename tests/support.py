@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,3 +51,23 @@ def tree(folder: Path) -> dict[str, str]:
 def parquet(folder: Path, task: str = "*", split: str = "*") -> list[Path]:
     """Return the sorted Parquet files of a built folder."""
     return sorted(folder.glob(f"{task}/{split}-*.parquet"))
+
+
+def children(pid: int) -> list[int]:
+    """Return the running processes below one."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, parent = path.read_text().rpartition(")")[2].split()[:2]
+            if int(parent) == pid and state != "Z":
+                child = int(path.parent.name)
+                found += [child, *children(child)]
+    return found
+
+
+def is_running(pid: int) -> bool:
+    """Return whether a process runs; one that has ended and was not waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

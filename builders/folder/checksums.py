@@ -14,8 +14,8 @@ from builders.errors import SARChatError
 SUMS = "SHA256SUMS"
 _CHUNK = 1 << 20
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
-# Files that huggingface_hub and git leave in a folder that they upload or clone; not part of the build.
-_FOREIGN = {".cache", ".git", ".gitattributes"}
+# What huggingface_hub, git, Python and Gradio leave in a folder that they use; not part of it.
+_FOREIGN = {".cache", ".git", ".gitattributes", "__pycache__", ".gradio"}
 
 
 def write_checksums(folder: Path, known: Mapping[str, str] | None = None) -> None:
@@ -81,19 +81,21 @@ def parse_checksums(text: str) -> dict[str, str]:
 
 
 def verify_checksums(folder: Path) -> None:
-    """Check that a folder contains exactly the files that its `SHA256SUMS` lists, unchanged.
+    """Check that a folder holds exactly the files that its `SHA256SUMS` lists, unchanged, and no link.
 
     Args:
         folder: the folder.
 
     Raises:
-        SARChatError: if files are missing, differ or are not listed; the message has the first one and the number of
+        SARChatError: if files are missing, differ, are not listed or are symbolic links; the message has the first one and the number of
             others.
     """
     listed = read_checksums(folder)
     present = _list_files(folder)
     faults = dict.fromkeys(listed.keys() - set(present), "is listed, but missing")
     faults |= dict.fromkeys(set(present) - listed.keys(), "is not listed")
+    # Such as one to a private key, which would be published.
+    faults |= dict.fromkeys(_list_links(folder), "is a symbolic link")
     # Missing files are known at once, without reading gigabytes.
     if not faults:
         sums = _hash_files(folder, present, "Verifying checksums")
@@ -104,9 +106,14 @@ def verify_checksums(folder: Path) -> None:
         raise SARChatError(f"{folder / SUMS}: {path} {faults[path]}{more}; rebuild the folder")
 
 
+def _list_links(folder: Path) -> list[str]:
+    relative = (path.relative_to(folder) for path in folder.rglob("*") if path.is_symlink())
+    return [path.as_posix() for path in relative if _FOREIGN.isdisjoint(path.parts)]
+
+
 def _list_files(folder: Path) -> list[str]:
     relative = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    return sorted(path.as_posix() for path in relative if path.parts[0] not in _FOREIGN and path.as_posix() != SUMS)
+    return sorted(path.as_posix() for path in relative if _FOREIGN.isdisjoint(path.parts) and path.as_posix() != SUMS)
 
 
 def _hash_files(folder: Path, paths: Iterable[str], title: str) -> dict[str, str]:

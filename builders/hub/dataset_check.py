@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
-import multiprocessing
-import os
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,32 +10,18 @@ import datasets
 from huggingface_hub import DatasetCard
 
 from builders.errors import SARChatError
-from builders.folder.checksums import SUMS, read_checksums, verify_checksums
+from builders.folder.checksums import verify_checksums
 from builders.folder.reader import CARD, Build, open_build
-from builders.hub.folder_check import describe_error, read_metadata, require_files
+from builders.hub.folder_check import FileStates, describe_error, list_files, read_metadata
+from builders.processes import run_apart
 
 # The number of records by config and split.
 _Counts = dict[str, dict[str, int]]
 
 
-def list_dataset_files(folder: Path) -> list[str]:
-    """List what a data set's repo shall hold: the files of its `SHA256SUMS`, and that file.
-
-    Args:
-        folder: a folder that `sarchat build` wrote.
-
-    Returns:
-        Paths relative to the folder, sorted.
-
-    Raises:
-        SARChatError: if the folder does not exist or is no build.
-    """
-    require_files(folder, [CARD], "build")
-    paths = sorted([*read_checksums(folder), SUMS])
-    for path in paths:
-        if not (folder / path).is_file():
-            raise SARChatError(f"{folder / SUMS}: {path} is listed, but missing; rebuild the folder")
-    return paths
+def list_dataset_files(folder: Path) -> FileStates:
+    """List what a data set's repo shall hold: the files of its `SHA256SUMS`, and that file; see `list_files`."""
+    return list_files(folder, [CARD], "build")
 
 
 def inspect_dataset(folder: Path) -> list[str]:
@@ -104,11 +86,12 @@ def _check_embedded(build: Build, config: str, split: str) -> None:
 
 def _check_loads(folder: Path, configs: Mapping[str, Mapping[str, int]]) -> None:
     """Load the first record of each split of each config, as a stream."""
-    # In a process of its own, which ends at once: some versions of `datasets` leave threads behind where a stream is
-    # left half-way, and the interpreter may then abort as it ends.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, context, atexit.register, (os._exit, 0)) as process:
-        fault = process.submit(_find_fault, folder, configs).result()
+    # In a process of its own: some versions of `datasets` leave threads behind where a stream is left half-way, and
+    # the interpreter may then abort as it ends.
+    try:
+        fault = run_apart(_find_fault, folder, configs)
+    except ChildProcessError as error:
+        raise SARChatError(f"{folder}: it could not be loaded: {error}; free some memory and try again") from error
     if fault is not None:
         raise SARChatError(f"{folder}: {fault}; rebuild the folder")
 

@@ -1,4 +1,4 @@
-"""What every folder that is to be published is asked first."""
+"""What is checked first of every folder that is to be published."""
 
 from __future__ import annotations
 
@@ -9,6 +9,56 @@ from typing import Any
 from huggingface_hub import RepoCard
 
 from builders.errors import SARChatError
+from builders.folder.checksums import SUMS, read_checksums
+
+# What tells a file from another one that has taken its place: device, inode, bytes, time of the last change.
+FileStates = dict[str, tuple[int, int, int, int]]
+
+
+def list_files(folder: Path, names: Iterable[str], command: str) -> FileStates:
+    """List the files of a folder's `SHA256SUMS`, and that file, as they are now.
+
+    Args:
+        folder: a folder that a command of `sarchat` wrote.
+        names: the files that make it recognisable.
+        command: the subcommand that writes such folders.
+
+    Returns:
+        The state of each file, by its path in the folder, sorted.
+
+    Raises:
+        SARChatError: if the folder or a file of it does not exist.
+    """
+    require_files(folder, names, command)
+    return read_states(folder, sorted([*read_checksums(folder), SUMS]))
+
+
+def read_states(folder: Path, paths: Iterable[str]) -> FileStates:
+    """Return the state of files of a folder, to compare it with a later one.
+
+    Raises:
+        SARChatError: one is missing.
+    """
+    states = {}
+    for path in paths:
+        try:
+            status = (folder / path).stat()
+        except OSError as error:
+            raise SARChatError(f"{folder / SUMS}: {path} is listed, but missing; rebuild the folder") from error
+        states[path] = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+    return states
+
+
+def require_unchanged(folder: Path, states: FileStates) -> None:
+    """Check that no file has changed since its state was read: what was checked is what is published.
+
+    Raises:
+        SARChatError: one has changed, or is gone.
+    """
+    now = read_states(folder, states)
+    for path, state in states.items():
+        if now[path] != state:
+            raise SARChatError(f"{folder / path} has changed since it was checked; nothing was published, push again")
 
 
 def require_files(folder: Path, names: Iterable[str], command: str) -> None:

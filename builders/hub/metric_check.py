@@ -8,7 +8,8 @@ import evaluate
 from huggingface_hub import RepoCard
 
 from builders.errors import SARChatError
-from builders.hub.folder_check import describe_error, read_metadata, require_files
+from builders.folder.checksums import verify_checksums
+from builders.hub.folder_check import FileStates, describe_error, list_files, read_metadata
 
 METRIC = "sarchat_metric"
 _SPACE_FILES = (f"{METRIC}.py", "README.md", "app.py", "requirements.txt")
@@ -17,29 +18,13 @@ _PROBE = {"task": "referring", "scenario": "single", "answer": "{<10><20><110><9
 _PROBE_KEY, _PROBE_SCORE = "referring/single/iou@0.5", 50.0
 
 
-def list_metric_files(folder: Path) -> list[str]:
-    """List what the metric's Space shall hold: every file but hidden ones and Python's caches.
-
-    Args:
-        folder: a folder that `sarchat space` wrote.
-
-    Returns:
-        Paths relative to the folder, sorted.
-
-    Raises:
-        SARChatError: if the folder does not exist or lacks one of the Space's files.
-    """
-    require_files(folder, _SPACE_FILES, "space")
-    relative = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    return sorted(
-        path.as_posix()
-        for path in relative
-        if not any(part.startswith(".") or part == "__pycache__" for part in path.parts)
-    )
+def list_metric_files(folder: Path) -> FileStates:
+    """List what the metric's Space shall hold: the files of its `SHA256SUMS`, and that file; see `list_files`."""
+    return list_files(folder, _SPACE_FILES, "space")
 
 
 def inspect_metric(folder: Path) -> None:
-    """Check the metric's Space: its card, and that `evaluate` loads the metric and scores with it.
+    """Check the metric's Space: its sums, its card, and that `evaluate` loads the metric and scores with it.
 
     Args:
         folder: a folder that `sarchat space` wrote.
@@ -47,6 +32,7 @@ def inspect_metric(folder: Path) -> None:
     Raises:
         SARChatError: at the first thing that is wrong.
     """
+    verify_checksums(folder)
     card = folder / "README.md"
     metadata = read_metadata(card, RepoCard)
     if metadata.get("sdk") != "gradio":

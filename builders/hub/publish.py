@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -24,6 +24,7 @@ from huggingface_hub.utils import get_session, hf_raise_for_status, validate_rep
 from builders.errors import SARChatError
 from builders.folder.checksums import SUMS, parse_checksums
 from builders.hub.errors import HUB_FAILURES, explain, find_hub_error, is_transient
+from builders.hub.folder_check import FileStates, require_unchanged
 
 _LOG = logging.getLogger(__name__)
 _WAITS = (1.0, 2.0, 4.0, 8.0)
@@ -102,19 +103,19 @@ def require_token() -> str:
     return token
 
 
-def publish(folder: Path, files: Sequence[str], repo: Repo) -> Publication:
+def publish(folder: Path, files: FileStates, repo: Repo) -> Publication:
     """Push a folder's files in one commit; files of an earlier push that are no longer in it are deleted.
 
     Args:
         folder: the folder.
-        files: paths relative to it.
+        files: the paths of its files, with their states as they were checked.
         repo: where to.
 
     Returns:
         What became of it.
 
     Raises:
-        SARChatError: if the Hub refuses, or cannot be reached.
+        SARChatError: if the Hub refuses, or cannot be reached, or a file has changed since it was checked.
     """
     api = HfApi(token=require_token(), library_name="sarchat")
     try:
@@ -124,6 +125,8 @@ def publish(folder: Path, files: Sequence[str], repo: Repo) -> Publication:
         _prepare(api, repo)
         return _push(api, folder, files, repo)
     except HUB_FAILURES as error:
+        # A file that has changed meanwhile no longer fits the checksum that was announced.
+        require_unchanged(folder, files)
         cause = find_hub_error(error)
         reason = f"{repo.url}: the upload failed ({error}); run the same command again"
         raise SARChatError(explain(cause, repo.url) if cause else reason) from error
@@ -161,7 +164,7 @@ def _prepare(api: HfApi, repo: Repo) -> None:
         api.create_branch(repo.repo_id, branch=repo.revision, repo_type=repo.repo_type, exist_ok=True)
 
 
-def _push(api: HfApi, folder: Path, files: Sequence[str], repo: Repo) -> Publication:
+def _push(api: HfApi, folder: Path, files: FileStates, repo: Repo) -> Publication:
     before = api.repo_info(repo.repo_id, repo_type=repo.repo_type, revision=repo.revision).sha
     # Everything is made anew at each try: what the first try did, if its answer was lost, is seen and left out.
     if repo.create_pr:
@@ -174,7 +177,7 @@ def _push(api: HfApi, folder: Path, files: Sequence[str], repo: Repo) -> Publica
     return Publication(repo, done.pr_url or done.commit_url, revision, changed=done.oid != before)
 
 
-def _upload(api: HfApi, folder: Path, files: Sequence[str], repo: Repo) -> list[_Operation]:
+def _upload(api: HfApi, folder: Path, files: FileStates, repo: Repo) -> list[_Operation]:
     stale = _list_stale(api, files, repo)
     additions = [CommitOperationAdd(path, str(folder / path)) for path in files]
     api.preupload_lfs_files(
@@ -185,6 +188,8 @@ def _upload(api: HfApi, folder: Path, files: Sequence[str], repo: Repo) -> list[
         create_pr=repo.create_pr,
         free_memory=False,
     )
+    # A build that took the folder's place meanwhile would be published in part, and unchecked.
+    require_unchanged(folder, files)
     return [*additions, *(CommitOperationDelete(path) for path in stale)]
 
 
@@ -199,7 +204,7 @@ def _commit(api: HfApi, operations: list[_Operation], repo: Repo) -> CommitInfo:
     )
 
 
-def _list_stale(api: HfApi, files: Sequence[str], repo: Repo) -> list[str]:
+def _list_stale(api: HfApi, files: Collection[str], repo: Repo) -> list[str]:
     """List files that an earlier push left: a shard of another count would be loaded with the new ones."""
     remote = set(api.list_repo_files(repo.repo_id, repo_type=repo.repo_type, revision=repo.revision))
     if SUMS not in remote or SUMS not in files:

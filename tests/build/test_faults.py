@@ -14,7 +14,7 @@ import datasets
 import pytest
 from corpora import noisy_pictures, plain_corpus, write_corpus
 from oracle import TASKS
-from support import build, command, parquet, tree
+from support import build, children, command, is_running, parquet, tree
 
 from builders.build.options import BuildOptions
 from builders.folder.checksums import verify_checksums
@@ -146,25 +146,6 @@ def test_second_build_into_one_folder_is_refused(corpus, out, fresh, sarchat):
     assert first.returncode == 0
     assert tree(out) == fresh
     assert left_beside(out) == []
-
-
-def children(pid: int) -> list[int]:
-    """Return the running processes below one."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            state, parent = path.read_text().rpartition(")")[2].split()[:2]
-            if int(parent) == pid and state != "Z":
-                child = int(path.parent.name)
-                found += [child, *children(child)]
-    return found
-
-
-def is_running(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")

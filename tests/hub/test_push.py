@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,7 @@ import pytest
 import yaml
 from hub_server import LoopbackHub
 from PIL import Image
-from support import ROOT
+from support import ROOT, children, is_running
 
 from builders.cli.command import main
 from builders.folder.checksums import SUMS, write_checksums
@@ -481,6 +482,7 @@ def test_a_metric_goes_only_where_evaluate_finds_it(refuse, space):
 def test_a_metric_that_would_not_work_is_not_pushed(refuse, space, tmp_path, file, text, message):
     folder = shutil.copytree(space, tmp_path / "sarchat_metric")
     (folder / file).unlink() if text is None else (folder / file).write_text(text)
+    reseal(folder)
     assert message in refuse("metric", folder, "alice/sarchat_metric")
 
 
@@ -489,6 +491,7 @@ def test_a_metric_that_scores_wrong_is_not_pushed(refuse, space, tmp_path):
     script = folder / "sarchat_metric.py"
     wrong = "lambda self, **_: {'referring/single/iou@0.5': 1}"
     script.write_text(f"{script.read_text()}\n\nSARChatMetric._compute = {wrong}\n")
+    reseal(folder)
     assert "scores 1, not 50.0" in refuse("metric", folder, "alice/sarchat_metric")
 
 
@@ -562,6 +565,106 @@ def test_a_folder_that_is_no_sound_build_is_not_pushed(refuse, built, tmp_path, 
     folder = shutil.copytree(built, tmp_path / "sarchat")
     spoil(folder)
     assert message in refuse("dataset", folder, "alice/sarchat")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda folder: (folder / "app.py").write_text("changed"), "app.py differs from its checksum"),
+        (lambda folder: (folder / "examples" / "predictions.jsonl").unlink(), "is listed, but missing"),
+        (lambda folder: (folder / "notes.txt").write_text("x"), "notes.txt is not listed"),
+        (lambda folder: (folder / SUMS).unlink(), f"no {SUMS}"),
+    ],
+)
+def test_a_metric_that_is_not_as_it_was_written_is_not_pushed(refuse, space, tmp_path, spoil, message):
+    folder = shutil.copytree(space, tmp_path / "sarchat_metric")
+    spoil(folder)
+    assert message in refuse("metric", folder, "alice/sarchat_metric")
+
+
+def test_what_running_the_page_leaves_behind_is_no_part_of_it(shell, space, tmp_path):
+    folder = shutil.copytree(space, tmp_path / "sarchat_metric")
+    for name in ("__pycache__", ".gradio", "examples/__pycache__"):
+        (folder / name).mkdir()
+        (folder / name / "x.pyc").write_text("x")
+    out = shell.succeed("metric", folder, "alice/sarchat_metric", "--dry-run")
+    assert "x.pyc" not in out
+
+
+@pytest.mark.parametrize("kind", ["dataset", "metric"])
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_link_out_of_the_folder_is_not_pushed(refuse, built, space, tmp_path, kind, listed):
+    """Such as one to a private key."""
+    (tmp_path / "id_rsa").write_text("private")
+    folder = shutil.copytree(built if kind == "dataset" else space, tmp_path / "sarchat_metric")
+    (folder / "notes.txt").symlink_to(tmp_path / "id_rsa")
+    if listed:
+        reseal(folder)
+    assert "notes.txt is a symbolic link" in refuse(kind, folder, "alice/sarchat_metric")
+
+
+@pytest.mark.parametrize("path", ["../id_rsa", "/etc/hostname", "counting/../../id_rsa"])
+def test_a_listed_path_out_of_the_folder_is_not_pushed(refuse, built, tmp_path, path):
+    (tmp_path / "id_rsa").write_text("private")
+    folder = shutil.copytree(built, tmp_path / "sarchat")
+    content = (folder / path).read_bytes()
+    with (folder / SUMS).open("a") as sums:
+        sums.write(f"{hashlib.sha256(content).hexdigest()}  {path}\n")
+    assert "is listed, but missing" in refuse("dataset", folder, "alice/sarchat")
+
+
+class Watched(list):
+    """A log that calls a function when a line that starts so is added first."""
+
+    def __init__(self, start: str, function) -> None:
+        super().__init__()
+        self._start, self._function = start, function
+
+    def append(self, line: str) -> None:
+        if line.startswith(self._start) and not any(known.startswith(self._start) for known in self):
+            self._function()
+        super().append(line)
+
+
+@pytest.mark.parametrize("change", ["rebuilt", "touched", "gone"])
+def test_a_folder_that_changes_during_a_push_is_not_published(hub, shell, built, tmp_path, change):
+    """Else the repo would hold files of two builds, and those of the second unchecked."""
+    folder = shutil.copytree(built, tmp_path / "sarchat")
+    new = make_build(tmp_path / "new", words="And where is this?")
+
+    def meddle() -> None:
+        if change == "rebuilt":
+            folder.rename(tmp_path / "old")
+            new.rename(folder)
+        elif change == "touched":
+            spoil_byte(folder)
+        else:
+            (folder / "README.md").unlink()
+
+    hub.log = Watched("PUT /lfs", meddle)
+    done = shell.push("dataset", folder, "alice/sarchat")
+    (error,) = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "changed since it was checked" in error or "missing" in error
+    assert hub.repo("dataset", "alice/sarchat").titles == ["initial commit"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
+def test_a_killed_push_leaves_no_process(shell, built):
+    """Its load check runs in a process of its own."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", RUN, "push", "dataset", str(built), "alice/sarchat", "--dry-run"], cwd=ROOT
+    )
+    found: list[int] = []
+    while not any(b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes() for pid in found):
+        assert process.poll() is None
+        found = children(process.pid)
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 20
+    while any(map(is_running, found)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(map(is_running, found))
 
 
 def test_a_build_without_image_bytes_is_not_pushed(refuse, tmp_path):
