@@ -43,6 +43,11 @@ def replacing_folder(out: Path, is_ours: Callable[[Path], bool]) -> Iterator[Pat
         raise SARChatError(
             f"{out} is a mount point, which cannot be replaced; choose a folder in it: --out {out / 'sarchat'}"
         )
+    if _is_working_folder(out):
+        raise SARChatError(
+            f"{out} is the folder that you are in, or around it, and would be replaced by another folder of that name; "
+            "run the command from outside, or name a folder in it with --out"
+        )
     staging, retired = out.with_name(f".{out.name}.partial"), out.with_name(f".{out.name}.old")
     with holding_lock(out), ExitStack() as cleaning:
         cleaning.callback(_clean_up, out, staging, retired)
@@ -98,6 +103,15 @@ def _clean_up(out: Path, staging: Path, retired: Path) -> None:
     with uninterrupted():
         _recover(out, retired)
         _remove(staging)
+
+
+def _is_working_folder(folder: Path) -> bool:
+    """Return whether the working folder is this one or inside it."""
+    try:
+        return folder == (here := Path.cwd()) or folder in here.parents
+    except FileNotFoundError:
+        # It was removed already.
+        return False
 
 
 def _is_mount_point(folder: Path) -> bool:

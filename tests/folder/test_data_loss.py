@@ -209,3 +209,12 @@ def test_unwritable_parent_is_named(mount_point, capsys):
     assert f"cannot write in {mount_point}: Read-only" in refusal(
         capsys, "build", "--sample", "--out", mount_point / "out"
     )
+
+
+@pytest.mark.parametrize(("here", "given"), [("sarchat", "."), ("sarchat/inside", ".."), ("sarchat/inside", "../")])
+def test_working_folder_is_not_replaced(tmp_path, monkeypatch, capsys, here, given):
+    """The shell would stand in a removed folder."""
+    (tmp_path / here).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / here)
+    assert "that you are in" in refusal(capsys, "build", "--sample", "--out", given)
+    assert (tmp_path / here).is_dir() and Path.cwd() == tmp_path / here
