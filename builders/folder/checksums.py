@@ -81,14 +81,14 @@ def parse_checksums(text: str) -> dict[str, str]:
 
 
 def verify_checksums(folder: Path) -> None:
-    """Check that a folder holds exactly the files that its `SHA256SUMS` lists, unchanged, and no link.
+    """Check that a folder holds exactly the files that its `SHA256SUMS` lists, unchanged, and no symbolic link.
 
     Args:
         folder: the folder.
 
     Raises:
-        SARChatError: if files are missing, differ, are not listed or are symbolic links; the message has the first one and the number of
-            others.
+        SARChatError: if files are missing, differ, are not listed or are links; the message has the first one and the
+            number of others.
     """
     listed = read_checksums(folder)
     present = _list_files(folder)
