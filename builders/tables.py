@@ -1,4 +1,4 @@
-"""Plain-text tables for the terminal."""
+"""Tables as text: with aligned columns for the terminal, and in Markdown."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def format_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str
         The table's lines, without a newline at the end.
     """
     texts = [[_text(cell) for cell in row] for row in rows]
-    right = [index > 0 and all(_is_numeric(row[index]) for row in texts) for index in range(len(header))]
+    right = _flush_right(header, texts)
     widths = [max(len(row[index]) for row in [list(header), *texts]) for index in range(len(header))]
 
     def line(cells: Sequence[str]) -> str:
@@ -27,6 +27,30 @@ def format_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str
         return "  ".join(padded).rstrip()
 
     return "\n".join([line(header), line(["-" * width for width in widths]), *map(line, texts)])
+
+
+def format_markdown(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Format rows under a header as a Markdown table; columns of numbers are aligned to the right.
+
+    Args:
+        header: column names.
+        rows: as for `format_table`; no cell holds a `|` or a line break.
+
+    Returns:
+        The table's lines, without a newline at the end.
+    """
+    texts = [[_text(cell) for cell in row] for row in rows]
+    rules = ["---:" if flush else "---" for flush in _flush_right(header, texts)]
+    return "\n".join([_markdown_line(header), f"|{'|'.join(rules)}|", *map(_markdown_line, texts)])
+
+
+def _markdown_line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _flush_right(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[bool]:
+    """Tell which columns hold numbers alone; the first never does."""
+    return [index > 0 and all(_is_numeric(row[index]) for row in rows) for index in range(len(header))]
 
 
 def _text(cell: object) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -66,8 +66,12 @@ def read_targets(build: Build, split: str) -> TargetTable | None:
     task = next((task for task in _SOURCES if split in build.configs.get(task, {})), None)
     if task is None:
         return None
-    parts = [_read_batch(batch, _SOURCES[task]) for batch in build.batches(task, split, _COLUMNS)]
-    return TargetTable(*map(np.concatenate, zip(*parts, strict=True)))
+    return concatenate(_read_batch(batch, _SOURCES[task]) for batch in build.batches(task, split, _COLUMNS))
+
+
+def concatenate(tables: Iterable[TargetTable]) -> TargetTable:
+    """Return the targets of all tables as one."""
+    return TargetTable(*map(np.concatenate, zip(*tables, strict=True)))
 
 
 def _read_batch(batch: pa.RecordBatch, choose: Callable[[np.ndarray], np.ndarray]) -> TargetTable:

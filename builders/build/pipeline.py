@@ -12,8 +12,8 @@ from builders.build.options import BuildOptions
 from builders.build.plan import Plan, make_plan
 from builders.build.pool import write_shards
 from builders.build.provenance import describe_build, is_build_info, write_build_info
-from builders.card.example_records import choose_examples
-from builders.card.gallery import draw_gallery
+from builders.card.charts import draw_charts
+from builders.card.contents import read_contents
 from builders.card.text import write_card
 from builders.corpus.sardet import find_corpus
 from builders.errors import SARChatError
@@ -81,11 +81,10 @@ def document(folder: Path, files: Sequence[ParquetFile], plan: Plan, options: Bu
         plan: what they were made from.
         options: the build's.
     """
-    built = arrange(folder, files)
+    contents = read_contents(arrange(folder, files), files)
     info = describe_build(plan.fingerprint, options)
-    examples = choose_examples(built)
-    gallery = draw_gallery(built, examples) if options.pictures else {}
-    write_card(built, files, examples, gallery, info, embed=options.embed, sample=options.sample)
+    charts = draw_charts(contents) if options.pictures else {}
+    write_card(contents, charts, info)
     write_build_info(folder, info)
     write_checksums(folder, {file.path.relative_to(folder).as_posix(): file.sha256 for file in files})
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from builders.folder.parquet_file import ParquetFile
+from builders.card.contents import Contents
 from builders.resources import read_yaml
-from builders.schema import ALL, SPLITS, TASKS, feature_specs
+from builders.schema import ALL, feature_specs
 
 _SIZES = [(1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M")]
 _LARGEST_SIZE = "1M<n<10M"
@@ -15,56 +15,51 @@ _LARGEST_SIZE = "1M<n<10M"
 _SAMPLE = {"license": "apache-2.0", "source_datasets": ["original"]}
 
 
-def card_metadata(shards: Sequence[ParquetFile], *, sample: bool = False) -> dict[str, Any]:
+def card_metadata(contents: Contents, *, sample: bool = False) -> dict[str, Any]:
     """Return the card's YAML as a dict: licence, tags, and for each config its files, columns and true counts.
 
     The config `all` lists the files of all tasks: nothing is stored for it.
     """
-    tasks = [task for task in TASKS if any(shard.task == task for shard in shards)]
+    tasks = contents.tasks
     configs = {ALL: tasks, **{task: [task] for task in tasks}}
     texts = read_yaml("tasks.yaml", "dataset_card")
     metadata = read_yaml("metadata.yaml", "dataset_card") | (_SAMPLE if sample else {})
     metadata["task_categories"] = list(
         dict.fromkeys([*metadata["task_categories"], *(texts[task]["hub"] for task in tasks)])
     )
-    metadata["size_categories"] = [_size_category(sum(shard.rows for shard in shards))]
-    metadata["configs"] = [_config(name, members, shards) for name, members in configs.items()]
-    metadata["dataset_info"] = [_dataset_info(name, members, shards) for name, members in configs.items()]
+    metadata["size_categories"] = [_size_category(contents.count())]
+    metadata["configs"] = [_config(name, members, contents) for name, members in configs.items()]
+    metadata["dataset_info"] = [_dataset_info(name, members, contents) for name, members in configs.items()]
     return metadata
 
 
-def _config(name: str, tasks: Sequence[str], shards: Sequence[ParquetFile]) -> dict[str, Any]:
+def _config(name: str, tasks: Sequence[str], contents: Contents) -> dict[str, Any]:
     data_files = []
-    for split in SPLITS:
-        paths = [f"{task}/{split}-*.parquet" for task in tasks if _select(shards, [task], split)]
+    for split in contents.splits:
+        paths = [f"{task}/{split}-*.parquet" for task in tasks if split in contents.build.configs[task]]
         if paths:
             data_files.append({"split": split, "path": paths if len(paths) > 1 else paths[0]})
     return {"config_name": name, **({"default": True} if name == ALL else {}), "data_files": data_files}
 
 
-def _dataset_info(name: str, tasks: Sequence[str], shards: Sequence[ParquetFile]) -> dict[str, Any]:
-    splits = []
-    for split in SPLITS:
-        selected = _select(shards, tasks, split)
-        if selected:
-            splits.append(
-                {
-                    "name": split,
-                    "num_bytes": sum(shard.dense_bytes for shard in selected),
-                    "num_examples": sum(shard.rows for shard in selected),
-                }
-            )
+def _dataset_info(name: str, tasks: Sequence[str], contents: Contents) -> dict[str, Any]:
+    files = [file for file in contents.files if file.task in tasks]
+    splits = [
+        {
+            "name": split,
+            "num_bytes": sum(file.dense_bytes for file in files if file.split == split),
+            "num_examples": contents.count(tasks, split),
+        }
+        for split in contents.splits
+        if any(file.split == split for file in files)
+    ]
     return {
         "config_name": name,
         "features": feature_specs(),
         "splits": splits,
-        "download_size": sum(shard.file_bytes for split in SPLITS for shard in _select(shards, tasks, split)),
+        "download_size": sum(file.file_bytes for file in files),
         "dataset_size": sum(split["num_bytes"] for split in splits),
     }
-
-
-def _select(shards: Sequence[ParquetFile], tasks: Sequence[str], split: str) -> list[ParquetFile]:
-    return [shard for shard in shards if shard.task in tasks and shard.split == split]
 
 
 def _size_category(rows: int) -> str:

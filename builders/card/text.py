@@ -3,128 +3,104 @@
 from __future__ import annotations
 
 import pprint
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from string import Template
 from typing import Any
 
 import yaml
 
 from builders.analysis.statistics import count_boxes
-from builders.analysis.target_table import read_targets
-from builders.card.gallery import GalleryPicture
+from builders.card.charts import Chart
+from builders.card.contents import Contents
 from builders.card.metadata import card_metadata
-from builders.folder.parquet_file import ParquetFile
-from builders.folder.reader import CARD, Build
+from builders.folder.reader import CARD
+from builders.records.phrases import enumerate_words
 from builders.records.templating import load_templates
 from builders.resources import read_text, read_yaml
 from builders.schema import ALL, CATEGORIES, SPLITS, TASKS, describe_columns
+from builders.tables import format_markdown
 from builders.versions import RELEASE_NOTES
 
-_NOT_EMBEDDED = """\
-> **For one machine only.** The images are not in these files: rows hold the paths that the images had where the folder
-> was built. Build it without `--no-embed` before you move or publish it.
-"""
-_SAMPLE = """\
-> **Synthetic sample.** These images are computed, not taken by a radar. The sample shows the format and serves to try
-> the tools; train and test on what `sarchat build` makes from SARDet-100K.
-"""
-_LICENCE = {
-    False: "CC BY-NC 4.0, as SARDet-100K, whose images are inside: not for commercial use. The origins may set further "
-    "terms of their own.",
-    True: "Apache 2.0. The full data set, with SARDet-100K's images inside, is under CC BY-NC 4.0.",
-}
-_PICTURES = ("examples", "records", "categories", "shapes", "positions")
+_CHARTS = ("examples", "records", "categories", "shapes", "positions")
 
 
-def write_card(
-    build: Build,
-    shards: Sequence[ParquetFile],
-    examples: Mapping[str, Mapping[str, Any]],
-    gallery: Mapping[str, GalleryPicture],
-    info: Mapping[str, Any],
-    *,
-    embed: bool = True,
-    sample: bool = False,
-) -> None:
-    """Write a build's `README.md`. Nothing in it tells of the time, the machine or the folder's name.
+def write_card(contents: Contents, charts: Mapping[str, Chart], info: Mapping[str, Any]) -> None:
+    """Write a build's `README.md`. Nothing in it depends on the time, the machine or the folder's name.
 
     Args:
-        build: the build.
-        shards: its Parquet files.
-        examples: a record to show of each task.
-        gallery: the pictures to show, by name.
+        contents: what was built.
+        charts: the figures to show, by name.
         info: what `build.json` says.
-        embed: whether the images' bytes are in the files.
-        sample: whether this is the synthetic sample.
     """
-    tasks = list(examples)
-    metadata = yaml.safe_dump(card_metadata(shards, sample=sample), sort_keys=False, allow_unicode=True, width=120)
-    pictures = {f"picture_{name}": _show_picture(gallery.get(name)) for name in _PICTURES}
+    tasks, sample = contents.tasks, info["source"]["sample"]
+    metadata = yaml.safe_dump(card_metadata(contents, sample=sample), sort_keys=False, allow_unicode=True, width=120)
     text = Template(read_text("dataset.md")).substitute(
-        pictures,
+        {f"picture_{name}": _show_chart(charts.get(name)) for name in _CHARTS},
         metadata=metadata,
         title="SARChat, synthetic sample" if sample else "SARChat",
-        notes=_tell_notes(build, tasks, embed=embed, sample=sample),
-        total=f"{sum(shard.rows for shard in shards):,}",
+        notes=_note_limits(contents, info),
+        total=f"{contents.count():,}",
         first_config=tasks[-1],
-        records_note=_list_configs(tasks),
+        records_note=_note("configs" if len(tasks) > 1 else "one_config", tasks=_enumerate_code(tasks)),
         task_table=_task_table(tasks),
-        examples="\n".join(_show_example(task, record) for task, record in examples.items()),
-        instance=_show_instance(examples[tasks[-1]]),
+        examples="\n".join(_show_example(task, record) for task, record in contents.examples.items()),
+        instance=_show_instance(contents.examples[tasks[-1]]),
         column_table=_column_table(),
         version=info["version"],
         generator=f"{info['generator']['name']} {info['generator']['version']}",
         fingerprint=info["source"]["fingerprint"],
         seed=info["options"]["seed"],
         release_notes="\n".join(f"- {version}: {note}" for version, note in RELEASE_NOTES.items()),
-        count_table=_count_table(shards, tasks),
+        count_table=_count_table(contents),
         source=read_text("source_sample.md" if sample else "source.md").rstrip(),
         wordings=_count_wordings(tasks),
-        biases=_tell_biases(build, shards),
-        licence=_LICENCE[sample],
+        biases=_note_biases(contents),
+        licence=_note("licence_of_sample" if sample else "licence_of_sardet"),
         citation=read_text("citation.bib").rstrip(),
     )
-    (build.folder / CARD).write_text(text, encoding="utf-8", newline="\n")
+    (contents.build.folder / CARD).write_text(text, encoding="utf-8", newline="\n")
 
 
-def _tell_notes(build: Build, tasks: Sequence[str], *, embed: bool, sample: bool) -> str:
-    """Tell on top what this build is not: no real data, not all of it, or not for other machines."""
+def _note(name: str, **values: object) -> str:
+    """Return a text of `dataset_card/notes.yaml`, filled in."""
+    return Template(read_yaml("notes.yaml", "dataset_card")[name]).substitute(values)
+
+
+def _note_limits(contents: Contents, info: Mapping[str, Any]) -> str:
+    """Say on top what this build is not: no real data, not all of it, or not for other machines."""
     notes = []
-    if sample:
-        notes.append(_SAMPLE)
-    if not embed:
-        notes.append(_NOT_EMBEDDED)
-    splits = [split for split in SPLITS if split in build.configs[ALL]]
-    lacking = [*(task for task in TASKS if task not in tasks), *(split for split in SPLITS if split not in splits)]
-    if lacking:
-        notes.append(
-            f"> **A part of the whole.** This build holds {_enumerate(tasks)}, in {_enumerate(splits)}. It was made "
-            f"without {_enumerate(lacking)}.\n"
-        )
+    if info["source"]["sample"]:
+        notes.append(_note("sample"))
+    if not info["options"]["embed"]:
+        notes.append(_note("not_embedded"))
+    tasks, splits = contents.tasks, contents.splits
+    missing = [*(task for task in TASKS if task not in tasks), *(split for split in SPLITS if split not in splits)]
+    if missing:
+        lists = {"tasks": tasks, "splits": splits, "missing": missing}
+        notes.append(_note("partial", **{name: enumerate_words(names) for name, names in lists.items()}))
     return "".join(f"{note}\n" for note in notes)
 
 
-def _list_configs(tasks: Sequence[str]) -> str:
-    names = [f"`{task}`" for task in tasks]
-    return f"The configs are {_enumerate(names)}, and `all`.\n" if len(tasks) > 1 else f"The task is {names[0]}.\n"
+def _enumerate_code(names: Iterable[str]) -> str:
+    return enumerate_words([f"`{name}`" for name in names])
 
 
 def _column_table() -> str:
-    rows = [f"| `{name}` | {kind} | {content} |" for name, kind, content in describe_columns()]
-    return "\n".join(["| column | type | content |", "|---|---|---|", *rows])
+    return format_markdown(
+        ["column", "type", "content"], [[f"`{name}`", kind, content] for name, kind, content in describe_columns()]
+    )
 
 
 def _task_table(tasks: Sequence[str]) -> str:
     texts = read_yaml("tasks.yaml", "dataset_card")
-    lines = ["| task | asks | one record for | the answer holds | scored |", "|---|---|---|---|---|"]
-    for task in tasks:
-        cells = (texts[task][key] for key in ("asks", "record", "answer", "score"))
-        lines.append(f"| `{task}` | {' | '.join(cells)} |")
-    return "\n".join(lines)
+    header = {"asks": "asks", "record": "one record for", "answer": "the answer holds", "score": "scored"}
+    return format_markdown(
+        ["task", *header.values()], [[f"`{task}`", *(texts[task][key] for key in header)] for task in tasks]
+    )
 
 
-def _show_picture(picture: GalleryPicture | None) -> str:
-    return f"![{picture.caption}]({picture.path})\n\n" if picture else ""
+def _show_chart(chart: Chart | None) -> str:
+    return f"![{chart.caption}]({chart.path})\n\n" if chart else ""
 
 
 def _show_example(task: str, record: Mapping[str, Any]) -> str:
@@ -146,19 +122,15 @@ class _Code(str):
         return str(self)
 
 
-def _count_table(shards: Sequence[ParquetFile], tasks: Sequence[str]) -> str:
-    splits = [split for split in SPLITS if any(shard.split == split for shard in shards)]
-    lines = [f"| task | {' | '.join(splits)} | total |", f"|---|{'---:|' * (len(splits) + 1)}"]
-    for name, members in {**{f"`{task}`": [task] for task in tasks}, "`all`": tasks}.items():
-        counts = [
-            sum(shard.rows for shard in shards if shard.task in members and shard.split == split) for split in splits
-        ]
-        lines.append(f"| {name} | {' | '.join(f'{count:,}' for count in [*counts, sum(counts)])} |")
-    return "\n".join(lines)
+def _count_table(contents: Contents) -> str:
+    rows = []
+    for name, tasks in {**{task: [task] for task in contents.tasks}, ALL: contents.tasks}.items():
+        rows.append([f"`{name}`", *(contents.count(tasks, split) for split in (*contents.splits, None))])
+    return format_markdown(["task", *contents.splits, "total"], rows)
 
 
 def _count_wordings(tasks: Sequence[str]) -> str:
-    """Tell the number of templates of each task, questions and whole answers; other answers are put together."""
+    """Give the number of templates of each task, questions and whole answers; other answers are put together."""
     lines = []
     for task in tasks:
         templates = load_templates(task)
@@ -168,28 +140,21 @@ def _count_wordings(tasks: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def _tell_biases(build: Build, shards: Sequence[ParquetFile]) -> str:
-    """Tell how unevenly records and targets are spread, in figures of this very build."""
-    lines = []
-    total = sum(shard.rows for shard in shards)
-    task = max(TASKS, key=lambda task: sum(shard.rows for shard in shards if shard.task == task))
-    share = sum(shard.rows for shard in shards if shard.task == task) / total
-    if len({shard.task for shard in shards}) > 1:
-        lines.append(
-            f"- Tasks are of unlike size: {task} has {100 * share:.1f} % of all records. Sample by task, if all are to "
-            "count alike."
-        )
-    tables = [table for split in build.configs[ALL] if (table := read_targets(build, split))]
-    if tables:
-        counts = {name: sum(count_boxes(table)[name] for table in tables) for name in CATEGORIES}
-        most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
-        boxes = sum(counts.values())
-        lines.append(
-            f"- Categories are too: of {boxes:,} boxes, {100 * counts[most] / boxes:.1f} % are of {most}, "
-            f"{100 * counts[least] / boxes:.1f} % of {least}."
-        )
-    return "".join(f"{line}\n" for line in lines)
+def _note_biases(contents: Contents) -> str:
+    """Say how unevenly records and targets are spread, in figures of this very build."""
+    notes = []
+    if len(contents.tasks) > 1:
+        counts = {task: contents.count([task]) for task in contents.tasks}
+        task = max(counts, key=counts.__getitem__)
+        notes.append(_note("uneven_tasks", task=task, share=_percent(counts[task], contents.count())))
+    if contents.targets:
+        tables = [count_boxes(table) for table in contents.targets.values()]
+        boxes = {category: sum(table[category] for table in tables) for category in CATEGORIES}
+        total, most, least = sum(boxes.values()), max(boxes, key=boxes.__getitem__), min(boxes, key=boxes.__getitem__)
+        shares = {"most_share": _percent(boxes[most], total), "least_share": _percent(boxes[least], total)}
+        notes.append(_note("uneven_categories", boxes=f"{total:,}", most=most, least=least, **shares))
+    return "".join(notes)
 
 
-def _enumerate(names: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+def _percent(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.1f}"

@@ -37,7 +37,7 @@ def command(
         raise SARChatError("give either --index or --id, not both")
     if out is not None and out.suffix.lower() != ".png":
         raise SARChatError(f"the picture is a PNG file, so --out must end in .png, but got {out}")
-    from builders.card.gallery import NEEDS_MATPLOTLIB
+    from builders.figures import NEEDS_MATPLOTLIB, has_matplotlib
     from builders.folder.reader import open_build
 
     build = open_build(folder)
@@ -45,12 +45,10 @@ def command(
         record = build.record_with_id(config, record_id, [split] if split else ())
     else:
         record = build.record(config, split or "test", index or 0)
-    try:
-        from builders.figures.record import default_name, show_record
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "matplotlib":
-            raise
-        raise SARChatError(NEEDS_MATPLOTLIB) from error
+    if not has_matplotlib():
+        raise SARChatError(NEEDS_MATPLOTLIB)
+    from builders.figures.record import default_name, show_record
+
     out = out or Path(default_name(record["id"]))
     show_record(record, out, prediction)
     click.echo(out)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from builders.analysis.paper import read_test_sizes
 from builders.errors import SARChatError
@@ -18,7 +19,8 @@ _COLUMNS = {"count.": "counting", "ground.": "grounding", "ident.": "identificat
 _COLUMNS |= {"descr.": "description", "class.": "classification"}
 
 
-class Entry(NamedTuple):
+@dataclass(frozen=True)
+class Entry:
     """A model's results: its name and size, the average as printed, and its sub-scores in percent."""
 
     name: str

@@ -9,10 +9,11 @@ from string import Template
 from typing import TYPE_CHECKING
 
 import sarchat_metric
-from builders.evaluation.leaderboard import published_results
+from builders.evaluation.leaderboard import Entry, published_results
 from builders.folder.atomic import replacing_folder
 from builders.folder.checksums import SUMS, parse_checksums, write_checksums
 from builders.resources import read_text
+from builders.tables import format_markdown
 from sarchat_metric import SUB_SCORES, TASKS
 
 if TYPE_CHECKING:
@@ -57,25 +58,27 @@ def is_space(folder: Path) -> bool:
 def format_card() -> str:
     """Return the metric card, with the published results filled in."""
     entries = published_results()
-    gaps = [entry.overall - entry.printed for entry in entries]
-    models = [[entry.name, entry.params] for entry in entries]
+    gaps = [
+        entry.overall - entry.printed for entry in entries if entry.overall is not None and entry.printed is not None
+    ]
     keys = [key for keys in SUB_SCORES.values() for key in keys]
     averages = [[entry.printed, entry.overall, *(entry.tasks[task] for task in TASKS)] for entry in entries]
     sub_scores = [[entry.sub_scores[key] for key in keys] for entry in entries]
     return Template(read_text(f"page/{CARD}", "builders.hub")).substitute(
         least=f"{min(gaps):+.2f}",
         most=f"{max(gaps):+.2f}",
-        task_table=_format_table(["Avg", "Eq. 4", *TASKS], models, averages),
-        sub_score_table=_format_table([f"`{key}`" for key in keys], models, sub_scores),
+        task_table=_format_results(["Avg", "Eq. 4", *TASKS], entries, averages),
+        sub_score_table=_format_results([f"`{key}`" for key in keys], entries, sub_scores),
         citation=read_text("citation.bib").rstrip(),
     )
 
 
-def _format_table(columns: Sequence[str], models: Sequence[Sequence[str]], figures: Sequence[Sequence[float]]) -> str:
-    lines = [f"| model | params | {' | '.join(columns)} |", f"|---|---|{'---:|' * len(columns)}"]
-    for model, row in zip(models, figures, strict=True):
-        lines.append(f"| {' | '.join([*model, *(f'{figure:.2f}' for figure in row)])} |")
-    return "\n".join(lines)
+def _format_results(columns: Sequence[str], entries: Sequence[Entry], scores: Sequence[Sequence[float | None]]) -> str:
+    rows = [
+        [entry.name, entry.params, *(f"{score:.2f}" for score in row)]
+        for entry, row in zip(entries, scores, strict=True)
+    ]
+    return format_markdown(["model", "params", *columns], rows)
 
 
 def _copy(source: Traversable, target: Path) -> None:

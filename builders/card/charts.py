@@ -1,0 +1,70 @@
+"""The figures of a build's card: which there are, what they show, and drawing them if Matplotlib is there."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from builders.analysis.statistics import count_boxes
+from builders.analysis.target_table import concatenate
+from builders.card.contents import Contents
+from builders.figures import NEEDS_MATPLOTLIB, has_matplotlib
+
+_LOG = logging.getLogger(__name__)
+FOLDER = "pictures"
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A figure of the card.
+
+    Attributes:
+        path: its file in the built folder.
+        caption: what it shows, for those who do not see it.
+    """
+
+    path: str
+    caption: str
+
+
+def draw_charts(contents: Contents) -> dict[str, Chart]:
+    """Draw a build's figures into its folder `pictures`; without Matplotlib, log a warning and draw none.
+
+    Returns:
+        The figures by name; without those of targets where no task has every target.
+    """
+    if not has_matplotlib():
+        _LOG.warning("The card has no pictures; %s", NEEDS_MATPLOTLIB)
+        return {}
+    from builders.figures import style
+
+    charts = {}
+    folder = contents.build.folder
+    (folder / FOLDER).mkdir()
+    with style.styled():
+        for name, draw, caption in _list_charts(contents):
+            chart = charts[name] = Chart(f"{FOLDER}/{name}.png", caption)
+            style.save(draw(), folder / chart.path)
+    return charts
+
+
+def _list_charts(contents: Contents) -> Iterator[tuple[str, Callable[[], Any], str]]:
+    """Yield each figure's name, what draws it, and its caption."""
+    from builders.figures import bars, heatmaps, panels, stacked_bars
+
+    examples, targets = contents.examples, contents.targets
+    records = {split: {task: contents.count([task], split) for task in contents.tasks} for split in contents.splits}
+    yield "examples", lambda: panels.draw_panels(examples), "An example of each task: image, boxes, question and answer"
+    yield "records", lambda: bars.draw_bars(records, "records"), "Records per task in each split"
+    if targets:
+        boxes = {split: count_boxes(table) for split, table in targets.items()}
+        every = concatenate(targets.values())
+        yield "categories", lambda: bars.draw_bars(boxes, "boxes"), "Boxes per category in each split"
+        yield "shapes", lambda: stacked_bars.draw_shares(every), "Shapes and sizes of the targets of each category"
+        yield (
+            "positions",
+            lambda: heatmaps.draw_positions(every),
+            "Where the targets of each category lie in their images",
+        )
