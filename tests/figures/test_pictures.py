@@ -22,12 +22,12 @@ def read_picture(path: Path) -> np.ndarray:
 
 
 def test_every_picture_is_there():
-    assert sorted(path.stem for path in (sample_build() / "pictures").iterdir()) == NAMES
+    assert sorted(path.stem for path in (sample_build(pictures=True) / "pictures").iterdir()) == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_pictures_fit_a_page_and_are_not_blank(name):
-    pixels = read_picture(sample_build() / "pictures" / f"{name}.png")
+    pixels = read_picture(sample_build(pictures=True) / "pictures" / f"{name}.png")
     height, width = pixels.shape[:2]
     assert 1200 <= width <= 2100 and 300 <= height <= 2100
     page = np.array([int(style.PAGE[place : place + 2], 16) for place in (1, 3, 5)])
@@ -39,12 +39,12 @@ def test_pictures_fit_a_page_and_are_not_blank(name):
 
 
 def test_pictures_tell_nothing_of_when_or_with_what_they_were_made():
-    for path in (sample_build() / "pictures").iterdir():
+    for path in (sample_build(pictures=True) / "pictures").iterdir():
         assert set(Image.open(path).info) <= {"dpi"}
 
 
 def test_description_alone_has_no_picture_of_targets():
-    folder = sample_build(("description",))
+    folder = sample_build(("description",), pictures=True)
     assert sorted(path.stem for path in (folder / "pictures").iterdir()) == ["examples", "records"]
 
 
