@@ -6,6 +6,8 @@ Helpers to import are in `support.py` and the other modules of this folder, whic
 from __future__ import annotations
 
 import atexit
+import contextlib
+import io
 import os
 import shutil
 import subprocess
@@ -31,7 +33,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def sarchat():
-    """Run `sarchat ARGUMENTS...` as a process of its own."""
+    """Run `sarchat ARGUMENTS...` in this process, which saves the imports."""
+
+    def run(*arguments: object) -> subprocess.CompletedProcess:
+        from builders.cli.command import main
+
+        code = 0
+        with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
+            try:
+                main([str(argument) for argument in arguments])
+            except SystemExit as ended:
+                code = ended.code
+        return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def sarchat_process():
+    """Run `sarchat ARGUMENTS...` as a process of its own, where the process itself is under test."""
 
     def run(*arguments: object, **options) -> subprocess.CompletedProcess:
         return subprocess.run(

@@ -62,6 +62,14 @@ def test_every_room_has_its_place_in_the_order():
     assert rooms <= {*ROOMS}, "add the new room to ROOMS, above everything that it imports"
 
 
+def test_the_layout_page_names_every_room():
+    page = (ROOT / "docs/layout.md").read_text(encoding="utf-8")
+    rooms = {
+        path.name for path in (ROOT / "builders").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    assert sorted(room for room in rooms - {"__init__.py"} if f"`{room}" not in page) == []
+
+
 @pytest.mark.parametrize("path", MODULES, ids=place_of)
 def test_imports_point_down(path):
     room = place_of(path).partition("/")[0]

@@ -12,6 +12,7 @@ from built_fixture import sample_build, sample_corpus
 from support import ROOT, command
 
 from builders.cli import demo
+from builders.hub.space import write_space
 
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
@@ -22,17 +23,17 @@ ELSEWHERE = ("sarchat push ", "hf auth ", "pip install ", "make ", "python -m ve
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory, sarchat):
+def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("readme")
     shutil.copytree(sample_build(), folder / "sarchat")
     shutil.copytree(sample_corpus() / "SARDet_100K", folder / "SARDet_100K")
-    assert sarchat("space", cwd=folder).returncode == 0
+    write_space(folder / "sarchat_metric")
     demo.main(folder / "sarchat", folder / "demo")
     line = {"id": "referring/test/0000005/0", "prediction": "{<288><308><318><321>} (middle center)"}
     (folder / "predictions.jsonl").write_text(json.dumps(line) + "\n")
     # Commands may run in any order, and some read what another writes.
     arguments = ("score", "demo/answers.jsonl", "--references", "sarchat", "--output", "my-model.json")
-    assert subprocess.run(command(*arguments), cwd=folder, check=False).returncode == 0
+    subprocess.run(command(*arguments), cwd=folder, check=True)
     return folder
 
 
@@ -47,10 +48,11 @@ def test_python_runs(code, folder):
 
 
 @pytest.mark.parametrize("line", [line for line in SHELL if line.startswith("sarchat ")])
-def test_commands_run(line, folder):
+def test_commands_run(line, folder, sarchat, monkeypatch):
     if line.startswith(ELSEWHERE):
         pytest.skip("talks to the Hub")
-    run = subprocess.run(command(*shlex.split(line)[1:]), cwd=folder, capture_output=True, text=True, check=False)
+    monkeypatch.chdir(folder)
+    run = sarchat(*shlex.split(line)[1:])
     assert run.returncode == 0, run.stderr
 
 

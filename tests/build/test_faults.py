@@ -131,12 +131,12 @@ def test_terminated_build_keeps_the_old_folder(corpus, out, tmp_path):
     assert left_beside(out) == []
 
 
-def test_second_build_into_one_folder_is_refused(corpus, out, fresh, sarchat):
+def test_second_build_into_one_folder_is_refused(corpus, out, fresh, sarchat_process):
     first = start(corpus, out)
     wait_for_parquet(out, first)
     os.kill(first.pid, signal.SIGSTOP)
     try:
-        second = sarchat("build", corpus, "--out", out)
+        second = sarchat_process("build", corpus, "--out", out)
     finally:
         os.kill(first.pid, signal.SIGCONT)
     assert second.returncode == 1
@@ -194,11 +194,13 @@ def small_disk(tmp_path):
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_full_disk_is_told_in_one_line_and_keeps_the_old_folder(tmp_path, corpus, small_disk, sarchat, processes):
+def test_full_disk_is_told_in_one_line_and_keeps_the_old_folder(
+    tmp_path, corpus, small_disk, sarchat_process, processes
+):
     out = small_disk / "sarchat"
     build(plain_corpus(tmp_path), out)
     old = tree(out)
-    result = sarchat("build", corpus, "--out", out, "--num-proc", processes)
+    result = sarchat_process("build", corpus, "--out", out, "--num-proc", processes)
     assert result.returncode == 1
     assert result.stdout == "" and len(result.stderr.splitlines()) == 1
     assert result.stderr.startswith("Error: ") and "space" in result.stderr

@@ -79,9 +79,9 @@ def place(tmp_path, capsys, older) -> Place:
     return Place(tmp_path, run, older)
 
 
-def test_bad_input_ends_a_process_in_the_same_way(tmp_path, sarchat, older):
+def test_bad_input_ends_a_process_in_the_same_way(tmp_path, sarchat_process, older):
     def run(*arguments: object) -> tuple[int, str]:
-        result = sarchat(*arguments)
+        result = sarchat_process(*arguments)
         assert result.stdout == ""
         return result.returncode, result.stderr
 
@@ -90,9 +90,9 @@ def test_bad_input_ends_a_process_in_the_same_way(tmp_path, sarchat, older):
     place.check_refused(told="Annotations")
 
 
-def test_bad_input_found_by_a_worker_ends_in_the_same_way(tmp_path, sarchat, older):
+def test_bad_input_found_by_a_worker_ends_in_the_same_way(tmp_path, sarchat_process, older):
     def run(*arguments: object) -> tuple[int, str]:
-        result = sarchat(*arguments)
+        result = sarchat_process(*arguments)
         return result.returncode, result.stderr
 
     place = Place(tmp_path, run, older)

@@ -231,9 +231,9 @@ def test_faulty_server_is_told_in_one_line(tmp_path, serve, capsys, monkeypatch,
     assert not (tmp_path / "out").exists()
 
 
-def test_hub_that_is_gone_is_told_in_one_line(tmp_path, sarchat):
+def test_hub_that_is_gone_is_told_in_one_line(tmp_path, sarchat_process):
     environment = {**os.environ, "HF_ENDPOINT": "http://127.0.0.1:9"}
-    result = sarchat("build", "hf://datasets/somebody/corpus", "--out", tmp_path / "out", env=environment)
+    result = sarchat_process("build", "hf://datasets/somebody/corpus", "--out", tmp_path / "out", env=environment)
     assert result.returncode == 1
     assert re.fullmatch(r"Error: .+\n", result.stderr), result.stderr
 

@@ -33,7 +33,7 @@ def test_folder_with_checksums_of_its_own_is_not_replaced(tmp_path, capsys):
     (out / "thesis.tex").write_text("years")
     write_sums(out)
     old = tree(out)
-    assert str(out) in refusal(capsys, "build", "--sample", "--out", out)
+    assert str(out) in refusal(capsys, "build", sample_corpus(), "--out", out)
     assert tree(out) == old
 
 
@@ -44,7 +44,7 @@ def test_build_with_another_listed_file_is_not_replaced(tmp_path, capsys):
     (out / "SHA256SUMS").unlink()
     write_sums(out)
     old = tree(out)
-    assert str(out) in refusal(capsys, "build", "--sample", "--out", out)
+    assert str(out) in refusal(capsys, "build", sample_corpus(), "--out", out)
     assert tree(out) == old
 
 
@@ -56,7 +56,7 @@ def test_folder_of_our_shape_with_another_card_is_not_replaced(tmp_path, capsys)
     (out / "SHA256SUMS").unlink()
     write_sums(out)
     old = tree(out)
-    assert str(out) in refusal(capsys, "build", "--sample", "--out", out)
+    assert str(out) in refusal(capsys, "build", sample_corpus(), "--out", out)
     assert tree(out) == old
 
 
@@ -64,7 +64,7 @@ def test_link_in_a_build_is_not_taken_for_a_part_of_it(tmp_path, capsys):
     out = tmp_path / "sarchat"
     shutil.copytree(sample_build(("counting",)), out)
     (out / "elsewhere").symlink_to(tmp_path)
-    assert str(out) in refusal(capsys, "build", "--sample", "--out", out)
+    assert str(out) in refusal(capsys, "build", sample_corpus(), "--out", out)
 
 
 @pytest.mark.parametrize("place", ["", ".."])
@@ -194,7 +194,7 @@ def mount_point(tmp_path, request):
 
 def test_mount_point_is_refused_before_anything_is_built(tmp_path, mount_point, capsys, monkeypatch):
     monkeypatch.setattr("builders.build.pipeline.make_plan", lambda *arguments: pytest.fail("the build has begun"))
-    assert "mount point" in refusal(capsys, "build", "--sample", "--out", mount_point)
+    assert "mount point" in refusal(capsys, "build", sample_corpus(), "--out", mount_point)
     assert list(mount_point.iterdir()) == []
 
 
@@ -207,7 +207,7 @@ def test_unwritable_parent_is_named(mount_point, capsys):
     (mount_point / "out").mkdir()
     subprocess.run(["mount", "-o", "remount,bind,ro", str(mount_point)], check=True)
     assert f"cannot write in {mount_point}: Read-only" in refusal(
-        capsys, "build", "--sample", "--out", mount_point / "out"
+        capsys, "build", sample_corpus(), "--out", mount_point / "out"
     )
 
 
