@@ -18,7 +18,7 @@ from builders.card.text import write_card
 from builders.corpus.sardet import find_corpus
 from builders.errors import SARChatError
 from builders.folder.atomic import replacing_folder
-from builders.folder.checksums import SUMS, parse_checksums, write_checksums
+from builders.folder.checksums import list_replaceable, write_checksums
 from builders.folder.parquet_file import ParquetFile
 from builders.folder.reader import BUILD_INFO, CARD, arrange
 from builders.schema import SPLITS, TASKS
@@ -96,19 +96,11 @@ def is_build(folder: Path) -> bool:
     have a name that a build gives and be listed in the folder's `SHA256SUMS`, and `build.json` or the card must be
     ours: builds of version 1.0 have the card alone.
     """
-    try:
-        listed = parse_checksums((folder / SUMS).read_text(encoding="utf-8")).keys()
-    except (OSError, ValueError):
-        return False
-    # A push through `huggingface_hub` leaves its own records behind.
-    present = [
-        path.relative_to(folder).as_posix()
-        for path in folder.rglob("*")
-        if path.is_symlink() or not path.is_dir()
-        if path.relative_to(folder).parts[:2] != (".cache", "huggingface")
-    ]
-    return all(path == SUMS or (path in listed and _BUILT_FILE.fullmatch(path)) for path in present) and (
-        is_build_info(folder) or _has_our_card(folder)
+    listed = list_replaceable(folder)
+    return (
+        listed is not None
+        and all(map(_BUILT_FILE.fullmatch, listed))
+        and (is_build_info(folder) or _has_our_card(folder))
     )
 
 

@@ -10,12 +10,11 @@ from pathlib import Path
 from tqdm import tqdm
 
 from builders.errors import SARChatError
+from builders.folder.own_files import lasting_files, own_files
 
 SUMS = "SHA256SUMS"
 _CHUNK = 1 << 20
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
-# What huggingface_hub, git, Python and Gradio leave in a folder that they use; not part of it.
-_FOREIGN = {".cache", ".git", ".gitattributes", "__pycache__", ".gradio"}
 
 
 def write_checksums(folder: Path, known: Mapping[str, str] | None = None) -> None:
@@ -95,7 +94,7 @@ def verify_checksums(folder: Path) -> None:
     faults = dict.fromkeys(listed.keys() - set(present), "is listed, but missing")
     faults |= dict.fromkeys(set(present) - listed.keys(), "is not listed")
     # Such as one to a private key, which would be published.
-    faults |= dict.fromkeys(_list_links(folder), "is a symbolic link")
+    faults |= dict.fromkeys((path for path in present if (folder / path).is_symlink()), "is a symbolic link")
     # Missing files are known at once, without reading gigabytes.
     if not faults:
         sums = _hash_files(folder, present, "Verifying checksums")
@@ -106,14 +105,23 @@ def verify_checksums(folder: Path) -> None:
         raise SARChatError(f"{folder / SUMS}: {path} {faults[path]}{more}; rebuild the folder")
 
 
-def _list_links(folder: Path) -> list[str]:
-    relative = (path.relative_to(folder) for path in folder.rglob("*") if path.is_symlink())
-    return [path.as_posix() for path in relative if _FOREIGN.isdisjoint(path.parts)]
+def list_replaceable(folder: Path) -> set[str] | None:
+    """Return the files that a folder's own `SHA256SUMS` lists, if nothing but these would be lost with the folder.
+
+    Returns:
+        The paths, `SHA256SUMS` not among them; `None` if there is no such list or any other file.
+    """
+    try:
+        listed = {*parse_checksums((folder / SUMS).read_text(encoding="utf-8"))}
+    except (OSError, ValueError):
+        return None
+    unknown = {path.as_posix() for path in lasting_files(folder)} - listed - {SUMS}
+    return None if unknown else listed
 
 
 def _list_files(folder: Path) -> list[str]:
-    relative = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    return sorted(path.as_posix() for path in relative if _FOREIGN.isdisjoint(path.parts) and path.as_posix() != SUMS)
+    paths = [path for path in own_files(folder) if (folder / path).is_file() or (folder / path).is_symlink()]
+    return sorted(path.as_posix() for path in paths if path.as_posix() != SUMS)
 
 
 def _hash_files(folder: Path, paths: Iterable[str], title: str) -> dict[str, str]:

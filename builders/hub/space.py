@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 from string import Template
-from typing import TYPE_CHECKING
 
 import sarchat_metric
 from builders.evaluation.leaderboard import Entry, published_results
 from builders.folder.atomic import replacing_folder
-from builders.folder.checksums import SUMS, parse_checksums, write_checksums
+from builders.folder.checksums import list_replaceable, write_checksums
+from builders.folder.own_files import own_files
 from builders.resources import read_text
 from builders.tables import format_markdown
 from sarchat_metric import SUB_SCORES, TASKS
 
-if TYPE_CHECKING:
-    from importlib.resources.abc import Traversable
-
 METRIC_FILE = "sarchat_metric.py"
 CARD = "README.md"
-# What running the page, or pushing the folder, leaves behind.
-_TRACES = {"__pycache__", ".cache", ".gradio"}
+_PAGE = Path(__file__).with_name("page")
 
 
 def write_space(out: Path) -> list[str]:
@@ -38,21 +34,18 @@ def write_space(out: Path) -> list[str]:
         SARChatError: the folder cannot be made, or holds something else.
     """
     with replacing_folder(out, is_space) as staging:
-        _copy(files("builders.hub") / "page", staging)
+        for name in own_files(_PAGE):
+            (staging / name).parent.mkdir(exist_ok=True)
+            shutil.copyfile(_PAGE / name, staging / name)
         (staging / METRIC_FILE).write_bytes(Path(sarchat_metric.__file__).read_bytes())
         (staging / CARD).write_text(format_card(), encoding="utf-8", newline="\n")
         write_checksums(staging)
-        return sorted(path.relative_to(staging).as_posix() for path in staging.rglob("*") if path.is_file())
+        return [path.as_posix() for path in own_files(staging)]
 
 
 def is_space(folder: Path) -> bool:
-    """Tell whether a folder is the metric's, and holds nothing but files that its own `SHA256SUMS` lists."""
-    try:
-        listed = parse_checksums((folder / SUMS).read_text(encoding="utf-8")).keys() | {SUMS}
-    except (OSError, ValueError):
-        return False
-    present = (path.relative_to(folder) for path in folder.rglob("*") if not path.is_dir())
-    return METRIC_FILE in listed and all(path.as_posix() in listed or _TRACES & {*path.parts} for path in present)
+    """Return whether a folder is the metric's, and holds nothing but files that its own `SHA256SUMS` lists."""
+    return METRIC_FILE in (list_replaceable(folder) or ())
 
 
 def format_card() -> str:
@@ -79,15 +72,3 @@ def _format_results(columns: Sequence[str], entries: Sequence[Entry], scores: Se
         for entry, row in zip(entries, scores, strict=True)
     ]
     return format_markdown(["model", "params", *columns], rows)
-
-
-def _copy(source: Traversable, target: Path) -> None:
-    for entry in source.iterdir():
-        # Installers compile every Python file that they find.
-        if entry.name in _TRACES:
-            continue
-        if entry.is_dir():
-            (target / entry.name).mkdir()
-            _copy(entry, target / entry.name)
-        else:
-            (target / entry.name).write_bytes(entry.read_bytes())

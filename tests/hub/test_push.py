@@ -551,7 +551,7 @@ def break_image_type(folder: Path) -> None:
         (spoil_byte, "referring/test-00000-of-00002.parquet differs from its checksum"),
         (lose_two, "counting/test-00000-of-00002.parquet is listed, but missing"),
         (lambda folder: (folder / "extra.txt").write_text("x"), "extra.txt is not listed"),
-        (lambda folder: (folder / SUMS).write_text("so be it\n"), "line 1 is not a sum and a path"),
+        (lambda folder: (folder / SUMS).write_text("so be it\n"), "line 1 is not a checksum and a path"),
         (lambda folder: (folder / SUMS).unlink(), f"no {SUMS}"),
         (lambda folder: (folder / "README.md").unlink(), "no README.md"),
         (shutil.rmtree, "no such folder"),
