@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -229,7 +229,7 @@ def open_data(location: str) -> OpenData:
             config: {split: list(map(str, paths)) for split, paths in splits.items()}
             for config, splits in build.configs.items()
         }
-        return ParquetData(location, _require_tasks(location, files), str(path))
+        return _require_tasks(ParquetData(location, files, str(path)), files)
     if path.exists():
         return _open_corpus(location)
     if _REPO_ID.fullmatch(location):
@@ -263,12 +263,11 @@ def _open_remote(url: str, location: str) -> ParquetData | None:
         if not fs.isfile(f"{root}/{CARD}"):
             return None
         files = _list_remote(fs, root, fs.cat_file(f"{root}/{CARD}").decode("utf-8"))
-        return None if files is None else ParquetData(location, _require_tasks(location, files), root, fs)
-    except SARChatError:
-        raise
+        data = None if files is None else ParquetData(location, files, root, fs)
     except Exception as error:
         # Remote file systems raise errors without a common class.
         raise SARChatError(f"cannot open {location}: {type(error).__name__}: {error}") from error
+    return data and _require_tasks(data, files or ())
 
 
 def _list_remote(fs: AbstractFileSystem, root: str, card: str) -> dict[str, dict[str, list[str]]] | None:
@@ -292,12 +291,12 @@ def _open_corpus(location: str) -> LiveData:
         raise SARChatError(f"neither a build (no {CARD} with configs) nor SARDet-100K: {error}") from error
 
 
-def _require_tasks(location: str, files: dict[str, dict[str, list[str]]]) -> Mapping[str, Mapping[str, Sequence[str]]]:
-    if not any(task in files for task in TASKS):
+def _require_tasks(data: ParquetData, configs: Iterable[str]) -> ParquetData:
+    if not data.tasks:
         raise SARChatError(
-            f"{location} has no config of a SARChat task; expected {', '.join(TASKS)}, found {', '.join(files)}"
+            f"{data.location} has no config of a SARChat task; expected {', '.join(TASKS)}, found {', '.join(configs)}"
         )
-    return files
+    return data
 
 
 def _has_configs(card: Path) -> bool:

@@ -148,17 +148,15 @@ def open_source(location: str | os.PathLike[str]) -> Source:
     location = os.fspath(location)
     if "://" not in location:
         return _open_local(Path(location).expanduser())
+    if location.partition("?")[0].endswith(".zip"):
+        return _open_zip(location, partial(_remote_zip, location))
     try:
-        if location.partition("?")[0].endswith(".zip"):
-            return _open_zip(location, partial(_remote_zip, location))
         root = url_to_fs(location)[1]
         open_fs = _PerProcess(lambda: url_to_fs(location)[0])
         found = open_fs().exists(root)
-    except SARChatError:
-        raise
+    # Remote file systems raise errors without a common class.
     except Exception as error:
-        # Remote file systems raise errors without a common class.
-        raise SARChatError(f"cannot open {location}: {_describe(error)}; check the URL") from error
+        raise _cannot_open(location, error) from error
     if not found:
         raise SARChatError(f"nothing found at {location}; check the URL")
     return Source(location, open_fs, root.rstrip("/"), is_local_folder=False, is_archive=False)
@@ -182,6 +180,10 @@ def _open_zip(location: str, open_fs: Callable[[], AbstractFileSystem]) -> Sourc
         raise SARChatError(
             f"{location} is not a readable zip: {error}; download it again, or give the folder"
         ) from error
+    except Exception as error:
+        if "://" not in location:
+            raise
+        raise _cannot_open(location, error) from error
     return Source(location, per_process, "", is_local_folder=False, is_archive=True)
 
 
@@ -213,6 +215,10 @@ def _zip_fs(target: str | BinaryIO, options: dict[str, int]) -> AbstractFileSyst
     # fsspec lists the members at the first query. Without this one, a second thread could see an incomplete list.
     fs.exists("")
     return fs
+
+
+def _cannot_open(location: str, error: Exception) -> SARChatError:
+    return SARChatError(f"cannot open {location}: {_describe(error)}; check the URL")
 
 
 def _describe(error: Exception) -> str:
