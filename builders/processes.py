@@ -13,12 +13,12 @@ from typing import Any, TypeVar
 from builders.signals import starting_processes
 
 _T = TypeVar("_T")
-# For a process that has given its result.
+# The time that a process has to end after it has returned its result.
 _SECONDS_TO_END = 10
 
 
 def end_with_parent() -> None:
-    """End this process as soon as its parent is gone, whatever it is doing."""
+    """End this process as soon as its parent has ended, whatever it is doing."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_wait_and_exit, args=(parent.sentinel,), daemon=True).start()
@@ -30,35 +30,35 @@ def _wait_and_exit(sentinel: int) -> None:
 
 
 def run_apart(function: Callable[..., _T], *arguments: object) -> _T:
-    """Call a function in a process of its own, which is killed if the call is interrupted.
+    """Call a function in a separate process, which is killed if the call is interrupted.
 
-    What the function leaves behind, such as threads of a library, does not keep the process from ending.
+    Threads that the function leaves running do not prevent the process from ending.
 
     Args:
         function: a function of a module; it must not raise.
-        arguments: its arguments, which can be pickled.
+        arguments: its arguments, which must be picklable.
 
     Returns:
-        What it returned.
+        The function's result.
 
     Raises:
-        ChildProcessError: the process ended without a result.
+        ChildProcessError: if the process ends without a result.
     """
-    # A fresh interpreter: a fork of a process in which Arrow's threads run may hang.
+    # Spawned, not forked: a fork of a process with running Arrow threads may hang.
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_send_result, args=(sender, function, arguments), daemon=True)
     with receiver:
         with starting_processes():
             process.start()
-        # Else its end would not be noticed here.
+        # Otherwise this process would not notice that the other end is closed.
         sender.close()
         try:
             result = receiver.recv()
             process.join(_SECONDS_TO_END)
         except EOFError:
             process.join()
-            raise ChildProcessError(f"a process was ended from outside (exit code {process.exitcode})") from None
+            raise ChildProcessError(f"a process was killed (exit code {process.exitcode})") from None
         finally:
             process.kill()
             process.join()
@@ -67,6 +67,6 @@ def run_apart(function: Callable[..., _T], *arguments: object) -> _T:
 
 def _send_result(sender: Connection, function: Callable[..., Any], arguments: tuple) -> None:
     end_with_parent()
-    # After multiprocessing has removed its semaphores, and before the interpreter waits for threads.
+    # Runs after multiprocessing has removed its semaphores and before the interpreter waits for threads.
     atexit.register(os._exit, 0)
     sender.send(function(*arguments))

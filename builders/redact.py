@@ -1,4 +1,4 @@
-"""Keep secrets out of what is printed: tokens, and the passwords and signatures in URLs."""
+"""Removal of secrets from messages: tokens, and passwords and signatures in URLs."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import re
 
 _HIDDEN = "***"
 _SECRETS = (
-    # Tokens of the Hub, keys of servers that speak OpenAI's protocol, and what a header of either looks like.
+    # Tokens of the Hub, keys of servers with OpenAI's protocol, and the headers with them.
     (re.compile(r"\b(hf_|api_org_|sk-)[\w-]{8,}[^\s'\"]*"), rf"\1{_HIDDEN}"),
     (re.compile(r"\b(bearer|basic) +[^\s'\"]+", re.IGNORECASE), rf"\1 {_HIDDEN}"),
     # A name and a password before the host (RFC 3986, section 3.2.1) ...
     (re.compile(r"(?<=://)[^\s/?#]*@"), f"{_HIDDEN}@"),
-    # ... also where the password holds a slash that should have been escaped; digits alone are a port.
+    # ... also if the password contains a slash that should have been escaped; digits alone are a port.
     (re.compile(r"(?<=://)[^\s/?#:@]+:(?!\d+(?:[/?#]|\s|$))\S*@"), f"{_HIDDEN}@"),
-    # The query of a signed URL is its key; some libraries leave the host out.
+    # The query of a signed URL is its key; some libraries omit the host.
     (re.compile(r"(/[^\s?'\"<>]*)\?[^\s'\"<>]+"), rf"\1?{_HIDDEN}"),
 )
 
 
 def redact(text: str) -> str:
-    """Hide tokens, and in URLs the name, the password and the query; what is hidden already stays so."""
+    """Replace tokens, and the user name, password and query in URLs, by asterisks; redacting twice changes nothing."""
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
     return text

@@ -1,4 +1,4 @@
-"""What signals do that end a command: the first one raises, so that everything cleans up; cleaning is not disturbed."""
+"""Handling of stop signals: the first one raises to start the cleanup; later ones do not interrupt it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 # Ctrl-C; `kill`, Slurm and Docker; a closed terminal. Windows has no SIGHUP.
 STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
-# Those that a terminal sends to all processes of a command at once.
+# The signals that a terminal sends to all processes of a command at once.
 _TERMINAL_SIGNALS = frozenset(STOP_SIGNALS) - {signal.SIGTERM}
 
 
@@ -18,7 +18,7 @@ def raising_once() -> Iterator[list[int]]:
     """Let the first stop signal raise `KeyboardInterrupt` in the block; later ones are ignored.
 
     Yields:
-        A list that holds the number of the signal once one has come.
+        A list that contains the number of the signal once one has been received.
     """
     received: list[int] = []
 
@@ -27,13 +27,13 @@ def raising_once() -> Iterator[list[int]]:
             received.append(number)
             raise KeyboardInterrupt
 
-    handlers = _heeded_signals()
+    handlers = _active_handlers()
     try:
         for number in handlers:
             signal.signal(number, stop)
         yield received
     finally:
-        # After a signal the process is about to end, and that is not to be disturbed either.
+        # After a signal the process is about to end, which must not be interrupted either.
         if not received:
             for number, handler in handlers.items():
                 signal.signal(number, handler)
@@ -41,9 +41,9 @@ def raising_once() -> Iterator[list[int]]:
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Keep stop signals that come in the block until it ends."""
+    """Defer stop signals until the block ends."""
     kept: list[int] = []
-    handlers = _heeded_signals()
+    handlers = _active_handlers()
     try:
         for number in handlers:
             signal.signal(number, lambda number, frame: kept.append(number))
@@ -57,9 +57,9 @@ def uninterrupted() -> Iterator[None]:
 
 @contextmanager
 def starting_processes() -> Iterator[None]:
-    """Start processes that no terminal's signal reaches: their parent tells them to stop.
+    """Start processes that ignore the terminal's signals, since their parent stops them.
 
-    A signal that comes meanwhile is kept until the block ends, so that no process is left half started.
+    A signal during the block is deferred until its end, so that no process is left half started.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
@@ -73,9 +73,9 @@ def starting_processes() -> Iterator[None]:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def _heeded_signals() -> dict[int, object]:
-    """Return the handlers of the stop signals; none of those that are ignored, as under `nohup`."""
-    # Python allows the main thread alone to set handlers, and runs them in it.
+def _active_handlers() -> dict[int, object]:
+    """Return the handlers of the stop signals that are not ignored, as they are under `nohup`."""
+    # Python sets and runs handlers only in the main thread.
     if threading.current_thread() is not threading.main_thread():
         return {}
     handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}

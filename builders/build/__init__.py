@@ -1,1 +1,1 @@
-"""A corpus to the folder that `load_dataset` reads and the Hub shows."""
+"""Building the folder that `load_dataset` reads and the Hub shows."""

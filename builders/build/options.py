@@ -1,4 +1,4 @@
-"""What a build is to hold and how it is made."""
+"""Options of a build."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from builders.schema import SPLITS, TASKS
 
 @dataclass(frozen=True)
 class BuildOptions:
-    """Options of a build. The first six decide what is written, the others only how.
+    """Options of a build. The first six determine what is written, the others only how.
 
     Attributes:
         tasks: the tasks to build; all six if empty.
-        splits: the splits to build; all that the corpus has if empty.
-        seed: chooses the wordings.
-        embed: store the images' bytes; else the paths of their files, for use on this machine alone.
-        sample: the corpus is the synthetic sample, and the card says so.
-        pictures: draw the card's pictures.
+        splits: the splits to build; all splits of the corpus if empty.
+        seed: the seed for the choice of wordings.
+        embed: whether to store the images' bytes; otherwise their paths, for use on this machine only.
+        sample: whether the corpus is the synthetic sample, which the card then states.
+        pictures: whether to draw the card's pictures.
         num_proc: the number of processes.
-        check_images: decode every image, and not only compare its header with its annotation.
-        max_records_per_image: the most records of one task and image; n targets give n^2 records of identification.
+        check_images: whether to decode every image instead of only comparing its header with its annotation.
+        max_records_per_image: the maximum number of records per task and image; n targets give n^2 records of
+            identification.
 
     Raises:
-        SARChatError: a value is unknown or out of range.
+        SARChatError: if a value is unknown or out of range.
     """
 
     tasks: Sequence[str] = ()
@@ -40,16 +41,18 @@ class BuildOptions:
     max_records_per_image: int = 250_000
 
     def __post_init__(self) -> None:
-        """Check the values, and put tasks and splits in their order."""
+        """Check the values and sort tasks and splits."""
         object.__setattr__(self, "tasks", _in_order("task", self.tasks or TASKS, TASKS))
         object.__setattr__(self, "splits", _in_order("split", self.splits, tuple(SPLITS)))
         if self.num_proc < 1:
             raise SARChatError(f"the number of processes must be 1 or more, but got {self.num_proc}")
         if self.max_records_per_image < 1:
-            raise SARChatError(f"the most records per image must be 1 or more, but got {self.max_records_per_image}")
+            raise SARChatError(
+                f"the maximum number of records per image must be 1 or more, but got {self.max_records_per_image}"
+            )
 
     def content(self) -> dict[str, Any]:
-        """Return the options that decide what the records are, as `build.json` lists them."""
+        """Return the options that determine the records, as listed in `build.json`."""
         options = asdict(self)
         return {name: options[name] for name in ("tasks", "splits", "seed", "embed")}
 

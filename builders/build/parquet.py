@@ -1,4 +1,4 @@
-"""The records of a run of images, written to Parquet: one file per task, in one pass over the images."""
+"""Writing the records of a range of images to Parquet: one file per task, in one pass over the images."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from builders.records.record import Record
 from builders.records.tasks import count_records, generate_records
 from builders.records.templating import Chooser
 
-# About what a row takes beside its image. An image with hundreds of targets may pass it, in one row of a group.
+# The approximate size of a row without its image. A row of an image with hundreds of targets may exceed it.
 _TEXT_BYTES = 800
 
 
@@ -39,8 +39,8 @@ def write_shard(job: ShardJob, advance: Callable[[int], object] = lambda images:
         The files, one per task that has records.
 
     Raises:
-        SARChatError: an image is missing, damaged, or not of the size that its annotation says.
-        OSError: writing failed; the disk may be full.
+        SARChatError: if an image is missing, damaged, or differs from the size in its annotation.
+        OSError: if writing fails, for example on a full disk.
     """
     writers = {task: _TaskWriter(task, job.split, path) for task, path in job.paths.items()}
     try:
@@ -68,7 +68,7 @@ def _write_images(job: ShardJob, writers: Mapping[str, _TaskWriter], advance: Ca
 
 
 class _TaskWriter:
-    """Writes one task's records of a shard, row group by row group; opens no file before the first."""
+    """Writes one task's records of a shard by row groups; the file is opened with the first one."""
 
     def __init__(self, task: str, split: str, path: Path) -> None:
         self._task = task
@@ -81,17 +81,17 @@ class _TaskWriter:
         self._dense_bytes = 0
 
     def write(self, image: AnnotatedImage, stored: StoredImage, number: int, records: Iterator[Record]) -> None:
-        """Add an image's records. A row group ends between two images if it can, so that both need one copy.
+        """Add an image's records. Row groups end between two images if possible, so that each image is stored once.
 
         Args:
             image: the image.
-            stored: what a row stores of it.
+            stored: the image as rows store it.
             number: the number of records.
-            records: the records; only those of one row group are held at a time.
+            records: the records; only those of one row group are in memory at a time.
         """
         if not number:
             return
-        # What its images take decides how large a row group is; texts are a little on top.
+        # The images determine the size of a row group; texts add little.
         row = len(stored.content or b"") + _TEXT_BYTES
         most = max(1, min(limits.ROW_GROUP_ROWS, limits.ROW_GROUP_DENSE_BYTES // row))
         rows, taken = self._group.rows + number, self._group.dense_bytes + number * row
@@ -103,11 +103,11 @@ class _TaskWriter:
             self._group.extend(image, stored, part)
 
     def finish(self) -> ParquetFile:
-        """Close the file; return what it holds."""
+        """Close the file and return its description."""
         if self._group.rows:
             self._flush()
         if self._writer is None or self._sink is None:
-            raise RuntimeError(f"{self._path}: planned for records that were not made")
+            raise RuntimeError(f"{self._path}: planned for records that were not generated")
         self._writer.close()
         self._sink.close()
         return ParquetFile(
@@ -121,12 +121,12 @@ class _TaskWriter:
         )
 
     def abandon(self) -> None:
-        """Let go of the file after a failure; it is about to be removed."""
+        """Abandon the file after a failure; it is about to be removed."""
         if self._writer is not None:
-            # Else it would write its footer once it is collected.
+            # Otherwise it would write its footer when it is garbage-collected.
             self._writer.is_open = False
         if self._sink is not None:
-            # On a full disk, what is still in the buffer finds no room; that was told already.
+            # On a full disk, flushing the buffer fails again; the first error is already raised.
             with suppress(OSError):
                 self._sink.close()
 
@@ -139,11 +139,11 @@ class _TaskWriter:
                 pa.PythonFile(self._sink, mode="w"),
                 table.schema,
                 compression="zstd",
-                # Everything but ids and texts repeats; those two would fill a dictionary in vain.
+                # All values except ids and texts repeat; a dictionary of those two would be useless.
                 use_dictionary=_DICTIONARY_COLUMNS,
                 dictionary_pagesize_limit=2**30,
                 write_statistics=["id", "image_id"],
-                # `datasets` takes the features from the card; a schema inside would bind readers to its version.
+                # `datasets` reads the features from the card; a stored schema would depend on its version.
                 store_schema=False,
             )
         self._writer.write_table(table, row_group_size=self._group.rows)
@@ -168,7 +168,7 @@ _DICTIONARY_COLUMNS = [
 
 
 class _HashingSink(io.RawIOBase):
-    """A file for writing that hashes on the way, so that it need not be read again for its sum."""
+    """A file for writing that computes its checksum on the fly, so that it need not be read again."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream

@@ -1,4 +1,4 @@
-"""A corpus to the folder that `load_dataset` reads and the Hub shows: Parquet, card, checksums."""
+"""Building the folder that `load_dataset` reads and the Hub shows: Parquet files, card, checksums."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ _BUILT_FILE = re.compile(
 
 @dataclass(frozen=True)
 class Report:
-    """What a build made.
+    """The result of a build.
 
     Attributes:
         out: the folder.
-        plan: what was planned: images, and what was left out.
+        plan: the plan: numbers of images, and what was left out.
         files: its Parquet files.
         total_bytes: the folder's size on disk.
     """
@@ -47,16 +47,16 @@ class Report:
 
 
 def build(location: str | os.PathLike[str], out: Path, options: BuildOptions | None = None) -> Report:
-    """Build the data set's folder. It is made beside `out` and moved into place.
+    """Build the data set's folder. It is written under a temporary name and then moved to `out`.
 
     Args:
         location: SARDet-100K: a folder, a zip, or a URL of either.
-        out: the folder to write; an earlier build there is replaced once the new one is whole.
+        out: the folder to write; an earlier build there is replaced once the new one is complete.
         options: what to build and how.
 
     Raises:
-        SARChatError: a wrong corpus, or a folder at `out` that is not a build.
-        OSError: writing failed.
+        SARChatError: if the corpus is wrong or `out` is a folder that is not a build.
+        OSError: if writing fails.
     """
     options = options or BuildOptions()
     location = os.fspath(location)
@@ -73,13 +73,13 @@ def build(location: str | os.PathLike[str], out: Path, options: BuildOptions | N
 
 
 def document(folder: Path, files: Sequence[ParquetFile], plan: Plan, options: BuildOptions) -> None:
-    """Add to the Parquet files of a build what describes them: pictures, card, `build.json` and checksums.
+    """Add pictures, card, `build.json` and checksums to the Parquet files of a build.
 
     Args:
-        folder: the folder that holds the files.
+        folder: the folder that contains the files.
         files: the files.
-        plan: what they were made from.
-        options: the build's.
+        plan: the plan that they were written by.
+        options: the options of the build.
     """
     contents = read_contents(arrange(folder, files), files)
     info = describe_build(plan.fingerprint, options)
@@ -90,11 +90,11 @@ def document(folder: Path, files: Sequence[ParquetFile], plan: Plan, options: Bu
 
 
 def is_build(folder: Path) -> bool:
-    """Return whether a folder holds a build and nothing else.
+    """Return whether a folder contains a build and nothing else.
 
-    A list of checksums alone proves nothing, as anybody may keep one beside files of their own. So every file must
-    have a name that a build gives and be listed in the folder's `SHA256SUMS`, and `build.json` or the card must be
-    ours: builds of version 1.0 have the card alone.
+    A list of checksums alone proves nothing, as users may have one with their own files. So every file must have a
+    name that a build uses and be listed in the folder's `SHA256SUMS`, and `build.json` or the card must be ours:
+    builds of version 1.0 have only the card.
     """
     listed = list_replaceable(folder)
     return (
@@ -112,14 +112,14 @@ def _has_our_card(folder: Path) -> bool:
 
 
 def _refuse_overlap(location: str | os.PathLike[str], out: Path) -> None:
-    """Refuse to replace a folder that is the source or holds it. A folder of its own inside the source is fine.
+    """Refuse to replace the source or a folder around it. A separate folder inside the source is allowed.
 
     Raises:
-        SARChatError: the two overlap.
+        SARChatError: if the two overlap.
     """
     location = os.fspath(location)
     if "://" in location:
         return
     source, target = (Path(os.path.realpath(path)) for path in (Path(location).expanduser(), out))
     if source == target or target in source.parents:
-        raise SARChatError(f"--out {out} holds the source {location}, which would be replaced; name another --out")
+        raise SARChatError(f"--out {out} contains the source {location}, which would be replaced; choose another --out")

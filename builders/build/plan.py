@@ -1,4 +1,4 @@
-"""A corpus to jobs: which images make which files, decided before any image is read."""
+"""The plan of a build: which images go into which files, determined before any image is read."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from builders.records.tasks import count_records
 
 @dataclass(frozen=True)
 class ShardJob:
-    """What a worker is to do: the records of some images, one file per task.
+    """The job of a worker: the records of a range of images, one file per task.
 
     Attributes:
         location: the corpus's path or URL.
-        stamp: the corpus's, see `Corpus.stamp`.
-        folder: where the images are, from the corpus's top.
+        stamp: the corpus's stamp, see `Corpus.stamp`.
+        folder: the folder of the images, relative to the corpus's top folder.
         split: the split.
         images: the images, in order.
         paths: the file to write for each task; a task without records of these images has none.
-        seed: chooses the wordings.
-        embed: store the images' bytes, or only their paths.
-        check_images: decode every image, to find a damaged one.
+        seed: the seed for the choice of wordings.
+        embed: whether to store the images' bytes or only their paths.
+        check_images: whether to decode every image to detect damaged ones.
     """
 
     location: str
@@ -48,14 +48,14 @@ class ShardJob:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a build will write.
+    """The plan of a build.
 
     Attributes:
         jobs: the shards, split by split, in the order of the records.
-        fingerprint: a hash of the annotations that they were made from: equal for a folder and a zip of it.
+        fingerprint: a hash of the annotations, which is equal for a folder and a zip of it.
         images: the number of images with a target, by split.
-        dropped: boxes left out, by split and reason.
-        without_target: images left out for lack of a target, by split.
+        dropped: the number of boxes left out, by split and reason.
+        without_target: the number of images left out because they have no target, by split.
     """
 
     jobs: Sequence[ShardJob]
@@ -66,7 +66,7 @@ class Plan:
 
 
 def make_plan(corpus: Corpus, location: str, out: Path, options: BuildOptions) -> Plan:
-    """Read and check the annotations, and cut the images into shards.
+    """Read and check the annotations, and divide the images into shards.
 
     Args:
         corpus: the corpus.
@@ -75,7 +75,7 @@ def make_plan(corpus: Corpus, location: str, out: Path, options: BuildOptions) -
         options: what to build.
 
     Raises:
-        SARChatError: the annotations are wrong, an image is missing, there is no target at all, or an image has more
+        SARChatError: if the annotations are wrong, an image is missing, there is no target, or an image has more
             records than `options.max_records_per_image`.
     """
     splits = options.splits or corpus.splits
@@ -86,7 +86,7 @@ def make_plan(corpus: Corpus, location: str, out: Path, options: BuildOptions) -
         for job in _plan_split(corpus, location, out, split, of_split, options)
     ]
     if not jobs:
-        raise SARChatError(f"{corpus.source.location} holds no target at all in {', '.join(splits)}; nothing to build")
+        raise SARChatError(f"{corpus.source.location} contains no target in {', '.join(splits)}; nothing to build")
     return Plan(
         jobs,
         _fingerprint(annotations),

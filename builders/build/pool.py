@@ -1,4 +1,4 @@
-"""Shards written one after the other, or in processes that stop when asked and end with their parent."""
+"""Writing shards one after the other or in worker processes, which stop on request and end with their parent."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from builders.signals import starting_processes, uninterrupted
 
 
 def write_shards(jobs: Sequence[ShardJob], num_proc: int) -> list[ParquetFile]:
-    """Write all shards; a bar on stderr counts images.
+    """Write all shards, with a progress bar of images on stderr.
 
     Args:
         jobs: what to write.
-        num_proc: the number of processes; 1 writes in this one.
+        num_proc: the number of processes; 1 writes in this process.
 
     Returns:
         The files, sorted by task, split and path.
 
     Raises:
-        SARChatError: an image is wrong, or a worker was ended from outside.
-        OSError: writing failed.
+        SARChatError: if an image is wrong or a worker was killed.
+        OSError: if writing fails.
     """
     files: list[ParquetFile] = []
     total = sum(len(job.images) for job in jobs)
@@ -50,7 +50,7 @@ def write_shards(jobs: Sequence[ShardJob], num_proc: int) -> list[ParquetFile]:
 
 
 def _in_processes(jobs: Sequence[ShardJob], num_proc: int) -> Iterator[tuple[ShardJob, list[ParquetFile]]]:
-    # Fresh interpreters: a fork of a process in which Arrow's threads run may hang.
+    # Spawned, not forked: a fork of a process with running Arrow threads may hang.
     context = multiprocessing.get_context("spawn")
     stopped, stop = context.Pipe(duplex=False)
     with starting_processes():
@@ -59,7 +59,7 @@ def _in_processes(jobs: Sequence[ShardJob], num_proc: int) -> Iterator[tuple[Sha
     running: dict[Future, ShardJob] = {}
     try:
         while waiting or running:
-            # A job is sent out only when a worker is free: each carries its images' annotations.
+            # A job is submitted only when a worker is free, since it contains its images' annotations.
             while waiting and len(running) < num_proc:
                 job = waiting.pop()
                 with starting_processes():
@@ -69,7 +69,7 @@ def _in_processes(jobs: Sequence[ShardJob], num_proc: int) -> Iterator[tuple[Sha
                 yield running.pop(future), future.result()
     except BrokenProcessPool as error:
         raise SARChatError(
-            "a worker process was ended from outside, perhaps for lack of memory; build with a smaller --num-proc"
+            "a worker process was killed, perhaps because memory ran out; build with a smaller --num-proc"
         ) from error
     finally:
         with uninterrupted():
@@ -85,7 +85,7 @@ def _prepare(stop: Connection) -> None:
     """Set up a worker; it abandons its shard once the other end of `stop` is closed."""
     global _stop
     _stop = stop
-    # So that none goes on writing into a folder that was given up.
+    # Otherwise it could go on writing into an abandoned folder.
     end_with_parent()
 
 

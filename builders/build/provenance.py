@@ -1,4 +1,4 @@
-"""`build.json`: what a build was made from, by what, and with which options."""
+"""`build.json`: source, generator and options of a build."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from builders.versions import DATA_VERSION, PACKAGE, package_version
 
 
 def describe_build(fingerprint: str, options: BuildOptions) -> dict[str, Any]:
-    """Return what `build.json` says; nothing in it depends on time, machine or the number of processes.
+    """Return the content of `build.json`, which does not depend on time, machine or number of processes.
 
     Args:
-        fingerprint: the plan's: a hash of the annotations.
-        options: the build's.
+        fingerprint: the plan's hash of the annotations.
+        options: the options of the build.
     """
     return {
         "version": DATA_VERSION,

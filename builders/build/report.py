@@ -1,4 +1,4 @@
-"""What a build made, as tables for the terminal."""
+"""The result of a build as tables for the terminal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from builders.tables import format_table
 
 
 def format_report(report: Report) -> str:
-    """Lay out records per task and split, what was left out by reason, and the bytes written."""
+    """Format the records per task and split, the boxes and images left out, and the bytes written."""
     splits = list(report.plan.images)
     tasks = [task for task in TASKS if any(file.task == task for file in report.files)]
 

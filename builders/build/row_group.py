@@ -1,4 +1,4 @@
-"""Records to Arrow: a row group's columns, with what repeats stored once."""
+"""Conversion of records to the Arrow table of a row group, with repeated values stored once."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from builders.corpus.targets import AnnotatedImage
 from builders.records.record import Record
 from builders.schema import scenario
 
-# What a row takes in Arrow beside its texts and its image: numbers, the offsets of texts and lists, the two roles.
+# The size of a row in Arrow without its texts and its image: numbers, offsets of texts and lists, the two roles.
 _FIXED_BYTES = 85
 # Four corners and a category.
 _TARGET_BYTES = 40
 
 
 class StoredImage(NamedTuple):
-    """An image as a record stores it: its bytes, or `None` and a path on this machine."""
+    """An image as stored in a record: its bytes, or `None` and a local path."""
 
     content: bytes | None
     path: str
@@ -29,12 +29,12 @@ class RowGroup:
     """Rows collected for one row group of one task.
 
     Attributes:
-        rows: how many there are.
-        dense_bytes: what they take when they are read back, each row with its own copy of its image.
+        rows: the number of rows.
+        dense_bytes: their size when read back, each row with its own copy of its image.
     """
 
     def __init__(self, task: str) -> None:
-        """Start empty."""
+        """Create an empty row group."""
         self.task = task
         self.rows = 0
         self.dense_bytes = 0
@@ -68,10 +68,10 @@ class RowGroup:
         self.dense_bytes += len(records) * for_each + characters + _TARGET_BYTES * corners
 
     def to_table(self) -> pa.Table:
-        """Return the rows as a table; whatever repeats within it is dictionary-encoded."""
+        """Return the rows as a table, with repeated values dictionary-encoded."""
         image_of_row = np.asarray(self._image_of_row, np.int32)
         corners = np.asarray(self._corners, np.float64).reshape(-1, 4)
-        # The same subtraction as `Target.bbox`, so that both ways to a record give the same number.
+        # The same subtraction as in `Target.bbox`, so that live and built records have the same numbers.
         bbox = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
         targets = np.asarray(self._targets_of_row, np.int32)
 
@@ -83,7 +83,7 @@ class RowGroup:
 
         scenarios = [scenario(len(image.targets)) for image in self._images]
         contents = [stored.content for stored in self._stored]
-        # All or none: a build embeds its images or does not.
+        # All or none: a build embeds either all images or none.
         embedded = None not in contents
         columns = [
             by_image(contents, pa.binary()) if embedded else pa.nulls(self.rows, pa.binary()),

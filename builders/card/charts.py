@@ -1,4 +1,4 @@
-"""The figures of a build's card: which there are, what they show, and drawing them if Matplotlib is there."""
+"""The figures of a build's card, which are drawn if Matplotlib is installed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Chart:
 
     Attributes:
         path: its file in the built folder.
-        caption: what it shows, for those who do not see it.
+        caption: its description, used as alternative text.
     """
 
     path: str
@@ -33,7 +33,7 @@ def draw_charts(contents: Contents) -> dict[str, Chart]:
     """Draw a build's figures into its folder `pictures`; without Matplotlib, log a warning and draw none.
 
     Returns:
-        The figures by name; without those of targets where no task has every target.
+        The figures by name; those of targets are left out if no task contains every target.
     """
     if not has_matplotlib():
         _LOG.warning("The card has no pictures; %s", NEEDS_MATPLOTLIB)
@@ -51,7 +51,7 @@ def draw_charts(contents: Contents) -> dict[str, Chart]:
 
 
 def _list_charts(contents: Contents) -> Iterator[tuple[str, Callable[[], Any], str]]:
-    """Yield each figure's name, what draws it, and its caption."""
+    """Yield each figure's name, the function that draws it, and its caption."""
     from builders.figures import bars, heatmaps, panels, stacked_bars
 
     examples, targets = contents.examples, contents.targets
@@ -66,5 +66,5 @@ def _list_charts(contents: Contents) -> Iterator[tuple[str, Callable[[], Any], s
         yield (
             "positions",
             lambda: heatmaps.draw_positions(every),
-            "Where the targets of each category lie in their images",
+            "Positions of the targets of each category in their images",
         )

@@ -1,4 +1,4 @@
-"""What a card says of a build, read from its files once."""
+"""The contents of a build that its card describes, read from its files once."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from builders.folder.reader import Build
 
 @dataclass(frozen=True)
 class Contents:
-    """A build's contents; no more of it is read to write its card.
+    """The contents of a build; writing its card needs no further reading.
 
     Attributes:
         build: the build.
         files: its Parquet files.
-        examples: a record with its image for each task that was built, in the order of `TASKS`.
-        targets: the targets of each split; without the splits of which no task has every target.
+        examples: one record with its image per built task, in the order of `TASKS`.
+        targets: the targets of each split, except splits in which no task contains every target.
     """
 
     build: Build
@@ -39,16 +39,16 @@ class Contents:
         return self.build.splits
 
     def count(self, tasks: Iterable[str] | None = None, split: str | None = None) -> int:
-        """Return the number of records of some tasks and a split; of all where one is not given."""
+        """Return the number of records of the given tasks and split, or of all if not given."""
         among = self.tasks if tasks is None else tasks
         return sum(file.rows for file in self.files if file.task in among and split in (None, file.split))
 
 
 def read_contents(build: Build, files: Sequence[ParquetFile]) -> Contents:
-    """Read what the card of a build shows; of its images only those of the examples.
+    """Read the contents of a build; of its images, only those of the examples.
 
     Args:
-        build: the build, whose card need not be there yet.
+        build: the build, whose card need not exist yet.
         files: its Parquet files.
     """
     targets = {split: read_targets(build, split) for split in build.splits}

@@ -1,4 +1,4 @@
-"""The records that a card shows: one a task, each easy to see and as unlike the others as can be."""
+"""The choice of a card's example records: one per task, each easy to see and different from the others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from builders.errors import SARChatError
 from builders.folder.reader import Build, image_bytes
 from builders.schema import SPLITS, TASKS
 
-# A look at some thousand records a task is enough to choose well, and no more work for two million than for these.
+# A sample of a few thousand records per task is enough, and costs the same for any size of the data set.
 _GROUPS, _ROWS = 12, 400
 _COLUMNS = ("id", "file_name", "width", "height", "messages", "objects")
 _MOST_TARGETS, _LEAST_SHARE, _LONGEST, _LEAST_SIDE = 5, 0.004, 340, 224
@@ -20,8 +20,8 @@ _MOST_TARGETS, _LEAST_SHARE, _LONGEST, _LEAST_SIDE = 5, 0.004, 340, 224
 def choose_examples(build: Build) -> dict[str, dict[str, Any]]:
     """Choose one record of each task that was built, and read it with its image.
 
-    They come from the first split that a task has. A good one shows an image that no other does, and some targets of
-    several categories, none tiny, none on another; then the less of its categories the others show, the better.
+    They come from the first split of a task. Preferred are images that no other example shows, with a few targets of
+    several categories that are not tiny and do not overlap, and categories that the other examples rarely show.
     """
     chosen: dict[str, dict[str, Any]] = {}
     for task in TASKS:
@@ -38,10 +38,10 @@ def choose_examples(build: Build) -> dict[str, dict[str, Any]]:
 
 
 def _first_readable(build: Build, task: str, split: str, ids: Sequence[str]) -> dict[str, Any]:
-    """Return the first of some records whose image can be decoded.
+    """Return the first of the records whose image can be decoded.
 
     Raises:
-        SARChatError: none can; the message is about the first.
+        SARChatError: if no image can be decoded; the message is about the first one.
     """
     first_error = None
     for record_id in ids:
@@ -56,7 +56,7 @@ def _first_readable(build: Build, task: str, split: str, ids: Sequence[str]) -> 
 
 
 def _rate(record: Mapping[str, Any], chosen: Mapping[str, Mapping[str, Any]]) -> tuple:
-    """Return what sorts the better of two records first; the id decides last, so that the choice is always the same."""
+    """Return a sort key that puts better records first; the id comes last, so that the choice is deterministic."""
     boxes, categories = record["objects"]["bbox"], set(record["objects"]["category"])
     area = record["width"] * record["height"]
     shown = [category for other in chosen.values() for category in set(other["objects"]["category"])]
@@ -75,7 +75,7 @@ def _rate(record: Mapping[str, Any], chosen: Mapping[str, Mapping[str, Any]]) ->
 
 
 def _overlap(boxes: Sequence[Sequence[float]]) -> bool:
-    """Tell whether two boxes share any ground."""
+    """Return whether any two boxes overlap."""
     return any(
         x < other_x + other_w and other_x < x + w and y < other_y + other_h and other_y < y + h
         for (x, y, w, h), (other_x, other_y, other_w, other_h) in combinations(boxes, 2)

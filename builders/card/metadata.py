@@ -1,4 +1,4 @@
-"""The card's YAML: what `datasets` loads by, and the Hub shows and finds a data set by."""
+"""The card's YAML, which `datasets` uses for loading and the Hub for display and search."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from builders.schema import ALL, feature_specs
 
 _SIZES = [(1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M")]
 _LARGEST_SIZE = "1M<n<10M"
-# The sample holds nothing of SARDet-100K, and is the project's own.
+# The sample contains nothing from SARDet-100K and belongs to the project.
 _SAMPLE = {"license": "apache-2.0", "source_datasets": ["original"]}
 
 
 def card_metadata(contents: Contents, *, sample: bool = False) -> dict[str, Any]:
-    """Return the card's YAML as a dict: licence, tags, and for each config its files, columns and true counts.
+    """Return the card's YAML as a dict: licence, tags, and for each config its files, columns and counts.
 
     The config `all` lists the files of all tasks: nothing is stored for it.
     """

@@ -1,4 +1,4 @@
-"""The dataset card: the text of `dataset_card/dataset.md`, filled in from what was built."""
+"""The dataset card: the text of `dataset_card/dataset.md`, filled in from a build."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def write_card(contents: Contents, charts: Mapping[str, Chart], info: Mapping[st
     """Write a build's `README.md`. Nothing in it depends on the time, the machine or the folder's name.
 
     Args:
-        contents: what was built.
+        contents: the contents of the build.
         charts: the figures to show, by name.
-        info: what `build.json` says.
+        info: the content of `build.json`.
     """
     tasks, sample = contents.tasks, info["source"]["sample"]
     metadata = yaml.safe_dump(card_metadata(contents, sample=sample), sort_keys=False, allow_unicode=True, width=120)
@@ -67,7 +67,7 @@ def _note(name: str, **values: object) -> str:
 
 
 def _note_limits(contents: Contents, info: Mapping[str, Any]) -> str:
-    """Say on top what this build is not: no real data, not all of it, or not for other machines."""
+    """Return the notes at the top: synthetic data, paths instead of images, or a partial build."""
     notes = []
     if info["source"]["sample"]:
         notes.append(_note("sample"))
@@ -93,7 +93,7 @@ def _column_table() -> str:
 
 def _task_table(tasks: Sequence[str]) -> str:
     texts = read_yaml("tasks.yaml", "dataset_card")
-    header = {"asks": "asks", "record": "one record for", "answer": "the answer holds", "score": "scored"}
+    header = {"asks": "asks", "record": "one record for", "answer": "content of the answer", "score": "scored"}
     return format_markdown(
         ["task", *header.values()], [[f"`{task}`", *(texts[task][key] for key in header)] for task in tasks]
     )
@@ -114,7 +114,7 @@ def _show_instance(record: Mapping[str, Any]) -> str:
 
 
 class _Code(str):
-    """A text that is shown without quotation marks."""
+    """A text whose representation has no quotation marks."""
 
     __slots__ = ()
 
@@ -130,7 +130,7 @@ def _count_table(contents: Contents) -> str:
 
 
 def _count_wordings(tasks: Sequence[str]) -> str:
-    """Give the number of templates of each task, questions and whole answers; other answers are put together."""
+    """List the number of templates per task: questions and whole answers, but not parts of answers."""
     lines = []
     for task in tasks:
         templates = load_templates(task)
@@ -141,7 +141,7 @@ def _count_wordings(tasks: Sequence[str]) -> str:
 
 
 def _note_biases(contents: Contents) -> str:
-    """Say how unevenly records and targets are spread, in figures of this very build."""
+    """List how uneven the numbers of records and targets of this build are."""
     notes = []
     if len(contents.tasks) > 1:
         counts = {task: contents.count([task]) for task in contents.tasks}

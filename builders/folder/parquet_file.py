@@ -13,7 +13,7 @@ class ParquetFile:
     Attributes:
         task: the task.
         split: the split.
-        path: where it is.
+        path: its path.
         rows: the number of records.
         dense_bytes: its size when read back, each row with its own copy of its image.
         file_bytes: its size on disk.

@@ -1,4 +1,4 @@
-"""Whether a folder is a built data set that is fit to be published."""
+"""Checks that a folder is a built data set fit for publishing."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _Counts = dict[str, dict[str, int]]
 
 
 def list_dataset_files(folder: Path) -> FileStates:
-    """List what a data set's repo shall hold: the files of its `SHA256SUMS`, and that file; see `list_files`."""
+    """List the files of a data set's repo: those in its `SHA256SUMS`, and that file; see `list_files`."""
     return list_files(folder, [CARD], "build")
 
 
 def inspect_dataset(folder: Path) -> list[str]:
-    """Check a built data set: its sums, its card, its row counts, and that each config loads.
+    """Check a built data set: checksums, card, row counts, and that each config loads.
 
     Args:
         folder: a folder that `sarchat build` wrote.
@@ -34,7 +34,7 @@ def inspect_dataset(folder: Path) -> list[str]:
         The names of its configs.
 
     Raises:
-        SARChatError: at the first thing that is wrong.
+        SARChatError: at the first fault.
     """
     verify_checksums(folder)
     counts = _read_counts(folder / CARD)
@@ -65,13 +65,13 @@ def _check_rows(build: Build, config: str, expected: Mapping[str, int]) -> None:
         count = build.count(config, split)
         if count != expected.get(split):
             raise SARChatError(
-                f"{build.folder}: {config}/{split} holds {count:,} rows, but {CARD} says {expected.get(split)}; "
+                f"{build.folder}: {config}/{split} has {count:,} rows, but {CARD} says {expected.get(split)}; "
                 "rebuild the folder"
             )
 
 
 def _check_embedded(build: Build, config: str, split: str) -> None:
-    """Check the first record of a split: either all records hold their image's bytes, or none does."""
+    """Check the first record of a split: either all records contain their image's bytes, or none does."""
     first = next(build.batches(config, split, ["image.bytes"], rows=1), None)
     if first is None:
         return
@@ -79,15 +79,15 @@ def _check_embedded(build: Build, config: str, split: str) -> None:
         raise SARChatError(f"{build.folder}: {config}/{split} has no column `image` with bytes; rebuild the folder")
     if not first.column("image").field("bytes")[0].is_valid:
         raise SARChatError(
-            f"{build.folder}: holds the paths of images in place of the images, which nobody else could open; "
+            f"{build.folder}: contains paths instead of images, which nobody else could open; "
             "rebuild it with `sarchat build --embed` and push that"
         )
 
 
 def _check_loads(folder: Path, configs: Mapping[str, Mapping[str, int]]) -> None:
     """Load the first record of each split of each config, as a stream."""
-    # In a process of its own: some versions of `datasets` leave threads behind where a stream is left half-way, and
-    # the interpreter may then abort as it ends.
+    # In a separate process: some versions of `datasets` leave threads running if a stream is not read to its end, and
+    # the interpreter may then abort on exit.
     try:
         fault = run_apart(_find_fault, folder, configs)
     except ChildProcessError as error:
@@ -103,7 +103,7 @@ def _find_fault(folder: Path, configs: Mapping[str, Mapping[str, int]]) -> str |
             for split, count in splits.items():
                 if next(iter(streams[split]), None) is None and count:
                     return f"{name}/{split} loads no record"
-        # Whatever the readers can raise makes the folder unfit.
+        # Any error of the readers makes the folder unfit.
         except Exception as error:
             return f"{name} does not load: {describe_error(error)}"
     return None

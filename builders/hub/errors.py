@@ -1,4 +1,4 @@
-"""What went wrong between here and the Hub, in a line that says what to do."""
+"""Errors of the Hub and of the connection to it, each as one line that says what to do."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
 from builders.redact import redact
 
-# The base of both an answer's error and a broken connection. It belongs to the HTTP library that huggingface_hub
-# builds on, and that differs with its version: requests, httpx or httpx2.
+# The common base of HTTP errors and broken connections. It belongs to the HTTP library under huggingface_hub, which
+# depends on its version: requests, httpx or httpx2.
 _HTTP_ERROR: Any = next(kind for kind in reversed(HfHubHTTPError.__mro__) if kind.__module__ != "builtins")
-# A proxy or a failing server answers with a page in place of JSON.
+# A proxy or a failing server responds with a page instead of JSON.
 _KINDS = (_HTTP_ERROR, OfflineModeIsEnabled, ConnectionError, TimeoutError, json.JSONDecodeError)
-# What a call of huggingface_hub raises: one of these, or a RuntimeError around one of them; the library behind the
-# Hub's newer storage raises a RuntimeError with no cause.
+# Errors of huggingface_hub: one of these, or a RuntimeError caused by one of them. The library for the Hub's newer
+# storage raises a RuntimeError without a cause.
 HUB_FAILURES = (*_KINDS, RuntimeError)
 _TRANSIENT = {408, 425, 429}
 
 
 def find_hub_error(error: BaseException | None) -> BaseException | None:
-    """Find the Hub's answer, or the broken connection, behind an error.
+    """Find the Hub's response or the broken connection that caused an error.
 
     Args:
-        error: what was raised; the uploading of a file wraps its cause.
+        error: the error that was raised; uploads wrap its cause.
 
     Returns:
         The cause, or `None` if the error has another one.
@@ -36,13 +36,13 @@ def find_hub_error(error: BaseException | None) -> BaseException | None:
 
 
 def is_transient(error: BaseException) -> bool:
-    """Tell whether the same request may well succeed a moment later.
+    """Return whether the same request may succeed if it is sent again.
 
     Args:
-        error: what `find_hub_error` found.
+        error: the result of `find_hub_error`.
 
     Returns:
-        True for a broken connection, a busy or a failing server.
+        True for a broken connection, or a busy or failing server.
     """
     if isinstance(error, OfflineModeIsEnabled):
         return False
@@ -51,18 +51,18 @@ def is_transient(error: BaseException) -> bool:
 
 
 def get_status(error: BaseException) -> int | None:
-    """Return the status of the Hub's answer, or `None` if there was no answer."""
-    # An empty response is false in some versions: compare with None.
+    """Return the HTTP status of the Hub's response, or `None` if there was no response."""
+    # In some versions, an empty response is false: compare with None.
     response = getattr(error, "response", None)
     return None if response is None else response.status_code
 
 
 def explain(error: BaseException, where: str) -> str:
-    """Say in one line what the Hub, or the way to it, did not do, and what to do about it.
+    """Return one line that says what failed and what to do.
 
     Args:
-        error: what `find_hub_error` found.
-        where: the repo, as its address.
+        error: the result of `find_hub_error`.
+        where: the URL of the repo.
 
     Returns:
         The line.
@@ -74,20 +74,20 @@ def explain(error: BaseException, where: str) -> str:
     if status is None:
         return (
             f"{where}: no connection to {constants.ENDPOINT} ({said}); "
-            "run the same command again, it goes on with what is not there yet"
+            "run the same command again; it uploads only what is missing"
         )
     advice = {
-        400: "the Hub refuses what was sent; put that right and push again",
+        400: "the Hub rejects the content; fix it and push again",
         401: "the Hub does not accept the token; log in with `hf auth login` or set HF_TOKEN to a valid one",
-        402: "the Hub asks for payment; see the account's settings",
-        403: "no right to write there: the name is another owner's, or the token may not write; "
-        "push under a name of your own, or propose the change with --create-pr",
-        404: "no such repo or revision; check the name, and whether the token may see it",
-        409: "the Hub reports a conflict; wait until no other upload runs, and push again",
+        402: "the Hub requires payment; see the account's settings",
+        403: "no permission to write: the name belongs to another owner, or the token is read-only; "
+        "push to your own namespace, or propose the change with --create-pr",
+        404: "no such repo or revision; check the name and the token's permissions",
+        409: "the Hub reports a conflict; wait for other uploads to finish and push again",
         412: "someone else changed the repo in the meantime; push again",
-        413: "the Hub finds it too large; see its storage limits",
+        413: "too large for the Hub; see its storage limits",
         429: "too many requests; wait some minutes and push again",
-    }.get(status, "the Hub failed; push again later, it goes on with what is not there yet")
+    }.get(status, "the Hub failed; push again later, which uploads only what is missing")
     return f"{where}: {advice} ({status}: {said})"
 
 

@@ -1,4 +1,4 @@
-"""What is checked first of every folder that is to be published."""
+"""Checks that apply to every folder before publishing."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from huggingface_hub import RepoCard
 from builders.errors import SARChatError
 from builders.folder.checksums import SUMS, read_checksums
 
-# What tells a file from another one that has taken its place: device, inode, bytes, time of the last change.
+# The identity of a file, to detect a replacement: device, inode, size, time of the last change.
 FileStates = dict[str, tuple[int, int, int, int]]
 
 
 def list_files(folder: Path, names: Iterable[str], command: str) -> FileStates:
-    """List the files of a folder's `SHA256SUMS`, and that file, as they are now.
+    """List the files in a folder's `SHA256SUMS`, and that file, with their current state.
 
     Args:
         folder: a folder that a command of `sarchat` wrote.
-        names: the files that make it recognisable.
+        names: the files that identify it.
         command: the subcommand that writes such folders.
 
     Returns:
@@ -34,10 +34,10 @@ def list_files(folder: Path, names: Iterable[str], command: str) -> FileStates:
 
 
 def read_states(folder: Path, paths: Iterable[str]) -> FileStates:
-    """Return the state of files of a folder, to compare it with a later one.
+    """Return the state of files of a folder, for comparison with a later one.
 
     Raises:
-        SARChatError: one is missing.
+        SARChatError: if a file is missing.
     """
     states = {}
     for path in paths:
@@ -50,10 +50,10 @@ def read_states(folder: Path, paths: Iterable[str]) -> FileStates:
 
 
 def require_unchanged(folder: Path, states: FileStates) -> None:
-    """Check that no file has changed since its state was read: what was checked is what is published.
+    """Check that no file has changed since its state was read, so that exactly the checked files are published.
 
     Raises:
-        SARChatError: one has changed, or is gone.
+        SARChatError: if a file has changed or is missing.
     """
     now = read_states(folder, states)
     for path, state in states.items():
@@ -62,29 +62,29 @@ def require_unchanged(folder: Path, states: FileStates) -> None:
 
 
 def require_files(folder: Path, names: Iterable[str], command: str) -> None:
-    """Check that a folder holds what a command of `sarchat` writes.
+    """Check that a folder contains the files that a command of `sarchat` writes.
 
     Args:
         folder: the folder.
-        names: the files that make it recognisable.
+        names: the files that identify it.
         command: the subcommand that writes such folders.
 
     Raises:
         SARChatError: if the folder or one of the files does not exist.
     """
     if not folder.is_dir():
-        raise SARChatError(f"{folder}: no such folder; make it with `sarchat {command}`")
+        raise SARChatError(f"{folder}: no such folder; create it with `sarchat {command}`")
     for name in names:
         if not (folder / name).is_file():
-            raise SARChatError(f"{folder}: no {name}, so `sarchat {command}` did not write this folder; run it first")
+            raise SARChatError(f"{folder}: no {name}, so `sarchat {command}` did not write this folder; run that first")
 
 
 def read_metadata(card: Path, kind: type[RepoCard]) -> dict[str, Any]:
-    """Read a card's front matter, with the checks that huggingface_hub makes of it.
+    """Read a card's front matter with huggingface_hub's checks.
 
     Args:
         card: the `README.md`.
-        kind: the class of card that it must be.
+        kind: the required class of card.
 
     Returns:
         The front matter.
@@ -94,11 +94,11 @@ def read_metadata(card: Path, kind: type[RepoCard]) -> dict[str, Any]:
     """
     try:
         return kind.load(card).data.to_dict()
-    # The parser of YAML and the card's own checks raise errors of several libraries.
+    # The YAML parser and the card's checks raise errors of several libraries.
     except Exception as error:
         raise SARChatError(f"{card}: the front matter is not valid: {describe_error(error)}") from error
 
 
 def describe_error(error: Exception) -> str:
-    """Tell an error of another library within a line."""
+    """Return an error of another library as one line."""
     return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"

@@ -1,4 +1,4 @@
-"""Whether a folder is the metric's Space and fit to be published."""
+"""Checks that a folder is the metric's Space and fit for publishing."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from builders.hub.folder_check import FileStates, describe_error, list_files, re
 
 METRIC = "sarchat_metric"
 _SPACE_FILES = (f"{METRIC}.py", "README.md", "app.py", "requirements.txt")
-# A box read right and an answer without one: half of the records score.
+# One right box and one answer without a box: half of the records score.
 _PROBE = {"task": "referring", "scenario": "single", "answer": "{<10><20><110><90>} (top left)"}
 _PROBE_KEY, _PROBE_SCORE = "referring/single/iou@0.5", 50.0
 
 
 def list_metric_files(folder: Path) -> FileStates:
-    """List what the metric's Space shall hold: the files of its `SHA256SUMS`, and that file; see `list_files`."""
+    """List the files of the metric's Space: those in its `SHA256SUMS`, and that file; see `list_files`."""
     return list_files(folder, _SPACE_FILES, "space")
 
 
@@ -30,7 +30,7 @@ def inspect_metric(folder: Path) -> None:
         folder: a folder that `sarchat space` wrote.
 
     Raises:
-        SARChatError: at the first thing that is wrong.
+        SARChatError: at the first fault.
     """
     verify_checksums(folder)
     card = folder / "README.md"
@@ -46,10 +46,10 @@ def inspect_metric(folder: Path) -> None:
     try:
         metric = evaluate.load(str(script), keep_in_memory=True)
         scores = metric.compute(predictions=[_PROBE["answer"], "none"], references=[_PROBE, _PROBE])
-    # Whatever a script can raise makes it unfit.
+    # Any error of the script makes it unfit.
     except Exception as error:
         raise SARChatError(
-            f"{script}: does not load and score: {describe_error(error)}; write it anew with `sarchat space`"
+            f"{script}: does not load and score: {describe_error(error)}; write it again with `sarchat space`"
         ) from error
     got = scores.get(_PROBE_KEY)
     if got != _PROBE_SCORE:

@@ -1,7 +1,7 @@
-"""A checked folder onto the Hugging Face Hub: one repo, one commit, tried again when the connection breaks.
+"""Publishing a checked folder on the Hugging Face Hub: one repo, one commit, with retries.
 
-Large files go first, each one by itself; whoever runs the same push again after a break sends only what is missing.
-The commit that names them comes last, so that nobody ever loads half an update. These are the calls that
+Large files are uploaded first, one by one, so that a repeated push after an interruption uploads only the missing
+ones. The commit that lists them comes last, so that nobody loads a partial update. These are the calls that
 `datasets.push_to_hub` makes: they exist in all versions of huggingface_hub and for both of the Hub's storages.
 `HfApi.upload_folder` would be shorter, but from version 2 on it commits a large folder in several steps, and proposes
 changes to the default branch only.
@@ -34,14 +34,14 @@ _Operation = CommitOperationAdd | CommitOperationDelete
 
 @dataclass(frozen=True)
 class Repo:
-    """Where to push, and how.
+    """The target of a push.
 
     Attributes:
         repo_id: `namespace/name`, or `name` in the token's own namespace.
         repo_type: `dataset` or `space`.
         private: whether it must be private.
         revision: the branch; the default branch if `None`.
-        create_pr: whether to propose the change in place of making it.
+        create_pr: whether to open a pull request instead of committing.
     """
 
     repo_id: str
@@ -52,19 +52,19 @@ class Repo:
 
     @property
     def url(self) -> str:
-        """The address of its page."""
+        """The URL of its page."""
         return f"{constants.ENDPOINT}/{self.repo_type}s/{self.repo_id}"
 
 
 @dataclass(frozen=True)
 class Publication:
-    """What became of a push.
+    """The result of a push.
 
     Attributes:
-        repo: the repo, its namespace filled in.
+        repo: the repo, with its namespace.
         url: the page of the commit or of the pull request.
-        revision: what to load the published files from; the default branch if `None`.
-        changed: False if the repo held the same files already.
+        revision: the revision to load the published files from; the default branch if `None`.
+        changed: whether the push changed the repo.
     """
 
     repo: Repo
@@ -80,42 +80,42 @@ def check_repo_id(repo_id: str) -> None:
         repo_id: `namespace/name` or `name`.
 
     Raises:
-        SARChatError: if it is neither, or holds what the Hub does not allow.
+        SARChatError: if it is neither, or contains characters that the Hub does not allow.
     """
     try:
         validate_repo_id(repo_id)
     except HFValidationError as error:
-        raise SARChatError(f"{repo_id!r} is no repo on the Hub, write NAMESPACE/NAME: {error}") from error
+        raise SARChatError(f"{repo_id!r} is not a repo id, write NAMESPACE/NAME: {error}") from error
 
 
 def require_token() -> str:
-    """Return the token that huggingface_hub keeps or finds in `HF_TOKEN`.
+    """Return the token that huggingface_hub has stored or finds in `HF_TOKEN`.
 
     Raises:
-        SARChatError: if there is none, or it could not be sent.
+        SARChatError: if there is none or it has invalid characters.
     """
     token = get_token()
     if token is None:
         raise SARChatError("no token for the Hub; log in with `hf auth login` or set the variable HF_TOKEN")
     if not re.fullmatch(r"[\x21-\x7e]+", token):
-        # The libraries that send it would show it in their errors.
-        raise SARChatError("the token for the Hub holds a character that no token has; copy it into HF_TOKEN again")
+        # The HTTP libraries would show it in their errors.
+        raise SARChatError("the token for the Hub contains an invalid character; copy it into HF_TOKEN again")
     return token
 
 
 def publish(folder: Path, files: FileStates, repo: Repo) -> Publication:
-    """Push a folder's files in one commit; files of an earlier push that are no longer in it are deleted.
+    """Push a folder's files in one commit, which also deletes files of an earlier push that are no longer in it.
 
     Args:
         folder: the folder.
         files: the paths of its files, with their states as they were checked.
-        repo: where to.
+        repo: the target.
 
     Returns:
-        What became of it.
+        The result.
 
     Raises:
-        SARChatError: if the Hub refuses, or cannot be reached, or a file has changed since it was checked.
+        SARChatError: if the Hub rejects the push or cannot be reached, or a file has changed since it was checked.
     """
     api = HfApi(token=require_token(), library_name="sarchat")
     try:
@@ -133,8 +133,8 @@ def publish(folder: Path, files: FileStates, repo: Repo) -> Publication:
 
 
 def _validate_card(card: Path, repo: Repo) -> None:
-    """Let the Hub judge the card, before gigabytes are sent that it would refuse with it."""
-    # `RepoCard.validate` of older versions asks huggingface.co even where HF_ENDPOINT names another Hub.
+    """Validate the card on the Hub before gigabytes are uploaded that the Hub would reject with it."""
+    # `RepoCard.validate` of older versions uses huggingface.co even if HF_ENDPOINT is set to another Hub.
     request = {"content": card.read_text(encoding="utf-8"), "repoType": repo.repo_type}
     response = get_session().post(f"{constants.ENDPOINT}/api/validate-yaml", json=request)
     if response.status_code == 400:
@@ -159,16 +159,16 @@ def _prepare(api: HfApi, repo: Repo) -> None:
             raise SARChatError(
                 f"{repo.url}: exists and is public; make it private in its settings, or push without --private"
             )
-    # A pull request opens its own branch, and the Hub makes those under refs/ itself.
+    # A pull request opens its own branch, and the Hub creates those under refs/ itself.
     if repo.revision and not repo.create_pr and not repo.revision.startswith("refs/"):
         api.create_branch(repo.repo_id, branch=repo.revision, repo_type=repo.repo_type, exist_ok=True)
 
 
 def _push(api: HfApi, folder: Path, files: FileStates, repo: Repo) -> Publication:
     before = api.repo_info(repo.repo_id, repo_type=repo.repo_type, revision=repo.revision).sha
-    # Everything is made anew at each try: what the first try did, if its answer was lost, is seen and left out.
+    # Each try starts from the current state, so that what a previous try did is skipped even if its response was lost.
     if repo.create_pr:
-        # A second try could open a second pull request, so only the uploads are repeated.
+        # A second try could open a second pull request, so only uploads are retried.
         operations = _retry(lambda: _upload(api, folder, files, repo))
         done = _commit(api, operations, repo)
     else:
@@ -205,11 +205,11 @@ def _commit(api: HfApi, operations: list[_Operation], repo: Repo) -> CommitInfo:
 
 
 def _list_stale(api: HfApi, files: Collection[str], repo: Repo) -> list[str]:
-    """List files that an earlier push left: a shard of another count would be loaded with the new ones."""
+    """List files left by an earlier push: old shards would be loaded together with the new ones."""
     remote = set(api.list_repo_files(repo.repo_id, repo_type=repo.repo_type, revision=repo.revision))
     if SUMS not in remote or SUMS not in files:
         return []
-    # Always from the Hub itself: a copy in the cache may tell of another state.
+    # Always downloaded: a copy in the cache may be outdated.
     sums = api.hf_hub_download(
         repo.repo_id, SUMS, repo_type=repo.repo_type, revision=repo.revision, force_download=True
     )
@@ -217,7 +217,7 @@ def _list_stale(api: HfApi, files: Collection[str], repo: Repo) -> list[str]:
         listed = parse_checksums(Path(sums).read_text(encoding="utf-8"))
     except ValueError as error:
         raise SARChatError(
-            f"{repo.url}: its {SUMS} cannot be read, {error}; delete it there, and push again"
+            f"{repo.url}: its {SUMS} cannot be read, {error}; delete it on the Hub and push again"
         ) from error
     return sorted(remote & listed.keys() - set(files))
 

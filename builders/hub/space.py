@@ -1,4 +1,4 @@
-"""The metric's folder, which is a Hugging Face Space too: the script, its card, and a page to try it on."""
+"""The metric's folder, which is also a Hugging Face Space: the script, its card, and a page to try it."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _PAGE = Path(__file__).with_name("page")
 
 
 def write_space(out: Path) -> list[str]:
-    """Write the metric's folder, all at once.
+    """Write the metric's folder atomically.
 
     Args:
-        out: the folder; an earlier one of this function is replaced.
+        out: the folder; a folder that this function wrote before is replaced.
 
     Returns:
         The paths of the files in it, sorted.
 
     Raises:
-        SARChatError: the folder cannot be made, or holds something else.
+        SARChatError: if the folder cannot be created or contains something else.
     """
     with replacing_folder(out, is_space) as staging:
         for name in own_files(_PAGE):

@@ -555,7 +555,7 @@ def break_image_type(folder: Path) -> None:
         (lambda folder: (folder / SUMS).unlink(), f"no {SUMS}"),
         (lambda folder: (folder / "README.md").unlink(), "no README.md"),
         (shutil.rmtree, "no such folder"),
-        (lie_about_rows, "holds 6 rows, but README.md says 7"),
+        (lie_about_rows, "has 6 rows, but README.md says 7"),
         (break_card, "the front matter is not valid"),
         (drop_configs, "no list of configs"),
         (break_image_type, "does not load"),
