@@ -19,6 +19,7 @@ COMMANDS = {
     "build": "Build the data set from SARDet-100K, or from the embedded sample.",
     "export": "Write a data set in the files of a trainer.",
     "leaderboard": "Print the published results together with your own.",
+    "predict": "Ask a model the questions of a data set, through a server.",
     "push": "Publish a data set or a metric on the Hugging Face Hub.",
     "score": "Score a model's predictions against a built data set.",
     "show": "Draw one record: image, boxes, conversation.",

@@ -1,0 +1,108 @@
+"""`sarchat predict`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from builders.errors import SARChatError
+
+NEEDS_OPENAI = "openai is not installed: pip install 'sarchat-bench[predict]'"
+
+
+@click.command("predict")
+@click.argument("data")
+@click.option("--model", required=True, metavar="NAME", help="The model's name, as the server has it.")
+@click.option(
+    "--base-url", required=True, metavar="URL", help="The server's address, such as http://localhost:8000/v1."
+)
+@click.option("--out", required=True, type=click.Path(path_type=Path), metavar="FILE", help="The JSON Lines file.")
+@click.option("--config", default="all", show_default=True, help="A task, or all.")
+@click.option("--split", default="test", show_default=True, help="The split to ask.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Only N records of each task and scenario.")
+@click.option("--concurrency", type=click.IntRange(1, 1000), default=32, show_default=True, help="Requests at a time.")
+@click.option("--max-tokens", type=click.IntRange(0), default=1024, show_default=True, help="0: the server's limit.")
+@click.option("--temperature", type=click.FloatRange(0), default=0.0, show_default=True, help="Of the sampling.")
+@click.option("--timeout", type=click.FloatRange(1), default=300.0, show_default=True, help="Seconds for one request.")
+@click.option("--system", metavar="TEXT", help="A system message.")
+@click.option("--prompt-suffix", metavar="TEXT", help="Follows every question; if not given, see --box-format.")
+@click.option(
+    "--box-format",
+    default="sarchat",
+    show_default=True,
+    metavar="NAME",
+    help="How boxes are written in questions; asks for boxes in the words that the model's family documents.",
+)
+@click.option("--input-size", metavar="WxH", help="For formats in pixels of the resized image: its size.")
+@click.option("--resize", metavar="FACTOR,MIN,MAX", help="The same, by Qwen's rule: factor, min and max pixels.")
+@click.option("--extra-body", metavar="JSON", help="Further fields of each request, as an object.")
+def command(
+    data: str,
+    model: str,
+    base_url: str,
+    out: Path,
+    config: str,
+    split: str,
+    limit: int | None,
+    concurrency: int,
+    max_tokens: int,
+    temperature: float,
+    timeout: float,
+    system: str | None,
+    prompt_suffix: str | None,
+    box_format: str,
+    input_size: str | None,
+    resize: str | None,
+    extra_body: str | None,
+) -> None:
+    """Ask a model every question of a split of DATA, with its image, and write its answers.
+
+    DATA is a folder that `sarchat build` wrote, a data set on the Hub (OWNER/NAME), or SARDet-100K (folder, zip, URL).
+    The server is any with OpenAI's chat completions: vLLM, SGLang, LMDeploy, llama.cpp, transformers serve, hosted
+    ones. Its key, if it wants one, is taken from the variable OPENAI_API_KEY alone.
+
+    The same command goes on where it was stopped, and repeats what failed. It ends with 1 if any record is left.
+    """
+    try:
+        from builders.inference.predict import Options, format_outcome, predict, scoring_command
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "openai":
+            raise
+        raise SARChatError(NEEDS_OPENAI) from error
+    options = Options(
+        config=config,
+        split=split,
+        limit=limit,
+        max_tokens=max_tokens or None,
+        temperature=temperature,
+        system=system,
+        prompt_suffix=prompt_suffix,
+        box_format=box_format,
+        input_size=input_size,
+        resize=resize,
+        extra_body=_read_object(extra_body),
+    )
+    outcome = predict(data, model, base_url, out, options, concurrency=concurrency, timeout=timeout)
+    click.echo(format_outcome(outcome))
+    if len(outcome.server_models) > 1:
+        click.echo(f"Warning: the server named different models: {', '.join(outcome.server_models)}.", err=True)
+    if outcome.tally.signal is not None:
+        click.echo(f"Stopped; {outcome.left:,} records are left. Run the same command to go on.", err=True)
+        raise SystemExit(128 + outcome.tally.signal)
+    if outcome.left:
+        verdict = f"{outcome.tally.verdict}; " if outcome.tally.verdict else ""
+        raise SARChatError(f"{verdict}{outcome.left:,} records are left; run the same command to ask them")
+    click.echo(f"\nScore it with:\n\n{scoring_command(data, out, options)}")
+
+
+def _read_object(text: str | None) -> dict[str, Any]:
+    try:
+        value = json.loads(text or "{}")
+    except ValueError as error:
+        raise SARChatError(f"--extra-body is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise SARChatError(f"--extra-body must be a JSON object, but got {text}")
+    return value

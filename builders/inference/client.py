@@ -1,0 +1,265 @@
+"""One question to a server with OpenAI's chat completions API, and what comes back."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+import openai
+
+from builders.errors import SARChatError
+from builders.inference.questions import Question
+from builders.redact import redact
+
+KEY_VARIABLE = "OPENAI_API_KEY"
+# The client needs a key; a server of one's own does not look at it.
+_NO_KEY = "none"
+# The client's own retries, with its back-off and the server's `Retry-After`: about 40 seconds in all.
+_RETRIES = 8
+_CONNECT_SECONDS = 10.0
+_LONGEST_MESSAGE = 200
+
+
+class Answer(NamedTuple):
+    """What a model answered.
+
+    Attributes:
+        text: the answer; empty if the model gave none or refused.
+        refused: whether it refused, or its answer was filtered.
+        finish_reason: why it ended: `stop`, `length`, ...; `None` if the server does not say.
+        prompt_tokens: tokens of the question with its image; `None` if the server does not say.
+        completion_tokens: tokens of the answer; `None` if the server does not say.
+        latency: seconds from the request that was answered to its answer, without what was waited before.
+        reasoning: what the server gave apart from the answer as the model's reasoning; empty if nothing.
+        server_model: the model's name as the server has it.
+        retries: how many requests failed before.
+    """
+
+    text: str
+    refused: bool
+    finish_reason: str | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    latency: float
+    reasoning: str
+    server_model: str
+    retries: int
+
+    def to_line(self, record_id: str) -> dict[str, Any]:
+        """Return the line of the answers file."""
+        line = {
+            "id": record_id,
+            "prediction": self.text,
+            "finish_reason": self.finish_reason,
+            "prompt_tokens": self.prompt_tokens,
+            "completion_tokens": self.completion_tokens,
+            "latency_s": round(self.latency, 3),
+        }
+        return {**line, "reasoning": self.reasoning} if self.reasoning else line
+
+
+class RequestFailure(Exception):
+    """A question without an answer.
+
+    Attributes:
+        kind: what happened, in the same words for all failures of a kind.
+        message: what the server or the network said; secrets are removed.
+        is_final: whether no other question can succeed: a wrong key, no such model.
+        is_of_image: whether it may be due to this question's image: another image may succeed.
+    """
+
+    def __init__(self, kind: str, message: str, *, is_final: bool = False, is_of_image: bool = False) -> None:
+        """Set all."""
+        super().__init__(f"{kind}: {message}" if message else kind)
+        self.kind = kind
+        self.message = message
+        self.is_final = is_final
+        self.is_of_image = is_of_image
+
+
+class ChatClient:
+    """Asks one model of one server.
+
+    Attributes:
+        public_url: the server's address without credentials.
+    """
+
+    def __init__(
+        self, base_url: str, model: str, *, system: str | None, timeout: float, parameters: Mapping[str, Any]
+    ) -> None:
+        """Set the server and the model; nothing is sent.
+
+        Args:
+            base_url: the address that `/chat/completions` is appended to.
+            model: the model's name.
+            system: the system message, if there is one.
+            timeout: seconds until a request without an answer counts as failed.
+            parameters: further arguments of each request.
+
+        Raises:
+            SARChatError: the address is not one of HTTP.
+        """
+        key = os.environ.get(KEY_VARIABLE, "").strip()
+        self.public_url = strip_credentials(base_url)
+        self._secrets = _list_secrets(base_url, key)
+        self._system: list[dict[str, Any]] = [{"role": "system", "content": system}] if system else []
+        self._parameters = {"model": model, **parameters}
+        self._client = openai.AsyncOpenAI(
+            api_key=key or _NO_KEY,
+            base_url=base_url,
+            max_retries=_RETRIES,
+            timeout=openai.Timeout(timeout, connect=min(timeout, _CONNECT_SECONDS)),
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    async def ask(self, question: Question) -> Answer:
+        """Ask one question.
+
+        Raises:
+            RequestFailure: there is no answer after all retries.
+        """
+        content = [
+            {"type": "image_url", "image_url": {"url": question.image_url}},
+            {"type": "text", "text": question.text},
+        ]
+        messages = [*self._system, {"role": "user", "content": content}]
+        try:
+            # Raw: what servers send is looser than the package's types, and their fields are all that is needed.
+            response = await self._client.chat.completions.with_raw_response.create(
+                messages=messages, **self._parameters
+            )
+        except openai.APITimeoutError as error:
+            raise RequestFailure("timeout", "no answer within --timeout") from error
+        except openai.APIConnectionError as error:
+            raise RequestFailure("no connection", self._tidy(_innermost(error))) from error
+        except openai.APIStatusError as error:
+            raise self._explain_status(error) from error
+        try:
+            return _read_completion(
+                response.content, response.elapsed.total_seconds(), getattr(response, "retries_taken", 0)
+            )
+        except ValueError as error:
+            said = re.sub(r"<[^>]*>", " ", response.text[: 10 * _LONGEST_MESSAGE])
+            raise RequestFailure("no chat completion", self._tidy(f"{error}: {said}")) from error
+
+    def _explain_status(self, error: openai.APIStatusError) -> RequestFailure:
+        status = error.status_code
+        return RequestFailure(
+            f"status {status}",
+            self._tidy(error.message),
+            is_final=status in (401, 403, 404, 405),
+            is_of_image=status in (400, 413, 422),
+        )
+
+    def _tidy(self, text: object) -> str:
+        """Make a message one short line without secrets."""
+        line = redact(" ".join(str(text).split()))
+        for secret in self._secrets:
+            line = line.replace(secret, "***")
+        return line if len(line) <= _LONGEST_MESSAGE else f"{line[: _LONGEST_MESSAGE - 3]}..."
+
+
+def strip_credentials(base_url: str) -> str:
+    """Return an address without user and password.
+
+    Raises:
+        SARChatError: it is not an address of HTTP, or has a query.
+    """
+    try:
+        parts = urlsplit(base_url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError
+        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        netloc = host if parts.port is None else f"{host}:{parts.port}"
+    except ValueError as error:
+        raise SARChatError(
+            "--base-url must be an address such as http://localhost:8000/v1: http or https, a host, and no query"
+        ) from error
+    return urlunsplit((parts.scheme, netloc, parts.path.rstrip("/"), "", ""))
+
+
+def _list_secrets(base_url: str, key: str) -> list[str]:
+    parts = urlsplit(base_url)
+    credentials = [text for text in (parts.username, parts.password) if text]
+    plain = [unquote(text) for text in credentials]
+    # As the header `Authorization` has them.
+    encoded = base64.b64encode(":".join(plain).encode()).decode() if plain else ""
+    found = {key, encoded, *credentials, *plain}
+    # The longest first: one may be part of another.
+    return sorted(filter(None, found), key=len, reverse=True)
+
+
+def _innermost(error: BaseException) -> str:
+    """Return what the deepest cause of a broken connection says."""
+    while error.__cause__ is not None or error.__context__ is not None:
+        error = error.__cause__ or error.__context__
+    return f"{type(error).__name__}: {error}".rstrip(": ")
+
+
+def _read_completion(content: bytes, latency: float, retries: int) -> Answer:
+    """Read the body of a response.
+
+    Raises:
+        ValueError: it is not a chat completion.
+    """
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise ValueError("the answer is not JSON") from error
+    if not isinstance(body, dict):
+        raise ValueError("the answer is not a JSON object")
+    if body.get("error"):
+        raise ValueError("the answer is an error")
+    choices = body.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    message = choice.get("message") if isinstance(choice, dict) else None
+    if not isinstance(message, dict):
+        raise ValueError("the answer has no message")
+    text = _join_parts(message.get("content"))
+    refusal = message.get("refusal")
+    usage = body.get("usage") if isinstance(body.get("usage"), dict) else {}
+    return Answer(
+        text=text,
+        refused=bool(refusal) or choice.get("finish_reason") == "content_filter",
+        finish_reason=_text_or_none(choice.get("finish_reason")),
+        prompt_tokens=_int_or_none(usage.get("prompt_tokens")),
+        completion_tokens=_int_or_none(usage.get("completion_tokens")),
+        latency=latency,
+        reasoning=_join_parts(message.get("reasoning_content") or message.get("reasoning")),
+        server_model=_text_or_none(body.get("model")) or "",
+        retries=retries,
+    )
+
+
+def _join_parts(content: object) -> str:
+    """Return a message's text: a string, nothing, or a list of parts with `text`.
+
+    Raises:
+        ValueError: it is none of them.
+    """
+    if content is None:
+        return ""
+    if isinstance(content, Sequence) and not isinstance(content, str):
+        content = "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
+    if not isinstance(content, str):
+        raise ValueError("the message is not text")
+    if content.isascii():
+        return content
+    # JSON lets halves of a surrogate pair through, which no file of text can hold.
+    return content.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _text_or_none(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _int_or_none(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -1,0 +1,53 @@
+"""Images as they are sent: JPEG and PNG of 8 bits untouched, anything else as PNG."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+from PIL import ExifTags, Image
+
+from builders.corpus.eight_bits import to_eight_bits
+from builders.corpus.image_check import FORMATS
+from builders.encoded_image import EncodedImage
+from builders.errors import SARChatError
+
+_MEDIA_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png"}
+# Servers decode these to what the data set's own reader gives.
+_PLAIN_MODES = ("L", "RGB")
+
+
+def encode_image(image: EncodedImage) -> str:
+    """Read an image and return it as a `data:` URL for a request.
+
+    A JPEG or PNG with 8 bits per channel, grayscale or RGB, goes byte for byte. Anything else is decoded and sent as a
+    PNG of the same size: other formats, 16 bits (scaled, see `to_eight_bits`), palettes, transparency. So is an image
+    that its EXIF entry would rotate: the boxes are those of the pixels as they are stored.
+
+    Raises:
+        SARChatError: the image cannot be read or decoded.
+    """
+    content = image.read()
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
+            kind = picture.format
+            if not (kind in _MEDIA_TYPES and picture.mode in _PLAIN_MODES and _is_upright(picture, content)):
+                kind, content = "PNG", _write_png(picture)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise SARChatError(f"the image {image.name} cannot be decoded: {error}") from error
+    return f"data:{_MEDIA_TYPES[kind]};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def _is_upright(picture: Image.Image, content: bytes) -> bool:
+    # Without one of these names there is no EXIF entry; Pillow would decode a PNG whole to say so.
+    if b"Exif" not in content and b"eXIf" not in content and b"Raw profile type exif" not in content:
+        return True
+    return picture.getexif().get(ExifTags.Base.Orientation, 1) == 1
+
+
+def _write_png(picture: Image.Image) -> bytes:
+    stream = io.BytesIO()
+    # Without the picture's own entries: none of them, a rotation above all, is to reach the server.
+    plain = to_eight_bits(picture)
+    Image.frombytes(plain.mode, plain.size, plain.tobytes()).save(stream, "PNG", compress_level=1)
+    return stream.getvalue()

@@ -1,0 +1,113 @@
+"""The questions of a split, with their images, in the order in which they are asked."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Container, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from builders.box_formats.formats import Notation
+from builders.box_formats.render import render_text
+from builders.errors import SARChatError
+from builders.inference.images import encode_image
+from builders.open_data import OpenData
+
+_COLUMNS = ("id", "image", "file_name", "width", "height", "messages")
+# The tasks whose answers hold boxes.
+_ASKS_FOR_BOXES = frozenset({"counting", "grounding", "referring"})
+
+
+class Question(NamedTuple):
+    """What is asked about one record.
+
+    Attributes:
+        id: the record's id.
+        text: the question, boxes in the model's notation.
+        image_name: the image's file name; questions about one image follow each other.
+        image_url: the image as a `data:` URL, the same object for all questions about it; `None` if it cannot be read.
+        fault: what is wrong with the image, if it cannot be read.
+    """
+
+    id: str
+    text: str
+    image_name: str
+    image_url: str | None
+    fault: str = ""
+
+
+class Phrasing(NamedTuple):
+    """How a record's question is put to the model.
+
+    Attributes:
+        notation: how boxes are written, with the size that the model sees where the format needs it.
+        suffix: what follows every question; `None` for the format's own sentence where an answer holds boxes.
+    """
+
+    notation: Notation
+    suffix: str | None = None
+
+    def phrase(self, text: str, task: str, width: int, height: int) -> str:
+        """Return a question as it is asked.
+
+        Args:
+            text: the record's question, boxes in SARChat's notation.
+            task: its task.
+            width: the image's width in pixels.
+            height: the image's height in pixels.
+        """
+        text = render_text(text, self.notation.format, width, height, self.notation.input_size)
+        suffix = self.suffix
+        if suffix is None:
+            suffix = self.notation.format.prompt_suffix if task in _ASKS_FOR_BOXES else ""
+        return f"{text} {suffix}" if suffix else text
+
+
+class Remaining(Container[str]):
+    """The ids that are still to be asked: those of a subset, or all, but for the answered ones."""
+
+    def __init__(self, subset: Container[str] | None, answered: Container[str]) -> None:
+        """Set both; a subset of `None` is all records."""
+        self._subset = subset
+        self._answered = answered
+
+    def __contains__(self, record_id: object) -> bool:
+        """Tell whether a record is still to be asked."""
+        return (self._subset is None or record_id in self._subset) and record_id not in self._answered
+
+
+def generate_questions(
+    data: OpenData, tasks: Sequence[str], split: str, keep: Container[str], phrasing: Phrasing
+) -> Iterator[Question]:
+    """Yield the questions of some tasks, all of one image in a row, so that it is read and encoded once.
+
+    Args:
+        data: the data set.
+        tasks: its tasks to ask.
+        split: the split.
+        keep: the ids of the records to ask.
+        phrasing: how questions are put.
+
+    Raises:
+        SARChatError: the data cannot be read. An image that cannot be read is no error; its questions say so.
+    """
+    streams = [_name_task(task, data.rows(task, split, keep, _COLUMNS)) for task in tasks]
+    # In a build, each task's records are sorted by file name.
+    name, url, fault = None, None, ""
+    for task, row in heapq.merge(*streams, key=_file_name):
+        if row["file_name"] != name:
+            name, url, fault = row["file_name"], None, ""
+            try:
+                url = encode_image(row["image"])
+            except SARChatError as error:
+                fault = str(error)
+        text = phrasing.phrase(row["messages"][0]["content"], task, row["width"], row["height"])
+        yield Question(row["id"], text, name, url, fault)
+
+
+def _name_task(task: str, rows: Iterator[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for row in rows:
+        yield task, row
+
+
+def _file_name(entry: tuple[str, dict[str, Any]]) -> str:
+    return entry[1]["file_name"]
