@@ -33,7 +33,7 @@ except ModuleNotFoundError as error:
     ) from error
 
 VERSION = datasets.Version(DATA_VERSION)
-# Spelled once, for the card and for `datasets`, which reads the card in the same way.
+# Defined once for both the card and `datasets`, which reads the card in the same way.
 FEATURES = datasets.Features._from_yaml_list(copy.deepcopy(feature_specs()))
 
 __all__ = ["FEATURES", "RELEASE_NOTES", "VERSION", "SARChat", "SARChatConfig"]
@@ -48,13 +48,13 @@ _NEEDS_DATA = (
 
 @dataclass
 class SARChatConfig(datasets.BuilderConfig):
-    """A task, or all of them. What the builder finds in the corpus is kept here, for the processes that it starts.
+    """The config of one task or of all tasks, with what the builder found in the corpus, for its child processes.
 
     Attributes:
-        seed: chooses the wordings, and nothing else.
-        fingerprint: the corpus's, by its content; set by the builder.
-        stamp: the corpus's, by which other processes recognize it; set by the builder.
-        corpus_splits: the splits that the corpus has; set by the builder.
+        seed: the seed for the choice of wordings; affects nothing else.
+        fingerprint: the fingerprint of the corpus's content; set by the builder.
+        stamp: the corpus's stamp, by which other processes recognize it; set by the builder.
+        corpus_splits: the splits of the corpus; set by the builder.
     """
 
     seed: int = 0
@@ -63,30 +63,30 @@ class SARChatConfig(datasets.BuilderConfig):
     corpus_splits: tuple[str, ...] = ()
 
     def create_config_id(self, config_kwargs: dict, custom_features: datasets.Features | None = None) -> str:
-        """Name the cache folder by what the records come from, content included, and not by a path alone."""
+        """Name the cache folder by the source of the records, including its content, and not only by its path."""
         names = {**config_kwargs, "seed": self.seed}
         if self.data_dir is not None:
             location = os.fspath(self.data_dir)
             names["data_dir"] = location if "://" in location else os.path.realpath(location)
-        # A file that was touched has a new stamp, but the same records.
+        # A file with a new time stamp gives the same records.
         for name in ("stamp", "corpus_splits"):
             names.pop(name, None)
         return super().create_config_id(names, custom_features)
 
 
 class SARChat(datasets.GeneratorBasedBuilder):
-    """Six tasks of conversations over SARDet-100K (arXiv 2502.08168), one config a task and `all`.
+    """Conversations in six tasks over SARDet-100K (arXiv 2502.08168), with one config per task and `all`.
 
     Args:
         config_name: `classification`, `description`, `counting`, `grounding`, `identification`, `referring`, or
             `all`, the default.
         data_dir: SARDet-100K: a folder, a `.zip`, or a URL of either that fsspec opens.
-        seed: chooses the wordings; any whole number, 0 if not given.
+        seed: the seed for the choice of wordings, any integer; default: 0.
 
-    Splits are `train`, `validation` (SARDet-100K's val) and `test`; one without a record is left out.
+    Splits are `train`, `validation` (SARDet-100K's val) and `test`; splits without records are left out.
 
     Raises:
-        SARChatError: no `data_dir`, no corpus there, or a wrong one; the message says what and where.
+        SARChatError: if `data_dir` is missing or there is no valid corpus; the message says what is wrong and where.
     """
 
     VERSION = VERSION
@@ -125,14 +125,14 @@ class SARChat(datasets.GeneratorBasedBuilder):
             raise SARChatError(_NEEDS_DATA)
         location = os.fspath(self.config.data_dir)
         if "://" in location and location.partition("?")[0].endswith(".zip"):
-            # Kept in the cache of `datasets` for a full build; only the parts that are needed, where it streams.
+            # A full build stores it in the cache of `datasets`; streaming reads only the required parts.
             location = dl_manager.download(location)
         tasks = tasks_of(self.config.name)
         found = {"location": location, "stamp": self.config.stamp}
         return [
             datasets.SplitGenerator(name=split, gen_kwargs={**found, "split": split, "shards": plan_shards(tasks)})
             for split in self.config.corpus_splits
-            # A stream opens nothing before its first record is asked for; `datasets` loads no split without records.
+            # A stream opens nothing before its first record is read; `datasets` cannot load a split without records.
             if dl_manager.is_streaming or any(has_records(**found, split=split, task=task) for task in tasks)
         ]
 

@@ -1,9 +1,9 @@
-"""The scores of SARChat: what is read from an answer, how it is compared with the gold, how scores are summed up.
+"""The SARChat scores: reading of answers, comparison with the gold answer, and averages.
 
-The gold answer is text too, and goes through the same reader as the answer that is scored. Three layers, each of pure
+The gold answer is text too, and is read by the same functions as the answer that is scored. Three layers of pure
 functions: reading (`final_answer`, `parse_boxes`, `read_answer`), comparing (`box_iou`, `match_boxes`, `score_record`)
-and summing up (`tally`, `sub_scores`, `task_scores`, `overall_score`, `summarise`). `score` runs all three;
-`SARChatMetric` at the end hands it to `evaluate`. The file imports nothing of the project, so that it works alone
+and averaging (`tally`, `sub_scores`, `task_scores`, `overall_score`, `summarise`). `score` runs all three;
+`SARChatMetric` at the end makes it an `evaluate` metric. The file imports nothing from the project, so that it works
 wherever it is copied.
 """
 
@@ -40,23 +40,23 @@ _CITATION = """\
 
 _KWARGS_DESCRIPTION = """
 Args:
-    predictions (list of str): the model's answers. Of an answer with reasoning only what follows the last `</think>`
-        is scored; one whose `<think>` is never closed is no answer.
+    predictions (list of str): the model's answers. In an answer with reasoning, only the text after the last
+        `</think>` is scored; with an unclosed `<think>` there is no answer.
     references (list of dict): one for each prediction: `task`, `scenario` ("single" or "multi") and the gold answer,
         either as `answer` (str) or as `messages` (list of {"role", "content"}, as the data set has them; the gold is
-        what the assistant says last). Other entries are ignored.
-    average (str): "sample" (default) takes the accuracy of each record and then the mean; "corpus" adds up TP, FP and
-        FN of all records first.
+        the last message of the assistant). Other keys are ignored.
+    average (str): "sample" (default) computes the accuracy of each record, then the mean; "corpus" first sums TP, FP
+        and FN over all records.
 
 Returns:
-    dict: scores are floats from 0 to 100 in percent; a score without a record is absent.
-        - `overall` and, one for each task, `classification` ... `referring`.
+    dict: scores are floats in percent, from 0 to 100; a score without records is absent.
+        - `overall`, and one score per task, `classification` ... `referring`.
         - the sub-scores that enter the averages: `classification/accuracy`, `description/phrases`, `counting/count`,
           `counting/iou@0.25`, `counting/iou@0.5`, `grounding/position`, `grounding/{single,multi}/iou@0.25`,
           `identification/{single,multi}/accuracy`, `referring/{single,multi}/iou@0.25`, `.../iou@0.5`.
-        - figures that enter no average: `grounding/{single,multi}/iou@0.5`, `referring/{single,multi}/cell`,
+        - scores that do not enter any average: `grounding/{single,multi}/iou@0.5`, `referring/{single,multi}/cell`,
           `identification/{single,multi}/{size,shape,cell,direction,proximity}`.
-        - `n` and `unparsed`: the number of records of each task, and of answers from which nothing could be read.
+        - `n` and `unparsed`: per task, the number of records and the number of answers that could not be parsed.
 
 Examples:
     >>> import evaluate
@@ -87,7 +87,7 @@ Reading = dict[str, Any]
 SCENARIOS = ("single", "multi")
 IOU_THRESHOLDS = {"iou@0.25": 0.25, "iou@0.5": 0.5}
 
-# The sub-scores that Eq. 5 averages, task by task. Whatever is not in this table enters no average.
+# The sub-scores that Eq. 5 averages, per task. Scores that are not in this table do not enter any average.
 SUB_SCORES: dict[str, tuple[str, ...]] = {
     "classification": ("classification/accuracy",),
     "description": ("description/phrases",),
@@ -160,7 +160,7 @@ _DIRECTION_OF_CELL = {
 }
 _IMAGE = ("image", "picture", "scene", "frame", "photo")
 
-# Words that mean something by themselves: (kind, what they mean).
+# Words with a meaning of their own: (kind, meaning).
 _MEANING_OF = {word: ("category", category) for word, category in _CATEGORY_OF.items()}
 _MEANING_OF |= {word: ("direction", word) for word in ("above", "below")}
 _MEANING_OF |= {word: ("size", word) for word in ("small", "medium", "large")}
@@ -170,7 +170,7 @@ _MEANING_OF |= {"far": ("proximity", "far"), "away": ("proximity", "far")}
 _MEANING_OF |= dict.fromkeys("!?;.\r\n", ("end", ""))
 _KNOWN = {*_MEANING_OF, *_ROW_OF, *_COLUMN_OF, "to", "very"}
 
-# Boxes, words and single signs; spaces and hyphens only part words, and a "." before a digit is no sign.
+# Boxes, words and punctuation marks. Spaces and hyphens only separate words; a "." before a digit is skipped.
 _WORD = re.compile(rf"{_BARE_BOX}|\w+|[\r\n]|\.(?![0-9])|[^\s\w.-]", re.ASCII)
 
 _UNITS = "one two three four five six seven eight nine".split()
@@ -198,17 +198,17 @@ _SHORT = 512
 
 
 def final_answer(text: str) -> str:
-    """The part of a text that is the answer, once the reasoning is left out.
+    """Returns the answer in a text, without the reasoning.
 
-    What follows the last `</think>` is the answer. If a `<think>` in it is never closed, there is none. The tags are
-    those that the chat templates of reasoning models write, in lower case; a template that puts `<think>` into the
-    prompt leaves only the closing one.
+    The answer is the text after the last `</think>`. If a `<think>` in it is never closed, there is no answer. The tags
+    are those of the chat templates of reasoning models, in lower case; if the template puts `<think>` into the prompt,
+    the text has only the closing tag.
 
     Args:
-        text: what a model wrote.
+        text: the output of a model.
 
     Returns:
-        The answer; the whole text if it holds neither tag, and an empty string if there is no answer.
+        The answer: the whole text if it contains neither tag, an empty string if there is no answer.
     """
     answer = text.rpartition("</think>")[2]
     return "" if "<think>" in answer else answer
@@ -217,9 +217,9 @@ def final_answer(text: str) -> str:
 def parse_boxes(text: str) -> list[Box]:
     """Reads every box `{<x1><y1><x2><y2>}` of a text, in order.
 
-    A box is read whole or not at all. Spaces between its parts, decimals and signs are allowed; the numbers are taken
-    as they stand, in the unit of the gold (pixels of the image). Inverted and empty boxes are kept: they count as
-    predicted, and match nothing. A number too large for a float becomes infinite.
+    Incomplete boxes are ignored. Spaces between the parts, decimals and signs are allowed; the numbers are used as they
+    are, in the unit of the gold boxes (pixels of the image). Inverted and empty boxes are kept: they count as predicted
+    and match nothing. A number too large for a float becomes infinite.
 
     Args:
         text: an answer, without reasoning (see `final_answer`).
@@ -231,7 +231,7 @@ def parse_boxes(text: str) -> list[Box]:
 
 
 def _cell_at(words: list[str], place: int) -> tuple[str | None, int]:
-    """The cell that starts at a word, in two words or in one, and the place after it; without one, None."""
+    """Returns the cell that starts at a word (in two words or one), or None, and the index of the word after it."""
     word = words[place]
     if word in _ROW_OF and words[place + 1] in _COLUMN_OF:
         return f"{_ROW_OF[word]} {_COLUMN_OF[words[place + 1]]}", place + 2
@@ -239,11 +239,11 @@ def _cell_at(words: list[str], place: int) -> tuple[str | None, int]:
 
 
 def _tokens(text: str) -> list[tuple[str, str]]:
-    """What a text says, in order: (kind, meaning) pairs.
+    """Splits a text into its meaningful parts, in order: (kind, meaning) pairs.
 
     The kinds are "box", "end" (of a sentence: ".", "!", "?", ";" or a line break, but not a "." before a digit),
     "category", "cell", "direction", "size", "shape" and "proximity". A direction is "above", "below" or "to the ... of"
-    with left, right, top or bottom in it, unless it is one "of the image", which is a cell.
+    with left, right, top or bottom in it, unless it continues with "the image", in which case it is a cell.
     """
     words = _WORD.findall(text.lower())
     known = [place for place, word in enumerate(words) if word in _KNOWN or word[0] == "{"]
@@ -278,11 +278,12 @@ def _tokens(text: str) -> list[tuple[str, str]]:
 
 
 def _read_count(text: str) -> int | None:
-    """The first whole number outside boxes, else the number of boxes, else None.
+    """Returns the first whole number outside boxes, otherwise the number of boxes, if any, otherwise None.
 
     A number is written in digits, or in words up to nine hundred and ninety-nine; "no" before a word, "none" and "zero"
-    are 0. Part of a decimal or a word is no whole number, a negative number is none, and a number just after "<" is
-    what a broken box left behind. Beyond 18 digits the number is read as 10 ** 18: no count, and cheap.
+    are 0. Parts of decimals or words do not count as numbers, nor do negative numbers, nor a number right after "<",
+    which belongs to a broken box. A number of more than 18 digits is read as 10 ** 18, which is cheap and matches no
+    count.
     """
     found = next((match for match in _COUNT.finditer(text.lower()) if match.lastgroup != "box"), None)
     if found is None:
@@ -297,10 +298,10 @@ def _read_count(text: str) -> int | None:
 
 
 def _pair_phrases(sentence: list[tuple[str, str]]) -> list[tuple[str, str | None]]:
-    """The phrases (category, cell) of a sentence, given as its ("category", ...) and ("cell", ...) tokens in order.
+    """Returns the phrases (category, cell) of a sentence, given its "category" and "cell" tokens in order.
 
-    As many cells as categories pair in order. Otherwise a cell goes with the category named closest before it, else
-    with the first after it, and a category left without a cell makes a phrase whose cell is None.
+    If there are as many cells as categories, they are paired in order. Otherwise a cell belongs to the last category
+    before it, or else to the first one after it, and a category without a cell gives a phrase whose cell is None.
     """
     categories = [value for kind, value in sentence if kind == "category"]
     cells = [value for kind, value in sentence if kind == "cell"]
@@ -319,7 +320,7 @@ def _pair_phrases(sentence: list[tuple[str, str]]) -> list[tuple[str, str | None
 
 
 def _read_phrases(text: str) -> Reading:
-    """Phrases, and boxes with the category last named before each (in whichever sentence), else None."""
+    """Returns phrases, boxes, and for each box the last category named before it in any sentence, or None."""
     phrases, labels, sentence = [], [], []
     label = None
     for token in (*_tokens(text), ("end", "")):
@@ -361,7 +362,7 @@ def _first_attributes(text: str) -> Reading:
     return {attribute: first.get(attribute) for attribute in _ATTRIBUTES}
 
 
-# Three answers in four are identifications, and these repeat: a short one is read once.
+# Three in four answers are identifications, which often repeat: short ones are cached.
 _first_attributes_of_short = lru_cache(maxsize=2**16)(_first_attributes)
 
 
@@ -374,7 +375,7 @@ def _read_referring(text: str) -> Reading:
 
 
 class _Reader(NamedTuple):
-    """How a task's answers are read: an answer needs one of the entries `gist` to count as read, a gold answer all."""
+    """The reader of a task's answers. A parsed answer has one of the entries `gist` or more, a gold answer has all."""
 
     read: Callable[[str], Reading]
     gist: tuple[str, ...]
@@ -391,26 +392,26 @@ _READERS = {
 
 
 def read_answer(text: str, task: str) -> Reading:
-    """Reads an answer, gold or predicted, for what its task scores. No text raises; reasoning is left out.
+    """Reads the parts of an answer, gold or predicted, that its task scores. No text raises; reasoning is ignored.
 
     Args:
         text: an answer.
         task: one of `TASKS`.
 
     Returns:
-        A dict that `json.dump` takes; what was not found is None or an empty list.
-            - classification: `categories`, in the order they are first named.
+        A dict that can be written with `json.dump`; entries that were not found are None or empty lists.
+            - classification: `categories`, in the order of their first mention.
             - description: `phrases`, (category, cell) pairs; a category without a cell has None.
             - counting: `count`, an int, and `boxes`.
             - grounding: `phrases` that have a cell, `boxes`, and `labels`, the category of each box.
-            - identification: `category`, `size`, `shape`, `cell`, `direction` and `proximity`, the first named of each.
+            - identification: `category`, `size`, `shape`, `cell`, `direction` and `proximity`, each as first named.
             - referring: `boxes` and `cells`.
 
-        Categories, cells, sizes, shapes, directions and proximities are the data set's own words for them: "harbor",
+        Categories, cells, sizes, shapes, directions and proximities are given in the data set's terms: "harbor",
         "top left", "very small", "square", "upper left" or "above", "near".
 
     Raises:
-        ValueError: the task is unknown.
+        ValueError: if the task is unknown.
     """
     if task not in _READERS:
         raise ValueError(f"unknown task {task!r}, expected one of {', '.join(TASKS)}")
@@ -421,13 +422,13 @@ def read_answer(text: str, task: str) -> Reading:
 # Comparing an answer with the gold
 # ---------------------------------------------------------------------------------------------------------------------
 
-_LARGEST = 1e100  # beyond it, areas are no longer finite
-_FEW_PAIRS = 64  # up to here a plain loop is faster than NumPy
+_LARGEST = 1e100  # beyond this, areas are not finite
+_FEW_PAIRS = 64  # up to this number, a plain loop is faster than NumPy
 _ROWS_AT_ONCE = 4096
 
 
 def _as_boxes(boxes: Sequence[Box] | np.ndarray) -> np.ndarray:
-    """The boxes as a float array of shape (N, 4), with [0, 0, 0, 0] in place of those that overlap nothing."""
+    """Returns boxes as a float array of shape (N, 4), with [0, 0, 0, 0] instead of boxes that overlap nothing."""
     array_of = np.asarray(boxes, dtype=float)
     if array_of.size == 0:
         return np.empty((0, 4))
@@ -443,20 +444,20 @@ def _is_proper(left: float, top: float, right: float, bottom: float) -> bool:
 
 
 def box_iou(boxes1: Sequence[Box] | np.ndarray, boxes2: Sequence[Box] | np.ndarray) -> np.ndarray:
-    """Intersection over union of every box of one list with every box of the other.
+    """Computes the intersection over union of every box of one list with every box of the other.
 
     A box spans (x2 - x1) x (y2 - y1), without "+ 1". An inverted, empty or non-finite box (a coordinate beyond 1e100
     counts as such) has an IoU of 0 with every box.
 
     Args:
-        boxes1: N boxes (x1, y1, x2, y2), all in one unit.
+        boxes1: N boxes (x1, y1, x2, y2) in any unit.
         boxes2: M boxes in the same unit.
 
     Returns:
         Float array of shape (N, M), values from 0 to 1.
 
     Raises:
-        ValueError: a list does not have four numbers a box.
+        ValueError: if a list does not have four numbers per box.
     """
     first, second = _as_boxes(boxes1)[:, None], _as_boxes(boxes2)[None]
     sides = np.minimum(first[..., 2:], second[..., 2:]) - np.maximum(first[..., :2], second[..., :2])
@@ -467,7 +468,7 @@ def box_iou(boxes1: Sequence[Box] | np.ndarray, boxes2: Sequence[Box] | np.ndarr
 
 
 def _overlaps(boxes1: Sequence[Box], boxes2: Sequence[Box]) -> list[Match]:
-    """Every pair (index in boxes1, index in boxes2, IoU) whose IoU is above 0, in order: `box_iou`, sparse."""
+    """Returns every pair (index in boxes1, index in boxes2, IoU) with an IoU above 0, in order: a sparse `box_iou`."""
     pairs: list[Match] = []
     if len(boxes1) * len(boxes2) > _FEW_PAIRS:
         for start in range(0, len(boxes1), _ROWS_AT_ONCE):
@@ -499,7 +500,7 @@ def _assign(overlaps: list[Match], threshold: float) -> list[Match]:
     iou = np.zeros((len(rows), len(columns)))
     for i, j, value in candidates:
         iou[row_of[i], column_of[j]] = value
-    # A further pair is worth more than any sum of IoUs, and IoU decides among the largest matchings.
+    # One more pair is worth more than any sum of IoUs; the sum of IoUs decides among the largest matchings.
     worth = np.where(iou > 0, iou + min(iou.shape) + 1, 0.0)
     return [
         (rows[row], columns[column], float(iou[row, column]))
@@ -511,8 +512,8 @@ def _assign(overlaps: list[Match], threshold: float) -> list[Match]:
 def match_boxes(predicted: Sequence[Box], gold: Sequence[Box], threshold: float = 0.25) -> list[Match]:
     """Matches predicted to gold boxes one to one.
 
-    As many pairs as can be at IoU >= threshold, and among all such matchings one of the highest total IoU. Inverted and
-    empty boxes match nothing.
+    Finds the largest possible number of pairs with IoU >= threshold and, among such matchings, one with the highest
+    total IoU. Inverted and empty boxes match nothing.
 
     Args:
         predicted: N boxes (x1, y1, x2, y2).
@@ -520,10 +521,10 @@ def match_boxes(predicted: Sequence[Box], gold: Sequence[Box], threshold: float 
         threshold: the lowest IoU of a match, above 0 and at most 1.
 
     Returns:
-        (index of the predicted box, index of the gold box, IoU) of each match, by rising index of the predicted box.
+        (index of the predicted box, index of the gold box, IoU) of each match, sorted by predicted box.
 
     Raises:
-        ValueError: the threshold is not above 0 and at most 1.
+        ValueError: if the threshold is not above 0 and at most 1.
     """
     if not 0 < threshold <= 1:
         raise ValueError(f"threshold must be above 0 and at most 1, got {threshold!r}")
@@ -531,18 +532,18 @@ def match_boxes(predicted: Sequence[Box], gold: Sequence[Box], threshold: float 
 
 
 class RecordScore(NamedTuple):
-    """What was read from an answer and its gold, and how the two compare.
+    """The contents of an answer and its gold answer, and their comparison.
 
     Attributes:
         task: the record's task.
         scenario: "single" or "multi".
-        parsed: False if nothing that the task scores could be read from the answer.
-        prediction: what was read from the answer (see `read_answer`).
-        reference: what was read from the gold.
+        parsed: whether anything that the task scores could be read from the answer.
+        prediction: the contents of the answer (see `read_answer`).
+        reference: the contents of the gold answer.
         matches: for each IoU threshold ("iou@0.25", "iou@0.5") of a task with boxes, the matched boxes: (index of the
             predicted box, index of the gold box, IoU).
-        counts: (TP, FP, FN) for each sub-score that the record has. What is only right or wrong, a number or an
-            attribute, is (1, 0, 0) or (0, 0, 1): pooled over records it stays the share of right ones.
+        counts: (TP, FP, FN) for each sub-score that the record has. A number or an attribute, which is either right or
+            wrong, gives (1, 0, 0) or (0, 0, 1), so that pooling over records gives the share of right ones.
     """
 
     task: str
@@ -555,12 +556,12 @@ class RecordScore(NamedTuple):
 
     @property
     def accuracies(self) -> dict[str, float]:
-        """The record's accuracy in percent for each of its sub-scores, Eq. 3: 100 TP / (TP + FP + FN)."""
+        """The accuracy of the record for each of its sub-scores in percent, Eq. 3: 100 TP / (TP + FP + FN)."""
         return {key: 100 * tp / (tp + fp + fn) for key, (tp, fp, fn) in self.counts.items()}
 
 
 def _count_common(predicted: list[Any], gold: list[Any]) -> Counts:
-    """(TP, FP, FN) of two multisets."""
+    """Returns (TP, FP, FN) of two multisets."""
     if predicted == gold:
         return len(gold), 0, 0
     found, wanted = Counter(predicted), Counter(gold)
@@ -573,7 +574,7 @@ def _count_right(right: bool) -> Counts:
 
 
 def _compare_boxes(predicted: Reading, gold: Reading) -> dict[str, tuple[list[Match], Counts]]:
-    """Matches and (TP, FP, FN) at each IoU threshold; where boxes have labels, only equal labels match."""
+    """Returns matches and (TP, FP, FN) at each IoU threshold; if boxes have labels, only equal labels match."""
     overlaps = _overlaps(predicted["boxes"], gold["boxes"])
     if "labels" in gold:
         overlaps = [pair for pair in overlaps if predicted["labels"][pair[0]] == gold["labels"][pair[1]]]
@@ -586,14 +587,14 @@ def _compare_boxes(predicted: Reading, gold: Reading) -> dict[str, tuple[list[Ma
 
 
 def _gold_text(reference: Mapping[str, Any]) -> str:
-    """The gold answer of a reference: its `answer`, else what the assistant says last in its `messages`."""
+    """Returns the gold answer of a reference: its `answer`, or the last message of the assistant in its `messages`."""
     answer = reference.get("answer")
     if answer is None:
         messages = reference.get("messages")
         if messages is None:
             raise ValueError(f"a reference needs 'answer' or 'messages', got only {sorted(reference)}")
         try:
-            # A list of dicts comes out of some versions of datasets as a dict of lists.
+            # Some versions of datasets return a list of dicts as a dict of lists.
             if isinstance(messages, Mapping):
                 turns = list(zip(messages["role"], messages["content"], strict=True))
             else:
@@ -602,7 +603,7 @@ def _gold_text(reference: Mapping[str, Any]) -> str:
             raise ValueError(f"messages must be a list of {{'role', 'content'}}, got {messages!r:.200}") from None
         said = [content for role, content in turns if role == "assistant"]
         if not said:
-            raise ValueError(f"a reference's messages hold none from the assistant: {messages!r}")
+            raise ValueError(f"a reference's messages contain none from the assistant: {messages!r}")
         answer = said[-1]
     if not isinstance(answer, str):
         raise ValueError(f"a reference's gold answer must be a string, got {type(answer).__name__}")
@@ -610,7 +611,7 @@ def _gold_text(reference: Mapping[str, Any]) -> str:
 
 
 def _texts(prediction: str, reference: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    """Task, scenario, prediction and gold answer of a record, checked."""
+    """Returns task, scenario, prediction and gold answer of a record, after checking them."""
     if not isinstance(prediction, str):
         raise ValueError(f"a prediction must be a string, got {type(prediction).__name__}: {prediction!r:.80}")
     if not isinstance(reference, Mapping):
@@ -624,7 +625,7 @@ def _texts(prediction: str, reference: Mapping[str, Any]) -> tuple[str, str, str
 
 
 def _read_gold(text: str, task: str) -> Reading:
-    """Reads a gold answer, which must hold all that its task scores: against itself it scores 100."""
+    """Reads a gold answer, which must contain everything that its task scores, so that it scores 100 against itself."""
     gold = read_answer(text, task)
     if not all(map(gold.get, _READERS[task].gist)):
         missing = [entry for entry in _READERS[task].gist if not gold[entry]]
@@ -638,19 +639,19 @@ def _read_gold(text: str, task: str) -> Reading:
 
 
 def score_record(prediction: str, reference: Mapping[str, Any]) -> RecordScore:
-    """Reads and compares one answer and its gold.
+    """Reads one answer and its gold answer, and compares them.
 
     Args:
-        prediction: the answer: any text.
-        reference: `task`, `scenario`, and the gold as `answer` or `messages`.
+        prediction: the answer, any text.
+        reference: `task`, `scenario`, and the gold answer as `answer` or `messages`.
 
     Returns:
-        What was read from both, the matched boxes, and (TP, FP, FN) for each sub-score that the record has. An answer
-        that cannot be read scores 0 in all of them. An extra figure is there only if the gold has the attribute.
+        The contents of both, the matched boxes, and (TP, FP, FN) for each sub-score that the record has. An answer that
+        cannot be parsed scores 0 in all of them. An additional score is present only if the gold has the attribute.
 
     Raises:
-        ValueError: the prediction is no string, the task or scenario is unknown, or the gold cannot be read as its
-            task's: it must name a category (classification, identification), a phrase (description), a number and
+        ValueError: if the prediction is not a string, the task or scenario is unknown, or the gold answer cannot be
+            parsed: it must name a category (classification, identification), a phrase (description), a number and
             boxes (counting), phrases with a cell and boxes with a category before them (grounding), boxes (referring),
             and no box may be inverted or empty.
     """
@@ -691,13 +692,13 @@ def score_record(prediction: str, reference: Mapping[str, Any]) -> RecordScore:
 
 
 class Tally(NamedTuple):
-    """What all records of an evaluation came to, before it is averaged; N is the number of records.
+    """The counts of all N records of an evaluation, before averaging.
 
     Attributes:
         tasks: the task of each record, as an index into `TASKS`; int array of shape (N,).
-        parsed: whether the answer could be read; bool array of shape (N,).
-        counts: for each sub-score that has records, K of them, their (TP, FP, FN); int array of shape (K, 3).
-        records: for each sub-score, which records these are; int array of shape (K,), values from 0 to N - 1.
+        parsed: whether each answer could be parsed; bool array of shape (N,).
+        counts: for each sub-score, (TP, FP, FN) of its K records; int array of shape (K, 3).
+        records: for each sub-score, the indices of these records; int array of shape (K,), values from 0 to N - 1.
     """
 
     tasks: np.ndarray
@@ -722,7 +723,7 @@ def _as_lists(predictions: Iterable[str], references: Iterable[Mapping[str, Any]
 
 
 def tally(predictions: Iterable[str], references: Iterable[Mapping[str, Any]]) -> Tally:
-    """Scores record by record and keeps the counts, for `summarise` and for resampling over records.
+    """Scores each record and returns the counts, for `summarise` and for resampling over records.
 
     Args:
         predictions: N answers.
@@ -732,7 +733,7 @@ def tally(predictions: Iterable[str], references: Iterable[Mapping[str, Any]]) -
         The counts of all records.
 
     Raises:
-        ValueError: lengths that differ, no record at all, or whatever `score_record` refuses, with its index.
+        ValueError: if the lengths differ, there are no records, or `score_record` raises; then with the record's index.
     """
     predictions, references = _as_lists(predictions, references)
     return collect(_score_all(predictions, references))
@@ -747,16 +748,16 @@ def _score_all(predictions: list[Any], references: list[Any]) -> Iterator[Record
 
 
 def collect(results: Iterable[RecordScore]) -> Tally:
-    """Gathers the counts of records that were scored one by one; `tally` is this over `score_record`.
+    """Collects the counts of records that were scored one by one; `tally` combines it with `score_record`.
 
     Args:
-        results: what `score_record` gave, record by record; none is kept.
+        results: the results of `score_record`, in order; none is kept in memory.
 
     Returns:
         The counts of all records.
     """
     tasks, parsed = array("b"), array("b")
-    rows: dict[str, array] = defaultdict(lambda: array("q"))  # index, TP, FP, FN of record after record
+    rows: dict[str, array] = defaultdict(lambda: array("q"))  # index, TP, FP, FN of each record in turn
     for index, result in enumerate(results):
         tasks.append(_INDEX_OF_TASK[result.task])
         parsed.append(result.parsed)
@@ -772,23 +773,24 @@ def collect(results: Iterable[RecordScore]) -> Tally:
 
 
 def sub_scores(counts: Tally, average: str = "sample", weights: np.ndarray | None = None) -> dict[str, np.ndarray]:
-    """The sub-scores of weighted records, in percent.
+    """Computes the sub-scores of weighted records, in percent.
 
     A sub-score is the mean over its records of Acc = TP / (TP + FP + FN) (Eq. 3) with `average="sample"`; with "corpus"
-    TP, FP and FN are summed over the records first. For what is only right or wrong both are the share of right ones.
+    TP, FP and FN are first summed over the records. For scores that are either right or wrong, both are the share of
+    right ones.
 
     Args:
-        counts: what `tally` gave for N records.
+        counts: the result of `tally` for N records.
         average: "sample" or "corpus".
-        weights: how many times each record counts, ints of shape (..., N); a bootstrap draws many at once. Default:
-            once.
+        weights: how many times each record counts, ints of shape (..., N), for example from a bootstrap; once if not
+            given.
 
     Returns:
         Floats of shape (...) for each sub-score that has records, in the order of `SUB_SCORES` and `EXTRA_SCORES`; NaN
-        where none of its records counts.
+        if none of its records counts.
 
     Raises:
-        ValueError: the average is unknown, or the weights are not one for each record.
+        ValueError: if the average is unknown or there is not one weight per record.
     """
     if average not in ("sample", "corpus"):
         raise ValueError(f"unknown average {average!r}, expected 'sample' or 'corpus'")
@@ -810,20 +812,20 @@ def sub_scores(counts: Tally, average: str = "sample", weights: np.ndarray | Non
 
 
 def task_scores(sub_scores: Mapping[str, float]) -> dict[str, float]:
-    """The score of each task, Eq. 5: the plain mean of those of its sub-scores that are given.
+    """Computes the score of each task, Eq. 5: the plain mean of its given sub-scores.
 
     Args:
-        sub_scores: values of any unit, or arrays of one shape, by their keys in `SUB_SCORES`; other keys are ignored.
+        sub_scores: values in any unit, or arrays of one shape, by the keys of `SUB_SCORES`; other keys are ignored.
 
     Returns:
-        The mean for each task that has a sub-score, in the same unit.
+        The mean for each task with a sub-score, in the same unit.
     """
     given = {task: [sub_scores[key] for key in keys if key in sub_scores] for task, keys in SUB_SCORES.items()}
     return {task: sum(values) / len(values) for task, values in given.items() if values}
 
 
 def overall_score(task_scores: Mapping[str, float], sizes: Mapping[str, int]) -> float:
-    """The overall score, Eq. 4: sum of n_t a_t over sum of n_t.
+    """Computes the overall score, Eq. 4: the sum of n_t a_t over the sum of n_t.
 
     Args:
         task_scores: the score a_t of each task.
@@ -833,12 +835,12 @@ def overall_score(task_scores: Mapping[str, float], sizes: Mapping[str, int]) ->
         The weighted mean, in the unit of the scores.
 
     Raises:
-        ValueError: the two differ in their tasks, a size is negative, or there is no record.
+        ValueError: if the two differ in their tasks, a size is negative, or there are no records.
     """
     if set(task_scores) != set(sizes):
         raise ValueError(f"scores of {sorted(task_scores)} but sizes of {sorted(sizes)}")
     if any(size < 0 for size in sizes.values()) or not sum(sizes.values()):
-        raise ValueError(f"sizes must be numbers of records, not negative and not all 0, got {dict(sizes)}")
+        raise ValueError(f"sizes must be numbers of records, none negative and not all 0, got {dict(sizes)}")
     return sum(sizes[task] * value for task, value in task_scores.items()) / sum(sizes.values())
 
 
@@ -846,15 +848,15 @@ def summarise(counts: Tally, average: str = "sample", weights: np.ndarray | None
     """Averages the counts of all records into the scores.
 
     Args:
-        counts: what `tally` gave.
+        counts: the result of `tally`.
         average: "sample" or "corpus", see `sub_scores`.
-        weights: how many times each record counts, ints of shape (N,). Default: once.
+        weights: how many times each record counts, ints of shape (N,); once if not given.
 
     Returns:
         The flat dict of `score`.
 
     Raises:
-        ValueError: the average is unknown, or the weights are not one for each record.
+        ValueError: if the average is unknown or there is not one weight per record.
     """
     if weights is None:
         weights = np.ones(len(counts.tasks), dtype=np.int64)
@@ -877,22 +879,23 @@ def summarise(counts: Tally, average: str = "sample", weights: np.ndarray | None
 def score(
     predictions: Iterable[str], references: Iterable[Mapping[str, Any]], average: str = "sample"
 ) -> dict[str, Any]:
-    """Scores answers against their gold.
+    """Scores answers against their gold answers.
 
     Args:
-        predictions: N answers: any text; one that cannot be read scores 0.
-        references: N references, each a mapping with `task`, `scenario` ("single" or "multi"), and the gold as `answer`
-            (str) or `messages` (list of {"role", "content"}). Other entries are ignored.
+        predictions: N answers, any text; one that cannot be parsed scores 0.
+        references: N references, each a mapping with `task`, `scenario` ("single" or "multi"), and the gold answer
+            as `answer` (str) or `messages` (list of {"role", "content"}). Other keys are ignored.
         average: "sample" (mean of each record's accuracy) or "corpus" (TP, FP and FN pooled).
 
     Returns:
-        A flat dict that `json.dump` takes. Sub-scores (keys of `SUB_SCORES`, then `EXTRA_SCORES`), the tasks' scores
-        (Eq. 5) and `overall` (Eq. 4) are floats from 0 to 100, in percent; what has no record is absent. `n` and
-        `unparsed` are dicts of ints by task: its records, and those whose answer could not be read.
+        A flat dict that can be written with `json.dump`. Sub-scores (keys of `SUB_SCORES`, then `EXTRA_SCORES`), the
+        tasks' scores (Eq. 5) and `overall` (Eq. 4) are floats in percent, from 0 to 100; scores without records are
+        absent. `n` and `unparsed` are dicts of ints per task: the records, and the answers that could not be parsed.
 
     Raises:
-        ValueError: lengths that differ, nothing to score, an unknown average, task or scenario, a prediction that is no
-            string, a gold answer that cannot be read; the message names the value and the record's index.
+        ValueError: if the lengths differ, there is nothing to score, the average, a task or a scenario is unknown, a
+            prediction is not a string, or a gold answer cannot be parsed; the message has the value and the record's
+            index.
     """
     if average not in ("sample", "corpus"):
         raise ValueError(f"unknown average {average!r}, expected 'sample' or 'corpus'")
@@ -907,7 +910,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def _as_stored(prediction: str, reference: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
-    """A record as `evaluate` stores it. Arrow takes no lone surrogate, and no score depends on one."""
+    """Returns a record as `evaluate` stores it. Arrow rejects lone surrogates, and no score depends on them."""
     task, scenario, *texts = _texts(prediction, reference)
     prediction, answer = (_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text) for text in texts)
     return prediction, {"task": task, "scenario": scenario, "answer": answer}
@@ -915,7 +918,7 @@ def _as_stored(prediction: str, reference: Mapping[str, Any]) -> tuple[str, dict
 
 @evaluate.utils.file_utils.add_start_docstrings(_DESCRIPTION, _KWARGS_DESCRIPTION)
 class SARChatMetric(evaluate.Metric):
-    """The scores of SARChat as an `evaluate` metric: `compute`, `add`, `add_batch`, in one process or several."""
+    """The SARChat scores as an `evaluate` metric: `compute`, `add` and `add_batch`, in one or several processes."""
 
     def _info(self) -> evaluate.MetricInfo:
         text = datasets.Value("string")
@@ -930,8 +933,8 @@ class SARChatMetric(evaluate.Metric):
             reference_urls=["https://arxiv.org/abs/2502.08168"],
         )
 
-    # Both forms of reference are stored in the first: `evaluate` tells alternatives apart by their types but not by
-    # their keys, and would refuse a reference that has more entries than it needs.
+    # Both forms of reference are stored in the first: `evaluate` distinguishes alternatives by type but not by keys,
+    # and would reject a reference with more keys than it needs.
     def add(
         self, *, prediction: str | None = None, reference: Mapping[str, Any] | None = None, **kwargs: object
     ) -> None:

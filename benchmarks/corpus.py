@@ -1,7 +1,7 @@
-"""A synthetic SARDet-100K of the true size, so that speed and size can be measured without the real one.
+"""A synthetic SARDet-100K of full size, to measure speed and size without the real one.
 
-It has the true numbers of images and of boxes a category, and the published spread of boxes over images; its images are
-valid JPEGs of the usual sizes, but hold noise in 2 to 6 kB, larger ones up to 10 kB.
+It has the real numbers of images and of boxes per category, and the published distribution of boxes over images. Its
+images are valid JPEGs of the usual dimensions, but contain noise in 2 to 6 kB, larger ones up to 10 kB.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MARKER = "corpus.json"
 MOST_BOXES = 80
 FEWEST_IMAGES = 100
 MOST_IMAGES = 9_999_999  # A file name has seven digits.
-# Width, height and weight. The two common sizes make up nine images in ten.
+# Width, height and weight. Nine in ten images have one of the two common sizes.
 SIZES = (
     (512, 512, 45),
     (256, 256, 45),
@@ -50,14 +50,14 @@ DESCRIBED_SHARE, DESCRIBED_SIDE = 0.01, 224
 
 @dataclass(frozen=True)
 class Split:
-    """What one split holds.
+    """The contents of one split.
 
     Attributes:
-        images: number of images, each with one box or more.
+        images: number of images, each with at least one box.
         boxes: number of boxes of each category.
-        squares: sum over the images of the squared number of boxes, met closely and not exactly.
-        mixed: number of images that hold two categories, met up to one.
-        described: number of images large enough to describe, with a target that is, too.
+        squares: sum over the images of the squared number of boxes, matched approximately.
+        mixed: number of images with two categories, matched within one.
+        described: number of images that are large enough to be described and have a target that is, too.
     """
 
     images: int
@@ -67,8 +67,8 @@ class Split:
     described: int
 
 
-# The last three follow from the published records (identification; counting less grounding; description). Nothing is
-# published of the validation split: it has the shares of the other two.
+# The last three follow from the published numbers of records (identification; counting minus grounding; description).
+# For the validation split, none are published: it has the shares of the other two.
 SPLITS = {
     "train": Split(94_493, (93_373, 40_705, 9_561, 24_187, 27_615, 3_306), 1_423_548, 1_037, 46_141),
     "val": Split(10_492, (10_530, 5_194, 1_222, 2_035, 3_318, 404), 158_300, 108, 5_170),
@@ -79,7 +79,7 @@ ALL_IMAGES = sum(split.images for split in SPLITS.values())
 
 @dataclass(frozen=True)
 class Layout:
-    """The images and boxes of one split as columns: boxes lie image after image."""
+    """The images and boxes of one split as columns, with boxes sorted by image."""
 
     widths: np.ndarray
     heights: np.ndarray
@@ -91,24 +91,24 @@ class Layout:
 def write_corpus(
     root: Path, scale: float = 1.0, images: int | None = None, image_bytes: tuple[int, int] = SMALL
 ) -> Path:
-    """Write the corpus to `root/SARDet_100K`, unless it lies there already.
+    """Write the corpus to `root/SARDet_100K`, unless it already exists there.
 
     Args:
-        root: folder to make; one that holds anything but such a corpus is refused.
+        root: folder to create; a folder with anything but such a corpus is refused.
         scale: factor for all counts.
         images: number of images over all splits, instead of `scale`.
-        image_bytes: the least and the most bytes of an image; large images may need more than the most.
+        image_bytes: the minimum and maximum size of an image in bytes; large images may exceed the maximum.
 
     Returns:
         The folder `root/SARDet_100K`.
 
     Raises:
-        SARChatError: the size is out of range, or `root` holds something else.
+        SARChatError: if the size is out of range or `root` contains something else.
     """
     root = Path(root).resolve()
     total = images if images is not None else round(scale * ALL_IMAGES)
     if not FEWEST_IMAGES <= total <= MOST_IMAGES:
-        raise SARChatError(f"a corpus has {FEWEST_IMAGES:,} to {MOST_IMAGES:,} images, but {total:,} were asked for")
+        raise SARChatError(f"a corpus has {FEWEST_IMAGES:,} to {MOST_IMAGES:,} images, but {total:,} were requested")
     splits = _scaled(total)
     wanted = _fingerprint(splits, image_bytes)
     if _is_complete(root, wanted):
@@ -137,7 +137,7 @@ def _scaled(total: int) -> dict[str, Split]:
         )
         for name, full in SPLITS.items()
     }
-    # What rounding lost or added goes to the largest split.
+    # The rounding difference goes to the largest split.
     train, spare = splits["train"], total - sum(split.images for split in splits.values())
     return {**splits, "train": Split(**{**asdict(train), "images": train.images + spare})}
 
@@ -157,7 +157,9 @@ def _is_complete(root: Path, wanted: dict[str, object]) -> bool:
     except (OSError, ValueError, AttributeError):
         known = False
     if not known:
-        raise SARChatError(f"{root} holds something else than a synthetic corpus: name another folder, or remove it")
+        raise SARChatError(
+            f"{root} contains something else than a synthetic corpus: choose another folder, or remove it"
+        )
     return found == wanted
 
 
@@ -186,12 +188,12 @@ def _layout(split: Split, rng: np.random.Generator) -> Layout:
 
 
 def _box_counts(split: Split) -> np.ndarray:
-    """The numbers of boxes, ascending: quantiles of the law, then as many more or fewer as the total asks for."""
+    """Return the numbers of boxes, ascending: quantiles of the distribution, corrected to match the total."""
     total = sum(split.boxes)
     law = np.cumsum(_law(total / split.images, split.squares / split.images))
     counts = 1 + np.searchsorted(law, (np.arange(split.images) + 0.5) / split.images)
     spare, ones = total - counts.sum(), np.searchsorted(counts, 2)
-    # A one that becomes a two, or the reverse, moves the sum of squares least.
+    # Changing a one to a two, or the reverse, changes the sum of squares least.
     counts[ones - max(spare, 0) : ones] += 1
     counts[ones : ones + max(-spare, 0)] -= 1
     return counts
@@ -199,7 +201,7 @@ def _box_counts(split: Split) -> np.ndarray:
 
 @functools.cache
 def _law(mean: float, mean_square: float) -> np.ndarray:
-    """Probabilities of 1, 2, ... boxes: a power law (Zipf-Mandelbrot) of this mean and mean square."""
+    """Return the probabilities of 1, 2, ... boxes: a power law (Zipf-Mandelbrot) of this mean and mean square."""
     values = np.arange(1, MOST_BOXES + 1)
 
     def probabilities(parameters: np.ndarray) -> np.ndarray:
@@ -215,7 +217,7 @@ def _law(mean: float, mean_square: float) -> np.ndarray:
 
 
 def _categories(split: Split, counts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """One category a box: images hold one each, but for the pairs that swap a ship for another target."""
+    """Return the category of each box: one per image, except for pairs of images that exchange two targets."""
     categories = np.repeat(np.arange(len(CATEGORIES)), split.boxes)
     ends = np.cumsum(counts) - 1
     first, last = categories[ends - counts + 1], categories[ends]
@@ -228,7 +230,7 @@ def _categories(split: Split, counts: np.ndarray, rng: np.random.Generator) -> n
 
 
 def _large_targets(split: Split, counts: np.ndarray, sizes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Mark the boxes that pass the description's filter: at least one in each image to describe, none elsewhere."""
+    """Mark the boxes that pass the description filter: at least one per image to describe, none in others."""
     candidates = np.flatnonzero(sizes.min(axis=1) >= DESCRIBED_SIDE)
     described = np.zeros(split.images, dtype=bool)
     described[rng.choice(candidates, min(split.described, len(candidates)), replace=False)] = True
@@ -240,8 +242,8 @@ def _large_targets(split: Split, counts: np.ndarray, sizes: np.ndarray, rng: np.
 
 
 def _boxes(sizes: np.ndarray, large: np.ndarray, owners: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Whole-pixel boxes inside their images, none twice in one image, as rows of x, y, width, height."""
-    # Kept off the threshold, and rounded away from it: no box changes sides.
+    """Return whole-pixel boxes inside their images, without duplicates, as rows of x, y, width, height."""
+    # Areas keep a distance from the threshold and are rounded away from it, so that no box crosses it.
     low = np.where(large, DESCRIBED_SHARE * 1.1, 0.0003)
     high = np.where(large, 0.45, DESCRIBED_SHARE * 0.85)
     share = low * (high / low) ** rng.random(len(large))
@@ -261,7 +263,7 @@ def _repeated(owners: np.ndarray, corners: np.ndarray, sides: np.ndarray) -> np.
 
 
 def _coco(layout: Layout, numbers: np.ndarray, rng: np.random.Generator) -> dict[str, Any]:
-    """COCO, the images in order of their names and the annotations in order of their images' ids, which is another."""
+    """Return a COCO document with images sorted by name and annotations sorted by image id."""
     ids = rng.permutation(len(numbers))
     columns = (layout.widths.tolist(), layout.heights.tolist(), ids.tolist(), numbers.tolist())
     images = [
@@ -270,7 +272,7 @@ def _coco(layout: Layout, numbers: np.ndarray, rng: np.random.Generator) -> dict
     ]
     order = np.argsort(ids[layout.owners], kind="stable")
     boxes = layout.boxes[order]
-    # The true area fields tell the area of an outline, not of its box.
+    # In the real data, `area` is the area of the outline, not of the box.
     areas = np.floor(boxes[:, 2] * boxes[:, 3] * 0.7)
     rows = (ids[layout.owners][order].tolist(), layout.categories[order].tolist(), boxes.tolist(), areas.tolist())
     annotations = [
@@ -298,10 +300,10 @@ def _write_images(
 
 
 def _jpeg(name: str, width: int, height: int, image_bytes: tuple[int, int], rng: np.random.Generator) -> bytes:
-    """A grey JPEG of noise: its name and a random filling as comments, then one random byte for each 8 x 8 block.
+    """Return a grey JPEG of noise: the name and random filling in comments, then one random byte per 8 x 8 block.
 
     With the Huffman tables of `_jpeg_tables`, a block is the bit 0 (a step of the mean follows, six bits), those six
-    bits, and the bit 0 (end of block). So no byte is 0xFF, nothing needs coding, and any choice is a valid image.
+    bits, and the bit 0 (end of block). So no byte is 0xFF, nothing needs encoding, and any choice is a valid image.
     """
     rows, columns = -(-height // 8), -(-width // 8)
     scan = rng.integers(0, 256, (rows, columns + 2), dtype=np.uint8) & 0b0111_1110
@@ -337,8 +339,8 @@ def _segment(marker: int, content: bytes) -> bytes:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Write a synthetic SARDet-100K of the true size.")
-    parser.add_argument("out", type=Path, help="folder to make")
+    parser = argparse.ArgumentParser(description="Write a synthetic SARDet-100K of full size.")
+    parser.add_argument("out", type=Path, help="folder to create")
     parser.add_argument("--images", type=int, help=f"images over all splits (default: all {ALL_IMAGES:,})")
     arguments = parser.parse_args()
     try:

@@ -1,4 +1,4 @@
-"""The least that a `GeneratorBasedBuilder` can do: yield one ready record, over and over."""
+"""A minimal `GeneratorBasedBuilder` that yields one ready record repeatedly."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sarchat_dataset import FEATURES
 
 
 def ready_record(location: str) -> dict[str, Any]:
-    """Return a record of the most common kind: identification, about a pair of targets."""
+    """Return a record of the most common kind: identification of a pair of targets."""
     stamp = find_corpus(location).stamp()
     shards = [Shard("identification", 0, 1)]
     examples = (example for _, example in generate_examples(location, stamp, "train", 0, shards))
@@ -22,7 +22,7 @@ def ready_record(location: str) -> dict[str, Any]:
 
 
 class Noop(datasets.GeneratorBasedBuilder):
-    """Yields `record` `count` times; both are set on the class before use."""
+    """Builder that yields `record` `count` times; both are set on the class before use."""
 
     record: dict[str, Any]
     count: int

@@ -1,6 +1,6 @@
-"""The metric's work done plainly: a regular expression, NumPy's IoU and SciPy's assignment, a sample at a time.
+"""A plain scorer for comparison: a regular expression, NumPy's IoU and SciPy's assignment, one record at a time.
 
-It reads boxes and categories alone, a part of what the metric reads, so it is no slower than a whole plain scorer.
+It reads only boxes and categories, so it is not slower than a complete plain scorer.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _CATEGORY = re.compile(r"\b(ship|aircraft|car|tank|bridge|harbor)s?\b", re.IGNOR
 
 
 def plain_loop(predictions: Sequence[str], references: Sequence[str]) -> float:
-    """Return the mean accuracy TP / (TP + FP + FN), 0 to 1, of boxes at IoU 0.25 where there are any, else of names."""
+    """Return the mean accuracy TP / (TP + FP + FN), 0 to 1, of boxes at IoU 0.25 if any, otherwise of names."""
     total = 0.0
     for prediction, reference in zip(predictions, references, strict=True):
         gold = np.array(_BOX.findall(reference), dtype=float).reshape(-1, 4)

@@ -1,6 +1,6 @@
-"""What is measured, each in a process of its own: `python benchmarks/programs.py NAME ARGUMENTS` prints a line of JSON.
+"""Programs to measure, each in its own process: `python benchmarks/programs.py NAME ARGUMENTS` prints one line of JSON.
 
-`seconds` is the wall clock of the work itself, without imports; `peak_mb` the process's largest resident memory.
+`seconds` is the wall time of the work itself, without imports; `peak_mb` is the peak resident memory of the process.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from builders.schema import ALL
 
 
 def measure(work: Callable[[], int]) -> dict[str, Any]:
-    """Run some work that returns a count of records."""
+    """Measure a function that returns a number of records."""
     start = time.perf_counter()
     records = work()
     seconds = time.perf_counter() - start
@@ -43,7 +43,7 @@ def noop(location: str, count: str) -> dict[str, Any]:
 
 
 def live(location: str) -> dict[str, Any]:
-    """Generate identification, three records in four of the whole, with the live builder."""
+    """Generate identification, which has three in four of all records, with the live builder."""
     import datasets
 
     from sarchat_dataset import SARChat
@@ -72,7 +72,7 @@ def build(location: str, out: str, num_proc: str, embed: str) -> dict[str, Any]:
 
 
 def to_parquet(folder: str, task: str, split: str, path: str) -> dict[str, Any]:
-    """Write what a built split holds with `Dataset.to_parquet`."""
+    """Write a built split with `Dataset.to_parquet`."""
     import datasets
 
     datasets.disable_progress_bars()
@@ -90,7 +90,7 @@ def metric(folder: str, split: str) -> dict[str, Any]:
 
 
 def metric_gold(folder: str, split: str) -> dict[str, Any]:
-    """Score a split's gold answers against themselves; tells the least of all scores."""
+    """Score a split's gold answers against themselves; `least` is the lowest of all scores."""
     _, references = _answers(folder, split)
     from sarchat_metric import score
 

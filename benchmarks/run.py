@@ -1,7 +1,7 @@
-"""`make bench`: speed, memory and size at full scale, as one table of ratios that were measured side by side.
+"""`make bench`: speed, memory and size at full scale, as one table of ratios.
 
-Each pair of programs runs in turns, a few times, and the best time of each counts: other work on the machine can only
-slow one down. The corpora are made once, in `benchmarks/.corpus`.
+Each pair of programs runs alternately a few times, and the best time of each counts, since other work on the machine
+can only slow them down. The corpora are created once, in `benchmarks/.corpus`.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ TURNS = 3
 
 
 def run(program: str, *arguments: object) -> dict[str, Any]:
-    """Run one of `programs.py` in a process of its own."""
+    """Run one program of `programs.py` in its own process."""
     command = [sys.executable, str(HERE / "programs.py"), program, *map(str, arguments)]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
 def in_turns(*programs: tuple[object, ...]) -> list[dict[str, Any]]:
-    """Run programs one after the other, `TURNS` times over; return the fastest run of each."""
+    """Run the programs in turn, `TURNS` times; return the fastest run of each."""
     runs = [[run(*program) for program in programs] for _ in range(TURNS)]
     return [min(column, key=lambda result: result["seconds"]) for column in zip(*runs, strict=True)]
 
@@ -43,8 +43,8 @@ def in_turns(*programs: tuple[object, ...]) -> list[dict[str, Any]]:
 def speeds(small: Path, large: Path) -> Iterator[list[str]]:
     """Compare the live builder and the build with the no-op builder, and one process with two.
 
-    `datasets` takes minutes for what a build takes seconds, so its two builders go through the small corpus, and both
-    through identification, whose kind of record the no-op builder repeats.
+    `datasets` takes minutes for what a build does in seconds, so its two builders process the small corpus, and both
+    generate identification, the kind of record that the no-op builder repeats.
     """
     count = run("live", small)["records"]
     noop, live, one, two = in_turns(
@@ -60,7 +60,7 @@ def speeds(small: Path, large: Path) -> Iterator[list[str]]:
 
 
 def sizes(corpus: Path) -> Iterator[list[str]]:
-    """Compare what identification takes on disk with its images and texts, and with `Dataset.to_parquet`."""
+    """Compare the size of identification on disk with its images and texts, and with `Dataset.to_parquet`."""
     run("build", corpus, OUT / "embed", 1, "embed")
     images = texts = stored = 0
     for path in sorted((OUT / "embed" / "identification").glob("*.parquet")):
@@ -103,7 +103,7 @@ def real_sizes(corpus: Path) -> Iterator[list[str]]:
 
 
 def scaling(corpora: dict[int, Path]) -> Iterator[list[str]]:
-    """Build corpora of growing size, images embedded."""
+    """Build corpora of growing size, with images embedded."""
     results = {images: run("build", corpus, OUT / "scale", 1, "embed") for images, corpus in corpora.items()}
     for images, result in results.items():
         yield [
@@ -128,7 +128,7 @@ def scores(corpus: Path) -> Iterator[list[str]]:
 
 
 def start_up() -> Iterator[list[str]]:
-    """Take the CPU time of `sarchat --help`."""
+    """Measure the CPU time of `sarchat --help`."""
     times = []
     for _ in range(TURNS):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -140,7 +140,7 @@ def start_up() -> Iterator[list[str]]:
 
 
 def _compressed_without_images(metadata: pq.FileMetaData) -> int:
-    """Return the bytes of all column chunks but the images'."""
+    """Return the size of all column chunks except the images, in bytes."""
     columns = (
         metadata.row_group(group).column(column)
         for group in range(metadata.num_row_groups)
@@ -158,7 +158,7 @@ def _rates(first: float, second: float) -> str:
 
 
 def main() -> None:
-    """Make the corpora, measure, and print the table."""
+    """Create the corpora, measure, and print the table."""
     corpora = {images: write_corpus(CORPORA / str(images), images=images) for images in (1_000, 10_000, 100_000)}
     real = write_corpus(CORPORA / "real", images=2_000, image_bytes=REAL)
     full = write_corpus(CORPORA / "full")

@@ -1,4 +1,4 @@
-"""Two JSON Lines files, predictions and references: joined by id, scored, and laid out as a table."""
+"""Scoring of two JSON Lines files, predictions and references, which are joined by id, and the table of scores."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ MOST_PAIRS_OF_ALL = 50 * MOST_PAIRS
 
 
 class FileError(ValueError):
-    """What is wrong with a file, and where."""
+    """An error in a file, with its location."""
 
 
 class Scores(NamedTuple):
-    """What two files came to.
+    """The scores of two files.
 
     Attributes:
         result: the metric's dict, with `average` and `missing` added.
@@ -33,7 +33,7 @@ class Scores(NamedTuple):
 
 
 def score_files(predictions: str | Path, references: str | Path, average: str = "sample") -> Scores:
-    """Score a file of predictions; a reference without a prediction scores 0, and is counted as `missing`.
+    """Score a file of predictions; a reference without a prediction scores 0 and counts as `missing`.
 
     Args:
         predictions: a file of `{"id", "prediction"}`.
@@ -41,7 +41,7 @@ def score_files(predictions: str | Path, references: str | Path, average: str = 
         average: `sample` or `corpus`.
 
     Raises:
-        FileError: a file is malformed, the two do not fit, or there is too much to compare.
+        FileError: if a file is malformed, the two do not match, or there is too much to compare.
     """
     places, golds = _read_references(Path(references))
     answers = _read_predictions(Path(predictions), places)
@@ -62,7 +62,7 @@ def score_files(predictions: str | Path, references: str | Path, average: str = 
 
 
 def show_scores(scores: Scores) -> str:
-    """Lay out scores as a table, with a link to save them."""
+    """Return the scores as a table, with a link to save them: HTML."""
     result = scores.result
     rows = []
     for task in TASKS:
@@ -97,7 +97,7 @@ def _strong(cell: str) -> str:
 
 
 def _read_references(path: Path) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-    """Read the place and the reference of each id."""
+    """Read the location and the reference of each id."""
     places: dict[str, str] = {}
     golds = {}
     for place, entry in _read_lines(path):
@@ -163,13 +163,13 @@ def _check_length(text: str, place: str) -> None:
 
 
 def _read_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the place and the object of each line that is not blank."""
+    """Yield the location and the object of each line that is not blank."""
     is_empty = True
     with path.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
             place = f"{path.name}, line {number}"
             try:
-                # Some editors put a mark in front of a file, which is no part of its first line.
+                # Some editors put a byte order mark at the start of a file.
                 text = line.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError as error:
                 raise FileError(f"{place}: not UTF-8 at byte {error.start + 1}") from error
@@ -194,7 +194,7 @@ def _parse(text: str, place: str) -> dict[str, Any]:
 
 
 def _locate(error: ValueError, golds: dict[str, dict[str, str]], places: dict[str, str]) -> FileError:
-    """Find the reference that the metric refuses: it tells of the gold, and knows no lines."""
+    """Find the reference that the metric rejects, since its error does not contain the line."""
     for record_id, gold in golds.items():
         try:
             score_record("", gold)
@@ -209,12 +209,12 @@ def _short(value: object) -> str:
 
 
 def show_files(predictions: str | None, references: str | None, average: str) -> str:
-    """Score two files that were uploaded, or tell what is wrong with them: HTML."""
+    """Score two uploaded files, or return what is wrong with them: HTML."""
     if not predictions or not references:
-        lacking = " and ".join(
+        missing = " and ".join(
             name for name, path in (("predictions", predictions), ("references", references)) if not path
         )
-        return notice(f"Upload the file of {lacking}.")
+        return notice(f"Upload the file of {missing}.")
     try:
         return show_scores(score_files(predictions, references, average))
     except FileError as error:

@@ -1,4 +1,4 @@
-"""The metric's page: score one answer and see why, or score a file of answers. Run it with `python app.py`."""
+"""The metric's page, which scores and explains one answer, and scores files of answers. Run it with `python app.py`."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ def load_examples() -> dict[str, dict[str, str]]:
 
 
 def show_question(example: dict[str, str]) -> str:
-    """Show what was asked, and what there is to see in the answer."""
+    """Return the question and a remark on the answer: HTML."""
     return f'<p class="sar-question">{escape(example["question"])}<br><span>{escape(example["remark"])}</span></p>'
 
 
 def show_answer(task: str, scenario: str, gold: str | None, answer: str | None, image: str | None) -> str:
-    """Score one answer, on an image that may have been uploaded: HTML."""
+    """Score one answer, and draw it on the uploaded image, if any: HTML."""
     backdrop, problem = None, ""
     if image:
         try:
@@ -60,14 +60,14 @@ def show_answer(task: str, scenario: str, gold: str | None, answer: str | None, 
 
 
 def choose_example(record_id: str, image: str | None) -> tuple[str, str, str, str, str, str]:
-    """Return what the page shows of an example: its fields, its question, its result."""
+    """Return what the page shows for an example: its fields, its question and its result."""
     example = load_examples()[record_id]
     fields = example["task"], example["scenario"], example["answer"], example["prediction"]
     return *fields, show_question(example), show_answer(*fields, image)
 
 
 def build_page() -> gr.Blocks:
-    """Lay the page out and wire it."""
+    """Build the page with its event handlers."""
     examples = load_examples()
     first = next(iter(examples))
     task, scenario, gold, answer, question, result = choose_example(first, None)
@@ -113,7 +113,7 @@ def build_page() -> gr.Blocks:
         fields = [tasks, scenarios, golds, answers]
         private = {"api_visibility": "private"}
         chosen.input(choose_example, [chosen, images], [*fields, asked, shown], show_progress="hidden", **private)
-        # Typing is scored as it goes on, so there is nothing to press; of many changes, the last one counts.
+        # Answers are scored while they are typed; of many changes, the last one counts.
         gr.on(
             [tasks.input, scenarios.input, golds.change, answers.change, images.upload, images.clear],
             show_answer,
@@ -130,7 +130,7 @@ def build_page() -> gr.Blocks:
 
 def main() -> None:
     """Serve the page."""
-    # The system's own fonts: none is fetched from anywhere.
+    # System fonts, so that none is downloaded.
     theme = gr.themes.Default(
         primary_hue="emerald",
         neutral_hue="slate",

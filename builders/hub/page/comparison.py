@@ -1,4 +1,4 @@
-"""One answer beside its gold: what was read from both, what matches, and every sub-score, as HTML."""
+"""Comparison of one answer with its gold answer as HTML: the contents of both, the matches and every sub-score."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from picture import Backdrop, best_ious, draw
 
 from sarchat_metric import SUB_SCORES, RecordScore, score_record, task_scores
 
-# Beyond these, a page would be slow for everybody: the metric itself has no such bounds.
+# Limits that keep the page responsive; the metric itself has none.
 MOST_CHARACTERS = 300_000
 MOST_PAIRS = 2_000_000
 _MOST_ITEMS = 40
@@ -40,12 +40,12 @@ _SCORED = {
 
 
 def count_pairs(answer: str, gold: str) -> int:
-    """Return how many pairs of boxes there are to compare, or more."""
+    """Return an upper bound for the number of pairs of boxes to compare."""
     return answer.count("{") * gold.count("{")
 
 
 def compare(task: str, scenario: str, gold: str, answer: str, backdrop: Backdrop | None = None) -> str:
-    """Score one answer and tell all about it.
+    """Score one answer and explain the result.
 
     Args:
         task: the task.
@@ -55,7 +55,7 @@ def compare(task: str, scenario: str, gold: str, answer: str, backdrop: Backdrop
         backdrop: an image to draw boxes on.
 
     Returns:
-        HTML: the result, or what is wrong with the gold.
+        HTML: the result, or what is wrong with the gold answer.
     """
     if not gold.strip():
         return notice("Enter the gold answer: what a perfect model would say.")
@@ -97,7 +97,7 @@ def _show_scores(record: RecordScore) -> str:
             f'<li><div class="sar-bar-text"><span><code>{escape(key)}</code></span>'
             f"<strong>{accuracy:.1f}</strong></div>"
             f'<div class="sar-bar"><div style="width:{accuracy:.1f}%"></div></div>'
-            f'<div class="sar-faint">{_tell_counts(key, tp, fp, fn)}{extra}</div></li>'
+            f'<div class="sar-faint">{_format_counts(key, tp, fp, fn)}{extra}</div></li>'
         )
     return (
         f'<section><h3>Scores</h3>{unread}<p class="sar-mean"><strong>{mean:.1f}</strong> %'
@@ -106,7 +106,7 @@ def _show_scores(record: RecordScore) -> str:
     )
 
 
-def _tell_counts(key: str, tp: int, fp: int, fn: int) -> str:
+def _format_counts(key: str, tp: int, fp: int, fn: int) -> str:
     if key == "counting/count" or key.startswith("identification/"):
         return "right" if tp else "wrong"
     return f"{tp:,} right, {fp:,} wrong, {fn:,} missed"
@@ -127,7 +127,7 @@ def _show_reading(record: RecordScore) -> str:
 
 
 def _items(value: Any) -> list[str]:  # noqa: ANN401
-    """An entry of a reading as a list of texts, whether it is a number, a word, a list or a list of pairs."""
+    """Return an entry of a reading (a number, a word, a list or a list of pairs) as a list of texts."""
     if value is None:
         return []
     values = value if isinstance(value, list) else [value]
@@ -135,7 +135,7 @@ def _items(value: Any) -> list[str]:  # noqa: ANN401
 
 
 def _show_items(items: Sequence[str], common: Counter, otherwise: str) -> str:
-    """Show texts, each with a sign of whether the other side has it too; as often as it has it."""
+    """Return the texts, each marked by whether the other side contains it too, counting repetitions."""
     if not items:
         return '<span class="sar-faint">nothing</span>'
     left = Counter(common)
@@ -152,7 +152,7 @@ def _show_items(items: Sequence[str], common: Counter, otherwise: str) -> str:
 
 
 def _show_boxes(record: RecordScore) -> str:
-    """Show a row for each box of the answer, with its matches, and one for each gold box that none matched."""
+    """Return a table with a row per box of the answer, with its matches, and a row per unmatched gold box."""
     if "boxes" not in record.reference:
         return ""
     gold, read = record.reference["boxes"], record.prediction["boxes"]

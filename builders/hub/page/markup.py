@@ -1,4 +1,4 @@
-"""The few pieces of HTML that the page is made of. Whatever a user gave passes through `escape`."""
+"""The HTML elements of the page. All user input passes through `escape`."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 
-# What no answer to a browser may hold, and what the page's own templates would take for a placeholder.
+# Characters that a response must not contain, and characters that the page's templates would interpret.
 _UNSENDABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 _TEMPLATE_SIGNS = {ord("{"): "&#123;", ord("}"): "&#125;", ord("$"): "&#36;", ord("`"): "&#96;"}
 
 
 def escape(value: object, most: int | None = None) -> str:
-    """Turn any value into text that a page shows as it is.
+    """Convert any value to text that a page shows literally.
 
     Args:
         value: the value.
-        most: how many characters to show of it; what is cut off is marked by an ellipsis.
+        most: the maximum number of characters; a longer text is truncated with an ellipsis.
     """
     text = str(value)
     if most is not None and len(text) > most:
@@ -29,7 +29,7 @@ def notice(text: str, kind: str = "hint") -> str:
 
     Args:
         text: HTML.
-        kind: `hint`, or `error`, which is read out as soon as it appears.
+        kind: `hint`, or `error`, which screen readers announce at once.
     """
     role, sign = ("alert", "⚠ ") if kind == "error" else ("status", "")
     return f'<p class="sar-notice sar-{kind}" role="{role}">{sign}{text}</p>'
@@ -41,8 +41,8 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], name: str, numer
     Args:
         header: the columns' names.
         rows: HTML, cell by cell.
-        name: what the table shows, for those who cannot see it.
-        numeric: the columns that are set flush right.
+        name: the table's description for screen readers.
+        numeric: the right-aligned columns.
     """
 
     def line(cells: Sequence[str], tag: str) -> str:

@@ -1,4 +1,4 @@
-"""An answer and its gold as a drawing (SVG): boxes, or what is said to lie in which cell, on an image or on none."""
+"""Drawing of an answer and its gold answer (SVG): boxes, or the categories per cell, with or without an image."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ROWS, _COLUMNS = ("top", "middle", "bottom"), ("left", "center", "right")
 
 
 class Backdrop(NamedTuple):
-    """An image to draw on: its own size in pixels, and its content as an address within the page."""
+    """An image to draw on: its original size in pixels, and its content as a data URL."""
 
     width: int
     height: int
@@ -43,10 +43,10 @@ class Drawing(NamedTuple):
 
 @lru_cache(maxsize=16)
 def read_backdrop(path: str) -> Backdrop:
-    """Read an image file, whatever its depth, and make it as small as the page needs it.
+    """Read an image file of any bit depth and reduce it to the size of the page.
 
     Raises:
-        ValueError: it is no image, or too large.
+        ValueError: if it is not an image or too large.
     """
     try:
         with Image.open(path) as image:
@@ -63,7 +63,7 @@ def read_backdrop(path: str) -> Backdrop:
 
 
 def _to_eight_bits(image: Image.Image) -> Image.Image:
-    """Radar images often come with 16 bits or as floats: spread what they hold over 8, but for the brightest specks."""
+    """Convert an image to 8 bits, stretching the range of 16-bit and float images except for the brightest pixels."""
     if not image.mode.startswith(("I", "F")):
         return image.convert("RGB")
     pixels = np.nan_to_num(np.asarray(image, dtype=float), posinf=0.0, neginf=0.0)
@@ -73,14 +73,14 @@ def _to_eight_bits(image: Image.Image) -> Image.Image:
 
 
 def draw(record: RecordScore, backdrop: Backdrop | None = None) -> Drawing | None:
-    """Draw what was read from an answer and its gold.
+    """Draw the contents of an answer and its gold answer.
 
     Args:
-        record: the record, scored.
-        backdrop: the image; without one, a blank field that holds all gold boxes.
+        record: the scored record.
+        backdrop: the image; if there is none, a blank background around all gold boxes.
 
     Returns:
-        The drawing; `None` if there is nothing to draw: neither boxes nor cells in the task, and no image.
+        The drawing, or `None` if there is nothing to draw: neither boxes nor cells nor an image.
     """
     gold, read = record.reference, record.prediction
     notes: list[str] = []
@@ -104,7 +104,7 @@ def draw(record: RecordScore, backdrop: Backdrop | None = None) -> Drawing | Non
 
 
 def _blank_size(boxes: Sequence[Box]) -> tuple[int, int]:
-    """The smallest square of 512 pixels, doubled as often as it takes, around all boxes."""
+    """Return the smallest square of 512 pixels times a power of 2 that contains all boxes."""
     reach = min(max((max(box) for box in boxes), default=1.0), 2.0**20)
     side = _BLANK * 2 ** max(0, math.ceil(math.log2(max(reach, 1.0) / _BLANK)))
     return side, side
@@ -118,7 +118,7 @@ def _draw_grid(width: int, height: int) -> str:
 def _draw_boxes(record: RecordScore, width: int, height: int, notes: list[str]) -> str:
     gold, read = record.reference["boxes"], record.prediction["boxes"]
     shapes = []
-    # The answer's last: the gold under it is seen through its dashes.
+    # The answer is drawn last: the gold boxes under it are visible between its dashes.
     for boxes, kind, name in ((gold, "gold", "gold answer"), (read, "answer", "answer")):
         for box in boxes[:MOST_BOXES]:
             shapes.append(_draw_box(box, kind, width, height))
@@ -135,7 +135,7 @@ def _draw_boxes(record: RecordScore, width: int, height: int, notes: list[str]) 
         for number, (box, name) in enumerate(zip(gold, names, strict=True), start=1):
             shapes.append(_label(box, f"{number} {name}".strip(), "gold", width, height))
     if len(read) <= _MOST_LABELS:
-        for box, text in zip(read, _tell_ious(record), strict=True):
+        for box, text in zip(read, _iou_labels(record), strict=True):
             shapes.append(_label(box, text, "answer", width, height))
     else:
         notes.append(f"The answer has more than {_MOST_LABELS} boxes, so they have no labels.")
@@ -143,13 +143,13 @@ def _draw_boxes(record: RecordScore, width: int, height: int, notes: list[str]) 
 
 
 def best_ious(record: RecordScore) -> list[float]:
-    """Return for each box of the answer the IoU of its match, else the best that it has with any gold box."""
+    """Return for each box of the answer the IoU of its match, or its highest IoU with any gold box if unmatched."""
     matched = {index: iou for index, _, iou in record.matches["iou@0.25"]}
     best = box_iou(record.prediction["boxes"], record.reference["boxes"]).max(axis=1, initial=0.0).tolist()
     return [matched.get(index, iou) for index, iou in enumerate(best)]
 
 
-def _tell_ious(record: RecordScore) -> list[str]:
+def _iou_labels(record: RecordScore) -> list[str]:
     matched = {index for index, _, _ in record.matches["iou@0.25"]}
     return [
         f"IoU {iou:.2f}" if index in matched else f"no match ({iou:.2f})" for index, iou in enumerate(best_ious(record))
@@ -167,7 +167,7 @@ def _is_inside(box: Box, width: int, height: int) -> bool:
 def _draw_box(box: Box, kind: str, width: int, height: int) -> str:
     if not _is_proper(box):
         return ""
-    # A browser may fail at numbers that are far outside of what it shows.
+    # Browsers may fail for numbers far outside the visible range.
     x1, x2 = (min(max(edge, -width), 2 * width) for edge in (box[0], box[2]))
     y1, y2 = (min(max(edge, -height), 2 * height) for edge in (box[1], box[3]))
     place = f'x="{x1:g}" y="{y1:g}" width="{x2 - x1:g}" height="{y2 - y1:g}"'
@@ -175,7 +175,7 @@ def _draw_box(box: Box, kind: str, width: int, height: int) -> str:
 
 
 def _label(box: Box, text: str, kind: str, width: int, height: int) -> str:
-    """Write above a gold box, below one of the answer, and never outside of the field."""
+    """Return a label above a gold box or below a box of the answer, always inside the drawing."""
     if not _is_proper(box):
         return ""
     size = max(width, height) / 36
@@ -189,7 +189,7 @@ def _label(box: Box, text: str, kind: str, width: int, height: int) -> str:
 
 
 def _phrases(reading: dict[str, Any]) -> Counter:
-    """How often a task without boxes tells of each category in each cell."""
+    """Count how often an answer without boxes mentions each category in each cell."""
     if "phrases" in reading:
         return Counter((name, cell) for name, cell in reading["phrases"] if cell)
     if reading.get("cell"):
