@@ -12,6 +12,7 @@ from built_fixture import sample_build, sample_corpus
 from support import ROOT, command
 
 from builders.cli import demo
+from builders.evaluation.scoring import read_references
 from builders.hub.space import write_space
 
 README = (ROOT / "README.md").read_text()
@@ -31,6 +32,15 @@ def folder(tmp_path_factory):
     demo.main(folder / "sarchat", folder / "demo")
     line = {"id": "referring/test/0000005/0", "prediction": "{<288><308><318><321>} (middle center)"}
     (folder / "predictions.jsonl").write_text(json.dumps(line) + "\n")
+    (folder / "qwen3-vl.jsonl").write_text(
+        json.dumps(line | {"prediction": '{"bbox_2d": [562, 602, 621, 627]}'}) + "\n"
+    )
+    records = read_references(sample_build(), "referring", "test")
+    contents = [[message["content"] for message in record["messages"]] for _, record in records]
+    rows = (
+        {"response": gold, "labels": gold, "messages": [{"role": "user", "content": asked}]} for asked, gold in contents
+    )
+    (folder / "result.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     # Commands may run in any order, and some read what another writes.
     arguments = ("score", "demo/answers.jsonl", "--references", "sarchat", "--output", "my-model.json")
     subprocess.run(command(*arguments), cwd=folder, check=True)
@@ -63,8 +73,6 @@ def test_every_shell_line_is_known():
 
 
 def test_the_examples_are_records_of_the_sample():
-    from builders.evaluation.scoring import read_references
-
     texts = {
         message["content"]
         for _, record in read_references(sample_build(), "all", "test")

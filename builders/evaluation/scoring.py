@@ -1,8 +1,9 @@
-"""A file of predictions against a built data set: join them by id, score, and tell record by record."""
+"""A file of predictions against a data set: join them to their records, translate, score, and tell record by record."""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -10,13 +11,23 @@ from typing import Any, NamedTuple, TextIO
 
 from tqdm import tqdm
 
+from builders.box_formats.formats import NATIVE, Notation, get_format
+from builders.box_formats.translate import Translation, translate
 from builders.errors import SARChatError
 from builders.evaluation.bootstrap import intervals
+from builders.evaluation.joining import join_answers
+from builders.evaluation.readers import Answer, AnswerSource, read_answers
 from builders.folder.writing import writing_whole
 from builders.open_data import OpenData, open_data
 from sarchat_metric import RecordScore, collect, score_record, summarise
 
-_COLUMNS = ("id", "task", "scenario", "messages")
+_COLUMNS = ("id", "task", "scenario", "messages", "width", "height")
+SARCHAT_NOTATION = Notation(get_format(NATIVE))
+# What is counted of answers and of the boxes in them, beside the metric's own `unparsed`.
+COUNTED = ("truncated", "failed", "boxes", "out_of_image", "rotated", "not_boxes")
+# A data set is no file of these kinds.
+_ANSWER_SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".xlsx", ".parquet")
+_NO_ANSWER = Answer("", "")
 
 
 class Scores(NamedTuple):
@@ -27,27 +38,37 @@ class Scores(NamedTuple):
         records: the number of records behind each sub-score.
         intervals: for each score, the ends of its 95 % interval.
         missing: the number of records without a prediction.
+        counts: by the names of `COUNTED`, by task: answers that were cut off and requests that failed; the boxes of the
+            answers, and of these how many reach beyond their image; rotated boxes and other coordinates, which are not
+            scored.
     """
 
     result: dict[str, Any]
     records: dict[str, int]
     intervals: dict[str, tuple[float, float]]
     missing: int
+    counts: dict[str, dict[str, int]]
+
+    def total(self, name: str) -> int:
+        """Return one of `counts` over all tasks."""
+        return sum(self.counts[name].values())
 
 
 def score_file(
-    predictions: Path,
+    predictions: str | Path | AnswerSource,
     references: str | Path,
     config: str,
     split: str,
     average: str,
     details: Path | None = None,
     limit: int | None = None,
+    notation: Notation = SARCHAT_NOTATION,
 ) -> Scores:
-    """Score a JSON Lines file of `{"id", "prediction"}` against a split of a data set.
+    """Score a file of a model's answers against a split of a data set.
 
     Args:
-        predictions: the file; a record that it does not tell of gets an empty answer, which scores 0.
+        predictions: the file of `{"id", "prediction"}`, or which file of which tool. A record without an answer in it
+            gets an empty one, which scores 0.
         references: the data set, as `open_data` takes it.
         config: a task, or `all`.
         split: the split.
@@ -55,16 +76,24 @@ def score_file(
         details: where to write a line a record: what was read, the boxes matched, the accuracies.
         limit: score only this many records of each task and scenario, see `choose_subset`; answers to the split's
             other records are left out.
+        notation: the format in which the model writes boxes.
 
     Raises:
-        SARChatError: a file, a line, an id, the config, the split or the average is wrong.
+        SARChatError: a file, a row, an id, the config, the split or the average is wrong, or rows without an id are
+            not in the records' order.
     """
     if average not in ("sample", "corpus"):
         raise SARChatError(f"unknown average {average!r}; choose from sample, corpus")
+    source = predictions if isinstance(predictions, AnswerSource) else AnswerSource(str(predictions))
+    _check_order(source.location, references)
     data = open_data(str(references))
     tasks = data.select(config, split)
     gold = dict(_read_rows(data, tasks, split, data.subset(tasks, split, limit)))
-    answers = read_predictions(predictions)
+    rows = list(read_answers(source, split))
+    records = gold
+    if limit is not None and len(rows) > len(gold) and rows[0].id is None:
+        records = dict(_read_rows(data, tasks, split, None))
+    answers = join_answers(rows, records, source.location, notation)
     outside = answers.keys() - gold.keys()
     if limit is not None:
         outside -= {record_id for record_id, _ in _read_rows(data, tasks, split, outside)}
@@ -72,34 +101,79 @@ def score_file(
     if unknown:
         more = f" (and {len(unknown) - 1:,} more)" if len(unknown) > 1 else ""
         raise SARChatError(
-            f"{predictions}: id {unknown[0]!r}{more} is not in {references}, config {config}, split {split}; "
+            f"{source.location}: id {unknown[0]!r}{more} is not in {references}, config {config}, split {split}; "
             "choose the config and split that the model was run on"
         )
     answers = {record_id: answers[record_id] for record_id in gold if record_id in answers}
+    counters = {name: Counter[str]() for name in COUNTED}
     with writing_whole(details) if details else nullcontext() as lines:
-        counts = collect(_score_each(gold, answers, references, lines))
-    records = {key: len(rows) for key, rows in counts.records.items()}
-    return Scores(summarise(counts, average), records, intervals(counts, average), len(gold) - len(answers))
+        tally = collect(_score_each(gold, answers, references, notation, counters, lines))
+    result = summarise(tally, average)
+    return Scores(
+        result,
+        {key: len(rows) for key, rows in tally.records.items()},
+        intervals(tally, average),
+        len(gold) - len(answers),
+        {name: {task: counter[task] for task in result["n"]} for name, counter in counters.items()},
+    )
+
+
+def _check_order(predictions: str, references: str | Path) -> None:
+    """Refuse the two the wrong way round."""
+    if Path(predictions).is_dir():
+        raise SARChatError(
+            f"{predictions} is a folder, not a file of answers; give the answers first, and the data set with "
+            "--references"
+        )
+    if Path(references).is_file() and Path(references).name.removesuffix(".gz").endswith(_ANSWER_SUFFIXES):
+        raise SARChatError(
+            f"--references {references} is a file of answers or of records, not a data set; give a built folder, a Hub "
+            "data set or SARDet-100K there, and the answers first"
+        )
 
 
 def _score_each(
-    gold: Mapping[str, Mapping[str, Any]], answers: Mapping[str, str], references: str | Path, lines: TextIO | None
+    gold: Mapping[str, Mapping[str, Any]],
+    answers: Mapping[str, Answer],
+    references: str | Path,
+    notation: Notation,
+    counters: Mapping[str, Counter[str]],
+    lines: TextIO | None,
 ) -> Iterator[RecordScore]:
-    """Score record by record, a line of details for each if they are wanted."""
+    """Score record by record and count what was met, a line of details for each if they are wanted."""
     for record_id, reference in tqdm(gold.items(), desc="Scoring", unit=" records", delay=1, disable=None):
+        answer = answers.get(record_id, _NO_ANSWER)
+        translation = translate(
+            answer.text, notation.format, reference["width"], reference["height"], notation.input_size
+        )
         try:
-            result = score_record(answers.get(record_id, ""), reference)
+            result = score_record(translation.text, reference)
         except ValueError as error:
             raise SARChatError(f"{references}, record {record_id}: {error}") from error
+        counted = _count(answer, translation)
+        for name, number in counted.items():
+            counters[name][result.task] += number
         if lines is not None:
             line = {
                 "id": record_id,
                 "answered": record_id in answers,
+                **counted,
                 **result._asdict(),
                 "accuracies": result.accuracies,
             }
             lines.write(json.dumps(line, ensure_ascii=False) + "\n")
         yield result
+
+
+def _count(answer: Answer, translation: Translation) -> dict[str, int]:
+    return {
+        "truncated": int(answer.truncated or translation.truncated),
+        "failed": int(answer.failed),
+        "boxes": translation.boxes,
+        "out_of_image": translation.out_of_image,
+        "rotated": translation.rotated,
+        "not_boxes": translation.not_boxes,
+    }
 
 
 def read_references(references: str | Path, config: str, split: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -123,39 +197,3 @@ def _read_rows(
     for task in tasks:
         for row in data.rows(task, split, keep, _COLUMNS):
             yield row.pop("id"), row
-
-
-def read_predictions(path: Path) -> dict[str, str]:
-    """Read the answers of a JSON Lines file by record id.
-
-    Raises:
-        SARChatError: the file cannot be read, a line is no `{"id", "prediction"}`, or an id stands there twice.
-    """
-    answers: dict[str, str] = {}
-    try:
-        with path.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, 1):
-                if line.strip():
-                    record_id, answer = _read_line(line, f"{path}, line {number}")
-                    if record_id in answers:
-                        raise SARChatError(f"{path}, line {number}: id {record_id!r} stands there already; keep one")
-                    answers[record_id] = answer
-    except OSError as error:
-        raise SARChatError(f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise SARChatError(f"{path} is not UTF-8: {error.reason} at byte {error.start:,}; save it as UTF-8") from error
-    if not answers:
-        raise SARChatError(f'{path} holds no prediction; give a line {{"id": ..., "prediction": ...}} a record')
-    return answers
-
-
-def _read_line(line: str, place: str) -> tuple[str, str]:
-    try:
-        entry = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise SARChatError(f"{place} is not JSON: {error}") from error
-    if not isinstance(entry, dict) or not {"id", "prediction"} <= entry.keys():
-        raise SARChatError(f'{place}: expected {{"id": ..., "prediction": ...}}, but got {line.strip()[:80]}')
-    if not isinstance(entry["id"], str) or not isinstance(entry["prediction"], str):
-        raise SARChatError(f"{place}: id and prediction must both be text, but got {line.strip()[:80]}")
-    return entry["id"], entry["prediction"]

@@ -125,14 +125,19 @@ def test_the_table_has_the_order_of_table_3(noisy, sarchat):
     [
         ('{"id": "x", "prediction": "y"}\n', "id 'x' is not in"),
         ('{"id": "x", "prediction": "y"}\n{"id": "z", "prediction": "y"}\n', "(and 1 more)"),
-        ('{"id": "x"}\n', "line 1: expected"),
-        ("[]\n", "line 1: expected"),
-        ('{"id": 1, "prediction": "y"}\n', "must both be text"),
-        ('{"id": "x", "prediction": null}\n', "must both be text"),
+        ('{"id": "x"}\n', "line 1: there is no 'prediction', only id"),
+        ('{"prediction": "y"}\n', "line 1: it has no id, and neither the gold answer nor the question"),
+        ('{"id": "x", "prediction": "y"}\n{"prediction": "y"}\n', "line 2: some rows have an id and some have none"),
+        ("3\n", "line 1: expected an object"),
+        ("[3]\n", "entry 1: expected an object"),
+        ("[]\n", "contains no answer"),
+        ('{"id": 1, "prediction": "y"}\n', "line 1: id must be text, got 1"),
+        ('{"id": "x", "prediction": null}\n', "line 1: prediction must be text, got None"),
         ('\n{"id": "x", "prediction"\n', "line 2 is not JSON"),
-        ('{"id": "a", "prediction": ""}\n{"id": "a", "prediction": ""}\n', "line 2: id 'a' stands there already"),
-        ("", "holds no prediction"),
-        (b"\xff\xfe", "is not UTF-8"),
+        ('{"id": "a", "prediction": ""}\n{"id": "a", "prediction": ""}\n', "line 2: id 'a' appears more than once"),
+        ("", "contains no answer"),
+        (b"\xff\xfe", "line 1 is not UTF-8"),
+        (b"\x1f\x8b\x08\x00", "is no whole gzip file"),
     ],
 )
 def test_a_wrong_file_of_predictions_is_told_in_one_line(content, message, tmp_path, sarchat):
@@ -152,7 +157,7 @@ def test_a_wrong_file_of_predictions_is_told_in_one_line(content, message, tmp_p
         (["--config", "refering"], "no config 'refering'"),
         (["--split", "val"], "no split 'val'"),
         (["--average", "micro"], "unknown average 'micro'"),
-        (["--output", "nowhere/scores.json"], "No such file or directory"),
+        (["--output", "nowhere/scores.json"], "there is no folder nowhere"),
     ],
 )
 def test_a_wrong_option_is_told_in_one_line(options, message, noisy, sarchat):

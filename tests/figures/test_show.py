@@ -55,6 +55,19 @@ def test_prediction_is_drawn_in_red(tmp_path, capsys):
     assert count_pixels(out, style.PREDICTED) > 200
 
 
+def test_a_prediction_in_another_box_format_is_drawn_as_in_sarchats_own(tmp_path, capsys):
+    size = open_build(sample_build()).record("referring", "test", 0)
+    box = [10 * 1000 / size["width"], 10 * 1000 / size["height"], 90 * 1000 / size["width"], 90 * 1000 / size["height"]]
+    for name, answer in (("sarchat", "{<10><10><90><90>} (top left)"), ("list-1000", f"{box} (top left)")):
+        out = tmp_path / f"{name}.png"
+        options = ["--prediction", answer, "--box-format", name, "--out", str(out)]
+        main(["show", str(sample_build()), "referring", *options])
+    assert (tmp_path / "sarchat.png").read_bytes() == (tmp_path / "list-1000.png").read_bytes()
+    assert "--input-size" in refusal(
+        capsys, "show", sample_build(), "referring", "--prediction", "", "--box-format", "qwen2.5-vl", "--out", out
+    )
+
+
 def test_default_name_is_the_id_with_dashes(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     record_id = open_build(sample_build()).record("counting", "validation", 3)["id"]

@@ -19,6 +19,10 @@ from support import ROOT
 
 import sarchat_metric
 from builders.cli.command import main
+from builders.errors import SARChatError
+from builders.evaluation.joining import join_answers
+from builders.evaluation.readers import AnswerSource, read_answers
+from builders.evaluation.scoring import SARCHAT_NOTATION
 from builders.folder.checksums import verify_checksums
 from builders.hub.metric_check import inspect_metric, list_metric_files
 from builders.hub.space import write_space
@@ -372,6 +376,51 @@ def test_a_mark_at_the_start_and_other_line_ends_are_no_harm(page, tmp_path):
         text = "\r\n".join(map(json.dumps, entries))
         (tmp_path / name).write_bytes(b"\xef\xbb\xbf" + text.encode())
     assert page.answer_files.score_files(tmp_path / "p", tmp_path / "r").result["referring"] == 100
+
+
+A_LINE = b'{"id": "a", "prediction": "x"}\n'
+B_LINE = b'{"id": "b", "prediction": "y"}\n'
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        A_LINE + B_LINE,
+        b"\xef\xbb\xbf" + A_LINE + B_LINE,
+        (A_LINE + b"\n  \n" + B_LINE).replace(b"\n", b"\r\n"),
+        A_LINE + B_LINE.rstrip(),
+        A_LINE.replace(b'"x"', b'"\xe8\x88\xb9\\ud800"'),
+        A_LINE.replace(b"}", b', "finish_reason": "stop", "n": 3}'),
+        A_LINE + b"\xef\xbb\xbf" + B_LINE,
+        A_LINE + A_LINE,
+        b"",
+        b"3\n",
+        b'"a"\n',
+        A_LINE + b"{\n",
+        b"[" * 100_000,
+        A_LINE.replace(b'"x"', b"null"),
+        A_LINE.replace(b'"x"', b"3"),
+        A_LINE.replace(b'"a"', b"3"),
+        A_LINE.replace(b'"a"', b"null"),
+        b'{"id": "a"}\n',
+        b'{"prediction": "x"}\n',
+        A_LINE.replace(b"x", b"\xe9"),
+        A_LINE.decode().encode("utf-16"),
+    ],
+)
+def test_the_page_and_the_command_take_and_refuse_the_same_lines(page, tmp_path, content):
+    path = tmp_path / "p.jsonl"
+    path.write_bytes(content)
+    try:
+        of_page = page.answer_files._read_predictions(path, {"a": "", "b": ""})
+    except page.answer_files.FileError:
+        of_page = None
+    try:
+        joined = join_answers(read_answers(AnswerSource(str(path))), {}, str(path), SARCHAT_NOTATION)
+        of_command = {record_id: answer.text for record_id, answer in joined.items()}
+    except SARChatError:
+        of_command = None
+    assert of_page == of_command
 
 
 @pytest.mark.parametrize(

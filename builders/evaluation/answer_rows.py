@@ -1,0 +1,222 @@
+"""Rows of a file of answers, whatever its container: JSON Lines, JSON, CSV, TSV, Parquet, Excel, a Hub data set, stdin.
+
+Public name: `read_rows(location, columns, split, container) -> Iterator[Row]`. Texts stay texts: no cell becomes a
+number, and no "NA" a missing value.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import re
+import sys
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from builders.errors import SARChatError
+
+STDIN = "-"
+_GZIP = b"\x1f\x8b"
+_REPO_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
+_DELIMITERS = {".csv": ",", ".tsv": "\t"}
+_BATCH_ROWS = 10_000
+_LONGEST_CELL = 2**31 - 1
+
+
+class Row(NamedTuple):
+    """One row of a file.
+
+    Attributes:
+        place: the file and the line or row, for messages; counted from 1.
+        entry: the row's values by the names of its columns.
+    """
+
+    place: str
+    entry: dict[str, Any]
+
+
+def read_rows(
+    location: str, columns: Sequence[str] | None = None, split: str = "test", container: str | None = None
+) -> Iterator[Row]:
+    """Yield the rows of a file of answers in order.
+
+    The end of the file's name decides how it is read: `.csv`, `.tsv`, `.parquet`, `.xlsx`, and everything else as JSON
+    Lines or one JSON list. A gzip file is read as what it holds; a byte order mark is skipped.
+
+    Args:
+        location: a file, `-` for standard input, or a data set on the Hub as `OWNER/NAME` or `OWNER/NAME@REVISION`.
+        columns: the columns that are needed of Parquet and of a data set on the Hub; those that are not there are left
+            out. All if None.
+        split: the split of a data set on the Hub.
+        container: `.csv`, `.tsv` or `.jsonl` to read the file as that, whatever its name.
+
+    Raises:
+        SARChatError: the file cannot be read, is damaged, not UTF-8, or a line is no object.
+    """
+    path = Path(location).expanduser()
+    if location != STDIN and not path.exists() and _REPO_ID.fullmatch(location):
+        yield from _read_hub(location, columns, split)
+        return
+    if path.is_dir():
+        raise SARChatError(f"{location} is a folder; give the file of a model's answers")
+    name = path.name.removesuffix(".gz").lower()
+    suffix = container or Path(name).suffix
+    try:
+        if suffix == ".parquet":
+            yield from _read_parquet(path, columns)
+        elif suffix == ".xlsx":
+            yield from _read_excel(path)
+        elif suffix in (".pkl", ".pickle"):
+            raise SARChatError(f"{location} is a pickle, which may run any code when it is read; save it as TSV")
+        else:
+            with _open(location, path) as stream:
+                if suffix in _DELIMITERS:
+                    yield from _read_csv(stream, location, _DELIMITERS[suffix])
+                else:
+                    yield from _read_json(stream, location)
+    except OSError as error:
+        raise SARChatError(f"cannot read {location}: {error.strerror or error}") from error
+
+
+@contextmanager
+def _open(location: str, path: Path) -> Iterator[IO[bytes]]:
+    """Open a file or standard input, unpacked if it is gzip."""
+    stream: Any = sys.stdin.buffer if location == STDIN else path.open("rb")
+    try:
+        packed = stream.peek(2)[:2] == _GZIP
+        try:
+            yield gzip.GzipFile(fileobj=stream) if packed else stream
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise SARChatError(f"{location} is no whole gzip file: {error}") from error
+    finally:
+        if location != STDIN:
+            stream.close()
+
+
+def _read_json(stream: IO[bytes], location: str) -> Iterator[Row]:
+    """Read JSON Lines, or one JSON list of objects."""
+    for number, line in enumerate(stream, 1):
+        place = f"{location}, line {number}"
+        text = _decode(line, place, first=number == 1)
+        if number == 1 and text.lstrip().startswith("["):
+            yield from _read_list(text + _decode(stream.read(), location), location)
+            return
+        if text.strip():
+            yield Row(place, _parse(text, place))
+
+
+def _decode(line: bytes, place: str, first: bool = False) -> str:
+    try:
+        return line.decode("utf-8-sig" if first else "utf-8")
+    except UnicodeDecodeError as error:
+        raise SARChatError(
+            f"{place} is not UTF-8: {error.reason} at byte {error.start + 1:,}; save it as UTF-8"
+        ) from error
+
+
+def _parse(text: str, place: str) -> dict[str, Any]:
+    try:
+        entry = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise SARChatError(f"{place} is not JSON: {error}") from error
+    if not isinstance(entry, dict):
+        raise SARChatError(f"{place}: expected an object such as {{...}}, got {text.strip()[:80]}")
+    return entry
+
+
+def _read_list(text: str, location: str) -> Iterator[Row]:
+    try:
+        entries = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise SARChatError(f"{location} is not JSON: {error}") from error
+    for number, entry in enumerate(entries, 1):
+        if not isinstance(entry, dict):
+            raise SARChatError(f"{location}, entry {number}: expected an object, got {json.dumps(entry)[:80]}")
+        yield Row(f"{location}, entry {number}", entry)
+
+
+def _read_csv(stream: IO[bytes], location: str, delimiter: str) -> Iterator[Row]:
+    csv.field_size_limit(_LONGEST_CELL)
+    lines = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
+    try:
+        reader = csv.DictReader(lines, delimiter=delimiter, strict=True)
+        for number, entry in enumerate(reader, 1):
+            place = f"{location}, row {number}"
+            if None in entry or None in entry.values():
+                raise SARChatError(f"{place}: expected {len(reader.fieldnames or ())} cells as in the heading")
+            yield Row(place, entry)
+    except UnicodeDecodeError as error:
+        raise SARChatError(f"{location} is not UTF-8: {error.reason}; save it as UTF-8") from error
+    except csv.Error as error:
+        raise SARChatError(f"{location}: {error} after line {reader.line_num}") from error
+    finally:
+        lines.detach()
+
+
+def _read_parquet(path: Path, columns: Sequence[str] | None) -> Iterator[Row]:
+    try:
+        with pq.ParquetFile(path) as file:
+            known = file.schema_arrow.names
+            wanted = known if columns is None else [name for name in columns if name in known]
+            number = 0
+            for batch in file.iter_batches(_BATCH_ROWS, columns=wanted):
+                for entry in batch.to_pylist():
+                    number += 1
+                    yield Row(f"{path}, row {number}", entry)
+    except pa.ArrowException as error:
+        raise SARChatError(f"{path} is no whole Parquet file: {error}") from error
+
+
+def _read_excel(path: Path) -> Iterator[Row]:
+    try:
+        from openpyxl import load_workbook
+        from openpyxl.utils.exceptions import InvalidFileException
+    except ImportError as error:
+        raise SARChatError(
+            f"{path} is an Excel file, which needs openpyxl: pip install 'sarchat-bench[xlsx]'; or save it as TSV"
+        ) from error
+    from zipfile import BadZipFile
+
+    try:
+        sheet = load_workbook(path, read_only=True, data_only=True).worksheets[0]
+        lines = sheet.iter_rows(values_only=True)
+        heading = [_spell(cell) for cell in next(lines, ())]
+        for number, cells in enumerate(lines, 2):
+            yield Row(f"{path}, row {number}", dict(zip(heading, map(_spell, cells), strict=False)))
+    except (BadZipFile, InvalidFileException, KeyError, IndexError) as error:
+        raise SARChatError(f"{path} is no whole Excel file: {error}") from error
+
+
+def _spell(cell: object) -> str:
+    """Return a cell as the text that it shows; Excel may have turned "2" into a number."""
+    if cell is None:
+        return ""
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+
+
+def _read_hub(location: str, columns: Sequence[str] | None, split: str) -> Iterator[Row]:
+    from datasets import load_dataset
+
+    repo_id, _, revision = location.partition("@")
+    try:
+        stream = load_dataset(repo_id, split=split, revision=revision or None, streaming=True)
+        if columns is not None and stream.column_names:
+            stream = stream.select_columns([name for name in columns if name in stream.column_names])
+        for number, entry in enumerate(stream, 1):
+            yield Row(f"{location}, row {number}", entry)
+    except SARChatError:
+        raise
+    except Exception as error:
+        # Loading from the Hub raises errors of many libraries, of no common class.
+        raise SARChatError(
+            f"{location}: no such file, and no data set on the Hub with a split {split!r} that can be read: "
+            f"{type(error).__name__}: {error}"
+        ) from error

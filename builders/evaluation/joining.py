@@ -1,0 +1,104 @@
+"""Answers to their records: by id, or in order once every row's gold answer or question was compared.
+
+Public name: `join_answers(answers, records, source, notation) -> dict[str, Answer]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from builders.box_formats.formats import Notation
+from builders.box_formats.render import render_text
+from builders.errors import SARChatError
+from builders.evaluation.readers import Answer
+from sarchat_metric import BOX, final_answer
+
+
+def join_answers(
+    answers: Iterable[Answer], records: Mapping[str, Mapping[str, Any]], location: str, notation: Notation
+) -> dict[str, Answer]:
+    """Return the answers by the id of their record.
+
+    Args:
+        answers: the answers in the order of their file.
+        records: the records in their order, by id, with `messages`, `width` and `height`.
+        location: the file, for messages.
+        notation: the box format in which the model was asked; the tool's copy of the gold or the question may be
+            written in it.
+
+    Raises:
+        SARChatError: there is no answer, an id stands twice, some rows have an id and some not, or a row without an
+            id does not repeat the gold or the question of the record in its place.
+    """
+    joined: dict[str, Answer] = {}
+    ids = list(records)
+    ordered = 0
+    for number, answer in enumerate(answers):
+        ordered += answer.id is None
+        if ordered not in (0, number + 1):
+            raise SARChatError(f"{answer.place}: some rows have an id and some have none; give every row its own")
+        record_id = _match_in_order(answer, number, ids, records, notation) if answer.id is None else answer.id
+        if record_id in joined:
+            raise SARChatError(
+                f"{answer.place}: id {record_id!r} appears more than once, first in {joined[record_id].place}; keep one"
+            )
+        joined[record_id] = answer
+    if not joined:
+        raise SARChatError(f"{location} contains no answer; expected one row per record")
+    return joined
+
+
+def _match_in_order(
+    answer: Answer, number: int, ids: list[str], records: Mapping[str, Mapping[str, Any]], notation: Notation
+) -> str:
+    """Return the id of the record in the row's place, once the row was compared with it."""
+    place = number if answer.number is None else answer.number
+    if not 0 <= place < len(ids):
+        raise SARChatError(
+            f"{answer.place}: there is no record {place + 1:,} to join it to, only {len(ids):,}; choose the config, "
+            "split and limit that the model was run on, and keep the rows of one run"
+        )
+    record = records[ids[place]]
+    question, gold = (record["messages"][index]["content"] for index in (0, -1))
+    for name, copy, expected in (("gold answer", answer.gold, gold), ("question", answer.question, question)):
+        if isinstance(copy, str):
+            if not _is_copy(copy, expected, record, notation, whole=name == "gold answer"):
+                raise SARChatError(
+                    f"{answer.place}: its {name} is {_shorten(copy)}, but that of record {ids[place]} is "
+                    f"{_shorten(expected)}; without ids the rows must be in the records' order"
+                )
+            return ids[place]
+    raise SARChatError(
+        f"{answer.place}: it has no id, and neither the gold answer nor the question to tell its record; name the "
+        "column of the id with --id-field"
+    )
+
+
+def _is_copy(copy: str, text: str, record: Mapping[str, Any], notation: Notation, whole: bool) -> bool:
+    seen = _squeeze(final_answer(copy) if whole else copy)
+    for spelling in _spellings(text, record, notation):
+        if seen == spelling if whole else spelling in seen:
+            return True
+    return False
+
+
+def _spellings(text: str, record: Mapping[str, Any], notation: Notation) -> Iterator[str]:
+    """Yield how a tool may repeat a text: as it is, in the box format, without its tokens, with ms-swift's `<bbox>`."""
+    yield _squeeze(text)
+    fmt = notation.format
+    rendered = render_text(text, fmt, record["width"], record["height"], notation.input_size)
+    yield _squeeze(rendered)
+    for token in fmt.tokens:
+        rendered = rendered.replace(token, "")
+    yield _squeeze(rendered)
+    yield _squeeze(BOX.sub("<bbox>", text))
+
+
+def _squeeze(text: str) -> str:
+    """Leave out white space, which chat templates and tokenizers change."""
+    return "".join(text.split())
+
+
+def _shorten(text: str) -> str:
+    return repr(text if len(text) <= 80 else f"{text[:80]}...")

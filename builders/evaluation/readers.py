@@ -1,0 +1,219 @@
+"""How the tools that ask models write answers: a small function each, from a row of their file to an `Answer`.
+
+Public names: `TOOLS`, `Answer`, `read_answers(source, split) -> Iterator[Answer]` and `AnswerSource`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from builders.errors import SARChatError
+from builders.evaluation.answer_rows import read_rows
+
+# An Excel cell holds no more characters.
+_LONGEST_EXCEL_CELL = 32_767
+# What a CSV file may call the gold and the question, for want of an id.
+_GOLD_NAMES = ("gold", "answer", "label", "labels", "target", "reference")
+_QUESTION_NAMES = ("question", "prompt")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer of a model, as its row has it.
+
+    Attributes:
+        place: the file and row, for messages.
+        text: the answer; empty if the request failed.
+        id: the record's id; None if the tool does not keep it.
+        number: the record's place among those that were asked, from 0; None if the order of the rows is all there is.
+        gold: the gold answer that the row repeats.
+        question: a text that holds the question.
+        truncated: whether generation stopped at its limit of tokens.
+        failed: whether the tool got no answer.
+    """
+
+    place: str
+    text: str
+    id: str | None = None
+    number: int | None = None
+    gold: str | None = None
+    question: str | None = None
+    truncated: bool = False
+    failed: bool = False
+
+
+@dataclass(frozen=True)
+class AnswerSource:
+    """Where answers are, and who wrote them.
+
+    Attributes:
+        location: a file, `-` for standard input, or a data set on the Hub.
+        tool: one of `TOOLS`; None for rows of an id and a prediction.
+        id_field: the column of the record's id, where it is not the tool's own.
+        prediction_field: the column of the answer, where it is not the tool's own.
+    """
+
+    location: str
+    tool: str | None = None
+    id_field: str | None = None
+    prediction_field: str | None = None
+
+
+@dataclass(frozen=True)
+class _Tool:
+    """A tool's files.
+
+    Attributes:
+        read: turns a row into an answer.
+        prediction: the column of the answer; empty if it lies deeper.
+        columns: the columns that are read beside it.
+        container: how the file is read whatever it is called; None to go by its name.
+        failures: how answers begin that are messages of a request that failed.
+    """
+
+    read: Callable[[Mapping[str, Any], str], dict[str, Any]]
+    prediction: str = ""
+    columns: tuple[str, ...] = ()
+    container: str | None = None
+    failures: tuple[str, ...] = ()
+
+
+def _of_plain(row: Mapping[str, Any], place: str) -> dict[str, Any]:
+    """Rows of `sarchat predict`, or written by hand: `{"id", "prediction"}`, perhaps with `finish_reason`."""
+    record_id = row.get("id")
+    if record_id is not None and not isinstance(record_id, str):
+        raise SARChatError(f"{place}: id must be text, got {record_id!r:.80}")
+    return {"id": record_id, "truncated": row.get("finish_reason") == "length"}
+
+
+def _of_csv(row: Mapping[str, Any], place: str) -> dict[str, Any]:
+    """Cells named `id` and `prediction`; for want of an id, `gold` or `question` by one of their usual names."""
+    named = {"gold": _first(row, *_GOLD_NAMES), "question": _first(row, *_QUESTION_NAMES)}
+    return _of_plain(row, place) | named
+
+
+def _of_ms_swift(row: Mapping[str, Any], place: str) -> dict[str, Any]:
+    """`swift infer`: `{"response", "labels", "messages"}`, the answer once more at the end of the messages."""
+    messages = row.get("messages") or ()
+    asked = [message.get("content") for message in messages if message.get("role") == "user"]
+    return {"id": _first(row, "id"), "gold": row.get("labels"), "question": asked[-1] if asked else None}
+
+
+def _of_llama_factory(row: Mapping[str, Any], place: str) -> dict[str, Any]:
+    """`llamafactory-cli train` with `do_predict`, and its `vllm_infer.py`: `{"prompt", "predict", "label"}`."""
+    return {"gold": row.get("label"), "question": row.get("prompt")}
+
+
+def _of_openai_batch(row: Mapping[str, Any], place: str) -> dict[str, Any]:
+    """A batch of the OpenAI API, or of vLLM's `run-batch`: joined by `custom_id`."""
+    response = row.get("response") or {}
+    choices = (response.get("body") or {}).get("choices") or [{}]
+    content = (choices[0].get("message") or {}).get("content")
+    if isinstance(content, list):  # parts
+        content = "".join(part.get("text") or "" for part in content)
+    status = response.get("status_code", 200)
+    return {
+        "id": _first(row, "custom_id"),
+        # A refusal has no content: an empty answer.
+        "text": content or "",
+        "truncated": choices[0].get("finish_reason") == "length",
+        "failed": row.get("error") is not None or status != 200 or "message" not in choices[0],
+    }
+
+
+def _of_lmms_eval(row: Mapping[str, Any], place: str) -> dict[str, Any]:
+    """lmms-eval's samples: `filtered_resps`, and `resps` where the answer was other before its filters.
+
+    What the model wrote is taken: the filters cut out reasoning, by a rule of their own.
+    """
+    answer = row["resps"] if "resps" in row else row.get("filtered_resps")
+    while isinstance(answer, list) and answer:
+        answer = answer[0]
+    logged = (value.get("id") for value in row.values() if isinstance(value, dict))
+    return {
+        "text": answer if answer != [] else "",
+        "id": _first(row, "id") or next(filter(None, logged), None),
+        "number": row.get("doc_id"),
+        "gold": row.get("target"),
+        "question": row.get("input"),
+    }
+
+
+def _of_vlmevalkit(row: Mapping[str, Any], place: str) -> dict[str, Any]:
+    """VLMEvalKit: the columns of the data set, and `prediction`; `index` counts its rows."""
+    index = str(row.get("index", ""))
+    return {
+        "id": _first(row, "id"),
+        "number": int(index) if index.isdecimal() and len(index) < 18 else None,
+        "gold": row.get("answer"),
+        "question": row.get("question"),
+        "truncated": ".xlsx" in place and len(row.get("prediction") or "") >= _LONGEST_EXCEL_CELL,
+    }
+
+
+_PLAIN = _Tool(_of_plain, "prediction", ("id", "finish_reason"))
+_TOOLS = {
+    "csv": _Tool(_of_csv, "prediction", ("id", *_GOLD_NAMES, *_QUESTION_NAMES), container=".csv"),
+    "llama-factory": _Tool(_of_llama_factory, "predict", ("prompt", "label")),
+    "lmms-eval": _Tool(_of_lmms_eval, failures=("[LMMS_EVAL_REQUEST_FAILED",)),
+    "ms-swift": _Tool(_of_ms_swift, "response", ("id", "labels", "messages")),
+    "openai-batch": _Tool(_of_openai_batch),
+    "vlmevalkit": _Tool(
+        _of_vlmevalkit, "prediction", ("id", "index", "answer", "question"), failures=("Failed to obtain answer",)
+    ),
+}
+TOOLS: tuple[str, ...] = tuple(_TOOLS)
+
+
+def read_answers(source: AnswerSource, split: str = "test") -> Iterator[Answer]:
+    """Yield the answers of a file in order.
+
+    Args:
+        source: the file and its tool.
+        split: the split of a data set on the Hub.
+
+    Raises:
+        SARChatError: the tool is unknown, the file cannot be read, or a row has no answer that is a text.
+    """
+    if source.tool is not None and source.tool not in _TOOLS:
+        raise SARChatError(f"unknown tool {source.tool!r}; choose from {', '.join(TOOLS)}")
+    tool = _PLAIN if source.tool is None else _TOOLS[source.tool]
+    column = source.prediction_field or tool.prediction
+    columns = [column, *tool.columns, source.id_field] if column else None
+    container = None if source.location.lower().endswith(".tsv") else tool.container
+    rows = read_rows(source.location, columns and [name for name in columns if name], split, container)
+    for place, row in rows:
+        try:
+            fields = tool.read(row, place)
+        except (AttributeError, KeyError, TypeError, IndexError):
+            raise SARChatError(f"{place}: this is no row of {source.tool}: {str(dict(row))[:80]}") from None
+        if column:
+            fields["text"] = _require(row, column, place, source)
+        if source.id_field:
+            fields["id"] = _require(row, source.id_field, place, source)
+        yield _check(Answer(place, **fields), tool)
+
+
+def _check(answer: Answer, tool: _Tool) -> Answer:
+    if not isinstance(answer.text, str):
+        raise SARChatError(f"{answer.place}: the answer must be text, got {answer.text!r:.80}")
+    if answer.failed or answer.text.startswith(tool.failures):
+        return Answer(answer.place, "", answer.id, answer.number, answer.gold, answer.question, failed=True)
+    return answer
+
+
+def _require(row: Mapping[str, Any], column: str, place: str, source: AnswerSource) -> str:
+    if column not in row:
+        hint = "" if source.tool else "; name the tool that wrote the file with --from, or its column with "
+        hint += "" if source.tool else "--id-field" if column == source.id_field else "--prediction-field"
+        raise SARChatError(f"{place}: there is no {column!r}, only {', '.join(map(str, row)) or 'nothing'}{hint}")
+    value = row[column]
+    if not isinstance(value, str):
+        raise SARChatError(f"{place}: {column} must be text, got {value!r:.80}")
+    return value
+
+
+def _first(row: Mapping[str, Any], *columns: str) -> str | None:
+    return next((row[column] for column in columns if isinstance(row.get(column), str) and row[column]), None)
