@@ -78,6 +78,7 @@ def left_beside(out: Path) -> list[str]:
     return sorted(path.name for path in out.parent.iterdir() if path != out)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", range(8))
 def test_killed_build_leaves_a_whole_folder_and_the_next_one_clears_up(tmp_path, corpus, out, fresh, moment):
     """From its first file to its last: each run is killed when the folder has grown a little further."""
@@ -103,6 +104,7 @@ def test_killed_build_leaves_a_whole_folder_and_the_next_one_clears_up(tmp_path,
     assert left_beside(out) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("processes", "moment"), [(1, "writing"), (2, "starting"), (2, "writing")])
 def test_interrupted_build_ends_with_130_and_leaves_no_litter(corpus, out, processes, moment):
     """Ctrl-C reaches every process of a terminal's group, a worker that is just starting too."""
@@ -119,6 +121,7 @@ def test_interrupted_build_ends_with_130_and_leaves_no_litter(corpus, out, proce
     assert left_beside(out) == []
 
 
+@pytest.mark.slow
 def test_terminated_build_keeps_the_old_folder(corpus, out, tmp_path):
     old = tree(out)
     process = start(corpus, out)
@@ -131,6 +134,7 @@ def test_terminated_build_keeps_the_old_folder(corpus, out, tmp_path):
     assert left_beside(out) == []
 
 
+@pytest.mark.slow
 def test_second_build_into_one_folder_is_refused(corpus, out, fresh, sarchat_process):
     first = start(corpus, out)
     wait_for_parquet(out, first)
@@ -148,6 +152,7 @@ def test_second_build_into_one_folder_is_refused(corpus, out, fresh, sarchat_pro
     assert left_beside(out) == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
 def test_workers_end_with_their_parent(corpus, out):
     old = tree(out)
@@ -163,6 +168,7 @@ def test_workers_end_with_their_parent(corpus, out):
     assert tree(out) == old
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
 def test_killed_worker_is_told_in_one_line(corpus, out):
     """As the system does when memory runs out."""
@@ -193,6 +199,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("processes", [1, 2])
 def test_full_disk_is_told_in_one_line_and_keeps_the_old_folder(
     tmp_path, corpus, small_disk, sarchat_process, processes
@@ -238,6 +245,7 @@ def test_swap_by_two_renames_replaces_too(tmp_path, out, monkeypatch):
     assert left_beside(out) == []
 
 
+@pytest.mark.slow
 def test_image_that_vanishes_during_the_build_is_told(tmp_path, corpus, out):
     moved = tmp_path / "moved"
     shutil.copytree(corpus, moved / "SARDet_100K")

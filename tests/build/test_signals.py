@@ -77,6 +77,7 @@ def group_exists(pid: int) -> bool:
     return True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "processes"), [(signal.SIGTERM, 1), (signal.SIGHUP, 1), (signal.SIGTERM, 2), (signal.SIGHUP, 2)]
 )
@@ -98,6 +99,7 @@ def test_signal_ends_a_build_that_is_writing(corpus, out, number, processes):
     wait_for(lambda: not group_exists(process.pid))
 
 
+@pytest.mark.slow
 def test_hangup_that_is_ignored_stays_ignored(corpus, out, whole):
     """As under `nohup`."""
     arguments = ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", *command("build", corpus, "--out", out)]

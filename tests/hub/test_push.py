@@ -282,6 +282,7 @@ def run_printed(shell: Shell, out: str, then: str) -> str:
 # Data set
 
 
+@pytest.mark.slow
 def test_a_pushed_data_set_loads_like_its_folder(hub, shell, sample):
     out = shell.succeed("dataset", sample, "alice/sarchat")
     assert hosted(hub, "dataset", "alice/sarchat") == on_disk(sample)
@@ -300,6 +301,7 @@ def test_a_pushed_data_set_loads_like_its_folder(hub, shell, sample):
     assert hub.authorizations <= {"", "Bearer hf_alice"}
 
 
+@pytest.mark.slow
 def test_large_content_goes_in_parts_where_the_hub_asks_for_it(hub, shell, built):
     hub.multipart = True
     shell.succeed("dataset", built, "alice/sarchat")
@@ -307,6 +309,7 @@ def test_large_content_goes_in_parts_where_the_hub_asks_for_it(hub, shell, built
     assert hosted(hub, "dataset", "alice/sarchat") == on_disk(built)
 
 
+@pytest.mark.slow
 def test_a_second_push_sends_what_changed_and_deletes_what_is_gone(hub, shell, built, tmp_path):
     shell.succeed("dataset", built, "alice/sarchat")
     repo = hub.repo("dataset", "alice/sarchat")
@@ -330,6 +333,7 @@ def test_a_second_push_sends_what_changed_and_deletes_what_is_gone(hub, shell, b
     assert sent == {hashlib.sha256(file.read_bytes()).hexdigest() for file in new.rglob("*.parquet")} - stored
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("multipart", [False, True])
 def test_an_upload_that_breaks_half_way_is_tried_again(hub, shell, built, multipart):
     hub.multipart, hub.break_uploads = multipart, {1, 3}
@@ -338,6 +342,7 @@ def test_an_upload_that_breaks_half_way_is_tried_again(hub, shell, built, multip
     assert hub.repo("dataset", "alice/sarchat").titles == ["initial commit", "Publish SARChat"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("failures", "code"), [(2, 0), (3, 1)])
 def test_an_upload_that_the_storage_fails_is_tried_again_and_then_told(hub, shell, built, failures, code):
     # The newer storage is not spoken here; its client tells of a failure with a RuntimeError.
@@ -365,6 +370,7 @@ publish._WAITS = (0.01, 0.01)
     assert hosted(hub, "dataset", "alice/sarchat") == ({} if code else on_disk(built))
 
 
+@pytest.mark.slow
 def test_a_push_that_was_stopped_sends_only_the_rest_when_run_again(hub, shell, built):
     # The Hub accepts content, and then no commit.
     hub.answers = {"POST /api/datasets/alice/sarchat/commit/": [403]}
@@ -376,6 +382,7 @@ def test_a_push_that_was_stopped_sends_only_the_rest_when_run_again(hub, shell, 
     assert hosted(hub, "dataset", "alice/sarchat") == on_disk(built)
 
 
+@pytest.mark.slow
 def test_a_commit_whose_answer_is_lost_is_not_made_twice(hub, shell, built, tmp_path):
     shell.succeed("dataset", make_build(tmp_path / "old", shards=3), "alice/sarchat")
     hub.lose_commits = 1
@@ -384,12 +391,14 @@ def test_a_commit_whose_answer_is_lost_is_not_made_twice(hub, shell, built, tmp_
     assert hosted(hub, "dataset", "alice/sarchat") == on_disk(built)
 
 
+@pytest.mark.slow
 def test_a_busy_or_failing_hub_is_asked_again(hub, shell, built):
     hub.answers = {"/commit/": [503, 429], "/preupload/": [502]}
     shell.succeed("dataset", built, "alice/sarchat")
     assert hosted(hub, "dataset", "alice/sarchat") == on_disk(built)
 
 
+@pytest.mark.slow
 def test_a_branch_and_a_pull_request_load_with_the_printed_revision(hub, shell, built, tmp_path):
     shell.succeed("dataset", built, "alice/sarchat")
     count = "print(len(it['train']), it['train'][0]['messages'][0]['content'])"
@@ -409,6 +418,7 @@ def test_a_branch_and_a_pull_request_load_with_the_printed_revision(hub, shell, 
     assert hosted(hub, "dataset", "alice/sarchat") == on_disk(built)
 
 
+@pytest.mark.slow
 def test_a_pull_request_is_not_opened_twice(hub, shell, built):
     hub.create("dataset", "alice/sarchat")
     hub.lose_commits = 1
@@ -416,6 +426,7 @@ def test_a_pull_request_is_not_opened_twice(hub, shell, built):
     assert [ref for ref in hub.repo("dataset", "alice/sarchat").refs if ref != "main"] == ["refs/pr/1"]
 
 
+@pytest.mark.slow
 def test_a_private_repo_is_private_and_a_public_one_is_left_alone(hub, shell, built, tmp_path):
     shell.succeed("dataset", built, "alice/hidden", "--private")
     assert hub.repo("dataset", "alice/hidden").private
@@ -434,6 +445,7 @@ def test_a_name_alone_is_taken_in_the_tokens_namespace(hub, shell, built):
 # The metric
 
 
+@pytest.mark.slow
 def test_a_pushed_metric_scores_like_the_local_one(hub, shell, space):
     out = shell.succeed("metric", space, "alice/sarchat_metric")
     assert hub.repo("space", "alice/sarchat_metric").sdk == "gradio"
@@ -458,6 +470,7 @@ print(json.dumps(it.compute(
     assert remote["unparsed"]["identification"] == 1
 
 
+@pytest.mark.slow
 def test_a_proposed_metric_loads_with_the_printed_revision(hub, shell, space):
     hub.create("space", "alice/sarchat_metric", sdk="gradio")
     out = shell.succeed("metric", space, "alice/sarchat_metric", "--create-pr")
@@ -498,6 +511,7 @@ def test_a_metric_that_scores_wrong_is_not_pushed(refuse, space, tmp_path):
 # What is checked before anything is sent
 
 
+@pytest.mark.slow
 def test_a_dry_run_lists_files_and_bytes_and_sends_nothing(hub, shell, built, space):
     shell.token = None
     out = shell.succeed("dataset", built, "alice/sarchat", "--dry-run")
@@ -582,6 +596,7 @@ def test_a_metric_that_is_not_as_it_was_written_is_not_pushed(refuse, space, tmp
     assert message in refuse("metric", folder, "alice/sarchat_metric")
 
 
+@pytest.mark.slow
 def test_what_running_the_page_leaves_behind_is_no_part_of_it(shell, space, tmp_path):
     folder = shutil.copytree(space, tmp_path / "sarchat_metric")
     for name in ("__pycache__", ".gradio", "examples/__pycache__"):
@@ -626,6 +641,7 @@ class Watched(list):
         super().append(line)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["rebuilt", "touched", "gone"])
 def test_a_folder_that_changes_during_a_push_is_not_published(hub, shell, built, tmp_path, change):
     """Else the repo would hold files of two builds, and those of the second unchecked."""
@@ -649,6 +665,7 @@ def test_a_folder_that_changes_during_a_push_is_not_published(hub, shell, built,
     assert hub.repo("dataset", "alice/sarchat").titles == ["initial commit"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
 def test_a_killed_push_leaves_no_process(shell, built):
     """Its load check runs in a process of its own."""
@@ -672,6 +689,7 @@ def test_a_build_without_image_bytes_is_not_pushed(refuse, tmp_path):
     assert "--embed" in refuse("dataset", folder, "alice/sarchat")
 
 
+@pytest.mark.slow
 def test_what_the_hub_client_leaves_behind_is_no_part_of_the_build(hub, shell, built, tmp_path):
     folder = shutil.copytree(built, tmp_path / "sarchat")
     (folder / ".cache").mkdir()
@@ -697,6 +715,7 @@ def test_without_a_token_nothing_is_tried(hub, shell, built):
     assert hub.log == []
 
 
+@pytest.mark.slow
 def test_a_token_that_the_hub_does_not_know(hub, shell, built):
     shell.token = "hf_stranger"
     line = shell.fail("dataset", built, "alice/sarchat")
@@ -705,6 +724,7 @@ def test_a_token_that_the_hub_does_not_know(hub, shell, built):
     assert "hf_stranger" not in line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exists", [False, True])
 def test_a_name_of_another_owner(hub, shell, built, exists):
     if exists:
@@ -715,6 +735,7 @@ def test_a_name_of_another_owner(hub, shell, built, exists):
     assert hub.count("^PUT /lfs/") == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("request_line", "status", "message"),
     [
@@ -732,22 +753,26 @@ def test_what_else_the_hub_refuses(hub, shell, built, request_line, status, mess
     assert message in line
 
 
+@pytest.mark.slow
 def test_a_missing_branch_to_propose_to(hub, shell, built):
     hub.create("dataset", "alice/sarchat")
     assert "404" in shell.fail("dataset", built, "alice/sarchat", "--create-pr", "--revision", "nowhere")
 
 
+@pytest.mark.slow
 def test_a_card_that_the_hub_refuses(hub, shell, built):
     hub.refuse_card = '"license" must be one of a list'
     assert '"license" must be one of a list' in shell.fail("dataset", built, "alice/sarchat")
     assert hub.repos == {}
 
 
+@pytest.mark.slow
 def test_a_hub_that_cannot_be_reached(hub, shell, built):
     line = shell.fail("dataset", built, "alice/sarchat", HF_ENDPOINT="http://127.0.0.1:9")
     assert "no connection to http://127.0.0.1:9" in line
 
 
+@pytest.mark.slow
 def test_a_client_that_is_kept_offline(hub, shell, built):
     assert "HF_HUB_OFFLINE" in shell.fail("dataset", built, "alice/sarchat", HF_HUB_OFFLINE="1")
     assert hub.log == []

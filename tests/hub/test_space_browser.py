@@ -22,9 +22,12 @@ from sarchat_metric import score
 CHROMIUM = shutil.which("chromium")
 _LACKING = [name for name in ("gradio", "playwright") if importlib.util.find_spec(name) is None]
 _LACKING += ["chromium"] * (CHROMIUM is None)
-pytestmark = pytest.mark.skipif(
-    bool(_LACKING), reason=f"not installed: {', '.join(_LACKING)} (extras `space` and `browser`; apt-get: chromium)"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        bool(_LACKING), reason=f"not installed: {', '.join(_LACKING)} (extras `space` and `browser`; apt-get: chromium)"
+    ),
+]
 _ARGUMENTS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
