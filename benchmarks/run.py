@@ -30,7 +30,9 @@ TURNS = 3
 def run(program: str, *arguments: object) -> dict[str, Any]:
     """Run one program of `programs.py` in its own process."""
     command = [sys.executable, str(HERE / "programs.py"), program, *map(str, arguments)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True, text=True)
+    done = subprocess.run(command, capture_output=True, check=False, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)} ended with exit code {done.returncode}:\n{done.stderr}")
     return json.loads(done.stdout.splitlines()[-1])
 
 

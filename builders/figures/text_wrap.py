@@ -46,7 +46,8 @@ def wrap(text: str, width: float, size: float, most_lines: int | None = None) ->
 @lru_cache(maxsize=4096)
 def measure(text: str, size: float) -> float:
     """Return the width of a text on one line, in points."""
-    return TextToPath().get_text_width_height_descent(text, FontProperties("DejaVu Sans", size=size), ismath=False)[0]
+    font = FontProperties(family="DejaVu Sans", size=size)
+    return TextToPath().get_text_width_height_descent(text, font, ismath=False)[0]
 
 
 def _pieces(paragraph: str, width: float, size: float) -> list[str]:

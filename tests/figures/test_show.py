@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from built_fixture import sample_build
+from built_fixture import sample_build, sample_corpus
 from PIL import Image
 from support import refusal
 
@@ -228,9 +228,8 @@ def test_missing_file_of_a_paths_only_build(capsys, tmp_path):
     from support import build
 
     from builders.build.options import BuildOptions
-    from builders.synthetic.sample import write_sample
 
-    write_sample(tmp_path)
+    shutil.copytree(sample_corpus(), tmp_path, dirs_exist_ok=True)
     build(tmp_path, tmp_path / "sarchat", BuildOptions(tasks=["referring"], splits=["test"], embed=False))
     shutil.rmtree(tmp_path / "SARDet_100K" / "JPEGImages")
     line = refusal(capsys, "show", tmp_path / "sarchat", "referring", "--out", tmp_path / "picture.png")

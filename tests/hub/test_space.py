@@ -217,11 +217,11 @@ def test_loads_by_name_and_by_path_even_beside_a_file_of_that_name(tmp_path, pla
 
 
 def test_examples_cover_all_tasks_and_what_can_go_wrong(space):
-    references = [json.loads(line) for line in (space / "examples" / "references.jsonl").open(encoding="utf-8")]
-    predictions = {
-        entry["id"]: entry["prediction"]
-        for entry in map(json.loads, (space / "examples" / "predictions.jsonl").open(encoding="utf-8"))
-    }
+    references, answers = (
+        [json.loads(line) for line in (space / "examples" / f"{name}.jsonl").read_text("utf-8").splitlines()]
+        for name in ("references", "predictions")
+    )
+    predictions = {entry["id"]: entry["prediction"] for entry in answers}
     assert list(predictions) == [reference["id"] for reference in references]
     result = score(predictions.values(), references)
     assert set(result["n"]) == set(TASKS)

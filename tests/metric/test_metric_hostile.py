@@ -129,14 +129,11 @@ REPEATED = {
 
 
 def seconds(text):
-    """The best of three runs over all tasks."""
-    best = math.inf
-    for _ in range(3):
-        start = time.process_time()
-        for task in GOLD:
-            score_record(text, reference(task))
-        best = min(best, time.process_time() - start)
-    return best
+    """The CPU time of one run over all tasks."""
+    start = time.process_time()
+    for task in GOLD:
+        score_record(text, reference(task))
+    return time.process_time() - start
 
 
 @pytest.mark.parametrize("bit", REPEATED.values(), ids=REPEATED)
@@ -144,7 +141,9 @@ def seconds(text):
 def test_time_grows_with_length_and_not_with_its_square(opening, bit):
     # 16 times the text: 16 times the time, where a quadratic reader takes 256 times
     short, long = (opening + bit * (size // len(bit)) for size in (4_000, 64_000))
-    assert seconds(long) < 64 * seconds(short) + 0.05
+    limit = 64 * min(seconds(short) for _ in range(3)) + 0.05
+    # Three tries, since other work on the machine can only slow one down.
+    assert any(seconds(long) < limit for _ in range(3))
 
 
 def test_many_boxes_against_many():

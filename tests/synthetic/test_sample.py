@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from built_fixture import sample_corpus
 from PIL import Image
 
 from builders.schema import CATEGORIES
@@ -17,10 +18,8 @@ SPLITS = ("train", "val", "test")
 
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp("sample")
-    write_sample(root)
-    return root / "SARDet_100K"
+def corpus() -> Path:
+    return sample_corpus() / "SARDet_100K"
 
 
 @pytest.fixture(scope="module")
