@@ -20,7 +20,16 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
 PYTHON = [code for language, code in BLOCKS if language == "python"]
 SHELL = [line.partition("  #")[0] for language, code in BLOCKS if language == "sh" for line in code.splitlines()]
 # These talk to the Hub or set up an environment; both are tested elsewhere.
-ELSEWHERE = ("sarchat push ", "hf auth ", "pip install ", "make ", "python -m venv ")
+ELSEWHERE = (
+    "sarchat push ",
+    "sarchat predict ",
+    "sarchat score answers.jsonl",
+    "vllm ",
+    "hf auth ",
+    "pip install ",
+    "make ",
+    "python -m venv ",
+)
 
 
 @pytest.fixture(scope="module")
