@@ -1,4 +1,4 @@
-"""The words that every part shares: categories, splits, tasks, configs and columns, each named once.
+"""The vocabulary that all parts share: categories, splits, tasks, configs and columns, each defined once.
 
 A box is `(x1, y1, x2, y2)` in pixels of the image, x to the right and y down, with `x1 < x2` and `y1 < y2`.
 """
@@ -16,7 +16,7 @@ Box = tuple[float, float, float, float]
 CATEGORIES = ("ship", "aircraft", "car", "tank", "bridge", "harbor")
 
 TASKS = ("classification", "description", "counting", "grounding", "identification", "referring")
-# The config that holds the records of every task; nothing is stored for it.
+# The config with the records of every task; nothing is stored for it.
 ALL = "all"
 CONFIGS = (ALL, *TASKS)
 
@@ -37,19 +37,19 @@ def tasks_of(config: str) -> tuple[str, ...]:
 
 
 def stem(file_name: str) -> str:
-    """Return a file name without its extension: the part of it that a record id holds."""
+    """Return a file name without its extension, as used in record ids."""
     head, dot, extension = file_name.rpartition(".")
     return head if dot and "/" not in extension else file_name
 
 
 @cache
 def feature_specs() -> list[dict[str, Any]]:
-    """Return the columns in order, as the `features` of a dataset card spell them."""
+    """Return the columns in order, in the form of a dataset card's `features`."""
     return [{key: value for key, value in column.items() if key != "about"} for column in read_yaml("columns.yaml")]
 
 
 def describe_columns() -> list[tuple[str, str, str]]:
-    """Return name, type and content of each column and of each part of `objects`, for people."""
+    """Return name, type and description of each column and of each part of `objects`."""
     return [
         (name, *about)
         for column in read_yaml("columns.yaml")

@@ -34,7 +34,7 @@ def format_markdown(header: Sequence[str], rows: Iterable[Sequence[object]]) -> 
 
     Args:
         header: column names.
-        rows: as for `format_table`; no cell holds a `|` or a line break.
+        rows: as for `format_table`; no cell contains a `|` or a line break.
 
     Returns:
         The table's lines, without a newline at the end.
@@ -49,7 +49,7 @@ def _markdown_line(cells: Sequence[str]) -> str:
 
 
 def _flush_right(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[bool]:
-    """Tell which columns hold numbers alone; the first never does."""
+    """Return which columns contain only numbers; the first column never counts as one."""
     return [index > 0 and all(_is_numeric(row[index]) for row in rows) for index in range(len(header))]
 
 

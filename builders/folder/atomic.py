@@ -45,8 +45,8 @@ def replacing_folder(out: Path, is_ours: Callable[[Path], bool]) -> Iterator[Pat
         )
     if _is_working_folder(out):
         raise SARChatError(
-            f"{out} is the folder that you are in, or around it, and would be replaced by another folder of that name; "
-            "run the command from outside, or name a folder in it with --out"
+            f"{out} is the working folder or contains it, and would be replaced by another folder of that name; "
+            "run the command from outside, or choose a folder in it with --out"
         )
     staging, retired = out.with_name(f".{out.name}.partial"), out.with_name(f".{out.name}.old")
     with holding_lock(out), ExitStack() as cleaning:
@@ -63,13 +63,13 @@ def replacing_folder(out: Path, is_ours: Callable[[Path], bool]) -> Iterator[Pat
 
 @contextmanager
 def holding_lock(out: Path) -> Iterator[None]:
-    """Keep every other process from replacing a folder in the block.
+    """Prevent other processes from replacing a folder during the block.
 
     Args:
-        out: the folder, which need not exist yet; the lock is a file beside it.
+        out: the folder, which need not exist yet; the lock file is next to it.
 
     Raises:
-        SARChatError: another process holds the lock, or the lock cannot be made there.
+        SARChatError: if another process holds the lock or the lock file cannot be created.
     """
     lock_file = out.with_name(f".{out.name}.lock")
     lock = FileLock(lock_file, timeout=0)
@@ -84,8 +84,8 @@ def holding_lock(out: Path) -> Iterator[None]:
             ) from error
         except OSError as error:
             raise SARChatError(
-                f"cannot write in {out.parent}: {error.strerror}; {out.name} is made there under another name first, "
-                "so name an --out in a folder that you may write in"
+                f"cannot write in {out.parent}: {error.strerror}; {out.name} is written there under another name, "
+                "so choose an --out in a folder with write permission"
             ) from error
         yield
 
@@ -110,7 +110,7 @@ def _is_working_folder(folder: Path) -> bool:
     try:
         return folder == (here := Path.cwd()) or folder in here.parents
     except FileNotFoundError:
-        # It was removed already.
+        # It does not exist any more.
         return False
 
 

@@ -80,7 +80,7 @@ def parse_checksums(text: str) -> dict[str, str]:
 
 
 def verify_checksums(folder: Path) -> None:
-    """Check that a folder holds exactly the files that its `SHA256SUMS` lists, unchanged, and no symbolic link.
+    """Check that a folder contains exactly the files that its `SHA256SUMS` lists, unchanged, and no symbolic link.
 
     Args:
         folder: the folder.
@@ -93,7 +93,7 @@ def verify_checksums(folder: Path) -> None:
     present = _list_files(folder)
     faults = dict.fromkeys(listed.keys() - set(present), "is listed, but missing")
     faults |= dict.fromkeys(set(present) - listed.keys(), "is not listed")
-    # Such as one to a private key, which would be published.
+    # A link to a private key, for example, would be published.
     faults |= dict.fromkeys((path for path in present if (folder / path).is_symlink()), "is a symbolic link")
     # Missing files are known at once, without reading gigabytes.
     if not faults:
@@ -106,10 +106,10 @@ def verify_checksums(folder: Path) -> None:
 
 
 def list_replaceable(folder: Path) -> set[str] | None:
-    """Return the files that a folder's own `SHA256SUMS` lists, if nothing but these would be lost with the folder.
+    """Return the files in a folder's own `SHA256SUMS`, if removing the folder would remove nothing else.
 
     Returns:
-        The paths, `SHA256SUMS` not among them; `None` if there is no such list or any other file.
+        The paths without `SHA256SUMS`, or `None` if there is no such list or any other file.
     """
     try:
         listed = {*parse_checksums((folder / SUMS).read_text(encoding="utf-8"))}

@@ -1,24 +1,24 @@
-"""The files of a folder, told apart from what other tools leave in it."""
+"""The files of a folder, without files that other tools leave in it."""
 
 from __future__ import annotations
 
 from pathlib import Path, PurePath
 
-# git, huggingface_hub, Python and Gradio: in a folder that is cloned, uploaded, imported or run.
+# Left by git, huggingface_hub, Python and Gradio in a folder that is cloned, uploaded, imported or run.
 _OF_TOOLS = {".git", ".gitattributes", ".cache", "__pycache__", ".gradio"}
 _CACHES = {"__pycache__", ".gradio"}
 _HUB_CACHE = (".cache", "huggingface")
 
 
 def own_files(folder: Path) -> list[PurePath]:
-    """List the files and links of a folder, sorted, relative to it; without those that git and other tools left."""
+    """List the files and links of a folder by relative path, sorted, without those that git and other tools left."""
     return [path for path in _list_files(folder) if _OF_TOOLS.isdisjoint(path.parts)]
 
 
 def lasting_files(folder: Path) -> list[PurePath]:
-    """List what would be lost with a folder: its files and links, without caches that tools create again.
+    """List the files and links that would be lost with a folder, without caches that tools recreate.
 
-    Unlike `own_files`, they include a clone's `.git` and whatever else somebody keeps in `.cache`.
+    Unlike `own_files`, the list includes a clone's `.git` and other files in `.cache`.
     """
     return [
         path

@@ -19,7 +19,7 @@ from builders.resources import load_yaml
 from builders.schema import ALL, SPLITS
 
 CARD = "README.md"
-# What a build says about itself.
+# A build's file with its versions and options.
 BUILD_INFO = "build.json"
 _FRONT_MATTER = re.compile(r"---\r?\n(.*?\n)---\r?\n", re.DOTALL)
 _BATCH_ROWS = 20_000

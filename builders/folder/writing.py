@@ -15,8 +15,8 @@ from builders.errors import SARChatError
 def writing_whole(path: Path) -> Iterator[TextIO]:
     """Open a text file that replaces `path` if the block succeeds; until then it has a temporary name.
 
-    Through a symbolic link the file that it points to is replaced, and the link stays. What is no file, such as
-    `/dev/stdout`, is written to as it is.
+    If `path` is a symbolic link, its target is replaced and the link stays. Other kinds of files, such as `/dev/stdout`,
+    are written to directly.
 
     Args:
         path: the file.
@@ -30,7 +30,7 @@ def writing_whole(path: Path) -> Iterator[TextIO]:
             yield stream
         return
     partial = path.with_name(f".{path.name}.partial")
-    # Of a run that was killed, or somebody's link to elsewhere.
+    # A leftover of a killed run, or a link to another place.
     partial.unlink(missing_ok=True)
     try:
         with partial.open("x", encoding="utf-8", newline="\n") as stream:
@@ -44,11 +44,11 @@ def check_outputs(outputs: Mapping[str, Path | None], inputs: Sequence[str | os.
     """Check, before any work is done, that no output replaces an input or another output.
 
     Args:
-        outputs: the file of each option; `None` where the option is not given.
-        inputs: the files and folders that are read; what is not on this machine is passed over.
+        outputs: the file of each option, or `None` if the option is not given.
+        inputs: the files and folders that are read; those that are not local are ignored.
 
     Raises:
-        SARChatError: an output is an input, lies inside a folder that is read, is a folder, or is given twice.
+        SARChatError: if an output is an input, is inside a folder that is read, is a folder, or is given twice.
     """
     seen: dict[Path, str] = {}
     sources = {Path(os.path.realpath(place)): place for place in inputs if os.path.exists(place)}
@@ -57,19 +57,21 @@ def check_outputs(outputs: Mapping[str, Path | None], inputs: Sequence[str | os.
             continue
         target = Path(os.path.realpath(output))
         if target.is_dir():
-            raise SARChatError(f"{option} {output} is a folder; name a file")
+            raise SARChatError(f"{option} {output} is a folder; choose a file")
         if not target.parent.is_dir():
-            raise SARChatError(f"{option} {output}: there is no folder {output.parent}; make it first")
+            raise SARChatError(f"{option} {output}: the folder {output.parent} does not exist; create it first")
         if not target.exists() or target.is_file():
             for source, given in sources.items():
                 is_input = target == source or source in target.parents or _is_same_file(target, source)
                 if is_input:
-                    raise SARChatError(f"{option} {output} would write into {given}, which is read; name another file")
+                    raise SARChatError(
+                        f"{option} {output} would write into {given}, which is read; choose another file"
+                    )
             if target in seen:
-                raise SARChatError(f"{seen[target]} and {option} are both {output}; name two files")
+                raise SARChatError(f"{seen[target]} and {option} are both {output}; choose two files")
             seen[target] = option
 
 
 def _is_same_file(first: Path, second: Path) -> bool:
-    """Tell whether two paths are one file, also by a hard link or in another case where case is not told apart."""
+    """Return whether two paths are the same file, including hard links and case-insensitive file systems."""
     return first.exists() and first.samefile(second)

@@ -44,7 +44,7 @@ def write_space(out: Path) -> list[str]:
 
 
 def is_space(folder: Path) -> bool:
-    """Return whether a folder is the metric's, and holds nothing but files that its own `SHA256SUMS` lists."""
+    """Return whether a folder is the metric's, and contains only files that its own `SHA256SUMS` lists."""
     return METRIC_FILE in (list_replaceable(folder) or ())
 
 

@@ -65,35 +65,37 @@ class AnswersFile:
 
 
 def meta_path(path: Path) -> Path:
-    """Return the sidecar's path: `answers.jsonl.meta.json` beside `answers.jsonl`."""
+    """Return the path of the sidecar file: `answers.jsonl.meta.json` for `answers.jsonl`."""
     return path.with_name(f"{path.name}.meta.json")
 
 
 @contextmanager
 def open_answers(path: Path, settings: Mapping[str, Any]) -> Iterator[AnswersFile]:
-    """Open a file of answers to go on with it, or make it; no other process can open it meanwhile.
+    """Open a file of answers to resume it, or create it; no other process can open it meanwhile.
 
-    A last line that was cut off, as a kill or a full disk leaves it, is removed. The sidecar is written before the
-    first answer, so that no answer is without it.
+    An incomplete last line, left by a kill or a full disk, is removed. The sidecar is written before the
+    first answer, so that no answer exists without it.
 
     Args:
         path: the file.
         settings: what the answers depend on: model, options, data. Nested dicts of JSON values.
 
     Raises:
-        SARChatError: the file has answers made with other settings, or is not from this command; another process has
-            it open; the folder does not exist.
+        SARChatError: if the file has answers made with other settings or is not from this command, another process has
+            it open, or the folder does not exist.
     """
     if not path.parent.is_dir():
-        raise SARChatError(f"cannot write {path}: the folder {path.parent} does not exist; make it first")
+        raise SARChatError(f"cannot write {path}: the folder {path.parent} does not exist; create it first")
     if path.is_dir():
-        raise SARChatError(f"{path} is a folder; name a file with --out")
+        raise SARChatError(f"{path} is a folder; choose a file with --out")
     lock_file = path.with_name(f".{path.name}.lock")
     lock = FileLock(lock_file, timeout=0)
     try:
         lock.acquire()
     except Timeout as error:
-        raise SARChatError(f"{path} is being written by another process; wait for it, or name another --out") from error
+        raise SARChatError(
+            f"{path} is being written by another process; wait for it, or choose another --out"
+        ) from error
     try:
         answers = _open(path, settings)
         try:
@@ -101,7 +103,8 @@ def open_answers(path: Path, settings: Mapping[str, Any]) -> Iterator[AnswersFil
         finally:
             answers.close()
     finally:
-        # Removed while it is held, so that nobody takes a lock on a file about to go. Windows removes no open file.
+        # Removed while the lock is held, so that no one locks a file that is about to be removed. Windows cannot remove
+        # an open file.
         with suppress(PermissionError):
             lock_file.unlink(missing_ok=True)
         lock.release()
@@ -125,24 +128,24 @@ def _read_meta(path: Path) -> dict[str, Any]:
         meta = json.loads(sidecar.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise SARChatError(
-            f"{path} holds something, but there is no {sidecar.name} that says how it was made; name another --out"
+            f"{path} is not empty, but {sidecar.name}, which says how it was made, does not exist; choose another --out"
         ) from error
     except ValueError as error:
-        raise SARChatError(f"{sidecar} cannot be read: {error}; name another --out") from error
+        raise SARChatError(f"{sidecar} cannot be read: {error}; choose another --out") from error
     if not isinstance(meta, dict) or not all(isinstance(meta.get(key, []), list) for key in SEEN):
-        raise SARChatError(f"{sidecar} is not what `sarchat predict` writes; name another --out")
+        raise SARChatError(f"{sidecar} was not written by `sarchat predict`; choose another --out")
     return meta
 
 
 def _check_settings(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    """Refuse to mix answers: every setting must be what it was."""
+    """Check that every setting is unchanged, so that answers are not mixed."""
     before, now = _flatten(found), _flatten(wanted)
     for key, value in now.items():
         if key not in before or before[key] != value:
             was = json.dumps(before.get(key), ensure_ascii=False)
             raise SARChatError(
-                f"{path} has answers made with {key} {was}, not {json.dumps(value, ensure_ascii=False)}; name another "
-                "--out, or ask as before"
+                f"{path} has answers made with {key} {was}, not {json.dumps(value, ensure_ascii=False)}; "
+                "choose another --out, or repeat the earlier settings"
             )
 
 
@@ -159,7 +162,7 @@ def _write_meta(path: Path, meta: Mapping[str, Any]) -> None:
 
 
 def _recover(path: Path) -> frozenset[str]:
-    """Return the ids that have an answer; cut off a last line that is not whole."""
+    """Return the ids that have an answer, and remove an incomplete last line."""
     answered = set()
     with path.open("r+b") as stream:
         end = 0
@@ -180,4 +183,4 @@ def _read_id(line: bytes, place: str) -> str:
             return record_id
     except (ValueError, TypeError, KeyError, RecursionError):
         pass
-    raise SARChatError(f"{place} is not an answer of `sarchat predict`; remove the line, or name another --out")
+    raise SARChatError(f"{place} is not an answer of `sarchat predict`; remove the line, or choose another --out")

@@ -1,4 +1,4 @@
-"""One question to a server with OpenAI's chat completions API, and what comes back."""
+"""Requests to a server with OpenAI's chat completions API, and their responses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from builders.inference.questions import Question
 from builders.redact import redact
 
 KEY_VARIABLE = "OPENAI_API_KEY"
-# The client needs a key; a server of one's own does not look at it.
+# The client requires a key; local servers ignore it.
 _NO_KEY = "none"
 # The client's own retries, with its back-off and the server's `Retry-After`: about 40 seconds in all.
 _RETRIES = 8
@@ -26,7 +26,7 @@ _LONGEST_MESSAGE = 200
 
 
 class Answer(NamedTuple):
-    """What a model answered.
+    """The response of a model.
 
     Attributes:
         text: the answer; empty if the model gave none or refused.
@@ -34,10 +34,10 @@ class Answer(NamedTuple):
         finish_reason: why it ended: `stop`, `length`, ...; `None` if the server does not say.
         prompt_tokens: tokens of the question with its image; `None` if the server does not say.
         completion_tokens: tokens of the answer; `None` if the server does not say.
-        latency: seconds from the request that was answered to its answer, without what was waited before.
-        reasoning: what the server gave apart from the answer as the model's reasoning; empty if nothing.
-        server_model: the model's name as the server has it.
-        retries: how many requests failed before.
+        latency: seconds from the successful request to its response, without earlier tries and waits.
+        reasoning: the model's reasoning, if the server returns it separately; else empty.
+        server_model: the model's name as given by the server.
+        retries: the number of failed requests before.
     """
 
     text: str
@@ -67,14 +67,14 @@ class RequestFailure(Exception):
     """A question without an answer.
 
     Attributes:
-        kind: what happened, in the same words for all failures of a kind.
-        message: what the server or the network said; secrets are removed.
-        is_final: whether no other question can succeed: a wrong key, no such model.
-        is_of_image: whether it may be due to this question's image: another image may succeed.
+        kind: the kind of failure, in the same words for all failures of that kind.
+        message: the error of the server or the network, without secrets.
+        is_final: whether no other question can succeed either, for example because of a wrong key or model.
+        is_of_image: whether it may be caused by the question's image, so that another image may succeed.
     """
 
     def __init__(self, kind: str, message: str, *, is_final: bool = False, is_of_image: bool = False) -> None:
-        """Set all."""
+        """Set all attributes."""
         super().__init__(f"{kind}: {message}" if message else kind)
         self.kind = kind
         self.message = message
@@ -83,7 +83,7 @@ class RequestFailure(Exception):
 
 
 class ChatClient:
-    """Asks one model of one server.
+    """Client for one model on one server.
 
     Attributes:
         public_url: the server's address without credentials.
@@ -92,17 +92,17 @@ class ChatClient:
     def __init__(
         self, base_url: str, model: str, *, system: str | None, timeout: float, parameters: Mapping[str, Any]
     ) -> None:
-        """Set the server and the model; nothing is sent.
+        """Set the server and the model without sending anything.
 
         Args:
             base_url: the address that `/chat/completions` is appended to.
             model: the model's name.
-            system: the system message, if there is one.
+            system: the system message, if any.
             timeout: seconds until a request without an answer counts as failed.
             parameters: further arguments of each request.
 
         Raises:
-            SARChatError: the address is not one of HTTP.
+            SARChatError: if the address is not an HTTP URL.
         """
         key = os.environ.get(KEY_VARIABLE, "").strip()
         self.public_url = strip_credentials(base_url)
@@ -124,7 +124,7 @@ class ChatClient:
         """Ask one question.
 
         Raises:
-            RequestFailure: there is no answer after all retries.
+            RequestFailure: if there is no answer after all retries.
         """
         content = [
             {"type": "image_url", "image_url": {"url": question.image_url}},
@@ -132,7 +132,7 @@ class ChatClient:
         ]
         messages = [*self._system, {"role": "user", "content": content}]
         try:
-            # Raw: what servers send is looser than the package's types, and their fields are all that is needed.
+            # Raw, because the responses of servers are looser than the package's types.
             response = await self._client.chat.completions.with_raw_response.create(
                 messages=messages, **self._parameters
             )
@@ -160,7 +160,7 @@ class ChatClient:
         )
 
     def _tidy(self, text: object) -> str:
-        """Make a message one short line without secrets."""
+        """Shorten a message to one line without secrets."""
         line = redact(" ".join(str(text).split()))
         for secret in self._secrets:
             line = line.replace(secret, "***")
@@ -171,7 +171,7 @@ def strip_credentials(base_url: str) -> str:
     """Return an address without user and password.
 
     Raises:
-        SARChatError: it is not an address of HTTP, or has a query.
+        SARChatError: if it is not an HTTP URL or has a query.
     """
     try:
         parts = urlsplit(base_url)
@@ -190,15 +190,15 @@ def _list_secrets(base_url: str, key: str) -> list[str]:
     parts = urlsplit(base_url)
     credentials = [text for text in (parts.username, parts.password) if text]
     plain = [unquote(text) for text in credentials]
-    # As the header `Authorization` has them.
+    # In the form of the header `Authorization`.
     encoded = base64.b64encode(":".join(plain).encode()).decode() if plain else ""
     found = {key, encoded, *credentials, *plain}
-    # The longest first: one may be part of another.
+    # The longest first, since one may be part of another.
     return sorted(filter(None, found), key=len, reverse=True)
 
 
 def _innermost(error: BaseException) -> str:
-    """Return what the deepest cause of a broken connection says."""
+    """Return the message of the root cause of a broken connection."""
     while error.__cause__ is not None or error.__context__ is not None:
         error = error.__cause__ or error.__context__
     return f"{type(error).__name__}: {error}".rstrip(": ")
@@ -208,7 +208,7 @@ def _read_completion(content: bytes, latency: float, retries: int) -> Answer:
     """Read the body of a response.
 
     Raises:
-        ValueError: it is not a chat completion.
+        ValueError: if it is not a chat completion.
     """
     try:
         body = json.loads(content)
@@ -243,7 +243,7 @@ def _join_parts(content: object) -> str:
     """Return a message's text: a string, nothing, or a list of parts with `text`.
 
     Raises:
-        ValueError: it is none of them.
+        ValueError: if it is none of these.
     """
     if content is None:
         return ""
@@ -253,7 +253,7 @@ def _join_parts(content: object) -> str:
         raise ValueError("the message is not text")
     if content.isascii():
         return content
-    # JSON lets halves of a surrogate pair through, which no file of text can hold.
+    # JSON allows lone surrogates, which a text file cannot contain.
     return content.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 

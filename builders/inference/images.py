@@ -1,4 +1,4 @@
-"""Images as they are sent: JPEG and PNG of 8 bits untouched, anything else as PNG."""
+"""Encoding of images for requests: 8-bit JPEG and PNG files unchanged, anything else as PNG."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from builders.encoded_image import EncodedImage
 from builders.errors import SARChatError
 
 _MEDIA_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png"}
-# Servers decode these to what the data set's own reader gives.
+# Servers decode these to the same pixels as the data set's reader.
 _PLAIN_MODES = ("L", "RGB")
 
 
 def encode_image(image: EncodedImage) -> str:
     """Read an image and return it as a `data:` URL for a request.
 
-    A JPEG or PNG with 8 bits per channel, grayscale or RGB, goes byte for byte. Anything else is decoded and sent as a
+    A JPEG or PNG with 8 bits per channel, grayscale or RGB, is sent unchanged. Anything else is decoded and sent as a
     PNG of the same size: other formats, 16 bits (scaled, see `to_eight_bits`), palettes, transparency. So is an image
-    that its EXIF entry would rotate: the boxes are those of the pixels as they are stored.
+    with an EXIF rotation, since boxes refer to the pixels as stored.
 
     Raises:
-        SARChatError: the image cannot be read or decoded.
+        SARChatError: if the image cannot be read or decoded.
     """
     content = image.read()
     try:
@@ -39,7 +39,7 @@ def encode_image(image: EncodedImage) -> str:
 
 
 def _is_upright(picture: Image.Image, content: bytes) -> bool:
-    # Without one of these names there is no EXIF entry; Pillow would decode a PNG whole to say so.
+    # A PNG without any of these has no EXIF entry; Pillow would decode the whole file to find out.
     if b"Exif" not in content and b"eXIf" not in content and b"Raw profile type exif" not in content:
         return True
     return picture.getexif().get(ExifTags.Base.Orientation, 1) == 1
@@ -47,7 +47,7 @@ def _is_upright(picture: Image.Image, content: bytes) -> bool:
 
 def _write_png(picture: Image.Image) -> bytes:
     stream = io.BytesIO()
-    # Without the picture's own entries: none of them, a rotation above all, is to reach the server.
+    # Without the image's metadata, above all a rotation, which must not reach the server.
     plain = to_eight_bits(picture)
     Image.frombytes(plain.mode, plain.size, plain.tobytes()).save(stream, "PNG", compress_level=1)
     return stream.getvalue()

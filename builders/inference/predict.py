@@ -1,4 +1,4 @@
-"""`sarchat predict` as one call: data, questions, requests, answers, and what came of it."""
+"""`sarchat predict` as one function: data, questions, requests, answers and the result."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from builders.tables import format_table
 
 @dataclass(frozen=True)
 class Options:
-    """What the answers depend on, beside model and data; the names are those of the command's options.
+    """Options that the answers depend on, besides model and data; the names are those of the command's options.
 
     Attributes:
         config: a task, or `all`.
         split: the split.
-        limit: the most records of each sub-score; all if `None`.
-        max_tokens: the longest answer, in tokens; the server decides if `None`.
-        temperature: of the sampling; 0 takes the likeliest token.
+        limit: the maximum number of records per sub-score; all if `None`.
+        max_tokens: the maximum length of an answer in tokens; the server's default if `None`.
+        temperature: the sampling temperature; 0 chooses the most likely token.
         system: the system message.
-        prompt_suffix: what follows every question; if `None`, the box format's own sentence where an answer has boxes.
+        prompt_suffix: the text after every question; if `None`, the box format's own sentence if an answer has boxes.
         box_format: how boxes are written in questions.
         input_size: `WxH`, for formats in pixels of the resized image.
         resize: `factor,min_pixels,max_pixels`, likewise.
@@ -63,14 +63,14 @@ _DEFAULTS = Options()
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run left.
+    """The state after a run.
 
     Attributes:
-        tally: what this run came to.
-        before: records answered by earlier runs.
-        total: records to answer in all.
-        seconds: how long the requests took together.
-        server_models: the model's names that the server gave, in this run and earlier ones.
+        tally: the counts of this run.
+        before: the number of records answered by earlier runs.
+        total: the number of records to answer in total.
+        seconds: the duration of the requests.
+        server_models: the names of the model given by the server, in this and earlier runs.
     """
 
     tally: Tally
@@ -95,22 +95,22 @@ def predict(
     concurrency: int = 32,
     timeout: float = 300.0,
 ) -> Outcome:
-    """Ask a model every question of a split that `out` has no answer for yet.
+    """Send a model every question of a split that has no answer in `out` yet.
 
-    The key, if the server wants one, is read from the variable OPENAI_API_KEY.
+    The API key, if the server requires one, is read from the variable OPENAI_API_KEY.
 
     Args:
-        location: the data set, as `open_data` takes it.
-        model: the model's name, as the server has it.
-        base_url: the server's address, up to and without `/chat/completions`.
-        out: the JSON Lines file of answers, made or appended to; `OUT.meta.json` beside it says how they were made.
-        options: what the answers depend on.
-        concurrency: the most requests at a time.
+        location: the data set, in any form that `open_data` accepts.
+        model: the model's name on the server.
+        base_url: the server's URL without `/chat/completions`.
+        out: the JSON Lines file of answers, created or appended to; `OUT.meta.json` records how they were made.
+        options: the options that the answers depend on.
+        concurrency: the maximum number of simultaneous requests.
         timeout: seconds until a request without an answer counts as failed; it is repeated up to 8 times.
 
     Raises:
-        SARChatError: an argument is wrong, the data cannot be read, `out` has answers made in another way, or an answer
-            cannot be written.
+        SARChatError: if an argument is wrong, the data cannot be read, `out` has answers made with other settings, or
+            an answer cannot be written.
     """
     phrasing = Phrasing(read_notation(options.box_format, options.input_size, options.resize), options.prompt_suffix)
     client = ChatClient(base_url, model, system=options.system, timeout=timeout, parameters=options.parameters())
@@ -141,7 +141,7 @@ def _count(data: OpenData, tasks: Sequence[str], split: str) -> int:
 
 
 def format_outcome(outcome: Outcome) -> str:
-    """Return the table of a run: answers, failures by kind, what is left."""
+    """Return the table of a run: answers, failures by kind, and open questions."""
     tally = outcome.tally
     counts = [
         ("answered before", outcome.before, ""),
@@ -164,7 +164,7 @@ def format_outcome(outcome: Outcome) -> str:
 
 
 def scoring_command(location: str, out: Path, options: Options) -> str:
-    """Return the command that scores the answers on exactly what was asked."""
+    """Return the command that scores the answers on exactly the same records."""
     arguments = ["sarchat", "score", str(out), "--references", location]
     arguments += ["--config", options.config, "--split", options.split]
     for name in ("limit", "box_format", "input_size", "resize"):

@@ -1,4 +1,4 @@
-"""The questions of a split, with their images, in the order in which they are asked."""
+"""The questions of a split with their images, in the order of the requests."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from builders.inference.images import encode_image
 from builders.open_data import OpenData
 
 _COLUMNS = ("id", "image", "file_name", "width", "height", "messages")
-# The tasks whose answers hold boxes.
+# The tasks whose answers contain boxes.
 _ASKS_FOR_BOXES = frozenset({"counting", "grounding", "referring"})
 
 
 class Question(NamedTuple):
-    """What is asked about one record.
+    """The question about one record.
 
     Attributes:
         id: the record's id.
-        text: the question, boxes in the model's notation.
+        text: the question, with boxes in the model's notation.
         image_name: the image's file name; questions about one image follow each other.
         image_url: the image as a `data:` URL, the same object for all questions about it; `None` if it cannot be read.
         fault: what is wrong with the image, if it cannot be read.
@@ -36,21 +36,21 @@ class Question(NamedTuple):
 
 
 class Phrasing(NamedTuple):
-    """How a record's question is put to the model.
+    """The form in which questions are sent to the model.
 
     Attributes:
-        notation: how boxes are written, with the size that the model sees where the format needs it.
-        suffix: what follows every question; `None` for the format's own sentence where an answer holds boxes.
+        notation: the notation of boxes, with the input size of the model if the format needs it.
+        suffix: the text after every question; `None` for the format's own sentence if an answer contains boxes.
     """
 
     notation: Notation
     suffix: str | None = None
 
     def phrase(self, text: str, task: str, width: int, height: int) -> str:
-        """Return a question as it is asked.
+        """Return a question as it is sent.
 
         Args:
-            text: the record's question, boxes in SARChat's notation.
+            text: the record's question, with boxes in SARChat's notation.
             task: its task.
             width: the image's width in pixels.
             height: the image's height in pixels.
@@ -63,32 +63,32 @@ class Phrasing(NamedTuple):
 
 
 class Remaining(Container[str]):
-    """The ids that are still to be asked: those of a subset, or all, but for the answered ones."""
+    """The ids that are still open: those of a subset or of all records, except the answered ones."""
 
     def __init__(self, subset: Container[str] | None, answered: Container[str]) -> None:
-        """Set both; a subset of `None` is all records."""
+        """Set the subset (`None` means all records) and the answered ids."""
         self._subset = subset
         self._answered = answered
 
     def __contains__(self, record_id: object) -> bool:
-        """Tell whether a record is still to be asked."""
+        """Return whether a record is still open."""
         return (self._subset is None or record_id in self._subset) and record_id not in self._answered
 
 
 def generate_questions(
     data: OpenData, tasks: Sequence[str], split: str, keep: Container[str], phrasing: Phrasing
 ) -> Iterator[Question]:
-    """Yield the questions of some tasks, all of one image in a row, so that it is read and encoded once.
+    """Yield the questions of the given tasks, grouped by image, so that each image is read and encoded once.
 
     Args:
         data: the data set.
-        tasks: its tasks to ask.
+        tasks: its tasks to use.
         split: the split.
-        keep: the ids of the records to ask.
-        phrasing: how questions are put.
+        keep: the ids of the records to use.
+        phrasing: the form of the questions.
 
     Raises:
-        SARChatError: the data cannot be read. An image that cannot be read is no error; its questions say so.
+        SARChatError: if the data cannot be read. An unreadable image is not an error, but noted in its questions.
     """
     streams = [_name_task(task, data.rows(task, split, keep, _COLUMNS)) for task in tasks]
     # In a build, each task's records are sorted by file name.

@@ -1,4 +1,4 @@
-"""Many questions at a time: asked, answers written as they come, failures counted."""
+"""Concurrent requests: answers are written as they arrive, and failures are counted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from builders.inference.answers import AnswersFile
 from builders.inference.client import Answer, ChatClient, RequestFailure
 from builders.inference.questions import Question
 
-# With 8 retries each, so many failures without an answer between them are no accident.
+# With 8 retries each, so many consecutive failures are not a coincidence.
 _MOST_FAILURES_IN_A_ROW = 5
 _UNREADABLE_IMAGE = "unreadable image"
 _STOPPING_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
@@ -24,20 +24,20 @@ _STOPPING_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 @dataclass
 class Tally:
-    """What a run came to.
+    """The counts of a run.
 
     Attributes:
-        answered: questions with an answer, empty ones and refusals among them.
+        answered: questions with an answer, including empty ones and refusals.
         empty: answers without text.
         refused: refusals and filtered answers.
-        cut_off: answers that ended at the limit of tokens.
-        prompt_tokens: of all answered questions, as far as the server says.
+        cut_off: answers that ended at the token limit.
+        prompt_tokens: of all answered questions, if the server reports them.
         completion_tokens: of all answers, likewise.
         retries: requests that failed before one succeeded.
         failures: questions without an answer, by kind.
-        examples: of each kind of failure, what the first one said.
-        verdict: why the run stopped before the last question; empty if it did not.
-        signal: the signal that stopped it, if one did.
+        examples: the first message of each kind of failure.
+        verdict: the reason for stopping before the last question; empty if there is none.
+        signal: the signal that stopped the run, if any.
     """
 
     answered: int = 0
@@ -69,11 +69,11 @@ class Tally:
 
 
 class _Stopped(Exception):
-    """Ends a run before its last question; says why."""
+    """Ends a run before its last question, with the reason."""
 
 
 class _Streak:
-    """Failures without an answer between them; those that may be due to one image count once."""
+    """Consecutive failures; those that may be caused by the same image count once."""
 
     def __init__(self) -> None:
         self._length = 0
@@ -83,7 +83,7 @@ class _Streak:
         self._length, self._image = 0, ""
 
     def grow(self, failure: RequestFailure, image_name: str) -> str:
-        """Count a failure; return why to stop, or nothing."""
+        """Count a failure; return the reason for stopping, if any."""
         if failure.is_final:
             return f"no question can be answered: {failure}"
         if not (failure.is_of_image and image_name == self._image):
@@ -97,23 +97,23 @@ class _Streak:
 def ask_all(
     questions: Iterator[Question], client: ChatClient, answers: AnswersFile, concurrency: int, total: int
 ) -> Tally:
-    """Ask all questions, and write each answer as it comes.
+    """Send all questions and write each answer as it arrives.
 
-    Ends early after several failures in a row, and on SIGINT, SIGTERM or SIGHUP; what was answered until then is in
-    the file.
+    Stops early after several consecutive failures, and on SIGINT, SIGTERM or SIGHUP; the file then contains the answers
+    so far.
 
     Args:
-        questions: what to ask; read by a thread, a little ahead of the requests.
-        client: whom to ask.
-        answers: where the answers go.
-        concurrency: the most requests at a time.
-        total: the number of records with those answered before, for the progress bar.
+        questions: the questions, which a thread reads slightly ahead of the requests.
+        client: the client.
+        answers: the file of answers.
+        concurrency: the maximum number of simultaneous requests.
+        total: the number of records including those answered before, for the progress bar.
 
     Returns:
-        What the run came to.
+        The counts of the run.
 
     Raises:
-        SARChatError: the data cannot be read any further, or an answer cannot be written.
+        SARChatError: if the data cannot be read any further or an answer cannot be written.
     """
     return asyncio.run(_Run(questions, client, answers, concurrency, total).run())
 
@@ -131,7 +131,7 @@ class _Run:
         self._streak = _Streak()
 
     async def run(self) -> Tally:
-        # Bounded: the reader waits for the requests, so memory does not depend on the number of questions.
+        # Bounded, so that the reader waits for the requests and memory does not depend on the number of questions.
         queue: asyncio.Queue[Question | None] = asyncio.Queue(self._concurrency)
         self._answers.note("base_urls", self._client.public_url)
         with self._open_bar() as self._bar, _stopping(self._tally):
@@ -197,14 +197,14 @@ def _stopping(tally: Tally) -> Iterator[None]:
     kept = {}
 
     def stop(number: signal.Signals) -> None:
-        # A second signal does not disturb the end that the first one brought.
+        # A second signal does not interrupt the shutdown after the first one.
         if tally.signal is None:
             tally.signal = number
             task.cancel()
 
     for name in _STOPPING_SIGNALS:
         number = getattr(signal, name, None)
-        # A signal that is ignored, as under `nohup`, stays so.
+        # A signal that is ignored, as under `nohup`, stays ignored.
         if number is None or signal.getsignal(number) is signal.SIG_IGN:
             continue
         kept[number] = signal.getsignal(number)

@@ -1,4 +1,4 @@
-"""Words and boxes as they stand in questions and answers."""
+"""Words and boxes as they appear in questions and answers."""
 
 from __future__ import annotations
 

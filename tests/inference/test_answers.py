@@ -80,7 +80,7 @@ def test_what_is_not_from_here_is_not_appended_to(tmp_path):
         answered(path)
     for content in ("[]", "{", '{"base_urls": 1}'):
         meta_path(path).write_text(content)
-        with pytest.raises(SARChatError, match="name another --out"):
+        with pytest.raises(SARChatError, match="choose another --out"):
             answered(path)
     path.unlink()
     write(path, "a")

@@ -373,7 +373,7 @@ def test_questions_are_read_only_a_little_ahead(gold, out, monkeypatch):
         (("--extra-body", "[1]"), "--extra-body must be a JSON object"),
         (("--box-format", "qwen"), "unknown box format 'qwen'"),
         (("--box-format", "qwen2.5-vl"), "--input-size"),
-        (("--out", "nowhere/answers.jsonl"), "make it first"),
+        (("--out", "nowhere/answers.jsonl"), "create it first"),
     ],
 )
 def test_a_wrong_argument_is_refused_in_one_line(more, message, out, capsys):
