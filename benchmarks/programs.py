@@ -113,6 +113,54 @@ def plain(folder: str, split: str) -> dict[str, Any]:
     return measure(work)
 
 
+def predict(folder: str, split: str, limit: str, url: str) -> dict[str, Any]:
+    """Ask a server the questions of a split as `sarchat predict` does, reading and writing included."""
+    from builders.inference.predict import Options
+    from builders.inference.predict import predict as ask
+
+    with tempfile.TemporaryDirectory() as out:
+
+        def work() -> int:
+            options = Options(split=split, limit=int(limit) or None)
+            return ask(folder, "m", url, Path(out) / "answers.jsonl", options).tally.answered
+
+        return measure(work)
+
+
+def ask_bare(folder: str, split: str, limit: str, url: str) -> dict[str, Any]:
+    """Ask the same questions, made beforehand, with a bare loop of the same client; keep the answers in a list."""
+    import asyncio
+
+    import openai
+
+    from builders.box_formats.formats import read_notation
+    from builders.inference.questions import Phrasing, Remaining, generate_questions
+    from builders.open_data import open_data
+
+    data = open_data(folder)
+    tasks = data.select(ALL, split)
+    keep = Remaining(data.subset(tasks, split, int(limit) or None), ())
+    questions = list(generate_questions(data, tasks, split, keep, Phrasing(read_notation("sarchat"))))
+    answers = []
+
+    async def ask_all() -> None:
+        client = openai.AsyncOpenAI(api_key="none", base_url=url, max_retries=8)
+        waiting = iter(questions)
+
+        async def work() -> None:
+            for question in waiting:
+                image = {"type": "image_url", "image_url": {"url": question.image_url}}
+                content = [image, {"type": "text", "text": question.text}]
+                response = await client.chat.completions.create(
+                    model="m", messages=[{"role": "user", "content": content}], max_tokens=1024, temperature=0
+                )
+                answers.append(response.choices[0].message.content)
+
+        await asyncio.gather(*(work() for _ in range(32)))
+
+    return measure(lambda: (asyncio.run(ask_all()), len(answers))[1])
+
+
 def _answers(folder: str, split: str) -> tuple[list[str], list[dict[str, Any]]]:
     from builders.cli.demo import add_noise
     from builders.evaluation.scoring import read_references

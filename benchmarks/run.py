@@ -129,6 +129,30 @@ def scores(corpus: Path) -> Iterator[list[str]]:
     yield ["metric, peak memory", f"{metric['peak_mb']:,.0f} MB", "", "< 1,500 MB"]
 
 
+def answers(corpus: Path, full: Path) -> Iterator[list[str]]:
+    """Compare `predict` with a bare loop of its client, and its memory on a few and on very many records.
+
+    The server answers at once, so that only the client's own work counts: the worst case.
+    """
+    run("build", corpus, OUT / "asked", 1, "embed")
+    with subprocess.Popen(
+        [sys.executable, str(HERE.parent / "tests" / "chat_server.py"), "0"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as server:
+        url = server.stdout.readline().strip()
+        asked = (OUT / "asked", "test", 300, url)
+        ours, bare = in_turns(("predict", *asked), ("ask_bare", *asked))
+        rates = [result["records"] / result["seconds"] for result in (ours, bare)]
+        yield ["predict / a bare loop of its client", _rates(*rates), _ratio(*rates), ">= 0.9"]
+        run("build", full, OUT / "asked-full", 2, "embed")
+        few, many = (run("predict", OUT / "asked-full", "test", limit, url) for limit in (100, 0))
+        figures = f"{many['peak_mb']:,.0f} / {few['peak_mb']:,.0f} MB, {many['records']:,} / {few['records']:,} records"
+        yield ["predict's peak memory, many / few records", figures, _ratio(many["peak_mb"], few["peak_mb"]), ""]
+        server.stdin.close()
+
+
 def start_up() -> Iterator[list[str]]:
     """Measure the CPU time of `sarchat --help`."""
     times = []
@@ -167,7 +191,16 @@ def main() -> None:
     OUT.mkdir(exist_ok=True)
     rows: list[list[str]] = []
     small, large = corpora[10_000], corpora[100_000]
-    for step in (speeds(small, large), sizes(small), real_sizes(real), scaling(corpora), scores(full), start_up()):
+    measured = (
+        speeds(small, large),
+        sizes(small),
+        real_sizes(real),
+        scaling(corpora),
+        scores(full),
+        answers(real, full),
+        start_up(),
+    )
+    for step in measured:
         for row in step:
             print("  ".join(row), file=sys.stderr)
             rows.append(row)
