@@ -20,7 +20,9 @@ from transformers import (
 )
 
 SIDE, PATCH = 28, 14
-TEXT = ["[refer] Where does the ship show up in the image? {<0><1><2><3>} (top left) 456789 aircraft, car, tank, bridge"]
+TEXT = [
+    "[refer] Where does the ship show up in the image? {<0><1><2><3>} (top left) 456789 aircraft, car, tank, bridge"
+]
 TEMPLATE = (
     "{% for message in messages %}{{ message['role'] + ': ' }}{% if message['content'] is string %}"
     "{{ message['content'] }}{% else %}{% for part in message['content'] %}"

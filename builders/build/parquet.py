@@ -60,7 +60,7 @@ def _write_images(job: ShardJob, writers: Mapping[str, _TaskWriter], advance: Ca
         content = source.read(relative) if job.embed else None
         with open(source.path(relative), "rb") if content is None else io.BytesIO(content) as stream:
             check_image(stream, image, source.show(relative), decode=job.check_images)
-        stored = StoredImage(content, image.file_name) if job.embed else StoredImage(None, source.path(relative))
+        stored = StoredImage(content, image.file_name if job.embed else f"{job.images_at}/{image.file_name}")
         for task, writer in writers.items():
             records = generate_records(task, job.split, image, chooser)
             writer.write(image, stored, count_records(task, image), records)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from builders.build.provenance import describe_build, is_build_info, write_build
 from builders.card.charts import draw_charts
 from builders.card.contents import read_contents
 from builders.card.text import write_card
-from builders.corpus.sardet import find_corpus
+from builders.corpus.sardet import Corpus, find_corpus
 from builders.errors import SARChatError
 from builders.folder.atomic import replacing_folder
 from builders.folder.checksums import list_replaceable, write_checksums
@@ -24,8 +25,12 @@ from builders.folder.reader import BUILD_INFO, CARD, arrange
 from builders.schema import SPLITS, TASKS
 
 _CARD_START = re.compile(r"---\r?\npretty_name: SARChat\b")
+# Beside the Parquet of the sample, whose corpus is a temporary folder, if its images are not embedded.
+_IMAGES = "images"
+_SPLIT = "|".join(SPLITS)
 _BUILT_FILE = re.compile(
-    rf"{CARD}|{re.escape(BUILD_INFO)}|pictures/[a-z]+\.png|(?:{'|'.join(TASKS)})/(?:{'|'.join(SPLITS)})-[0-9]{{5,}}-of-[0-9]{{5,}}\.parquet"
+    rf"{CARD}|{re.escape(BUILD_INFO)}|pictures/[a-z]+\.png|{_IMAGES}/(?:{_SPLIT})/[0-9]+\.[a-z]+|"
+    rf"(?:{'|'.join(TASKS)})/(?:{_SPLIT})-[0-9]{{5,}}-of-[0-9]{{5,}}\.parquet"
 )
 
 
@@ -64,15 +69,29 @@ def build(location: str | os.PathLike[str], out: Path, options: BuildOptions | N
     if not options.embed and not corpus.source.is_local_folder:
         raise SARChatError(f"{location} is not a local folder, so its images have no paths; build with --embed")
     _refuse_overlap(location, out)
+    keeps_images = options.sample and not options.embed
     with replacing_folder(out, is_build) as staging:
-        plan = make_plan(corpus, location, staging, options)
+        place = Path(os.path.realpath(out))
+        plan = make_plan(corpus, location, staging, options, place / _IMAGES if keeps_images else None)
+        if keeps_images:
+            _copy_images(corpus, plan, staging / _IMAGES)
         files = write_shards(plan.jobs, options.num_proc)
-        document(staging, files, plan, options)
+        document(staging, files, plan, options, place)
         total = sum(path.stat().st_size for path in staging.rglob("*") if path.is_file())
     return Report(out, plan, files, total)
 
 
-def document(folder: Path, files: Sequence[ParquetFile], plan: Plan, options: BuildOptions) -> None:
+def _copy_images(corpus: Corpus, plan: Plan, folder: Path) -> None:
+    """Copy the images of a corpus that will not last, so that the paths to them do."""
+    for job in plan.jobs:
+        (folder / job.split).mkdir(parents=True, exist_ok=True)
+        for image in job.images:
+            shutil.copyfile(corpus.source.path(f"{job.folder}/{image.file_name}"), folder / job.split / image.file_name)
+
+
+def document(
+    folder: Path, files: Sequence[ParquetFile], plan: Plan, options: BuildOptions, place: Path | None = None
+) -> None:
     """Add pictures, card, `build.json` and checksums to the Parquet files of a build.
 
     Args:
@@ -80,8 +99,9 @@ def document(folder: Path, files: Sequence[ParquetFile], plan: Plan, options: Bu
         files: the files.
         plan: the plan that they were written by.
         options: the options of the build.
+        place: the folder's final path, if it is not there yet.
     """
-    contents = read_contents(arrange(folder, files), files)
+    contents = read_contents(arrange(folder, files, place), files)
     info = describe_build(plan.fingerprint, options)
     charts = draw_charts(contents) if options.pictures else {}
     write_card(contents, charts, info)

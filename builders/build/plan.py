@@ -32,6 +32,7 @@ class ShardJob:
         paths: the file to write for each task; a task without records of these images has none.
         seed: the seed for the choice of wordings.
         embed: whether to store the images' bytes or only their paths.
+        images_at: the folder of the images in the paths that are stored.
         check_images: whether to decode every image to detect damaged ones.
     """
 
@@ -43,6 +44,7 @@ class ShardJob:
     paths: Mapping[str, Path]
     seed: int
     embed: bool
+    images_at: str
     check_images: bool
 
 
@@ -65,7 +67,7 @@ class Plan:
     without_target: Mapping[str, int]
 
 
-def make_plan(corpus: Corpus, location: str, out: Path, options: BuildOptions) -> Plan:
+def make_plan(corpus: Corpus, location: str, out: Path, options: BuildOptions, images_at: Path | None = None) -> Plan:
     """Read and check the annotations, and divide the images into shards.
 
     Args:
@@ -73,6 +75,7 @@ def make_plan(corpus: Corpus, location: str, out: Path, options: BuildOptions) -
         location: its path or URL, for the workers.
         out: the folder that will take `TASK/SPLIT-00000-of-00003.parquet`.
         options: what to build.
+        images_at: the folder with one folder of images per split that stored paths name; the corpus's own if `None`.
 
     Raises:
         SARChatError: if the annotations are wrong, an image is missing, there is no target, or an image has more
@@ -83,7 +86,7 @@ def make_plan(corpus: Corpus, location: str, out: Path, options: BuildOptions) -
     jobs = [
         job
         for split, of_split in annotations.items()
-        for job in _plan_split(corpus, location, out, split, of_split, options)
+        for job in _plan_split(corpus, location, out, split, of_split, options, images_at)
     ]
     if not jobs:
         raise SARChatError(f"{corpus.source.location} contains no target in {', '.join(splits)}; nothing to build")
@@ -97,7 +100,13 @@ def make_plan(corpus: Corpus, location: str, out: Path, options: BuildOptions) -
 
 
 def _plan_split(
-    corpus: Corpus, location: str, out: Path, split: str, annotations: Annotations, options: BuildOptions
+    corpus: Corpus,
+    location: str,
+    out: Path,
+    split: str,
+    annotations: Annotations,
+    options: BuildOptions,
+    images_at: Path | None,
 ) -> list[ShardJob]:
     folder = corpus.image_folder(split)
     sizes = corpus.source.sizes(folder) if options.embed else None
@@ -115,6 +124,7 @@ def _plan_split(
             paths=of_shard,
             seed=options.seed,
             embed=options.embed,
+            images_at=str(images_at / split) if images_at else corpus.source.path(folder),
             check_images=options.check_images,
         )
         for images, of_shard in zip(shards, paths, strict=True)

@@ -51,8 +51,6 @@ def command(
     """
     if (source is None) != sample:
         raise SARChatError("give either a SOURCE (SARDet-100K's folder, zip or URL) or --sample")
-    if sample and not embed:
-        raise SARChatError("the sample's images are temporary files; build it without --no-embed")
     # Imported here to keep `sarchat --help` fast.
     from builders.build.options import BuildOptions
     from builders.build.pipeline import build

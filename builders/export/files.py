@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -70,8 +71,10 @@ class _JsonList(_TextFile):
 
 
 class _Parquet(RecordFile):
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, complete: Callable[[pa.Schema], pa.Schema]) -> None:
         super().__init__(path)
+        self._complete = complete
+        self._schema: pa.Schema | None = None
         self._rows: list[dict[str, Any]] = []
         self._writer: pq.ParquetWriter | None = None
 
@@ -81,10 +84,10 @@ class _Parquet(RecordFile):
             self._flush()
 
     def _flush(self) -> None:
-        table = pa.Table.from_pylist(self._rows)
         if self._writer is None:
-            self._writer = pq.ParquetWriter(self.path, table.schema, compression="zstd")
-        self._writer.write_table(table)
+            self._schema = self._complete(pa.Table.from_pylist(self._rows).schema)
+            self._writer = pq.ParquetWriter(self.path, self._schema, compression="zstd")
+        self._writer.write_table(pa.Table.from_pylist(self._rows, self._schema))
         self._rows = []
 
     def close(self) -> None:
@@ -94,9 +97,14 @@ class _Parquet(RecordFile):
             self._writer.close()
 
 
-_KINDS: dict[str, type[RecordFile]] = {".jsonl": _JsonLines, ".json": _JsonList, ".parquet": _Parquet}
+_TEXT_FILES = {".jsonl": _JsonLines, ".json": _JsonList}
 
 
-def record_file(path: Path) -> RecordFile:
-    """Return a file of the kind that its name's ending says."""
-    return _KINDS[path.suffix](path)
+def record_file(path: Path, complete: Callable[[pa.Schema], pa.Schema] = lambda schema: schema) -> RecordFile:
+    """Return a file of the kind that its name's ending says.
+
+    Args:
+        path: the file.
+        complete: of Parquet, returns its schema, given the one that its first rows have by themselves.
+    """
+    return _Parquet(path, complete) if path.suffix == ".parquet" else _TEXT_FILES[path.suffix](path)

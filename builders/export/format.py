@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pyarrow as pa
+
 from builders.export.record import ExportRecord
 
 
@@ -53,6 +55,7 @@ class Format(NamedTuple):
         suffix: `.jsonl`, `.json` (one list) or `.parquet`.
         absolute_images: the consumer needs absolute paths of images.
         box_format: the notation if `--box-format` is not given; `None` if the format marks boxes in its own way.
+        schema: of Parquet, completes the schema that Arrow gives the records.
         draws_samples: the trainer takes a random part of a file itself; else a sample is written beside the file.
     """
 
@@ -62,4 +65,5 @@ class Format(NamedTuple):
     suffix: str = ".jsonl"
     absolute_images: bool = True
     box_format: str | None = "sarchat"
+    schema: Callable[[pa.Schema], pa.Schema] = lambda schema: schema
     draws_samples: bool = True

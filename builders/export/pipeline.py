@@ -184,7 +184,7 @@ class _Writer:
             for record, converted in self._convert(data, task, split, keep):
                 name = self._name(task, split, record.scenario) + self._format.suffix
                 if name not in files:
-                    files[name] = record_file(self._staging / name)
+                    files[name] = self._open(name)
                     stack.callback(files[name].close)
                 files[name].write(converted)
                 if sample is not None:
@@ -217,13 +217,16 @@ class _Writer:
             record = make_record(row, place, notation.name, notation.format, notation.resize)
             yield record, convert(record)
 
+    def _open(self, name: str) -> RecordFile:
+        return record_file(self._staging / name, self._format.schema)
+
     def _start_sample(self, task: str, split: str) -> Sample | None:
         if self._format.draws_samples or (task, split) != (_LARGEST_TASK, _TRAIN) or not self._written:
             return None
         return Sample(max(self._written.values()))
 
     def _write_sample(self, sample: Sample, task: str, split: str) -> None:
-        file = record_file(self._staging / f"{task}-{split}-sample{self._format.suffix}")
+        file = self._open(f"{task}-{split}-sample{self._format.suffix}")
         for converted in sample.records():
             file.write(converted)
         file.close()

@@ -26,6 +26,7 @@ def write_side_files(fmt: Format, export: Export, staging: Path) -> list[str]:
         **settings(export.box_format),
         "folder_json": json.dumps(str(export.folder)),
         "output_json": json.dumps(f"{export.folder}-lora"),
+        "grpo_json": json.dumps(f"{export.folder}-grpo"),
         "box_format": export.box_format,
         **fmt.values(export),
     }

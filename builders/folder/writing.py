@@ -15,8 +15,8 @@ from builders.errors import SARChatError
 def writing_whole(path: Path) -> Iterator[TextIO]:
     """Open a text file that replaces `path` if the block succeeds; until then it has a temporary name.
 
-    If `path` is a symbolic link, its target is replaced and the link stays. Other kinds of files, such as `/dev/stdout`,
-    are written to directly.
+    If `path` is a symbolic link, its target is replaced and the link stays. Anything but a regular file, such as
+    `/dev/stdout`, is written to directly.
 
     Args:
         path: the file.

@@ -8,6 +8,8 @@ GPUS=${GPUS:-1}
 if [ "$GPUS" -gt 1 ]; then export NPROC_PER_NODE=$GPUS; fi
 # The size at which Qwen2-VL and Qwen2.5-VL see an image; `sarchat score --resize 28,@min_pixels,@max_pixels`.
 export MIN_PIXELS=@min_pixels MAX_PIXELS=@max_pixels
+# Boxes as [x1, y1, x2, y2], which Qwen2.5-VL and Qwen3-VL write; `legacy` for Qwen2-VL.
+export QWENVL_BBOX_FORMAT=${QWENVL_BBOX_FORMAT:-new}
 
 swift sft \
     --model "${MODEL:-@model}" \

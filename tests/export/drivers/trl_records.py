@@ -1,0 +1,29 @@
+"""Every record of a training file as TRL's trainer feeds it: python trl_records.py MODEL TRAIN_YAML"""
+
+import json
+import sys
+
+import yaml
+from transformers import AutoProcessor
+from trl import SFTConfig, SFTTrainer, get_dataset
+from trl.scripts.utils import DatasetMixtureConfig
+
+model, config = sys.argv[1:]
+settings = yaml.safe_load(open(config))
+dataset = get_dataset(DatasetMixtureConfig(datasets=settings["datasets"]))["train"]
+processor = AutoProcessor.from_pretrained(model)
+trainer = SFTTrainer(
+    model=model,
+    args=SFTConfig(max_length=settings["max_length"], output_dir="unused", report_to="none", use_cpu=True, bf16=False),
+    train_dataset=dataset,
+    processing_class=processor,
+)
+for row in dataset:
+    batch = trainer.data_collator([dict(row)])
+    labels, tokens = batch["labels"][0].tolist(), batch["input_ids"][0].tolist()
+    line = {
+        "id": row["id"],
+        "labels": processor.tokenizer.decode([token for token in labels if token != -100]),
+        "input": processor.tokenizer.decode([token for token in tokens if token != 151655]),
+    }
+    print("RECORD " + json.dumps(line))
