@@ -1,0 +1,97 @@
+"""Answers of hundreds and thousands of boxes: the scores are those of a few boxes' plain way, in bounded time."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import linear_sum_assignment
+
+import sarchat_metric
+from sarchat_metric import box_iou, match_boxes, score_record
+
+edges = st.integers(0, 40)
+sides = st.integers(1, 15)
+crowds = st.lists(st.tuples(edges, edges, sides, sides), min_size=9, max_size=30).map(
+    lambda boxes: [(x, y, x + w, y + h) for x, y, w, h in boxes]
+)
+thresholds = st.sampled_from([0.1, 0.25, 0.5])
+
+
+def dense_matching(predicted, gold, threshold):
+    """Number of pairs and total IoU of the best matching, by one assignment over all boxes."""
+    iou = box_iou(predicted, gold)
+    iou = np.where(iou >= threshold, iou, 0.0)
+    rows, columns = linear_sum_assignment(np.where(iou > 0, iou + len(predicted) + len(gold), 0.0), maximize=True)
+    chosen = iou[rows, columns]
+    return (chosen > 0).sum(), chosen.sum()
+
+
+@given(crowds, crowds, thresholds)
+def test_components_together_match_as_all_boxes_at_once(predicted, gold, threshold):
+    matches = match_boxes(predicted, gold, threshold)
+    number, total = dense_matching(predicted, gold, threshold)
+    assert (len(matches), sum(iou for *_, iou in matches)) == (number, pytest.approx(total))
+    assert matches == sorted(matches)
+
+
+@given(crowds, crowds, thresholds)
+def test_a_cluster_too_large_for_an_assignment_matches_as_many(predicted, gold, threshold):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sarchat_metric, "_MOST_STEPS", 0)
+        matches = match_boxes(predicted, gold, threshold)
+    assert len(matches) == dense_matching(predicted, gold, threshold)[0]
+    assert len({i for i, _, _ in matches}) == len(matches) == len({j for _, j, _ in matches})
+    iou = box_iou(predicted, gold)
+    assert all(value == iou[i, j] >= threshold for i, j, value in matches)
+
+
+def write(boxes):
+    return "".join("{" + "".join(f"<{edge}>" for edge in box) + "}" for box in boxes)
+
+
+@pytest.mark.parametrize("task", ["grounding", "referring", "counting"])
+@pytest.mark.parametrize("seed", range(5))
+def test_scores_depend_on_no_limit(monkeypatch, task, seed):
+    """Plain loop or arrays, one assignment or the largest matching: the counts are the same."""
+    rng = random.Random(seed)
+
+    def answer():
+        parts = []
+        for _ in range(20):
+            x, y = rng.randrange(60), rng.randrange(60)
+            name = rng.choice(["ship", "aircraft", "tank"])
+            parts.append(f"a {name} at the top left {write([(x, y, x + rng.randint(1, 30), y + rng.randint(1, 30))])}")
+        return "There are 20 targets: " + "; ".join(parts)
+
+    prediction = answer()
+    reference = {"task": task, "scenario": "multi", "answer": answer()}
+    results = []
+    for few_pairs, most_steps, at_once in ((64, 500**3, 10**6), (10**9, 500**3, 10**6), (0, 0, 7)):
+        monkeypatch.setattr(sarchat_metric, "_FEW_PAIRS", few_pairs)
+        monkeypatch.setattr(sarchat_metric, "_MOST_STEPS", most_steps)
+        monkeypatch.setattr(sarchat_metric, "_PAIRS_AT_ONCE", at_once)
+        results.append(score_record(prediction, reference).counts)
+    assert results[0] == results[1] == results[2]
+
+
+@pytest.mark.parametrize("number", [600, 1414])
+def test_boxes_within_each_other_are_all_matched(number):
+    """Of such boxes every one may match hundreds: the worst case of an assignment."""
+    rng = random.Random(number)
+    widths = np.linspace(100, 1000, number)
+    predicted = [(0.0, 0.0, float(width), 10.0) for width in widths]
+    gold = [(0.0, 0.0, 3.9 * float(width), 10.0) for width in widths]
+    for boxes in (predicted, gold):
+        rng.shuffle(boxes)
+    matches = match_boxes(predicted, gold, 0.25)
+    assert len(matches) == number
+    assert all(iou >= 0.25 for *_, iou in matches)
+
+
+def test_nothing_overlaps():
+    far = [(1000.0 + i, 0.0, 1000.5 + i, 1.0) for i in range(40)]
+    assert match_boxes([(0.0, 0.0, 1.0, 1.0)] * 40, far) == []
