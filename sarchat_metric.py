@@ -229,7 +229,7 @@ def parse_boxes(text: str) -> list[Box]:
     Returns:
         The boxes (x1, y1, x2, y2): left, top, right and bottom edge.
     """
-    return [tuple(map(float, corners)) for corners in BOX.findall(text)]
+    return [(float(x1), float(y1), float(x2), float(y2)) for x1, y1, x2, y2 in BOX.findall(text)]
 
 
 def _cell_at(words: list[str], place: int) -> tuple[str | None, int]:
@@ -311,7 +311,7 @@ def _pair_phrases(sentence: list[tuple[str, str]]) -> list[tuple[str, str | None
         return list(zip(categories, cells, strict=True))
     if not categories:
         return []
-    cells_of: list[list[str]] = [[] for _ in categories]
+    cells_of: list[list[str | None]] = [[] for _ in categories]
     named = 0
     for kind, value in sentence:
         if kind == "category":
@@ -452,8 +452,8 @@ def _as_boxes(boxes: Sequence[Box] | np.ndarray) -> np.ndarray:
     if array_of.ndim != 2 or array_of.shape[1] != 4:
         raise ValueError(f"expected boxes of shape (N, 4), got {array_of.shape}")
     low, high = array_of[:, :2], array_of[:, 2:]
-    proper = ((-_LARGEST <= low) & (low < high) & (high <= _LARGEST)).all(axis=1)
-    return np.where(proper[:, None], array_of, 0.0)
+    proper = ((-_LARGEST <= low) & (low < high) & (high <= _LARGEST)).all(axis=1, keepdims=True)
+    return np.where(proper, array_of, 0.0)
 
 
 def _is_proper(left: float, top: float, right: float, bottom: float) -> bool:
@@ -485,7 +485,7 @@ def box_iou(boxes1: Sequence[Box] | np.ndarray, boxes2: Sequence[Box] | np.ndarr
 
 
 def _overlaps(boxes1: Sequence[Box], boxes2: Sequence[Box], lowest: float) -> list[Match] | _Pairs:
-    """Returns every pair (index in boxes1, index in boxes2, IoU) with an IoU of `lowest` or more: a sparse `box_iou`."""
+    """Returns every pair (index in boxes1, index in boxes2, IoU) of IoU >= `lowest`: a sparse `box_iou`."""
     if len(boxes1) * len(boxes2) > _FEW_PAIRS:
         return _many_overlaps(boxes1, boxes2, lowest)
     pairs: list[Match] = []
@@ -561,7 +561,7 @@ def _renumber(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def match_boxes(predicted: Sequence[Box], gold: Sequence[Box], threshold: float = 0.25) -> list[Match]:
     """Matches predicted to gold boxes one to one.
 
-    As many pairs as possible at IoU >= threshold, and among all such matchings one of the highest total IoU (any of them
+    As many pairs as possible at IoU >= threshold, and among such matchings one of the highest total IoU (any of them
     where more than about 500 x 500 boxes overlap in one cluster, so that the time stays bounded: no score depends on
     it). Inverted and empty boxes match nothing.
 
@@ -646,6 +646,50 @@ def _compare_boxes(predicted: Reading, gold: Reading) -> dict[str, tuple[list[Ma
     return result
 
 
+# What each task scores: (TP, FP, FN) by sub-score. `boxes` has the counts of boxes by IoU threshold.
+
+
+def _count_classification(scenario: str, read: Reading, gold: Reading, boxes: dict[str, Counts]) -> dict[str, Counts]:
+    return {"classification/accuracy": _count_common(read["categories"], gold["categories"])}
+
+
+def _count_description(scenario: str, read: Reading, gold: Reading, boxes: dict[str, Counts]) -> dict[str, Counts]:
+    return {"description/phrases": _count_common(read["phrases"], gold["phrases"])}
+
+
+def _count_counting(scenario: str, read: Reading, gold: Reading, boxes: dict[str, Counts]) -> dict[str, Counts]:
+    of_number = _count_right(read["count"] == gold["count"])
+    return {"counting/count": of_number} | {f"counting/{key}": counts for key, counts in boxes.items()}
+
+
+def _count_grounding(scenario: str, read: Reading, gold: Reading, boxes: dict[str, Counts]) -> dict[str, Counts]:
+    of_phrases = _count_common(read["phrases"], gold["phrases"])
+    return {"grounding/position": of_phrases} | {f"grounding/{scenario}/{key}": value for key, value in boxes.items()}
+
+
+def _count_identification(scenario: str, read: Reading, gold: Reading, boxes: dict[str, Counts]) -> dict[str, Counts]:
+    return {
+        key: _count_right(read[attribute] == gold[attribute])
+        for attribute, key in _ATTRIBUTE_KEYS[scenario].items()
+        if gold[attribute] is not None
+    }
+
+
+def _count_referring(scenario: str, read: Reading, gold: Reading, boxes: dict[str, Counts]) -> dict[str, Counts]:
+    of_cells = {f"referring/{scenario}/cell": _count_common(read["cells"], gold["cells"])} if gold["cells"] else {}
+    return {f"referring/{scenario}/{key}": counts for key, counts in boxes.items()} | of_cells
+
+
+_COUNTERS = {
+    "classification": _count_classification,
+    "description": _count_description,
+    "counting": _count_counting,
+    "grounding": _count_grounding,
+    "identification": _count_identification,
+    "referring": _count_referring,
+}
+
+
 def _gold_text(reference: Mapping[str, Any]) -> str:
     """Returns the gold answer of a reference: its `answer`, or the last message of the assistant in its `messages`."""
     answer = reference.get("answer")
@@ -670,7 +714,7 @@ def _gold_text(reference: Mapping[str, Any]) -> str:
     return answer
 
 
-def _texts(prediction: str, reference: Mapping[str, Any]) -> tuple[str, str, str, str]:
+def _texts(prediction: object, reference: object) -> tuple[str, str, str, str]:
     """Returns task, scenario, prediction and gold answer of a record, after checking them."""
     if not isinstance(prediction, str):
         raise ValueError(f"a prediction must be a string, got {type(prediction).__name__}: {prediction!r:.80}")
@@ -720,30 +764,9 @@ def score_record(prediction: str, reference: Mapping[str, Any]) -> RecordScore:
     read = read_answer(prediction, task)
     parsed = any(read[entry] or read[entry] == 0 for entry in _READERS[task].gist)
     compared = _compare_boxes(read, gold) if "boxes" in gold else {}
-
-    if task == "classification":
-        counts = {"classification/accuracy": _count_common(read["categories"], gold["categories"])}
-    elif task == "description":
-        counts = {"description/phrases": _count_common(read["phrases"], gold["phrases"])}
-    elif task == "counting":
-        counts = {"counting/count": _count_right(read["count"] == gold["count"])}
-        counts |= {f"counting/{key}": figures for key, (_, figures) in compared.items()}
-    elif task == "grounding":
-        counts = {"grounding/position": _count_common(read["phrases"], gold["phrases"])}
-        counts |= {f"grounding/{scenario}/{key}": figures for key, (_, figures) in compared.items()}
-    elif task == "identification":
-        counts = {
-            key: _count_right(read[attribute] == gold[attribute])
-            for attribute, key in _ATTRIBUTE_KEYS[scenario].items()
-            if gold[attribute] is not None
-        }
-    else:
-        counts = {f"referring/{scenario}/{key}": figures for key, (_, figures) in compared.items()}
-        if gold["cells"]:
-            counts[f"referring/{scenario}/cell"] = _count_common(read["cells"], gold["cells"])
-
     matches = {key: pairs for key, (pairs, _) in compared.items()}
-    return RecordScore(task, scenario, parsed, read, gold, matches, counts)
+    boxes = {key: counts for key, (_, counts) in compared.items()}
+    return RecordScore(task, scenario, parsed, read, gold, matches, _COUNTERS[task](scenario, read, gold, boxes))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -767,13 +790,13 @@ class Tally(NamedTuple):
     records: dict[str, np.ndarray]
 
 
-def _as_list(name: str, values: Iterable[Any]) -> list[Any]:
+def _as_list(name: str, values: object) -> list[Any]:
     if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
         raise ValueError(f"{name} must be a list, got {type(values).__name__}")
     return list(values)
 
 
-def _as_lists(predictions: Iterable[str], references: Iterable[Mapping[str, Any]]) -> tuple[list[Any], list[Any]]:
+def _as_lists(predictions: object, references: object) -> tuple[list[Any], list[Any]]:
     predictions, references = _as_list("predictions", predictions), _as_list("references", references)
     if len(predictions) != len(references):
         raise ValueError(f"got {len(predictions)} predictions for {len(references)} references")
@@ -969,7 +992,7 @@ def score(
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def _as_stored(prediction: str, reference: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
+def _as_stored(prediction: object, reference: object) -> tuple[str, dict[str, str]]:
     """Returns a record as `evaluate` stores it. Arrow rejects lone surrogates, and no score depends on them."""
     task, scenario, *texts = _texts(prediction, reference)
     prediction, answer = (_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text) for text in texts)
