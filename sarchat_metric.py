@@ -19,7 +19,7 @@ import evaluate
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse import csr_matrix
-from scipy.sparse.csgraph import connected_components, maximum_bipartite_matching
+from scipy.sparse.csgraph import connected_components
 
 _DESCRIPTION = """\
 Scores the answers of a vision-language model to the six tasks of SARChat, a conversation data set on synthetic aperture
@@ -541,8 +541,8 @@ def _assign_component(pairs: _Pairs) -> list[Match]:
     iou = np.zeros((len(rows), len(columns)))
     iou[row_of, column_of] = pairs.iou
     if iou.size * min(iou.shape) > _MOST_STEPS:
-        column_of_row = maximum_bipartite_matching(csr_matrix(iou > 0), perm_type="column").tolist()
-        chosen = [(row, column) for row, column in enumerate(column_of_row) if column >= 0]
+        # SciPy's own maximum_bipartite_matching takes minutes for boxes that a hostile answer nests.
+        chosen = _match_most(iou > 0)
     else:
         # One more pair is worth more than any sum of IoUs; the sum of IoUs decides among the largest matchings.
         worth = np.where(iou > 0, iou + min(iou.shape) + 1, 0.0)
@@ -556,6 +556,68 @@ def _renumber(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     places = np.zeros(different[-1] + 1, int)
     places[different] = np.arange(len(different))
     return different, places[ids]
+
+
+def _match_most(may_match: np.ndarray) -> Iterator[tuple[int, int]]:
+    """A matching of as many pairs as can be: Hopcroft and Karp's algorithm, in at most sqrt(N) rounds.
+
+    Args:
+        may_match: bool array of shape (N, M), whether a row may be matched to a column.
+
+    Yields:
+        (row, column) of each match.
+    """
+    # A set of columns is a number, one bit each, so that a step looks at all columns of a row at once.
+    neighbours = [int.from_bytes(row.tobytes(), "little") for row in np.packbits(may_match, axis=1, bitorder="little")]
+    column_of, row_of = [-1] * may_match.shape[0], [-1] * may_match.shape[1]
+    free = every = (1 << len(row_of)) - 1
+    while True:
+        # Layers of columns, by the number of changes that it takes to reach them from a row without a match.
+        layers: list[int] = []
+        rows, unseen = [row for row, column in enumerate(column_of) if column < 0], every
+        while rows and not (layers and layers[-1] & free):
+            reached = 0
+            for row in rows:
+                reached |= neighbours[row]
+            layers.append(reached & unseen)
+            unseen &= ~reached
+            rows = [row_of[column] for column in _bits(layers[-1] & ~free)]
+        if not (layers and layers[-1] & free):
+            break
+        layers[-1] &= free
+        for row, column in enumerate(column_of):
+            if column < 0:
+                free &= ~_augment(row, neighbours, layers, column_of, row_of)
+    yield from ((row, column) for row, column in enumerate(column_of) if column >= 0)
+
+
+def _augment(row: int, neighbours: list[int], layers: list[int], column_of: list[int], row_of: list[int]) -> int:
+    """Match a row along a way through the layers, if there is one; return the newly matched column as a bit, or 0."""
+    way, columns = [row], []
+    while way:
+        depth = len(way) - 1
+        options = neighbours[way[-1]] & layers[depth]
+        if not options:
+            way.pop()
+            columns = columns[: len(way) - 1] if way else []
+            continue
+        bit = options & -options
+        # Each column is tried once a round, whatever comes of it.
+        layers[depth] &= ~bit
+        columns.append(bit.bit_length() - 1)
+        if depth == len(layers) - 1:
+            for row, column in zip(way, columns, strict=True):
+                column_of[row], row_of[column] = column, row
+            return bit
+        way.append(row_of[columns[-1]])
+    return 0
+
+
+def _bits(number: int) -> Iterator[int]:
+    while number:
+        bit = number & -number
+        yield bit.bit_length() - 1
+        number ^= bit
 
 
 def match_boxes(predicted: Sequence[Box], gold: Sequence[Box], threshold: float = 0.25) -> list[Match]:
