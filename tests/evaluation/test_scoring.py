@@ -157,7 +157,7 @@ def test_a_wrong_file_of_predictions_is_told_in_one_line(content, message, tmp_p
         (["--config", "refering"], "no config 'refering'"),
         (["--split", "val"], "no split 'val'"),
         (["--average", "micro"], "unknown average 'micro'"),
-        (["--output", "nowhere/scores.json"], "there is no folder nowhere"),
+        (["--output", "nowhere/scores.json"], "the folder nowhere does not exist"),
     ],
 )
 def test_a_wrong_option_is_told_in_one_line(options, message, noisy, sarchat):

@@ -24,7 +24,7 @@ from builders.schema import TASKS
 READ = {
     "ms-swift": lambda row: (row["messages"][0]["content"], row["messages"][1]["content"], row["images"][0]),
     "llama-factory": lambda row: (row["messages"][0]["content"], row["messages"][1]["content"], row["images"][0]),
-    "trl": lambda row: (row["prompt"][0]["content"], row["completion"][0]["content"], row["image"]),
+    "trl": lambda row: (row["prompt"][0]["content"], row["completion"][0]["content"], row["image"]["path"]),
     "llava": lambda row: (row["conversations"][0]["value"], row["conversations"][1]["value"], row["image"]),
     "verl": lambda row: (row["prompt"][0]["content"], row["reward_model"]["ground_truth"], row["images"][0]["image"]),
 }
@@ -120,7 +120,7 @@ def test_images_are_linked_copied_or_left_where_they_are(tmp_path):
     for way in ("link", "copy", "path"):
         options = ExportOptions("trl", ("classification",), ("train",), images=way)
         export(str(sample_corpus()), tmp_path / way, options)
-        paths = [Path(row["image"]) for row in read_rows(tmp_path / way / "classification-train.jsonl")]
+        paths = [Path(row["image"]["path"]) for row in read_rows(tmp_path / way / "classification-train.parquet")]
         same = next(path for path in paths if path.name == source.name)
         assert same.read_bytes() == source.read_bytes()
         assert (same.stat().st_ino == source.stat().st_ino) == (way != "copy")
@@ -151,7 +151,7 @@ def test_an_export_replaces_an_export_and_nothing_else(tmp_path, capsys):
     out = tmp_path / "out"
     export(str(sample_build()), out, ExportOptions("llava"))
     export(str(sample_build()), out, ExportOptions("trl", ("referring",), ("test",)))
-    assert sorted(path.name for path in out.iterdir()) == ["export.json", "images", "referring-test.jsonl"]
+    assert sorted(path.name for path in out.iterdir()) == ["export.json", "images", "referring-test.parquet"]
     for foreign in (out / "notes.txt", out / "images" / "mine.png"):
         foreign.write_text("mine")
         assert "contains something else" in refusal(capsys, "export", sample_build(), "--to", "trl", "--out", out)
@@ -193,7 +193,7 @@ def test_identification_does_not_outweigh_the_others(name, exports):
 
 def test_alone_a_task_is_trained_on_whole(tmp_path):
     made = export(str(sample_build()), tmp_path / "out", ExportOptions("trl", ("identification",), ("train",)))
-    assert [table.name for table in made.training] == ["identification-train.jsonl"]
+    assert [table.name for table in made.training] == ["identification-train.parquet"]
     assert made.training[0].use == made.training[0].records
 
 
@@ -259,7 +259,7 @@ def test_rewards_get_what_they_need_to_read_the_notation(tmp_path):
     options = ExportOptions("trl", ("referring",), ("train",), box_format="qwen2.5-vl")
     export(str(sample_build()), tmp_path / "out", options)
     data = list(open_data(str(sample_build())).rows("referring", "train"))
-    for row, record in zip(read_rows(tmp_path / "out" / "referring-train.jsonl"), data, strict=True):
+    for row, record in zip(read_rows(tmp_path / "out" / "referring-train.parquet"), data, strict=True):
         assert row["solution"] == record["messages"][1]["content"]
         assert (row["task"], row["box_format"]) == ("referring", "qwen2.5-vl")
         assert (row["width"], row["height"]) == (record["width"], record["height"])

@@ -76,7 +76,9 @@ def test_answers_made_in_another_way_are_not_mixed_in(tmp_path, changed, message
 def test_what_is_not_from_here_is_not_appended_to(tmp_path):
     path = tmp_path / "answers.jsonl"
     path.write_text('{"id": "a", "prediction": "by somebody else"}\n')
-    with pytest.raises(SARChatError, match=r"no answers\.jsonl\.meta\.json"):
+    with pytest.raises(
+        SARChatError, match=r"but answers\.jsonl\.meta\.json, which says how it was made, does not exist"
+    ):
         answered(path)
     for content in ("[]", "{", '{"base_urls": 1}'):
         meta_path(path).write_text(content)
@@ -112,7 +114,7 @@ def test_the_sidecar_lists_what_a_run_may_change(tmp_path):
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
-    with pytest.raises(SARChatError, match="nowhere does not exist; make it first"):
+    with pytest.raises(SARChatError, match="nowhere does not exist"):
         write(tmp_path / "nowhere" / "answers.jsonl")
     with pytest.raises(SARChatError, match="is a folder"):
         write(tmp_path)
