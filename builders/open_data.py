@@ -27,7 +27,7 @@ from builders.records.templating import Chooser
 from builders.schema import ALL, COLUMNS, TASKS
 
 # A repo id on the Hub, with or without a revision.
-_REPO_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
+REPO_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 
 
 class OpenData(ABC):
@@ -232,7 +232,7 @@ def open_data(location: str) -> OpenData:
         return _require_tasks(ParquetData(location, files, str(path)), files)
     if path.exists():
         return _open_corpus(location)
-    if _REPO_ID.fullmatch(location):
+    if REPO_ID.fullmatch(location):
         return _open_hub(location)
     raise SARChatError(
         f"{location}: no such file or folder; give a folder of `sarchat build`, SARDet-100K (folder, zip or URL), or a "

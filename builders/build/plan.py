@@ -108,7 +108,7 @@ def _plan_split(
     options: BuildOptions,
     images_at: Path | None,
 ) -> list[ShardJob]:
-    folder = corpus.image_folder(split)
+    folder, stamp = corpus.image_folder(split), corpus.stamp()
     sizes = corpus.source.sizes(folder) if options.embed else None
     check_images_exist(corpus, split, annotations.images, sizes or corpus.source.names(folder))
     _check_records_per_image(corpus, split, annotations.images, options)
@@ -117,7 +117,7 @@ def _plan_split(
     return [
         ShardJob(
             location=os.fspath(location),
-            stamp=corpus.stamp(),
+            stamp=stamp,
             folder=folder,
             split=split,
             images=images,

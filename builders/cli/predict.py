@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from builders.cli.options import box_format_options
 from builders.errors import SARChatError
 
 NEEDS_OPENAI = "openai is not installed: pip install 'sarchat-bench[predict]'"
@@ -28,16 +29,10 @@ NEEDS_OPENAI = "openai is not installed: pip install 'sarchat-bench[predict]'"
 @click.option("--temperature", type=click.FloatRange(0), default=0.0, show_default=True, help="Of the sampling.")
 @click.option("--timeout", type=click.FloatRange(1), default=300.0, show_default=True, help="Seconds for one request.")
 @click.option("--system", metavar="TEXT", help="A system message.")
-@click.option("--prompt-suffix", metavar="TEXT", help="Follows every question; if not given, see --box-format.")
 @click.option(
-    "--box-format",
-    default="sarchat",
-    show_default=True,
-    metavar="NAME",
-    help="How boxes are written in questions; asks for boxes in the words that the model's family documents.",
+    "--prompt-suffix", metavar="TEXT", help="Follows every question; default: how the box format asks for boxes."
 )
-@click.option("--input-size", metavar="WxH", help="For formats in pixels of the resized image: its size.")
-@click.option("--resize", metavar="FACTOR,MIN,MAX", help="The same, by Qwen's rule: factor, min and max pixels.")
+@box_format_options
 @click.option("--extra-body", metavar="JSON", help="Further fields of each request, as an object.")
 def command(
     data: str,

@@ -10,7 +10,6 @@ import csv
 import gzip
 import io
 import json
-import re
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
@@ -22,10 +21,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from builders.errors import SARChatError
+from builders.open_data import REPO_ID
 
 STDIN = "-"
 _GZIP = b"\x1f\x8b"
-_REPO_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _BATCH_ROWS = 10_000
 _LONGEST_CELL = 2**31 - 1
@@ -62,7 +61,7 @@ def read_rows(
         SARChatError: the file cannot be read, is damaged, not UTF-8, or a line is no object.
     """
     path = Path(location).expanduser()
-    if location != STDIN and not path.exists() and _REPO_ID.fullmatch(location):
+    if location != STDIN and not path.exists() and REPO_ID.fullmatch(location):
         yield from _read_hub(location, columns, split)
         return
     if path.is_dir():
@@ -212,8 +211,6 @@ def _read_hub(location: str, columns: Sequence[str] | None, split: str) -> Itera
             stream = stream.select_columns([name for name in columns if name in stream.column_names])
         for number, entry in enumerate(stream, 1):
             yield Row(f"{location}, row {number}", entry)
-    except SARChatError:
-        raise
     except Exception as error:
         # Loading from the Hub raises errors of many libraries, of no common class.
         raise SARChatError(

@@ -1,4 +1,4 @@
-"""What an export format is, and what it is told of an export to write the files beside the records."""
+"""An export format, and the facts of an export from which it writes the files beside the records."""
 
 from __future__ import annotations
 

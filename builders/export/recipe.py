@@ -18,7 +18,7 @@ def _recipe() -> Mapping[str, Any]:
 
 
 def resize_rule() -> ResizeRule:
-    """Return the resizing that trainers are told to use."""
+    """Return the resizing that the trainers' configurations set."""
     return ResizeRule(**_recipe()["resize"])
 
 
