@@ -134,7 +134,8 @@ def ask_bare(folder: str, split: str, limit: str, url: str) -> dict[str, Any]:
     import openai
 
     from builders.box_formats.formats import read_notation
-    from builders.inference.questions import Phrasing, Remaining, generate_questions
+    from builders.box_formats.phrasing import Phrasing
+    from builders.inference.questions import Remaining, generate_questions
     from builders.open_data import open_data
 
     data = open_data(folder)

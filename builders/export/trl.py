@@ -6,13 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import pyarrow as pa
-
+from builders.export.features import refer_to_image, with_features
 from builders.export.format import Export, Format
 from builders.export.record import ExportRecord, reward_columns
-
-# As `datasets` stores an image in Arrow.
-_IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 
 def convert(record: ExportRecord) -> dict[str, Any]:
@@ -21,7 +17,7 @@ def convert(record: ExportRecord) -> dict[str, Any]:
         "id": record.id,
         "prompt": [{"role": "user", "content": record.question}],
         "completion": [{"role": "assistant", "content": record.answer}],
-        "image": {"bytes": None, "path": record.image},
+        "image": refer_to_image(record.image),
         **reward_columns(record),
     }
 
@@ -32,25 +28,4 @@ def values(export: Export) -> Mapping[str, str]:
     return {"datasets": "\n".join(f"  - {{path: parquet, data_files: {name}, split: train}}" for name in files)}
 
 
-def complete_schema(schema: pa.Schema) -> pa.Schema:
-    """Return the schema with its `datasets` features, so that the image is decoded by `datasets`.
-
-    Of a path alone, transformers leaves the decoding to torchvision, which reads no BMP.
-    """
-    schema = schema.set(schema.get_field_index("image"), pa.field("image", _IMAGE))
-    features = {field.name: _feature(field.type) for field in schema}
-    return schema.with_metadata({"huggingface": json.dumps({"info": {"features": features}})})
-
-
-def _feature(kind: pa.DataType) -> Any:  # noqa: ANN401
-    """Return the feature of a type as JSON, spelled as every version of `datasets` reads it."""
-    if kind == _IMAGE:
-        return {"_type": "Image"}
-    if pa.types.is_list(kind):
-        return [_feature(kind.value_type)]
-    if pa.types.is_struct(kind):
-        return {field.name: _feature(field.type) for field in kind}
-    return {"dtype": str(kind), "_type": "Value"}
-
-
-FORMAT = Format("trl", convert, values, suffix=".parquet", schema=complete_schema, draws_samples=False)
+FORMAT = Format("trl", convert, values, suffix=".parquet", schema=with_features, draws_samples=False)

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from builders.box_formats.formats import read_notation
+from builders.box_formats.phrasing import Phrasing
 from builders.inference.answers import open_answers
 from builders.inference.client import ChatClient
-from builders.inference.questions import Phrasing, Remaining, generate_questions
+from builders.inference.questions import Remaining, generate_questions
 from builders.inference.run import Tally, ask_all
 from builders.open_data import OpenData, open_data
 from builders.tables import format_table

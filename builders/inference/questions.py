@@ -6,15 +6,12 @@ import heapq
 from collections.abc import Container, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from builders.box_formats.formats import Notation
-from builders.box_formats.render import render_text
+from builders.box_formats.phrasing import Phrasing
 from builders.errors import SARChatError
 from builders.inference.images import encode_image
 from builders.open_data import OpenData
 
 _COLUMNS = ("id", "image", "file_name", "width", "height", "messages")
-# The tasks whose answers contain boxes.
-_ASKS_FOR_BOXES = frozenset({"counting", "grounding", "referring"})
 
 
 class Question(NamedTuple):
@@ -33,33 +30,6 @@ class Question(NamedTuple):
     image_name: str
     image_url: str | None
     fault: str = ""
-
-
-class Phrasing(NamedTuple):
-    """The form in which questions are sent to the model.
-
-    Attributes:
-        notation: the notation of boxes, with the input size of the model if the format needs it.
-        suffix: the text after every question; `None` for the format's own sentence if an answer contains boxes.
-    """
-
-    notation: Notation
-    suffix: str | None = None
-
-    def phrase(self, text: str, task: str, width: int, height: int) -> str:
-        """Return a question as it is sent.
-
-        Args:
-            text: the record's question, with boxes in SARChat's notation.
-            task: its task.
-            width: the image's width in pixels.
-            height: the image's height in pixels.
-        """
-        text = render_text(text, self.notation.format, width, height, self.notation.input_size)
-        suffix = self.suffix
-        if suffix is None:
-            suffix = self.notation.format.prompt_suffix if task in _ASKS_FOR_BOXES else ""
-        return f"{text} {suffix}" if suffix else text
 
 
 class Remaining(Container[str]):

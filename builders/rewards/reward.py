@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from builders.box_formats.formats import NATIVE, get_format
-from builders.box_formats.input_size import InputSize
-from builders.box_formats.translate import translate
+from builders.box_formats.notation_columns import NOTATION_COLUMNS, translate_by_columns
 from builders.errors import SARChatError
 from sarchat_metric import SUB_SCORES, box_iou, score_record
 
@@ -40,7 +38,7 @@ def reward(prediction: str, reference: Mapping[str, Any]) -> float:
         ValueError: see `sarchat_metric.score_record`; or the notation is unknown, or lacks a size.
     """
     # The scenario decides the names of sub-scores, not their values.
-    result = score_record(_translate(prediction, reference), {"scenario": "single", **reference})
+    result = score_record(translate_by_columns(prediction, reference), {"scenario": "single", **reference})
     terms = [result.accuracies[key] / 100 for key in SUB_SCORES[result.task] if key in result.counts]
     if "boxes" in result.reference:
         terms.append(mean_iou(_labelled(result.prediction), _labelled(result.reference)))
@@ -81,28 +79,12 @@ def reward_batch(predictions: Iterable[str], columns: Mapping[str, Sequence[Any]
                 f"no column {name!r} for the reward, only {', '.join(sorted(columns))}; export with --to trl or verl, "
                 "or with --to ms-swift and a --box-format"
             )
-    names = [name for name in ("task", *_NOTATION) if name in columns]
+    names = [name for name in ("task", *NOTATION_COLUMNS) if name in columns]
     rows = zip(columns["solution"], *(columns[name] for name in names), strict=True)
     return [
         reward(prediction, {"answer": gold, **dict(zip(names, values, strict=True))})
         for prediction, (gold, *values) in zip(predictions, rows, strict=True)
     ]
-
-
-_NOTATION = ("box_format", "width", "height", "input_width", "input_height")
-
-
-def _translate(prediction: str, reference: Mapping[str, Any]) -> str:
-    """Return an answer in the data set's own notation."""
-    name = reference.get("box_format")
-    if name in (None, NATIVE):
-        return prediction
-    if reference.get("width") is None or reference.get("height") is None:
-        raise SARChatError(f"boxes in the notation {name} need the image's width and height, but got neither or one")
-    size = None
-    if reference.get("input_width") is not None and reference.get("input_height") is not None:
-        size = InputSize(reference["input_width"], reference["input_height"])
-    return translate(prediction, get_format(name), reference["width"], reference["height"], size).text
 
 
 def _labelled(reading: Mapping[str, Any]) -> list[tuple[Any, Any]]:

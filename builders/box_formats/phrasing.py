@@ -1,0 +1,38 @@
+"""A question as a model is asked it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from builders.box_formats.formats import Notation
+from builders.box_formats.render import render_text
+
+# The tasks whose answers contain boxes.
+_ASKS_FOR_BOXES = frozenset({"counting", "grounding", "referring"})
+
+
+class Phrasing(NamedTuple):
+    """The form in which questions are sent to the model.
+
+    Attributes:
+        notation: the notation of boxes, with the input size of the model if the format needs it.
+        suffix: the text after every question; `None` for the format's own sentence if an answer contains boxes.
+    """
+
+    notation: Notation
+    suffix: str | None = None
+
+    def phrase(self, text: str, task: str, width: int, height: int) -> str:
+        """Return a question as it is sent.
+
+        Args:
+            text: the record's question, with boxes in SARChat's notation.
+            task: its task.
+            width: the image's width in pixels.
+            height: the image's height in pixels.
+        """
+        text = render_text(text, self.notation.format, width, height, self.notation.input_size)
+        suffix = self.suffix
+        if suffix is None:
+            suffix = self.notation.format.prompt_suffix if task in _ASKS_FOR_BOXES else ""
+        return f"{text} {suffix}" if suffix else text
