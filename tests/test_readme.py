@@ -53,6 +53,7 @@ def folder(tmp_path_factory):
     # Commands may run in any order, and some read what another writes.
     arguments = ("score", "demo/answers.jsonl", "--references", "sarchat", "--output", "my-model.json")
     subprocess.run(command(*arguments), cwd=folder, check=True)
+    shutil.copyfile(folder / "my-model.json", folder / "new-run.json")
     return folder
 
 

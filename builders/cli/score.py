@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
-from builders.cli.options import box_format_options
-from builders.schema import ALL
+from builders.cli.options import answer_options, average_option, box_format_options, format_option, weights_option
 
 
 @click.command("score")
 @click.argument("predictions", metavar="FILE")
 @click.option("--references", metavar="DATA", required=True, help="Built folder, Hub data set or SARDet-100K.")
-@click.option("--config", default=ALL, show_default=True, help="A task, or all.")
-@click.option("--split", default="test", show_default=True, help="Split to score on.")
-@click.option("--limit", type=click.IntRange(1), metavar="N", help="Score only N records of each task and scenario.")
-@click.option("--from", "tool", metavar="TOOL", help="Tool that wrote FILE: ms-swift, llama-factory, openai-batch, ...")
-@click.option("--id-field", metavar="NAME", help="Column of the record's id, if not the tool's own.")
-@click.option("--prediction-field", metavar="NAME", help="Column of the answer, if not the tool's own.")
+@answer_options
 @box_format_options
-@click.option(
-    "--average", default="sample", show_default=True, help="sample: mean over records; corpus: pooled counts."
-)
+@average_option
+@weights_option("own")
+@format_option
+@click.option("--model", metavar="NAME", help="The model's name in leaderboards; default: the name of --output.")
+@click.option("--params", metavar="SIZE", help="Its number of parameters, such as 7B, for leaderboards.")
 @click.option("--output", type=click.Path(path_type=Path), help="Write the scores to this JSON file.")
 @click.option("--details", type=click.Path(path_type=Path), help="Write one line per record to this JSON Lines file.")
 def command(
@@ -39,6 +34,10 @@ def command(
     input_size: str | None,
     resize: str | None,
     average: str,
+    weights: str,
+    style: str,
+    model: str | None,
+    params: str | None,
     output: Path | None,
     details: Path | None,
 ) -> None:
@@ -49,19 +48,21 @@ def command(
     """
     from builders.box_formats.formats import read_notation
     from builders.evaluation.readers import AnswerSource
-    from builders.evaluation.score_table import format_scores, list_warnings
-    from builders.evaluation.scoring import score_file
-    from builders.folder.writing import check_outputs, writing_whole
-    from sarchat_metric import VERSION
+    from builders.evaluation.score_table import list_warnings, tabulate_scores
+    from builders.evaluation.scores_file import write_scores
+    from builders.evaluation.scoring import evaluate_file
+    from builders.folder.writing import check_outputs
+    from builders.tables import check_format, write_tables
 
+    check_format(style)
     notation = read_notation(box_format, input_size, resize)
     source = AnswerSource(predictions, tool, id_field, prediction_field)
     check_outputs({"--output": output, "--details": details}, [predictions, references])
-    scores = score_file(source, references, config, split, average, details, limit, notation)
+    evaluation = evaluate_file(source, references, config, split, average, details, limit, notation, weights)
     if output is not None:
-        content = {
-            **scores.result,
-            **scores.counts,
+        run = {
+            "model": model,
+            "params": params,
             "config": config,
             "split": split,
             "limit": limit,
@@ -69,12 +70,8 @@ def command(
             "box_format": box_format,
             "input_size": input_size,
             "resize": resize,
-            "missing": scores.missing,
-            "metric_version": VERSION,
-            "intervals": scores.intervals,
         }
-        with writing_whole(output) as stream:
-            stream.write(json.dumps(content, indent=1) + "\n")
-    click.echo(format_scores(scores))
-    for warning in list_warnings(scores, box_format):
+        write_scores(output, evaluation, run)
+    click.echo(write_tables(tabulate_scores(evaluation.scores), style))
+    for warning in list_warnings(evaluation.scores, box_format):
         click.echo(f"Warning: {warning}", err=True)

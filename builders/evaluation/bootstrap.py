@@ -1,8 +1,8 @@
-"""Bootstrap confidence intervals: 95 % percentile intervals from resampling the records."""
+"""Bootstrap confidence intervals: 95 % percentile intervals of scores and of differences, from resampling records."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -13,7 +13,9 @@ _SEED = 0
 _ENDS = (2.5, 97.5)
 
 
-def intervals(tally: Tally, average: str, resamples: int = RESAMPLES) -> dict[str, tuple[float, float]]:
+def intervals(
+    tally: Tally, average: str, sizes: Mapping[str, int] | None = None, resamples: int = RESAMPLES
+) -> dict[str, tuple[float, float]]:
     """Return the 95 % interval of every score: sub-scores, tasks (Eq. 5) and `overall` (Eq. 4).
 
     Records are drawn with replacement within their task, so a task keeps its size and its weight. Records with the
@@ -23,43 +25,114 @@ def intervals(tally: Tally, average: str, resamples: int = RESAMPLES) -> dict[st
     Args:
         tally: the counts of all records.
         average: `sample` or `corpus`, as for the scores.
+        sizes: the weight of each task in the overall score; its number of records if not given.
         resamples: the number of draws.
 
     Returns:
         Lower and upper end in percent, by score.
     """
-    kinds, frequency = _merge_equal_records(tally)
-    drawn = sub_scores(kinds, average, _draw_weights(kinds.tasks, frequency, resamples))
-    sizes = {task: int(frequency[kinds.tasks == number].sum()) for number, task in enumerate(TASKS)}
-    drawn |= _average_scores(drawn, {task: size for task, size in sizes.items() if size})
-    return {key: tuple(np.nanpercentile(values, _ENDS).tolist()) for key, values in drawn.items()}
+    (drawn,) = _resample([tally], average, sizes, resamples)
+    return {key: _ends(values) for key, values in drawn.items()}
 
 
-def _merge_equal_records(tally: Tally) -> tuple[Tally, np.ndarray]:
-    """Merge records of equal task and counts.
+def paired_intervals(
+    first: Tally, second: Tally, average: str, sizes: Mapping[str, int] | None = None, resamples: int = RESAMPLES
+) -> dict[str, tuple[float, float]]:
+    """Return the 95 % interval of the difference of every score in an average, `first` minus `second`, in points.
+
+    The two are scored on the same draws of records, so that what makes a record hard for both cancels out.
+
+    Args:
+        first: the counts of all records.
+        second: the counts of the same records with other answers.
+        average: `sample` or `corpus`, as for the scores.
+        sizes: the weight of each task in the overall score; its number of records if not given.
+        resamples: the number of draws.
 
     Returns:
-        The tally of the K different ones, and how many records each stands for; ints of shape (K,).
+        Lower and upper end in points, by score.
+
+    Raises:
+        ValueError: the two differ in their number of records, their tasks or their sub-scores.
+    """
+    if not np.array_equal(first.tasks, second.tasks) or first.counts.keys() != second.counts.keys():
+        raise ValueError("the two tallies are not of the same records")
+    # Additional scores would split equal records further, and so change the draws.
+    averaged = [_drop_additional(tally) for tally in (first, second)]
+    drawn = _resample(averaged, average, sizes, resamples)
+    return {key: _ends(drawn[0][key] - drawn[1][key]) for key in drawn[0]}
+
+
+def _drop_additional(tally: Tally) -> Tally:
+    keys = [key for keys in SUB_SCORES.values() for key in keys if key in tally.counts]
+    return tally._replace(
+        counts={key: tally.counts[key] for key in keys}, records={key: tally.records[key] for key in keys}
+    )
+
+
+def _ends(values: np.ndarray) -> tuple[float, float]:
+    low, high = np.nanpercentile(values, _ENDS).tolist()
+    return low, high
+
+
+def _resample(
+    tallies: Sequence[Tally], average: str, sizes: Mapping[str, int] | None, resamples: int
+) -> list[dict[str, np.ndarray]]:
+    """Return every score of each tally, resample by resample; the same records are drawn for all tallies."""
+    kinds, frequency = _merge_equal_records(tallies)
+    weights = _draw_weights(kinds[0].tasks, frequency, resamples)
+    if sizes is None:
+        totals = np.bincount(kinds[0].tasks, frequency, minlength=len(TASKS)).astype(int).tolist()
+        sizes = {task: total for task, total in zip(TASKS, totals, strict=True) if total}
+    drawn = []
+    for tally in kinds:
+        scores = sub_scores(tally, average, weights)
+        drawn.append(scores | _average_scores(scores, sizes))
+    return drawn
+
+
+def count_table(tally: Tally, task: str) -> tuple[list[str], np.ndarray]:
+    """Return the counts of a task's N records in its K sub-scores as one table.
+
+    Returns:
+        The keys of the sub-scores, and TP, FP and FN of each in turn; ints of shape (N, 3 K), -1 where a record has no
+        part in a sub-score.
+    """
+    records = np.flatnonzero(tally.tasks == TASKS.index(task))
+    keys = [key for key in tally.counts if key.startswith(f"{task}/")]
+    table = np.full((len(records), len(keys), 3), -1, np.int32)
+    for column, key in enumerate(keys):
+        table[np.searchsorted(records, tally.records[key]), column] = tally.counts[key]
+    return keys, table.reshape(len(records), 3 * len(keys))
+
+
+def _merge_equal_records(tallies: Sequence[Tally]) -> tuple[list[Tally], np.ndarray]:
+    """Merge records of equal task and counts in every tally.
+
+    Returns:
+        The tallies of the K different ones, and how many records each stands for; ints of shape (K,).
     """
     tasks: list[int] = []
     frequencies = []
-    counts: dict[str, np.ndarray] = {}
-    rows: dict[str, np.ndarray] = {}
+    counts: list[dict[str, np.ndarray]] = [{} for _ in tallies]
+    rows: list[dict[str, np.ndarray]] = [{} for _ in tallies]
     for number, task in enumerate(TASKS):
-        records = np.flatnonzero(tally.tasks == number)
-        keys = [key for key in tally.counts if key.startswith(f"{task}/")]
-        # Counts of every record in every sub-score; -1 where a record has no part in one.
-        table = np.full((len(records), len(keys), 3), -1, np.int32)
-        for column, key in enumerate(keys):
-            table[np.searchsorted(records, tally.records[key]), column] = tally.counts[key]
-        kinds, frequency = np.unique(table.reshape(len(records), len(keys) * 3), axis=0, return_counts=True)
-        for column, key in enumerate(keys):
-            of_key = kinds[:, 3 * column : 3 * column + 3]
-            has_part = np.flatnonzero(of_key[:, 0] >= 0)
-            counts[key], rows[key] = of_key[has_part], len(tasks) + has_part
+        tables = [count_table(tally, task) for tally in tallies]
+        kinds, frequency = np.unique(np.hstack([table for _, table in tables]), axis=0, return_counts=True)
+        columns = iter(range(0, kinds.shape[1], 3))
+        for place, (keys, _) in enumerate(tables):
+            for key in keys:
+                column = next(columns)
+                of_key = kinds[:, column : column + 3]
+                has_part = np.flatnonzero(of_key[:, 0] >= 0)
+                counts[place][key], rows[place][key] = of_key[has_part], len(tasks) + has_part
         tasks += [number] * len(kinds)
         frequencies.append(frequency)
-    return Tally(np.array(tasks, np.int8), np.ones(len(tasks), bool), counts, rows), np.concatenate(frequencies)
+    merged = [
+        Tally(np.array(tasks, np.int8), np.ones(len(tasks), bool), own_counts, own_rows)
+        for own_counts, own_rows in zip(counts, rows, strict=True)
+    ]
+    return merged, np.concatenate(frequencies)
 
 
 def _draw_weights(tasks: np.ndarray, frequency: np.ndarray, resamples: int) -> np.ndarray:

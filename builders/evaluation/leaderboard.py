@@ -3,30 +3,45 @@
 from __future__ import annotations
 
 import csv
-import json
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field
 
 from builders.analysis.paper import read_test_sizes
 from builders.errors import SARChatError
+from builders.evaluation.scores_file import SavedScores
+from builders.evaluation.weights import OWN, PUBLISHED, describe_size, is_published_size
 from builders.resources import read_text
-from builders.tables import format_table
-from sarchat_metric import SUB_SCORES, overall_score, task_scores
+from builders.tables import Figure, Table
+from sarchat_metric import SUB_SCORES, TASKS, overall_score, task_scores
 
 _COLUMNS = {"count.": "counting", "ground.": "grounding", "ident.": "identification", "refer.": "referring"}
 _COLUMNS |= {"descr.": "description", "class.": "classification"}
+_PARAMETERS = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([KMBT])", re.IGNORECASE)
+_POWERS = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A model's results: its name and size, the average as printed, and its sub-scores in percent."""
+    """A model's results.
+
+    Attributes:
+        name: the model's name.
+        params: its number of parameters as it is written, such as `7B`; empty if unknown.
+        printed: the average as the paper prints it.
+        sub_scores: the sub-scores in percent.
+        sizes: the number of records of each task that was scored; empty if unknown.
+        costs: mean and median per answer, see `Scores.costs`.
+        is_own: whether it is the user's own.
+    """
 
     name: str
     params: str
     printed: float | None
     sub_scores: Mapping[str, float]
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    costs: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    is_own: bool = False
 
     @property
     def tasks(self) -> dict[str, float]:
@@ -36,8 +51,28 @@ class Entry:
     @property
     def overall(self) -> float | None:
         """The overall score, Eq. 4, with the sizes of the published test set, or `None` if a task is missing."""
-        sizes = read_test_sizes()
-        return overall_score(self.tasks, sizes) if self.tasks.keys() == sizes.keys() else None
+        return self.overall_by(read_test_sizes())
+
+    def overall_by(self, sizes: Mapping[str, int]) -> float | None:
+        """Return the overall score, Eq. 4, with given weights, or `None` if a task is missing."""
+        tasks = self.tasks
+        return overall_score({task: tasks[task] for task in sizes}, sizes) if sizes.keys() <= tasks.keys() else None
+
+    @property
+    def parameters(self) -> float | None:
+        """The number of parameters, or `None` if it is not written as a number and a unit."""
+        found = _PARAMETERS.fullmatch(self.params.strip())
+        return float(found[1]) * _POWERS[found[2].upper()] if found else None
+
+    @property
+    def label(self) -> str:
+        """Name and size."""
+        return f"{self.name} {self.params}".strip()
+
+    @property
+    def is_comparable(self) -> bool:
+        """Whether it was scored on a test set of about the published size; published results were."""
+        return not self.is_own or is_published_size(self.sizes)
 
 
 def published_results() -> list[Entry]:
@@ -45,50 +80,92 @@ def published_results() -> list[Entry]:
     entries = []
     for row in csv.DictReader(read_text("paper/results.csv").splitlines()):
         model, params, printed = row.pop("model"), row.pop("params"), float(row.pop("avg"))
-        entries.append(Entry(model, params, printed, {_metric_key(name): float(row[name]) for name in row}))
+        scores = {_metric_key(name): float(row[name]) for name in row}
+        entries.append(Entry(model, params, printed, scores, read_test_sizes()))
     return entries
 
 
-def read_scores(path: Path) -> Entry:
-    """Read a file of scores that `sarchat score --output` or `evaluate.save` wrote.
+def own_entry(saved: SavedScores) -> Entry:
+    """Return the entry of a file of scores."""
+    return Entry(saved.name, saved.params, None, saved.sub_scores, saved.sizes, saved.costs, is_own=True)
+
+
+def leaderboard_sizes(own: Sequence[Entry], weights: str) -> dict[str, int]:
+    """Return the weights of a leaderboard's overall score, the same for every model in it.
+
+    Args:
+        own: the user's entries.
+        weights: `own`, for the numbers of records of their test set, or `published`.
 
     Raises:
-        SARChatError: if the file cannot be read or contains none of the metric's scores.
+        SARChatError: the weights are unknown, or there is not one own test set with all six tasks.
     """
-    try:
-        content: Any = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SARChatError(f"cannot read {path}: {error.strerror}") from error
-    except ValueError as error:
-        raise SARChatError(f"{path} is not JSON: {error}; give a file of `sarchat score --output`") from error
-    known = [key for keys in SUB_SCORES.values() for key in keys]
-    sub_scores = {key: content[key] for key in known if key in content} if isinstance(content, dict) else {}
-    if not sub_scores:
-        raise SARChatError(f"{path} contains none of the metric's scores; give a file of `sarchat score --output`")
-    for key, value in sub_scores.items():
-        if type(value) not in (int, float) or not 0 <= value <= 100:
-            raise SARChatError(f"{path}: {key} is {value!r}, not a number from 0 to 100")
-    return Entry(f"> {path.stem}", "", None, sub_scores)
+    if weights == PUBLISHED:
+        return read_test_sizes()
+    if weights != OWN:
+        raise SARChatError(f"unknown weights {weights!r}; choose from {OWN}, {PUBLISHED}")
+    sizes = [dict(entry.sizes) for entry in own]
+    if not sizes:
+        raise SARChatError(f"--weights {OWN} needs a file of your own scores; give one, or choose {PUBLISHED}")
+    if any(other != sizes[0] for other in sizes) or sizes[0].keys() != set(TASKS):
+        raise SARChatError(
+            f"--weights {OWN} needs files scored on one test set with all six tasks; choose {PUBLISHED}, or score all "
+            "models on the same records"
+        )
+    return sizes[0]
 
 
-def format_leaderboard(own: Sequence[Entry]) -> str:
-    """Format all models as a table, best first by Eq. 4; those without every task come last."""
-    entries = [*published_results(), *own]
-    entries.sort(key=lambda entry: -1.0 if entry.overall is None else entry.overall, reverse=True)
+def tabulate_leaderboard(own: Sequence[Entry], weights: str = PUBLISHED) -> Table:
+    """Return all models as a table, best first; those that cannot be ranked come last.
+
+    Args:
+        own: the user's entries.
+        weights: the weights of the overall score: `published` or `own`.
+
+    Raises:
+        SARChatError: the weights are unknown, or cannot be applied.
+    """
+    sizes = leaderboard_sizes(own, weights)
+    # A score that the paper's models have, to be ranked by: none on a small test set or without every task.
+    scored = [(entry, entry.overall_by(sizes)) for entry in (*published_results(), *own)]
+    ranked = [(entry, overall) for entry, overall in scored if overall is not None and entry.is_comparable]
+    ranked.sort(key=lambda pair: -(pair[1] or 0.0))
+    unranked = [pair for pair in scored if pair not in ranked]
     rows = [
         [
-            entry.name,
+            place,
+            f"> {entry.name}" if entry.is_own else entry.name,
             entry.params,
             _percent(entry.printed),
-            _percent(entry.overall),
+            _percent(overall),
             *(_percent(entry.tasks.get(task)) for task in _COLUMNS.values()),
         ]
-        for entry in entries
+        for place, (entry, overall) in [*enumerate(ranked, 1), *((None, pair) for pair in unranked)]
     ]
-    notes = "Avg: as printed in the paper. Eq. 4: computed by its equations from its sub-scores and test-set sizes."
+    notes = [
+        "Avg: as printed in the paper. Eq. 4: computed by its equations from its sub-scores, tasks weighted by the "
+        + (
+            f"published test set's numbers of records (--weights {PUBLISHED})."
+            if weights == PUBLISHED
+            else f"numbers of records of your test set (--weights {OWN})."
+        )
+    ]
     if own:
-        notes += "\n>: your models."
-    return format_table(["model", "params", "Avg", "Eq. 4", *_COLUMNS], rows) + "\n\n" + notes
+        notes.append(
+            f">: your models. `sarchat score` weighs by their own numbers of records unless --weights {PUBLISHED} is "
+            "given."
+        )
+    return Table("", ["rank", "model", "params", "Avg", "Eq. 4", *_COLUMNS], rows, notes)
+
+
+def list_warnings(own: Sequence[Entry]) -> list[str]:
+    """Return for each own model that cannot be ranked why, a line each."""
+    return [
+        f"{entry.name} is not ranked: "
+        + (describe_size(entry.sizes) if entry.sizes else "its file does not say on how many records it was scored")
+        for entry in own
+        if not entry.is_comparable
+    ]
 
 
 def _metric_key(column: str) -> str:
@@ -97,5 +174,5 @@ def _metric_key(column: str) -> str:
     return next(key for key in keys if key == column or key.startswith(f"{column}/"))
 
 
-def _percent(value: float | None) -> str | None:
-    return None if value is None else f"{value:.2f}"
+def _percent(value: float | None) -> Figure | None:
+    return None if value is None else Figure(value)

@@ -5,6 +5,7 @@ Public names: `TOOLS`, `Answer`, `read_answers(source, split) -> Iterator[Answer
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,7 @@ _GOLD_NAMES = ("gold", "answer", "label", "labels", "target", "reference")
 _QUESTION_NAMES = ("question", "prompt")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Answer:
     """One answer of a model, as its row has it.
 
@@ -32,6 +33,9 @@ class Answer:
         question: a text that holds the question.
         truncated: whether generation stopped at its limit of tokens.
         failed: whether the tool got no answer.
+        latency: the seconds that the request took, if the file has them.
+        prompt_tokens: the tokens of question and image, likewise.
+        completion_tokens: the tokens of the answer, with its reasoning, likewise.
     """
 
     place: str
@@ -42,6 +46,9 @@ class Answer:
     question: str | None = None
     truncated: bool = False
     failed: bool = False
+    latency: float | None = None
+    prompt_tokens: float | None = None
+    completion_tokens: float | None = None
 
 
 @dataclass(frozen=True)
@@ -85,7 +92,12 @@ def _of_plain(row: Mapping[str, Any], place: str) -> dict[str, Any]:
     record_id = row.get("id")
     if record_id is not None and not isinstance(record_id, str):
         raise SARChatError(f"{place}: id must be text, got {record_id!r:.80}")
-    return {"id": record_id, "truncated": row.get("finish_reason") == "length"}
+    return {
+        "id": record_id,
+        "truncated": row.get("finish_reason") == "length",
+        "latency": _measured(row, "latency_s"),
+        **_tokens(row),
+    }
 
 
 def _of_csv(row: Mapping[str, Any], place: str) -> dict[str, Any]:
@@ -120,6 +132,7 @@ def _of_openai_batch(row: Mapping[str, Any], place: str) -> dict[str, Any]:
         "text": content or "",
         "truncated": choices[0].get("finish_reason") == "length",
         "failed": row.get("error") is not None or status != 200 or "message" not in choices[0],
+        **_tokens((response.get("body") or {}).get("usage") or {}),
     }
 
 
@@ -153,7 +166,8 @@ def _of_vlmevalkit(row: Mapping[str, Any], place: str) -> dict[str, Any]:
     }
 
 
-_PLAIN = _Tool(_of_plain, "prediction", ("id", "finish_reason"))
+_COST_COLUMNS = ("latency_s", "prompt_tokens", "completion_tokens")
+_PLAIN = _Tool(_of_plain, "prediction", ("id", "finish_reason", *_COST_COLUMNS))
 _TOOLS = {
     "csv": _Tool(_of_csv, "prediction", ("id", *_GOLD_NAMES, *_QUESTION_NAMES), container=".csv"),
     "llama-factory": _Tool(_of_llama_factory, "predict", ("prompt", "label")),
@@ -217,3 +231,13 @@ def _require(row: Mapping[str, Any], column: str, place: str, source: AnswerSour
 
 def _first(row: Mapping[str, Any], *columns: str) -> str | None:
     return next((row[column] for column in columns if isinstance(row.get(column), str) and row[column]), None)
+
+
+def _tokens(row: Mapping[str, Any]) -> dict[str, float | None]:
+    return {name: _measured(row, name) for name in ("prompt_tokens", "completion_tokens")}
+
+
+def _measured(row: Mapping[str, Any], column: str) -> float | None:
+    """Return a measurement, or `None` if the cell holds no finite number from 0 on; no score depends on it."""
+    value = row.get(column)
+    return float(value) if type(value) in (int, float) and 0 <= value < math.inf else None

@@ -2,38 +2,68 @@
 
 from __future__ import annotations
 
+from builders.analysis.paper import read_test_sizes
 from builders.evaluation.scoring import Scores
-from builders.tables import format_table
-from sarchat_metric import EXTRA_SCORES, SUB_SCORES, TASKS
+from builders.evaluation.weights import OWN, PUBLISHED
+from builders.tables import Figure, Interval, Table
+from sarchat_metric import EXTRA_SCORES, SUB_SCORES, TASKS, overall_score
 
 # Table 3's order of tasks; within one, its order of sub-scores.
-_ORDER = ("counting", "grounding", "identification", "referring", "description", "classification")
+TABLE_3_ORDER = ("counting", "grounding", "identification", "referring", "description", "classification")
 _MULTI_BEFORE_SINGLE = ("multi", "single")
 # A share of boxes outside of their images that good answers in the right format do not come near.
 _TOO_MANY_OUTSIDE = 0.2
 
 
-def format_scores(scores: Scores) -> str:
-    """Format every score with its number of records and 95 % interval, and what was not read of the answers.
+def tabulate_scores(scores: Scores) -> list[Table]:
+    """Return every score with its number of records and 95 % interval, and what was not read of the answers.
 
     Columns at the right: answers from which nothing could be read, answers that were cut off, and boxes that reach
     beyond their image.
     """
     result = scores.result
     rows = []
-    for task in _ORDER:
+    for task in TABLE_3_ORDER:
         if task in result["n"]:
-            rows += [_row(scores, task, key) for key in sorted(SUB_SCORES[task], key=_in_table_3) if key in result]
+            rows += [_row(scores, task, key) for key in sub_scores_of(task) if key in result]
             rows.append(_row(scores, task, task))
     lost = sum(result["unparsed"].values()), scores.total("truncated"), scores.total("out_of_image")
-    rows.append(["overall", "", sum(result["n"].values()), *_figures(scores, "overall"), *lost])
+    overall = "overall", f"{scores.weights} weights", sum(result["n"].values())
+    rows.append([*overall, *_figures(scores, "overall"), *lost])
     columns = ["task", "sub-score", "n", "score", "95 % interval"]
-    table = format_table([*columns, "unparsed", "truncated", "out of image"], rows)
+    tables = [
+        Table("", [*columns, "unparsed", "truncated", "out of image"], rows, [describe_weights(scores)]),
+    ]
     further = [_row(scores, key.partition("/")[0], key)[: len(columns)] for key in EXTRA_SCORES if key in result]
-    if not further:
-        return table
-    heading = "\n\nAdditional scores, not in any average:\n"
-    return table + heading + format_table([columns[0], "figure", *columns[2:]], further)
+    if further:
+        header = [columns[0], "figure", *columns[2:]]
+        tables.append(Table("Additional scores, not in any average:", header, further))
+    return tables
+
+
+def sub_scores_of(task: str) -> list[str]:
+    """Return the keys of a task's sub-scores in the order of Table 3."""
+    return sorted(SUB_SCORES[task], key=_in_table_3)
+
+
+def describe_weights(scores: Scores) -> str:
+    """Return by which numbers of records the overall score weighs the tasks, and what it is with the others."""
+    result = scores.result
+    by_task = {task: result[task] for task in result["n"]}
+    if scores.weights == PUBLISHED:
+        own = overall_score(by_task, result["n"])
+        return (
+            f"overall: tasks weighted by the published test set's numbers of records. With their own (--weights {OWN}) "
+            f"it is {own:.2f}."
+        )
+    text = "overall: tasks weighted by their own numbers of records."
+    published = read_test_sizes()
+    if by_task.keys() != published.keys():
+        return text
+    return (
+        f"{text} With the published test set's (--weights {PUBLISHED}, as in `sarchat leaderboard`) it is "
+        f"{overall_score(by_task, published):.2f}."
+    )
 
 
 def list_warnings(scores: Scores, box_format: str) -> list[str]:
@@ -70,9 +100,8 @@ def _row(scores: Scores, task: str, key: str) -> list[object]:
     return [task, "= mean", scores.result["n"][task], *_figures(scores, key), *lost]
 
 
-def _figures(scores: Scores, key: str) -> tuple[str, str]:
-    low, high = scores.intervals[key]
-    return f"{scores.result[key]:.2f}", f"{low:.2f} - {high:.2f}"
+def _figures(scores: Scores, key: str) -> tuple[Figure, Interval]:
+    return Figure(scores.result[key]), Interval(*scores.intervals[key])
 
 
 def _in_table_3(key: str) -> int:

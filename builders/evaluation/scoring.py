@@ -1,46 +1,54 @@
-"""A file of predictions against a data set: join them to their records, translate, score, and tell record by record."""
+"""A file of predictions against a data set: the scores, their intervals, and a line per record if wanted."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
-from tqdm import tqdm
+import numpy as np
 
-from builders.box_formats.formats import NATIVE, Notation, get_format
-from builders.box_formats.translate import Translation, translate
+from builders.box_formats.formats import Notation
 from builders.errors import SARChatError
 from builders.evaluation.bootstrap import intervals
-from builders.evaluation.joining import join_answers
-from builders.evaluation.readers import Answer, AnswerSource, read_answers
+from builders.evaluation.gold import read_gold, read_rows
+from builders.evaluation.readers import Answer, AnswerSource
+from builders.evaluation.record_counts import hash_records
+from builders.evaluation.scored_records import (
+    SARCHAT_NOTATION,
+    JoinedAnswers,
+    ScoredRecord,
+    check_order,
+    join_file,
+)
+from builders.evaluation.weights import OWN, choose_sizes
 from builders.folder.writing import writing_whole
-from builders.open_data import OpenData, open_data
-from sarchat_metric import RecordScore, collect, score_record, summarise
+from builders.open_data import open_data
+from sarchat_metric import RecordScore, Tally, collect, overall_score, summarise
 
-_COLUMNS = ("id", "task", "scenario", "messages", "width", "height")
-SARCHAT_NOTATION = Notation(get_format(NATIVE))
 # What is counted of answers and of the boxes in them, beside the metric's own `unparsed`.
 COUNTED = ("truncated", "failed", "boxes", "out_of_image", "rotated", "not_boxes")
-# A data set is no file of these kinds.
-_ANSWER_SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".xlsx", ".parquet")
-_NO_ANSWER = Answer("", "")
+# What `sarchat predict` records of each answer's cost.
+COSTS = ("latency_s", "prompt_tokens", "completion_tokens")
+AVERAGES = ("sample", "corpus")
 
 
 class Scores(NamedTuple):
     """What an evaluation gave.
 
     Attributes:
-        result: the metric's flat dict.
+        result: the metric's flat dict; its `overall` has the chosen weights.
         records: the number of records behind each sub-score.
         intervals: for each score, the ends of its 95 % interval.
         missing: the number of records without a prediction.
         counts: by the names of `COUNTED`, by task: answers that were cut off and requests that failed; the boxes of the
             answers, and of these how many reach beyond their image; rotated boxes and other coordinates, which are not
             scored.
+        weights: the weights of `overall`: `own` or `published`.
+        costs: mean and median per answer by the names of `COSTS`, where the file of answers has them.
     """
 
     result: dict[str, Any]
@@ -48,10 +56,26 @@ class Scores(NamedTuple):
     intervals: dict[str, tuple[float, float]]
     missing: int
     counts: dict[str, dict[str, int]]
+    weights: str
+    costs: dict[str, dict[str, float]]
 
     def total(self, name: str) -> int:
         """Return one of `counts` over all tasks."""
         return sum(self.counts[name].values())
+
+
+class Evaluation(NamedTuple):
+    """The scores of a file of answers, and what further figures follow from.
+
+    Attributes:
+        scores: the scores.
+        tally: the counts of its records.
+        records: a hash of the records and their gold answers.
+    """
+
+    scores: Scores
+    tally: Tally
+    records: str
 
 
 def score_file(
@@ -63,6 +87,7 @@ def score_file(
     details: Path | None = None,
     limit: int | None = None,
     notation: Notation = SARCHAT_NOTATION,
+    weights: str = OWN,
 ) -> Scores:
     """Score a file of a model's answers against a split of a data set.
 
@@ -77,98 +102,97 @@ def score_file(
         limit: score only this many records of each task and scenario, see `choose_subset`; answers to the split's
             other records are left out.
         notation: the format in which the model writes boxes.
+        weights: the weights of the overall score: `own` or `published`.
 
     Raises:
-        SARChatError: a file, a row, an id, the config, the split or the average is wrong, or rows without an id are
-            not in the records' order.
+        SARChatError: a file, a row, an id, the config, the split, the average or the weights are wrong, or rows without
+            an id are not in the records' order.
     """
-    if average not in ("sample", "corpus"):
-        raise SARChatError(f"unknown average {average!r}; choose from sample, corpus")
+    return evaluate_file(predictions, references, config, split, average, details, limit, notation, weights).scores
+
+
+def evaluate_file(
+    predictions: str | Path | AnswerSource,
+    references: str | Path,
+    config: str,
+    split: str,
+    average: str,
+    details: Path | None = None,
+    limit: int | None = None,
+    notation: Notation = SARCHAT_NOTATION,
+    weights: str = OWN,
+) -> Evaluation:
+    """Score a file as `score_file` does, and return the counts of the records too."""
+    check_average(average)
     source = predictions if isinstance(predictions, AnswerSource) else AnswerSource(str(predictions))
-    _check_order(source.location, references)
-    data = open_data(str(references))
-    tasks = data.select(config, split)
-    gold = dict(_read_rows(data, tasks, split, data.subset(tasks, split, limit)))
-    rows = list(read_answers(source, split))
-    records = gold
-    if limit is not None and len(rows) > len(gold) and rows[0].id is None:
-        records = dict(_read_rows(data, tasks, split, None))
-    answers = join_answers(rows, records, source.location, notation)
-    outside = answers.keys() - gold.keys()
-    if limit is not None:
-        outside -= {record_id for record_id, _ in _read_rows(data, tasks, split, outside)}
-    unknown = [record_id for record_id in answers if record_id in outside]
-    if unknown:
-        more = f" (and {len(unknown) - 1:,} more)" if len(unknown) > 1 else ""
-        raise SARChatError(
-            f"{source.location}: id {unknown[0]!r}{more} is not in {references}, config {config}, split {split}; "
-            "choose the config and split that the model was run on"
-        )
-    answers = {record_id: answers[record_id] for record_id in gold if record_id in answers}
-    counters = {name: Counter[str]() for name in COUNTED}
+    check_order(source.location, str(references))
+    joined = join_file(source, read_gold(str(references), config, split, limit), notation)
     with writing_whole(details) if details else nullcontext() as lines:
-        tally = collect(_score_each(gold, answers, references, notation, counters, lines))
+        watch = [] if lines is None else [lambda record: _write_details(record, lines)]
+        return evaluate(joined, average, weights, watch)
+
+
+def check_average(average: str) -> None:
+    """Check the name of an average.
+
+    Raises:
+        SARChatError: it is not one of `AVERAGES`.
+    """
+    if average not in AVERAGES:
+        raise SARChatError(f"unknown average {average!r}; choose from {', '.join(AVERAGES)}")
+
+
+def evaluate(
+    joined: JoinedAnswers,
+    average: str,
+    weights: str = OWN,
+    watch: Sequence[Callable[[ScoredRecord], None]] = (),
+) -> Evaluation:
+    """Score joined answers record by record.
+
+    Args:
+        joined: the answers and their records.
+        average: `sample` or `corpus`.
+        weights: the weights of the overall score: `own` or `published`.
+        watch: functions that are called with each record in order; none is kept in memory.
+
+    Raises:
+        SARChatError: a gold answer cannot be read, or the weights need tasks that were not scored.
+    """
+    counters = {name: Counter[str]() for name in COUNTED}
+    costs: dict[str, list[float]] = defaultdict(list)
+
+    def results() -> Iterator[RecordScore]:
+        for record in joined.score():
+            for name, number in count_answer(record).items():
+                counters[name][record.result.task] += number
+            _note_costs(record.answer, costs)
+            for look in watch:
+                look(record)
+            yield record.result
+
+    tally = collect(results())
     result = summarise(tally, average)
-    return Scores(
+    sizes = choose_sizes(weights, result["n"])
+    result["overall"] = overall_score({task: result[task] for task in result["n"]}, sizes)
+    scores = Scores(
         result,
         {key: len(rows) for key, rows in tally.records.items()},
-        intervals(tally, average),
-        len(gold) - len(answers),
+        intervals(tally, average, sizes),
+        joined.missing,
         {name: {task: counter[task] for task in result["n"]} for name, counter in counters.items()},
+        weights,
+        {name: {"mean": float(np.mean(costs[name])), "median": float(np.median(costs[name]))} for name in costs},
     )
+    return Evaluation(scores, tally, hash_records(joined.gold.records))
 
 
-def _check_order(predictions: str, references: str | Path) -> None:
-    """Refuse the two the wrong way round."""
-    if Path(predictions).is_dir():
-        raise SARChatError(
-            f"{predictions} is a folder, not a file of answers; give the answers first, and the data set with "
-            "--references"
-        )
-    if Path(references).is_file() and Path(references).name.removesuffix(".gz").endswith(_ANSWER_SUFFIXES):
-        raise SARChatError(
-            f"--references {references} is a file of answers or of records, not a data set; give a built folder, a Hub "
-            "data set or SARDet-100K there, and the answers first"
-        )
-
-
-def _score_each(
-    gold: Mapping[str, Mapping[str, Any]],
-    answers: Mapping[str, Answer],
-    references: str | Path,
-    notation: Notation,
-    counters: Mapping[str, Counter[str]],
-    lines: TextIO | None,
-) -> Iterator[RecordScore]:
-    """Score record by record and count what was met, a line of details for each if they are wanted."""
-    for record_id, reference in tqdm(gold.items(), desc="Scoring", unit=" records", delay=1, disable=None):
-        answer = answers.get(record_id, _NO_ANSWER)
-        translation = translate(
-            answer.text, notation.format, reference["width"], reference["height"], notation.input_size
-        )
-        try:
-            result = score_record(translation.text, reference)
-        except ValueError as error:
-            raise SARChatError(f"{references}, record {record_id}: {error}") from error
-        counted = _count(answer, translation)
-        for name, number in counted.items():
-            counters[name][result.task] += number
-        if lines is not None:
-            line = {
-                "id": record_id,
-                "answered": record_id in answers,
-                **counted,
-                **result._asdict(),
-                "accuracies": result.accuracies,
-            }
-            lines.write(json.dumps(line, ensure_ascii=False) + "\n")
-        yield result
-
-
-def _count(answer: Answer, translation: Translation) -> dict[str, int]:
+def count_answer(record: ScoredRecord) -> dict[str, int]:
+    """Return what is counted of a record's answer, by the names of `COUNTED`."""
+    answer, translation = record.answer, record.translation
     return {
-        "truncated": int(answer.truncated or translation.truncated),
-        "failed": int(answer.failed),
+        "truncated": int(translation.truncated or (answer is not None and answer.truncated)),
+        "failed": int(answer is not None and answer.failed),
         "boxes": translation.boxes,
         "out_of_image": translation.out_of_image,
         "rotated": translation.rotated,
@@ -188,12 +212,27 @@ def read_references(references: str | Path, config: str, split: str) -> Iterator
         SARChatError: there is no such data set, config or split.
     """
     data = open_data(str(references))
-    return _read_rows(data, data.select(config, split), split, None)
+    return read_rows(data, data.select(config, split), split)
 
 
-def _read_rows(
-    data: OpenData, tasks: Sequence[str], split: str, keep: Container[str] | None
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    for task in tasks:
-        for row in data.rows(task, split, keep, _COLUMNS):
-            yield row.pop("id"), row
+def _note_costs(answer: Answer | None, costs: dict[str, list[float]]) -> None:
+    if answer is not None:
+        for name, value in zip(COSTS, (answer.latency, answer.prompt_tokens, answer.completion_tokens), strict=True):
+            if value is not None:
+                costs[name].append(value)
+
+
+def _write_details(record: ScoredRecord, lines: TextIO) -> None:
+    """Write a line with everything that is known of a record; `answer` is the gold answer."""
+    reference, result = record.reference, record.result
+    line = {
+        "id": record.id,
+        "answered": record.answer is not None,
+        **count_answer(record),
+        "answer": reference["messages"][-1]["content"],
+        "width": reference["width"],
+        "height": reference["height"],
+        **result._asdict(),
+        "accuracies": result.accuracies,
+    }
+    lines.write(json.dumps(line, ensure_ascii=False) + "\n")

@@ -1,6 +1,7 @@
 """`sarchat score` and `sarchat leaderboard`: files in, tables and files out."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,10 +10,12 @@ from built_fixture import sample_build, sample_corpus
 from builders.cli.demo import add_noise, main
 from builders.errors import SARChatError
 from builders.evaluation.bootstrap import intervals
-from builders.evaluation.leaderboard import format_leaderboard, published_results, read_scores
+from builders.evaluation.leaderboard import own_entry, published_results, tabulate_leaderboard
+from builders.evaluation.scores_file import read_scores
 from builders.evaluation.scoring import read_references, score_file
 from builders.open_data import open_data
 from builders.schema import TASKS
+from builders.tables import write_tables
 from sarchat_metric import score, summarise, tally
 
 
@@ -104,12 +107,56 @@ def test_output_is_read_back_by_the_leaderboard(noisy, tmp_path, sarchat):
     written = json.loads((tmp_path / "mine.json").read_text())
     low, high = written["intervals"]["overall"]
     assert low <= written["overall"] <= high
-    entry = read_scores(tmp_path / "mine.json")
+    entry = own_entry(read_scores(tmp_path / "mine.json"))
     assert entry.tasks == pytest.approx({task: written[task] for task in entry.tasks})
-    table = sarchat("leaderboard", tmp_path / "mine.json").stdout
-    assert table == format_leaderboard([entry]) + "\n"
-    assert "> mine" in table
-    assert f"{entry.overall:.2f}" in table
+    run = sarchat("leaderboard", tmp_path / "mine.json")
+    assert run.stdout == write_tables([tabulate_leaderboard([entry])]) + "\n"
+    assert f"{entry.overall:.2f}" in run.stdout
+    # A few records do not rank among full-size results.
+    last = run.stdout.split("\n\n")[0].splitlines()[-1]
+    assert last.split()[:2] == [">", "mine"]
+    assert run.stderr.startswith("Warning: mine is not ranked: scored on 129 records")
+
+
+def test_weights_are_named_and_chosen(noisy, tmp_path, sarchat):
+    _, path = noisy
+    overall = {}
+    for weights in ("own", "published"):
+        out = tmp_path / f"{weights}.json"
+        run = sarchat("score", path, "--references", sample_build(), "--output", out, "--weights", weights)
+        assert f"{weights} weights" in run.stdout and run.returncode == 0
+        written = json.loads(out.read_text())
+        overall[weights] = written["overall"]
+        low, high = written["intervals"]["overall"]
+        assert low <= overall[weights] <= high
+    sizes = json.loads((tmp_path / "own.json").read_text())["n"]
+    entry = own_entry(read_scores(tmp_path / "own.json"))
+    assert overall == pytest.approx({"own": entry.overall_by(sizes), "published": entry.overall})
+    assert overall["own"] != pytest.approx(overall["published"], abs=0.1)
+    # Each names the other's value, and the leaderboard's is the one with the published weights unless asked.
+    assert f"{overall['own']:.2f}" in run.stdout
+    for weights in ("own", "published"):
+        table = sarchat("leaderboard", tmp_path / "own.json", "--weights", weights).stdout
+        assert f"{overall[weights]:.2f}" in next(line for line in table.splitlines() if "> own" in line)
+        assert f"(--weights {weights})" in " ".join(table.split())
+
+
+def test_published_weights_need_all_six_tasks(noisy, tmp_path, sarchat, gold):
+    answers, _ = noisy
+    path = write_predictions(tmp_path / "some.jsonl", {key: answers[key] for key in answers if "counting/" in key})
+    options = ("--references", sample_build(), "--config", "counting", "--weights", "published")
+    run = sarchat("score", path, *options)
+    assert run.returncode == 1 and "need the scores of all six tasks" in run.stderr
+
+
+def test_a_full_size_test_set_is_ranked():
+    entry = published_results()[3]
+    sizes = {task: round(size * 1.02) for task, size in entry.sizes.items()}
+    own = replace(entry, name="mine", is_own=True, sizes=sizes)
+    ranks = {row[1]: row[0] for row in tabulate_leaderboard([own]).rows}
+    assert ranks["> mine"] is not None
+    small = replace(own, sizes={**sizes, "counting": sizes["counting"] // 2})
+    assert {row[1]: row[0] for row in tabulate_leaderboard([small]).rows}["> mine"] is None
 
 
 def test_the_table_has_the_order_of_table_3(noisy, sarchat):
@@ -181,11 +228,11 @@ def test_a_file_of_evaluate_save_is_taken(tmp_path):
 
     reference = {"task": "counting", "scenario": "single", "answer": "There is 1 instance. {<1><1><9><9>}"}
     evaluate.save(tmp_path / "run.json", **score(["1 {<1><1><9><9>}"], [reference]))
-    entry = read_scores(tmp_path / "run.json")
+    entry = own_entry(read_scores(tmp_path / "run.json"))
     assert entry.tasks == {"counting": 100.0}
     # Without the other tasks there is no overall score to compare, so it comes last.
     assert entry.overall is None
-    assert format_leaderboard([entry]).split("\n\n")[0].splitlines()[-1].startswith("> run")
+    assert tabulate_leaderboard([entry]).rows[-1][:2] == [None, "> run"]
 
 
 def test_published_models_are_whole():

@@ -1,0 +1,143 @@
+"""Records with a model's answers, each scored by the metric: what scores, comparisons and reports are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tqdm import tqdm
+
+from builders.box_formats.formats import NATIVE, Notation, get_format
+from builders.box_formats.translate import Translation, translate
+from builders.errors import SARChatError
+from builders.evaluation.gold import Gold
+from builders.evaluation.joining import join_answers
+from builders.evaluation.readers import Answer, AnswerSource, read_answers
+from sarchat_metric import RecordScore, score_record, task_scores
+
+SARCHAT_NOTATION = Notation(get_format(NATIVE))
+# A data set is no file of these kinds.
+_ANSWER_SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".xlsx", ".parquet")
+_NO_ANSWER = Answer("", "")
+
+
+class ScoredRecord(NamedTuple):
+    """A record, the answer to it, and their comparison.
+
+    Attributes:
+        id: the record's id.
+        reference: the columns of the record that were read.
+        answer: the answer as its file has it; `None` if there is none, which scores as an empty one.
+        translation: the answer in SARChat's notation, without its reasoning.
+        result: what the metric read of both, and the counts of each sub-score.
+    """
+
+    id: str
+    reference: Mapping[str, Any]
+    answer: Answer | None
+    translation: Translation
+    result: RecordScore
+
+    @property
+    def accuracy(self) -> float:
+        """The record's score in percent: Eq. 5 for this record alone, the mean of its sub-scores."""
+        return task_scores(self.result.accuracies)[self.result.task]
+
+
+@dataclass(frozen=True)
+class JoinedAnswers:
+    """A model's answers, joined to the records that they answer.
+
+    Attributes:
+        location: the file of the answers.
+        gold: the records.
+        answers: the answers to them, by the record's id.
+        notation: the format in which the model writes boxes.
+    """
+
+    location: str
+    gold: Gold
+    answers: dict[str, Answer]
+    notation: Notation
+
+    @property
+    def missing(self) -> int:
+        """The number of records without an answer."""
+        return len(self.gold.records) - len(self.answers)
+
+    def score(self, ids: Iterable[str] | None = None) -> Iterator[ScoredRecord]:
+        """Yield the records in order, each scored.
+
+        Args:
+            ids: the ids of the records, in the order in which they come; all if `None`.
+
+        Raises:
+            SARChatError: a gold answer cannot be read.
+        """
+        bar = tqdm(self.gold.records if ids is None else ids, desc="Scoring", unit=" records", delay=1, disable=None)
+        for record_id in bar:
+            yield self._score(record_id)
+
+    def _score(self, record_id: str) -> ScoredRecord:
+        reference, answer = self.gold.records[record_id], self.answers.get(record_id)
+        size = reference["width"], reference["height"]
+        translation = translate((answer or _NO_ANSWER).text, self.notation.format, *size, self.notation.input_size)
+        try:
+            result = score_record(translation.text, reference)
+        except ValueError as error:
+            raise SARChatError(f"{self.gold.data.location}, record {record_id}: {error}") from error
+        return ScoredRecord(record_id, reference, answer, translation, result)
+
+
+def join_file(source: AnswerSource, gold: Gold, notation: Notation = SARCHAT_NOTATION) -> JoinedAnswers:
+    """Read a file of answers and join them to their records.
+
+    Args:
+        source: the file and the tool that wrote it.
+        gold: the records. Answers to records of the split that its limit leaves out are ignored.
+        notation: the format in which the model writes boxes.
+
+    Raises:
+        SARChatError: the file, a row or an id is wrong, or rows without an id are not in the records' order.
+    """
+    rows = list(read_answers(source, gold.split))
+    records = gold.records
+    if gold.limit is not None and len(rows) > len(records) and rows[0].id is None:
+        records = dict(gold.read())
+    answers = join_answers(rows, records, source.location, notation)
+    outside = answers.keys() - gold.records.keys()
+    if gold.limit is not None:
+        outside -= {record_id for record_id, _ in gold.read(outside, ("id",))}
+    unknown = [record_id for record_id in answers if record_id in outside]
+    if unknown:
+        more = f" (and {len(unknown) - 1:,} more)" if len(unknown) > 1 else ""
+        raise SARChatError(
+            f"{source.location}: id {unknown[0]!r}{more} is not in {gold.data.location}, config {gold.config}, split "
+            f"{gold.split}; choose the config and split that the model was run on"
+        )
+    joined = {record_id: answers[record_id] for record_id in gold.records if record_id in answers}
+    return JoinedAnswers(source.location, gold, joined, notation)
+
+
+def check_order(predictions: str, references: str, option: str = "--references") -> None:
+    """Refuse the answers and the data set the wrong way round.
+
+    Args:
+        predictions: the file of answers.
+        references: the data set.
+        option: the option that takes the data set.
+
+    Raises:
+        SARChatError: the answers are a folder, or the data set is a file of answers.
+    """
+    if Path(predictions).is_dir():
+        raise SARChatError(
+            f"{predictions} is a folder, not a file of answers; give the answers first, and the data set with {option}"
+        )
+    if Path(references).is_file() and Path(references).name.removesuffix(".gz").endswith(_ANSWER_SUFFIXES):
+        raise SARChatError(
+            f"{option} {references} is a file of answers or of records, not a data set; give a built folder, a Hub "
+            "data set or SARDet-100K there, and the answers first"
+        )

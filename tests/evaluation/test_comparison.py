@@ -1,0 +1,137 @@
+"""`sarchat compare`: differences and paired intervals of models on the same records."""
+
+import json
+
+import numpy as np
+import pytest
+from built_fixture import sample_build
+from support import refusal
+
+from builders.cli.demo import add_noise
+from builders.evaluation.bootstrap import paired_intervals
+from builders.evaluation.comparison import record_accuracies
+from builders.evaluation.gold import read_gold
+from builders.evaluation.readers import AnswerSource
+from builders.evaluation.record_counts import pack_counts, unpack_counts
+from builders.evaluation.scored_records import join_file
+from builders.evaluation.scoring import evaluate, read_references
+from sarchat_metric import SUB_SCORES, summarise, tally
+
+
+@pytest.fixture(scope="module")
+def gold():
+    return dict(read_references(sample_build(), "all", "test"))
+
+
+@pytest.fixture(scope="module")
+def files(gold, tmp_path_factory):
+    """Answers with noise, and the same with more noise in a third of them."""
+    folder = tmp_path_factory.mktemp("answers")
+    once = {key: add_noise(record["messages"][1]["content"], key) for key, record in gold.items()}
+    twice = {
+        key: add_noise(text, f"{key}/again") if place % 3 == 0 else text
+        for place, (key, text) in enumerate(once.items())
+    }
+    for name, answers in (("once", once), ("twice", twice)):
+        lines = [json.dumps({"id": key, "prediction": text}) + "\n" for key, text in answers.items()]
+        (folder / f"{name}.jsonl").write_text("".join(lines))
+    return folder / "once.jsonl", folder / "twice.jsonl"
+
+
+@pytest.fixture(scope="module")
+def tallies(files):
+    read = read_gold(str(sample_build()), "all", "test")
+    return [evaluate(join_file(AnswerSource(str(path)), read), "sample").tally for path in files]
+
+
+def test_paired_intervals_agree_with_a_bootstrap_record_by_record(tallies):
+    first, second = tallies
+    rng = np.random.default_rng(2)
+    drawn = []
+    for _ in range(1000):
+        weights = np.zeros(len(first.tasks), dtype=int)
+        for task in np.unique(first.tasks):
+            own = np.flatnonzero(first.tasks == task)
+            np.add.at(weights, rng.choice(own, len(own)), 1)
+        scores = [summarise(counts, "sample", weights) for counts in (first, second)]
+        drawn.append({key: scores[0][key] - scores[1][key] for key in ("overall", "counting", "identification")})
+    found = paired_intervals(first, second, "sample")
+    for key in drawn[0]:
+        assert found[key] == pytest.approx(np.percentile([draw[key] for draw in drawn], (2.5, 97.5)), abs=1.5)
+
+
+def test_the_same_answers_differ_by_nothing(tallies):
+    assert set(paired_intervals(tallies[0], tallies[0], "corpus").values()) == {(0.0, 0.0)}
+
+
+def test_counts_of_records_come_back_from_a_file(tallies):
+    counts = tallies[1]
+    sizes = summarise(counts)["n"]
+    back = unpack_counts(json.loads(json.dumps(pack_counts(counts))), sizes)
+    for average in ("sample", "corpus"):
+        expected = summarise(counts, average)
+        read = summarise(back, average)
+        assert {key: read[key] for keys in SUB_SCORES.values() for key in keys if key in read} == {
+            key: expected[key] for keys in SUB_SCORES.values() for key in keys if key in expected
+        }
+        assert read["overall"] == expected["overall"]
+
+
+@pytest.mark.parametrize("change", [{"records": "AAAA"}, {"kinds": [[1]]}, {"sub_scores": ["x"]}, {"kinds": [[0] * 9]}])
+def test_damaged_counts_are_refused(change, tallies):
+    packed = pack_counts(tallies[0])
+    packed["counting"] |= change
+    with pytest.raises(ValueError, match="counting"):
+        unpack_counts(packed, summarise(tallies[0])["n"])
+
+
+def test_a_record_s_accuracy_is_the_mean_of_its_sub_scores(gold, files):
+    answers = [json.loads(line)["prediction"] for line in files[1].read_text().splitlines()]
+    found = record_accuracies(tally(answers, gold.values()))
+    for place in range(0, len(answers), 7):
+        alone = summarise(tally(answers[place : place + 1], [list(gold.values())[place]]))
+        assert found[place] == pytest.approx(alone["overall"])
+
+
+def test_files_of_scores_compare_as_their_answers_do(files, tmp_path, sarchat):
+    for path in files:
+        out = tmp_path / f"{path.stem}.json"
+        assert sarchat("score", path, "--references", sample_build(), "--output", out).returncode == 0
+    of_scores = sarchat("compare", tmp_path / "once.json", tmp_path / "twice.json")
+    of_answers = sarchat("compare", *files, "--references", sample_build())
+    assert of_scores.stdout == of_answers.stdout and of_scores.returncode == 0
+    scores = [json.loads((tmp_path / f"{path.stem}.json").read_text()) for path in files]
+    read = json.loads(sarchat("compare", tmp_path / "once.json", tmp_path / "twice.json", "--format", "json").stdout)
+    overall = read["tables"][0]["rows"][-1]
+    assert overall["task"] == "overall" and overall["n"] == 129
+    assert overall["difference"] == pytest.approx(scores[1]["overall"] - scores[0]["overall"])
+    assert overall["95 % interval, low"] <= overall["difference"] <= overall["95 % interval, high"]
+
+
+def test_scores_without_counts_have_no_interval(files, tmp_path, sarchat):
+    out = tmp_path / "scores.json"
+    sarchat("score", files[0], "--references", sample_build(), "--output", out)
+    content = json.loads(out.read_text())
+    del content["record_counts"]
+    (tmp_path / "older.json").write_text(json.dumps(content))
+    shown = sarchat("compare", out, tmp_path / "older.json").stdout
+    assert "No interval: a file has no counts of records" in shown and "+0.00" in shown
+
+
+def test_other_records_are_refused(files, tmp_path, capsys):
+    from builders.cli.command import main
+
+    for name, options in (("all", ()), ("some", ("--limit", "2"))):
+        command = ["score", files[0], "--references", sample_build(), "--output", tmp_path / f"{name}.json", *options]
+        main([str(argument) for argument in command])
+    capsys.readouterr()
+    message = refusal(capsys, "compare", tmp_path / "all.json", tmp_path / "some.json")
+    assert "were not scored on the same records" in message
+    assert "give two files or more" in refusal(capsys, "compare", tmp_path / "all.json")
+    assert "contains none of the metric's scores" in refusal(capsys, "compare", *[_empty(tmp_path)] * 2)
+
+
+def _empty(folder):
+    path = folder / "empty.json"
+    path.write_text("{}")
+    return path
