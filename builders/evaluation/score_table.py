@@ -53,10 +53,10 @@ def describe_weights(scores: Scores) -> str:
     if scores.weights == PUBLISHED:
         own = overall_score(by_task, result["n"])
         return (
-            f"overall: tasks weighted by the published test set's numbers of records. With their own (--weights {OWN}) "
+            f"The overall score weighs the tasks by the published test set's numbers of records. With their own (--weights {OWN}) "
             f"it is {own:.2f}."
         )
-    text = "overall: tasks weighted by their own numbers of records."
+    text = "The overall score weighs the tasks by their own numbers of records."
     published = read_test_sizes()
     if by_task.keys() != published.keys():
         return text
