@@ -53,8 +53,8 @@ def describe_weights(scores: Scores) -> str:
     if scores.weights == PUBLISHED:
         own = overall_score(by_task, result["n"])
         return (
-            f"The overall score weighs the tasks by the published test set's numbers of records. With their own (--weights {OWN}) "
-            f"it is {own:.2f}."
+            f"The overall score weighs the tasks by the published test set's numbers of records. With their own "
+            f"(--weights {OWN}) it is {own:.2f}."
         )
     text = "The overall score weighs the tasks by their own numbers of records."
     published = read_test_sizes()
