@@ -10,10 +10,9 @@ from typing import BinaryIO
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from builders.corpus.targets import AnnotatedImage
+from builders.corpus.viewing import FORMATS
 from builders.errors import SARChatError
 
-# Common formats of SAR images. Others are not tried: some readers start programs (EPS) or fail in their own ways.
-FORMATS = ("BMP", "JPEG", "PNG", "TIFF")
 # A PNG without any of these has no orientation (PNG 3, 11.3.2.1; Pillow reads the other two as well).
 _PNG_ORIENTATION = (b"eXIf", b"Raw profile type exif", b"tiff:Orientation")
 

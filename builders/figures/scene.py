@@ -10,14 +10,15 @@ import matplotlib.patheffects as effects
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
-from PIL import Image
 
+from builders.corpus.viewing import read_view
 from builders.errors import SARChatError
 from builders.figures.style import hide_frame
 from builders.folder.reader import image_bytes
 from builders.schema import Box
 
-_MOST_PIXELS = 2048
+# No figure shows more.
+_LONGEST_SIDE = 2048
 
 
 def draw_image(axes: Axes, record: Mapping[str, Any]) -> None:
@@ -27,15 +28,12 @@ def draw_image(axes: Axes, record: Mapping[str, Any]) -> None:
         SARChatError: if the image cannot be read or decoded.
     """
     try:
-        with Image.open(io.BytesIO(image_bytes(record))) as image:
-            size = image.size
-            # No figure shows more; a scene of a whole orbit would not fit into memory as floats.
-            image.thumbnail((_MOST_PIXELS, _MOST_PIXELS))
-            pixels = np.asarray(image.convert("RGB"))
-    except (OSError, SyntaxError) as error:
-        raise SARChatError(f"{record['id']}: its image cannot be decoded: {error}; build the folder again") from error
-    width, height = size
-    axes.imshow(pixels, extent=(0, width, height, 0), interpolation="antialiased", aspect="equal")
+        (width, height), view = read_view(io.BytesIO(image_bytes(record)), _LONGEST_SIDE)
+    except ValueError as error:
+        raise SARChatError(f"{record['id']}: its image cannot be drawn: {error}; build the folder again") from error
+    axes.imshow(
+        np.asarray(view.convert("RGB")), extent=(0, width, height, 0), interpolation="antialiased", aspect="equal"
+    )
     hide_frame(axes)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from string import Template
 
 import sarchat_metric
+from builders.corpus import viewing
 from builders.evaluation.leaderboard import Entry, published_results
 from builders.folder.atomic import replacing_folder
 from builders.folder.checksums import list_replaceable, write_checksums
@@ -19,6 +20,7 @@ from sarchat_metric import SUB_SCORES, TASKS
 METRIC_FILE = "sarchat_metric.py"
 CARD = "README.md"
 _PAGE = Path(__file__).with_name("page")
+_CARD_START = "---\ntitle: SARChat Metric\n"
 
 
 def write_space(out: Path) -> list[str]:
@@ -34,18 +36,35 @@ def write_space(out: Path) -> list[str]:
         SARChatError: if the folder cannot be created or contains something else.
     """
     with replacing_folder(out, is_space) as staging:
-        for name in own_files(_PAGE):
+        for name, source in _copied_files().items():
             (staging / name).parent.mkdir(exist_ok=True)
-            shutil.copyfile(_PAGE / name, staging / name)
-        (staging / METRIC_FILE).write_bytes(Path(sarchat_metric.__file__).read_bytes())
+            shutil.copyfile(source, staging / name)
         (staging / CARD).write_text(format_card(), encoding="utf-8", newline="\n")
         write_checksums(staging)
         return [path.as_posix() for path in own_files(staging)]
 
 
 def is_space(folder: Path) -> bool:
-    """Return whether a folder is the metric's, and contains only files that its own `SHA256SUMS` lists."""
-    return METRIC_FILE in (list_replaceable(folder) or ())
+    """Return whether a folder contains the metric's Space and nothing else.
+
+    A list of checksums alone proves nothing, as users may have one with their own files. So every file must have a
+    name that `write_space` uses and be listed in the folder's `SHA256SUMS`, and the card must be ours.
+    """
+    listed = list_replaceable(folder)
+    return listed is not None and listed <= {*_copied_files(), CARD} and _has_our_card(folder)
+
+
+def _copied_files() -> dict[str, Path]:
+    """Map the files of the folder, apart from its card, to the files that they are copies of."""
+    page = {path.as_posix(): _PAGE / path for path in own_files(_PAGE)}
+    return page | {METRIC_FILE: Path(sarchat_metric.__file__), "viewing.py": Path(viewing.__file__)}
+
+
+def _has_our_card(folder: Path) -> bool:
+    try:
+        return (folder / CARD).read_text(encoding="utf-8").startswith(_CARD_START)
+    except (OSError, ValueError):
+        return False
 
 
 def format_card() -> str:

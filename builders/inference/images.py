@@ -7,8 +7,7 @@ import io
 
 from PIL import ExifTags, Image
 
-from builders.corpus.eight_bits import to_eight_bits
-from builders.corpus.image_check import FORMATS
+from builders.corpus.viewing import FORMATS, to_eight_bits
 from builders.encoded_image import EncodedImage
 from builders.errors import SARChatError
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from huggingface_hub import SpaceCard, SpaceCardData
 from PIL import Image
-from support import ROOT
+from support import ROOT, refusal
 
 import sarchat_metric
 from builders.cli.command import main
@@ -23,7 +23,7 @@ from builders.errors import SARChatError
 from builders.evaluation.joining import join_answers
 from builders.evaluation.readers import AnswerSource, read_answers
 from builders.evaluation.scoring import SARCHAT_NOTATION
-from builders.folder.checksums import verify_checksums
+from builders.folder.checksums import verify_checksums, write_checksums
 from builders.hub.metric_check import inspect_metric, list_metric_files
 from builders.hub.space import write_space
 from sarchat_metric import SUB_SCORES, TASKS, score
@@ -31,7 +31,7 @@ from sarchat_metric import SUB_SCORES, TASKS, score
 needs_gradio = pytest.mark.skipif(
     importlib.util.find_spec("gradio") is None, reason="gradio is not installed (the extra `space`)"
 )
-MODULES = ("answer_files", "app", "comparison", "markup", "picture")
+MODULES = ("answer_files", "app", "comparison", "markup", "picture", "viewing")
 GOLD = "{<10><10><50><50>} (top left){<60><60><90><90>} (bottom right)"
 
 
@@ -104,6 +104,19 @@ def test_replaces_its_own_folder_and_no_other(tmp_path, capsys):
         main(["space", "--out", str(out)])
     assert "contains something else" in capsys.readouterr().err
     assert (out / "notes.txt").read_text() == "mine"
+
+
+def test_a_list_of_checksums_makes_no_folder_ours(tmp_path, capsys):
+    """Somebody's own work, with a script of the metric in it and a list of all of it."""
+    for number, names in enumerate((["sarchat_metric.py", "thesis.tex"], ["sarchat_metric.py", "README.md"])):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        for name in names:
+            (folder / name).write_text("mine")
+        write_checksums(folder)
+        before = sorted(folder.iterdir())
+        assert "contains something else" in refusal(capsys, "space", "--out", folder)
+        assert sorted(folder.iterdir()) == before and (folder / names[1]).read_text() == "mine"
 
 
 @pytest.mark.parametrize("names", [["README.md"], ["README.md", "sarchat_metric.py"], ["SHA256SUMS", "data.parquet"]])
@@ -328,7 +341,9 @@ def test_images_of_any_depth_are_drawn_on(page, tmp_path, mode, kind, suffix):
 
 def test_what_is_no_image_is_told(page, tmp_path):
     (tmp_path / "image.png").write_bytes(b"no image")
-    with pytest.raises(ValueError, match=r"^image.png cannot be read as an image$"):
+    with pytest.raises(
+        ValueError, match=r"^image.png cannot be read as an image: it is not an image of BMP, JPEG, PNG, TIFF$"
+    ):
         page.picture.read_backdrop(str(tmp_path / "image.png"))
 
 

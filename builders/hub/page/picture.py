@@ -11,9 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 from markup import escape
-from PIL import Image, UnidentifiedImageError
+from viewing import read_view
 
 from sarchat_metric import Box, RecordScore, box_iou
 
@@ -49,27 +48,12 @@ def read_backdrop(path: str) -> Backdrop:
         ValueError: if it is not an image or too large.
     """
     try:
-        with Image.open(path) as image:
-            width, height = image.size
-            if width * height > _MOST_PIXELS:
-                raise ValueError(f"{Path(path).name} has {width} x {height} pixels; the page takes 50 million")
-            picture = _to_eight_bits(image)
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{Path(path).name} cannot be read as an image") from error
-    picture.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
+        (width, height), view = read_view(path, _LONGEST_SIDE, _MOST_PIXELS)
+    except ValueError as error:
+        raise ValueError(f"{Path(path).name} cannot be read as an image: {error}") from error
     content = io.BytesIO()
-    picture.save(content, "JPEG", quality=88)
+    view.save(content, "JPEG", quality=88)
     return Backdrop(width, height, f"data:image/jpeg;base64,{base64.b64encode(content.getvalue()).decode()}")
-
-
-def _to_eight_bits(image: Image.Image) -> Image.Image:
-    """Convert an image to 8 bits, stretching the range of 16-bit and float images except for the brightest pixels."""
-    if not image.mode.startswith(("I", "F")):
-        return image.convert("RGB")
-    pixels = np.nan_to_num(np.asarray(image, dtype=float), posinf=0.0, neginf=0.0)
-    low, high = pixels.min(), np.percentile(pixels, 99.5)
-    shares = np.clip((pixels - low) / max(high - low, 1e-9), 0, 1)
-    return Image.fromarray((255 * shares).astype(np.uint8)).convert("RGB")
 
 
 def draw(record: RecordScore, backdrop: Backdrop | None = None) -> Drawing | None:
