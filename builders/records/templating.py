@@ -24,7 +24,7 @@ class Chooser:
 
     def __init__(self, seed: int) -> None:
         """Set the seed, any integer."""
-        self._key = str(seed).encode()[:64]
+        self._key = _key(seed)
         self._hashes: dict[str, hashlib.blake2b] = {}
 
     def choose(self, record_id: str, slot: str, options: Sequence[T]) -> T:
@@ -35,6 +35,13 @@ class Chooser:
         digest = keyed.copy()
         digest.update(record_id.encode())
         return options[int.from_bytes(digest.digest(), "big") % len(options)]
+
+
+def _key(seed: int) -> bytes:
+    """Return the hash's key: the seed's digits, or a hash of it if they are more than a key can hold."""
+    if abs(seed) < 10 ** (hashlib.blake2b.MAX_KEY_SIZE - 1):
+        return str(seed).encode()
+    return hashlib.blake2b(seed.to_bytes(seed.bit_length() // 8 + 1, "big", signed=True)).digest()
 
 
 def form(template: dict[str, str], number: int) -> str:
