@@ -76,7 +76,7 @@ def read_scores(path: Path) -> SavedScores:
         SARChatError: if the file cannot be read or contains none of the metric's scores, or a value is no score.
     """
     try:
-        content: Any = json.loads(path.read_text(encoding="utf-8"))
+        content: Any = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise SARChatError(f"cannot read {path}: {error.strerror}; {_HINT}") from error
     except (ValueError, RecursionError) as error:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
@@ -233,6 +234,15 @@ def _write_details(record: ScoredRecord, lines: TextIO) -> None:
         "width": reference["width"],
         "height": reference["height"],
         **result._asdict(),
+        "prediction": _without_infinities(result.prediction),
         "accuracies": result.accuracies,
     }
-    lines.write(json.dumps(line, ensure_ascii=False) + "\n")
+    lines.write(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _without_infinities(reading: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Replace edges of boxes that are too large for a float by `None`: JSON has no infinity."""
+    if "boxes" not in reading:
+        return reading
+    boxes = [[edge if math.isfinite(edge) else None for edge in box] for box in reading["boxes"]]
+    return {**reading, "boxes": boxes}

@@ -100,6 +100,20 @@ def test_references_are_any_data(noisy):
     assert score_file(path, sample_corpus(), "all", "test", "sample").result == expected
 
 
+def test_details_are_json_whatever_the_numbers(gold, tmp_path):
+    record_id = next(key for key in gold if key.startswith("referring/"))
+    answer = "{<1><2><3><" + "9" * 400 + ">}"
+    path = write_predictions(tmp_path / "predictions.jsonl", {record_id: answer})
+    score_file(path, sample_build(), "referring", "test", "sample", tmp_path / "details.jsonl")
+
+    def refuse(constant):
+        raise ValueError(constant)
+
+    text = (tmp_path / "details.jsonl").read_text()
+    lines = {line["id"]: line for line in (json.loads(line, parse_constant=refuse) for line in text.splitlines())}
+    assert lines[record_id]["prediction"]["boxes"] == [[1.0, 2.0, 3.0, None]]
+
+
 def test_output_is_read_back_by_the_leaderboard(noisy, tmp_path, sarchat):
     _, path = noisy
     run = sarchat("score", path, "--references", sample_build(), "--output", tmp_path / "mine.json")
@@ -214,7 +228,11 @@ def test_a_wrong_option_is_told_in_one_line(options, message, noisy, sarchat):
     assert run.stderr.startswith("Error: ") and run.stderr.count("\n") == 1 and message in run.stderr
 
 
-@pytest.mark.parametrize("content", ["[]", "{}", "{", '{"counting/count": 101}', '{"counting/count": true}'])
+@pytest.mark.parametrize(
+    "content",
+    ["[]", "{}", "{", '{"counting/count": 101}', '{"counting/count": true}', "[" * 200_000, '{"a":' * 200_000],
+    ids=["list", "empty", "cut off", "above 100", "bool", "deep", "deep object"],
+)
 def test_a_wrong_file_of_scores_is_told_in_one_line(content, tmp_path, sarchat):
     path = tmp_path / "scores.json"
     path.write_text(content)
