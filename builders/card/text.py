@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pprint
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from string import Template
 from typing import Any
@@ -105,7 +106,14 @@ def _show_chart(chart: Chart | None) -> str:
 
 def _show_example(task: str, record: Mapping[str, Any]) -> str:
     turns = "\n".join(f"{message['role']}: {message['content']}" for message in record["messages"])
-    return f"{task.capitalize()}, `{record['id']}`:\n\n```text\n{turns}\n```\n"
+    return f"{task.capitalize()}, {format_code(record['id'])}:\n\n```text\n{turns}\n```\n"
+
+
+def format_code(text: str) -> str:
+    """Format a text as a Markdown code span, whatever backticks it contains (CommonMark 0.31, section 6.1)."""
+    fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
+    blank = " " if "`" in text else ""
+    return f"{fence}{blank}{text}{blank}{fence}"
 
 
 def _show_instance(record: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,9 @@ from typing import Any
 from builders.corpus.targets import AnnotatedImage, RawBox, clean
 from builders.errors import SARChatError
 from builders.schema import CATEGORIES, stem
+
+# ASCII's and Latin-1's control characters, and Unicode's line and paragraph separators.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 @dataclass(frozen=True)
@@ -143,11 +147,14 @@ def check_file_name(file_name: object, name: str) -> None:
     """Check that a file name is valid and stays inside the image folder.
 
     Raises:
-        SARChatError: if it is not text, is empty, is absolute, or has a part `..`.
+        SARChatError: if it is not text, is empty, is absolute, has a part `..`, or contains a control character, which
+            could end a line wherever the name is written.
     """
     parts = file_name.replace("\\", "/").split("/") if _is_text(file_name) else [""]
     if any(part in ("", ".", "..") for part in parts) or ":" in parts[0] or "\0" in file_name:
         raise SARChatError(f"{name}: file name {file_name!r} does not stay inside the image folder; fix the file")
+    if _CONTROL.search(file_name):
+        raise SARChatError(f"{name}: file name {file_name!r} contains a control character; rename the image")
 
 
 def _is_text(value: object) -> bool:

@@ -298,6 +298,12 @@ OUTWARD = [
 ]
 
 
+@pytest.mark.parametrize("sign", ["\n", "\r", "\x1b", "\x7f", "\x85", "\u2028"])
+def test_file_name_with_a_control_character(place, sign):
+    place.edit(lambda coco: coco["images"][0].update(file_name=f"0000001`{sign}<b>.jpg"))
+    place.check_refused(told=r"train\.json.*control character")
+
+
 @pytest.mark.parametrize("zipped", [False, True])
 @pytest.mark.parametrize("name", [*OUTWARD, None, 5, ["x.jpg"], {"a": 1}, True])
 def test_file_name_that_leads_out_of_the_image_folder(place, name, zipped):
