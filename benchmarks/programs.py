@@ -59,13 +59,14 @@ def live(location: str) -> dict[str, Any]:
         return measure(work)
 
 
-def build(location: str, out: str, num_proc: str, embed: str) -> dict[str, Any]:
+def build(location: str, out: str, num_proc: str, embed: str, seed: str = "0") -> dict[str, Any]:
     """Build the folder, as `sarchat build` does."""
     from builders.build.options import BuildOptions
     from builders.build.pipeline import build as build_folder
 
     def work() -> int:
-        report = build_folder(location, Path(out), BuildOptions(num_proc=int(num_proc), embed=embed == "embed"))
+        options = BuildOptions(seed=int(seed), num_proc=int(num_proc), embed=embed == "embed")
+        report = build_folder(location, Path(out), options)
         return sum(file.rows for file in report.files)
 
     return measure(work)

@@ -138,7 +138,7 @@ class _TaskWriter:
             self._writer = pq.ParquetWriter(
                 pa.PythonFile(self._sink, mode="w"),
                 table.schema,
-                compression="zstd",
+                compression=_COMPRESSION,
                 # All values except ids and texts repeat; a dictionary of those two would be useless.
                 use_dictionary=_DICTIONARY_COLUMNS,
                 dictionary_pagesize_limit=2**30,
@@ -165,6 +165,11 @@ _DICTIONARY_COLUMNS = [
     "objects.bbox.list.element.list.element",
     "objects.category.list.element",
 ]
+# Compressed, an image would give other bytes in each task, and the Hub would store it six times.
+_COMPRESSION = {
+    **dict.fromkeys([*_DICTIONARY_COLUMNS, "id", "messages.list.element.content"], "zstd"),
+    "image.bytes": "none",
+}
 
 
 class _HashingSink(io.RawIOBase):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -16,6 +17,12 @@ from builders.schema import scenario
 _FIXED_BYTES = 85
 # Four corners and a category.
 _TARGET_BYTES = 40
+
+
+# Stored after every image, where no row refers to it, so readers never see it. Xet, the Hub's storage, ends a chunk
+# after these 64 bytes, as their gear hash has 16 zeros on top (https://huggingface.co/docs/xet/chunking). So an image
+# gives the same chunks in every task and build, whatever stands before and after it, and the Hub stores it once.
+CHUNK_END = b"SARChat: an image ends here, so that Xet starts a new chunk. jcl"
 
 
 class StoredImage(NamedTuple):
@@ -82,11 +89,8 @@ class RowGroup:
             return pa.array(np.asarray(values, kind)[image_of_row])
 
         scenarios = [scenario(len(image.targets)) for image in self._images]
-        contents = [stored.content for stored in self._stored]
-        # All or none: a build embeds either all images or none.
-        embedded = None not in contents
         columns = [
-            by_image(contents, pa.binary()) if embedded else pa.nulls(self.rows, pa.binary()),
+            self._image_bytes(image_of_row),
             by_image([stored.path for stored in self._stored], pa.string()),
         ]
         return pa.table(
@@ -109,6 +113,24 @@ class RowGroup:
                 ),
             }
         )
+
+    def _image_bytes(self, image_of_row: np.ndarray) -> pa.Array:
+        """Return the images' bytes, each image once, between two ends of chunks; nulls if only paths are stored."""
+        values = [CHUNK_END]
+        # Parquet writes a dictionary with a repeated value as plain rows, so neither images nor ends may repeat.
+        place_of: dict[bytes, int] = {}
+        places = []
+        for content, _ in self._stored:
+            # All or none: a build embeds either all images or none.
+            if content is None:
+                return pa.nulls(self.rows, pa.binary())
+            digest = hashlib.blake2b(content, digest_size=16).digest()
+            if digest not in place_of:
+                place_of[digest] = len(values)
+                values += (content, digest + CHUNK_END)
+            places.append(place_of[digest])
+        indices = np.asarray(places, np.int32)[image_of_row]
+        return pa.DictionaryArray.from_arrays(pa.array(indices), pa.array(values, pa.binary()))
 
     def _messages(self) -> pa.ListArray:
         speaker = np.tile(np.asarray([0, 1], np.int8), self.rows)
