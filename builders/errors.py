@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from builders.redact import redact
 
+# A foreign value in a message may be megabytes long.
+_LONGEST = 1_000
+
 
 class SARChatError(ValueError):
     """A user's mistake or a damaged input. The message is one line: what is wrong, where, the value, and what to do.
 
-    Tokens and the secrets of URLs are left out of it, so that it can be shown and logged.
+    Tokens and the secrets of URLs are left out of it, so that it can be shown and logged. A very long message, such as
+    one with a foreign value in it, is cut in the middle.
     """
 
     def __init__(self, message: str) -> None:
         """Set the message."""
-        super().__init__(redact(message))
+        text = redact(message)
+        if len(text) > _LONGEST:
+            text = f"{text[: _LONGEST // 2]} ... {text[-_LONGEST // 2 :]}"
+        super().__init__(text)

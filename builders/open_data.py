@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -24,6 +23,7 @@ from builders.folder.subset import choose_subset
 from builders.live import make_example, open_split
 from builders.records.tasks import generate_records
 from builders.records.templating import Chooser
+from builders.resources import load_json
 from builders.schema import ALL, COLUMNS, TASKS
 
 # A repo id on the Hub, with or without a revision.
@@ -135,7 +135,10 @@ class ParquetData(OpenData):
     def fingerprint(self) -> str:
         """A hash of the Parquet files' checksums if the folder has them, otherwise of their names and sizes."""
         text = self._read_text(SUMS)
-        sums = parse_checksums(text) if text else self._list_sizes()
+        try:
+            sums = parse_checksums(text) if text else self._list_sizes()
+        except ValueError as error:
+            raise SARChatError(f"{self.location}, {SUMS}: {error}; rebuild the folder") from error
         lines = sorted(f"{value}  {path}\n" for path, value in sums.items() if path.endswith(".parquet"))
         return hashlib.blake2b("".join(lines).encode(), digest_size=16).hexdigest()
 
@@ -166,6 +169,8 @@ class ParquetData(OpenData):
             return Path(path).read_text(encoding="utf-8")
         except FileNotFoundError:
             return None
+        except UnicodeDecodeError as error:
+            raise SARChatError(f"{path} is not UTF-8: {error.reason}; rebuild the folder") from error
 
     def _list_sizes(self) -> dict[str, int]:
         parts = [part for splits in self._parts.values() for parts in splits.values() for part in parts]
@@ -308,7 +313,7 @@ def _has_configs(card: Path) -> bool:
 
 def _read_version(info: str | None) -> str | None:
     try:
-        version = json.loads(info or "{}").get("version")
+        version = load_json(info or "{}").get("version")
     except (ValueError, AttributeError):
         return None
     return version if isinstance(version, str) else None

@@ -1,7 +1,8 @@
-"""Texts and data that are stored as files in the packages."""
+"""Texts and data that are stored as files in the packages, and the parsers for YAML and JSON from anywhere."""
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -40,3 +41,16 @@ def load_yaml(text: str) -> Any:  # noqa: ANN401
         yaml.YAMLError: it is not valid.
     """
     return yaml.load(text, Loader=_LOADER)
+
+
+def load_json(text: str | bytes) -> Any:  # noqa: ANN401
+    """Parse JSON from anywhere.
+
+    Raises:
+        ValueError: it is not valid, or nested too deeply.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        # Raised from some hundreds of brackets on, depending on the version of Python.
+        raise ValueError("it is nested too deeply") from error

@@ -8,6 +8,7 @@ from typing import Any
 
 from builders.build.options import BuildOptions
 from builders.folder.reader import BUILD_INFO
+from builders.resources import load_json
 from builders.versions import DATA_VERSION, PACKAGE, package_version
 
 
@@ -34,7 +35,7 @@ def write_build_info(folder: Path, info: dict[str, Any]) -> None:
 def is_build_info(folder: Path) -> bool:
     """Return whether a folder has a `build.json` that this package wrote."""
     try:
-        info = json.loads((folder / BUILD_INFO).read_text(encoding="utf-8"))
+        info = load_json((folder / BUILD_INFO).read_text(encoding="utf-8"))
         return info["generator"]["name"] == PACKAGE
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError):
         return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import click
 
 from builders.cli.options import box_format_options
 from builders.errors import SARChatError
+from builders.resources import load_json
 
 NEEDS_OPENAI = "openai is not installed: pip install 'sarchat-bench[predict]'"
 
@@ -95,7 +95,7 @@ def command(
 
 def _read_object(text: str | None) -> dict[str, Any]:
     try:
-        value = json.loads(text or "{}")
+        value = load_json(text or "{}")
     except ValueError as error:
         raise SARChatError(f"--extra-body is not JSON: {error}") from error
     if not isinstance(value, dict):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import hashlib
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -14,6 +13,7 @@ from typing import Any
 
 from builders.corpus.targets import AnnotatedImage, RawBox, clean
 from builders.errors import SARChatError
+from builders.resources import load_json
 from builders.schema import CATEGORIES, stem
 
 # ASCII's and Latin-1's control characters, and Unicode's line and paragraph separators.
@@ -98,8 +98,8 @@ def _annotation_id(pair: tuple[int, RawBox]) -> int:
 
 def _load_json(content: bytes, name: str) -> dict[str, list]:
     try:
-        document = json.loads(content)
-    except (ValueError, RecursionError) as error:
+        document = load_json(content)
+    except ValueError as error:
         raise SARChatError(f"{name} is not valid JSON: {error}; it may be truncated, download it again") from error
     for key in ("images", "annotations", "categories"):
         if not isinstance(document, dict) or not isinstance(document.get(key), list):

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from builders.errors import SARChatError
 from builders.open_data import REPO_ID
+from builders.resources import load_json
 
 STDIN = "-"
 _GZIP = b"\x1f\x8b"
@@ -123,8 +124,8 @@ def _decode(line: bytes, place: str, first: bool = False) -> str:
 
 def _parse(text: str, place: str) -> dict[str, Any]:
     try:
-        entry = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        entry = load_json(text)
+    except ValueError as error:
         raise SARChatError(f"{place} is not JSON: {error}") from error
     if not isinstance(entry, dict):
         raise SARChatError(f"{place}: expected an object such as {{...}}, got {text.strip()[:80]}")
@@ -133,8 +134,8 @@ def _parse(text: str, place: str) -> dict[str, Any]:
 
 def _read_list(text: str, location: str) -> Iterator[Row]:
     try:
-        entries = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        entries = load_json(text)
+    except ValueError as error:
         raise SARChatError(f"{location} is not JSON: {error}") from error
     for number, entry in enumerate(entries, 1):
         if not isinstance(entry, dict):
@@ -170,28 +171,33 @@ def _read_parquet(path: Path, columns: Sequence[str] | None) -> Iterator[Row]:
                 for entry in batch.to_pylist():
                     number += 1
                     yield Row(f"{path}, row {number}", entry)
-    except pa.ArrowException as error:
-        raise SARChatError(f"{path} is no whole Parquet file: {error}") from error
+    except (pa.ArrowException, ValueError, OverflowError) as error:
+        # Besides Arrow's own: texts that are not UTF-8, and times that Python cannot represent.
+        raise SARChatError(f"{path} is not a complete Parquet file: {error}") from error
 
 
 def _read_excel(path: Path) -> Iterator[Row]:
     try:
         from openpyxl import load_workbook
-        from openpyxl.utils.exceptions import InvalidFileException
     except ImportError as error:
         raise SARChatError(
             f"{path} is an Excel file, which needs openpyxl: pip install 'sarchat-bench[xlsx]'; or save it as TSV"
         ) from error
-    from zipfile import BadZipFile
-
+    workbook = None
     try:
-        sheet = load_workbook(path, read_only=True, data_only=True).worksheets[0]
-        lines = sheet.iter_rows(values_only=True)
+        workbook = load_workbook(path, read_only=True, data_only=True)
+        lines = workbook.worksheets[0].iter_rows(values_only=True)
         heading = [_spell(cell) for cell in next(lines, ())]
         for number, cells in enumerate(lines, 2):
             yield Row(f"{path}, row {number}", dict(zip(heading, map(_spell, cells), strict=False)))
-    except (BadZipFile, InvalidFileException, KeyError, IndexError) as error:
-        raise SARChatError(f"{path} is no whole Excel file: {error}") from error
+    except OSError:
+        raise
+    except Exception as error:
+        # openpyxl raises errors of many libraries, without a common class.
+        raise SARChatError(f"{path} is not a complete Excel file: {type(error).__name__}: {error}") from error
+    finally:
+        if workbook is not None:
+            workbook.close()
 
 
 def _spell(cell: object) -> str:

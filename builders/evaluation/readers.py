@@ -213,6 +213,8 @@ def read_answers(source: AnswerSource, split: str = "test") -> Iterator[Answer]:
 def _check(answer: Answer, tool: _Tool) -> Answer:
     if not isinstance(answer.text, str):
         raise SARChatError(f"{answer.place}: the answer must be text, got {answer.text!r:.80}")
+    if answer.number is not None and type(answer.number) is not int:
+        raise SARChatError(f"{answer.place}: the record's number must be a whole number, got {answer.number!r:.80}")
     if answer.failed or answer.text.startswith(tool.failures):
         return Answer(answer.place, "", answer.id, answer.number, answer.gold, answer.question, failed=True)
     return answer

@@ -12,6 +12,7 @@ from builders.errors import SARChatError
 from builders.evaluation.record_counts import pack_counts, unpack_counts
 from builders.evaluation.scoring import AVERAGES, COSTS, Evaluation
 from builders.folder.writing import writing_whole
+from builders.resources import load_json
 from sarchat_metric import SUB_SCORES, TASKS, VERSION, Tally
 
 _HINT = "give a file of `sarchat score --output`"
@@ -76,10 +77,10 @@ def read_scores(path: Path) -> SavedScores:
         SARChatError: if the file cannot be read or contains none of the metric's scores, or a value is no score.
     """
     try:
-        content: Any = json.loads(path.read_text(encoding="utf-8-sig"))
+        content: Any = load_json(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise SARChatError(f"cannot read {path}: {error.strerror}; {_HINT}") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise SARChatError(f"{path} is not JSON: {error}; {_HINT}") from error
     known = [key for keys in SUB_SCORES.values() for key in keys]
     sub_scores = {key: content[key] for key in known if key in content} if isinstance(content, dict) else {}

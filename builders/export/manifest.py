@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from builders.export.images import FOLDER
+from builders.resources import load_json
 
 MANIFEST = "export.json"
 _KIND = "sarchat export"
@@ -35,7 +36,7 @@ def write_manifest(staging: Path, description: dict[str, Any], files: Iterable[s
 def is_export(folder: Path) -> bool:
     """Return whether a folder holds an export and nothing else: the files and images of its own `export.json`."""
     try:
-        content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        content = load_json((folder / MANIFEST).read_text(encoding="utf-8"))
         listed, images = {*content["files"], MANIFEST}, content["images"]
         if content["kind"] != _KIND:
             return False

@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 
 from builders.errors import SARChatError
 from builders.folder.writing import writing_whole
+from builders.resources import load_json
 
 # What a run may change without making other answers: it is kept in the sidecar, as lists of all that was seen.
 SEEN = ("base_urls", "server_models")
@@ -125,7 +126,7 @@ def _open(path: Path, settings: Mapping[str, Any]) -> AnswersFile:
 def _read_meta(path: Path) -> dict[str, Any]:
     sidecar = meta_path(path)
     try:
-        meta = json.loads(sidecar.read_text(encoding="utf-8"))
+        meta = load_json(sidecar.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise SARChatError(
             f"{path} is not empty, but {sidecar.name}, which says how it was made, does not exist; choose another --out"
@@ -177,10 +178,10 @@ def _recover(path: Path) -> frozenset[str]:
 
 def _read_id(line: bytes, place: str) -> str:
     try:
-        entry = json.loads(line)
+        entry = load_json(line)
         record_id = entry["id"]
         if isinstance(record_id, str) and isinstance(entry["prediction"], str):
             return record_id
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError):
         pass
     raise SARChatError(f"{place} is not an answer of `sarchat predict`; remove the line, or choose another --out")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ import openai
 from builders.errors import SARChatError
 from builders.inference.questions import Question
 from builders.redact import redact
+from builders.resources import load_json
 
 KEY_VARIABLE = "OPENAI_API_KEY"
 # The client requires a key; local servers ignore it.
@@ -211,8 +211,8 @@ def _read_completion(content: bytes, latency: float, retries: int) -> Answer:
         ValueError: if it is not a chat completion.
     """
     try:
-        body = json.loads(content)
-    except (ValueError, RecursionError) as error:
+        body = load_json(content)
+    except ValueError as error:
         raise ValueError("the answer is not JSON") from error
     if not isinstance(body, dict):
         raise ValueError("the answer is not a JSON object")

@@ -389,7 +389,7 @@ def test_reversed_arguments_are_told(capsys, records, answers, tmp_path):
         ("a.csv", b'id,prediction\na,"b\n', [], "a.csv: unexpected end of data after line"),
         ("a.csv", b"id,prediction\na,\xff\n", [], "is not UTF-8"),
         ("a.csv", b"", [], "contains no answer"),
-        ("a.parquet", b"PAR1", [], "is no whole Parquet file"),
+        ("a.parquet", b"PAR1", [], "is not a complete Parquet file"),
         ("a.pkl", b"x", [], "is a pickle"),
         ("a.jsonl.gz", gzip.compress(b'{"id": "a"}' * 9, mtime=0)[:-4], [], "is no whole gzip file"),
         ("a.jsonl", b'{"id": "a", "text": "b"}', ["--prediction-field", "b"], "there is no 'b', only id, text"),
