@@ -37,7 +37,7 @@ ROOMS = (
     "cli",
 )
 # Libraries that one place alone imports, so that everything else works and starts without them.
-OWNERS = {"matplotlib": "figures", "click": "cli", "gradio": "hub/page", "openai": "inference"}
+OWNERS = {"matplotlib": "figures", "click": "cli", "gradio": "hub/page", "jinja2": "report", "openai": "inference"}
 MODULES = sorted((ROOT / "builders").rglob("*.py"))
 
 

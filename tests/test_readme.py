@@ -54,6 +54,7 @@ def folder(tmp_path_factory):
     arguments = ("score", "demo/answers.jsonl", "--references", "sarchat", "--output", "my-model.json")
     subprocess.run(command(*arguments), cwd=folder, check=True)
     shutil.copyfile(folder / "my-model.json", folder / "new-run.json")
+    shutil.copyfile(folder / "demo/answers.jsonl", folder / "baseline.jsonl")
     return folder
 
 

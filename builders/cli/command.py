@@ -22,6 +22,7 @@ COMMANDS = {
     "leaderboard": "Print the published results together with your own.",
     "predict": "Ask a model the questions of a data set, through a server.",
     "push": "Publish a data set or a metric on the Hugging Face Hub.",
+    "report": "Write an HTML report of a model's answers: scores, failures, records.",
     "score": "Score a model's predictions against a built data set.",
     "show": "Draw one record: image, boxes, conversation.",
     "space": "Write the folder of the metric and its Space.",

@@ -66,8 +66,9 @@ class Entry:
 
     @property
     def label(self) -> str:
-        """Name and size."""
-        return f"{self.name} {self.params}".strip()
+        """Name and size, and of an own model that cannot be ranked the number of its records."""
+        few = "" if self.is_comparable or not self.sizes else f"({sum(self.sizes.values()):,} records)"
+        return " ".join(filter(None, (self.name, self.params, few)))
 
     @property
     def is_comparable(self) -> bool:
@@ -83,6 +84,26 @@ def published_results() -> list[Entry]:
         scores = {_metric_key(name): float(row[name]) for name in row}
         entries.append(Entry(model, params, printed, scores, read_test_sizes()))
     return entries
+
+
+def choose_published(names: Sequence[str]) -> list[Entry]:
+    """Return the published models of some names, or all if there are none.
+
+    Args:
+        names: names with or without a size, such as `Qwen2-VL` or `Qwen2-VL 7B`, in any case.
+
+    Raises:
+        SARChatError: no published model has one of the names.
+    """
+    entries = published_results()
+    known = {name.lower() for entry in entries for name in (entry.name, entry.label)}
+    for name in names:
+        if name.lower() not in known:
+            raise SARChatError(
+                f"there is no published model {name!r}; choose from {', '.join(entry.label for entry in entries)}"
+            )
+    wanted = {name.lower() for name in names}
+    return [entry for entry in entries if not names or wanted & {entry.name.lower(), entry.label.lower()}]
 
 
 def own_entry(saved: SavedScores) -> Entry:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from builders.errors import SARChatError
 from builders.schema import CATEGORIES
 
 # An opaque, neutral background that looks the same on light and dark pages.
@@ -29,6 +32,15 @@ ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
 )
 CATEGORY_COLORS = dict(zip(CATEGORIES, (SKY, ORANGE, YELLOW, VERMILION, PURPLE, GREEN), strict=True))
 GOLD, PREDICTED = GREEN, VERMILION
+
+# The endings of pictures, and the metadata that keep date and software out of them.
+FORMATS: dict[str, dict[str, None]] = {
+    ".png": {"Software": None},
+    ".pdf": {"Creator": None, "Producer": None, "CreationDate": None},
+    ".svg": {"Date": None, "Creator": None},
+}
+_ENDINGS = ", ".join(FORMATS)
+_VARIABLES = {INK: "ink", FAINT: "faint", LINE: "line", PAGE: "page", "#ffffff": "page"}
 
 DPI = 160
 _SETTINGS: dict[Any, Any] = {
@@ -48,6 +60,9 @@ _SETTINGS: dict[Any, Any] = {
     "xtick.color": FAINT,
     "ytick.color": INK,
     "text.parse_math": False,
+    "svg.hashsalt": "sarchat",
+    # Text stays text in a PDF, which journals ask for.
+    "pdf.fonttype": 42,
 }
 
 
@@ -69,9 +84,39 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
+def check_picture(path: Path) -> None:
+    """Check, before any work is done, that a figure can be written to a file of this name.
+
+    Raises:
+        SARChatError: its ending is none of `FORMATS`.
+    """
+    if path.suffix.lower() not in FORMATS:
+        raise SARChatError(f"a picture is a PNG, PDF or SVG file, so its name must end in {_ENDINGS}, but got {path}")
+
+
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG, without date or software in its metadata."""
-    figure.savefig(path, format="png", dpi=DPI, metadata={"Software": None})
+    """Write a figure as PNG, PDF or SVG, by the ending of the file, without date or software in its metadata."""
+    kind = path.suffix.lower().lstrip(".") or "png"
+    figure.savefig(path, format=kind, dpi=DPI, facecolor=figure.get_facecolor(), metadata=FORMATS[f".{kind}"])
+
+
+def to_inline_svg(figure: Figure, name: str) -> str:
+    """Return a figure as an `<svg>` element whose colours follow those of the page that it stands in.
+
+    Ink, faint text, lines and background become the CSS variables `--ink`, `--faint`, `--line` and `--page`.
+
+    Args:
+        figure: the figure, drawn inside `styled`.
+        name: differs for every figure of a page, so that no two share an id.
+    """
+    stream = io.StringIO()
+    with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
+        figure.savefig(stream, format="svg", facecolor=figure.get_facecolor(), metadata=FORMATS[".svg"])
+    text = stream.getvalue()
+    text = re.sub("<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
+    for color, variable in _VARIABLES.items():
+        text = re.sub(color, f"var(--{variable})", text, flags=re.IGNORECASE)
+    return text
 
 
 def hide_frame(axes: Axes) -> None:

@@ -33,7 +33,7 @@ def choose_subset(records: Iterable[tuple[str, str, str]], limit: int) -> frozen
     # The ranks and ids chosen so far per sub-score, as a heap whose first entry is the next to be replaced.
     chosen: dict[tuple[str, str], list[tuple[int, str]]] = {}
     for record_id, task, scenario in records:
-        entry = (-_rank(record_id), record_id)
+        entry = (-rank(record_id), record_id)
         heap = chosen.setdefault((task, scenario), [])
         if len(heap) < limit:
             heapq.heappush(heap, entry)
@@ -42,5 +42,6 @@ def choose_subset(records: Iterable[tuple[str, str, str]], limit: int) -> frozen
     return frozenset(record_id for heap in chosen.values() for _, record_id in heap)
 
 
-def _rank(record_id: str) -> int:
+def rank(record_id: str) -> int:
+    """Return a number that orders records as if at random, the same on every machine."""
     return int.from_bytes(hashlib.blake2b(record_id.encode(), key=_KEY, digest_size=8).digest(), "big")

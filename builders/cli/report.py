@@ -1,0 +1,74 @@
+"""`sarchat report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from builders.cli.options import answer_options, average_option, box_format_options, weights_option
+from builders.errors import SARChatError
+
+
+@click.command("report")
+@click.argument("answers", metavar="ANSWERS")
+@click.argument("baseline", metavar="[BASELINE]", required=False)
+@click.option("--data", metavar="DATA", required=True, help="Built folder, Hub data set or SARDet-100K.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, metavar="FILE", help="The HTML file.")
+@click.option(
+    "--examples",
+    type=click.IntRange(0, 1000),
+    default=15,
+    show_default=True,
+    metavar="N",
+    help="Records to show: N of the worst and N others of each task, N that got better and N that got worse.",
+)
+@click.option("--model", metavar="NAME", help="The model's name; default: that of ANSWERS.")
+@click.option("--params", metavar="SIZE", help="Its number of parameters, such as 7B.")
+@answer_options
+@box_format_options
+@average_option
+@weights_option("own")
+def command(
+    answers: str,
+    baseline: str | None,
+    data: str,
+    out: Path,
+    examples: int,
+    model: str | None,
+    params: str | None,
+    config: str,
+    split: str,
+    limit: int | None,
+    tool: str | None,
+    id_field: str | None,
+    prediction_field: str | None,
+    box_format: str,
+    input_size: str | None,
+    resize: str | None,
+    average: str,
+    weights: str,
+) -> None:
+    """Show what a model got right and wrong, as one HTML file that opens anywhere.
+
+    ANSWERS is a file of answers as `sarchat score` takes it; BASELINE, if given, another one to compare it with.
+    """
+    from builders.report import NEEDS_REPORT, has_extras
+
+    if not has_extras():
+        raise SARChatError(NEEDS_REPORT)
+    from builders.box_formats.formats import read_notation
+    from builders.evaluation.readers import AnswerSource
+    from builders.evaluation.score_table import list_warnings
+    from builders.folder.writing import check_outputs
+    from builders.report.contents import ReportOptions
+    from builders.report.write import write_report
+
+    notation = read_notation(box_format, input_size, resize)
+    check_outputs({"--out": out}, list(filter(None, [answers, baseline, data])))
+    sources = [AnswerSource(file, tool, id_field, prediction_field) for file in filter(None, (answers, baseline))]
+    options = ReportOptions(config, split, limit, average, weights, examples, box_format, model, params)
+    report = write_report(sources[0], data, out, options, notation, *sources[1:])
+    for warning in list_warnings(report.evaluation.scores, box_format):
+        click.echo(f"Warning: {warning}", err=True)
+    click.echo(f"Wrote {out} ({out.stat().st_size / 1e6:.1f} MB, {len(report.records):,} records).")

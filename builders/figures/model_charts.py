@@ -1,0 +1,225 @@
+"""Models side by side: a radar of their scores, and their score against what they cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import matplotlib.patheffects as effects
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from builders.analysis.pareto import pareto_front
+from builders.figures.style import (
+    BLUE,
+    FAINT,
+    GREEN,
+    INK,
+    LINE,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILION,
+    new_figure,
+)
+
+_COLORS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, "#7a5c00", "#7f7f7f")
+_OWN_COLORS = (INK, "#b3001b", "#5b2a86", "#00564a")
+_MARKERS = "oDs^vPXd"
+_DASHES = ("-", (0, (5, 1.5)), (0, (2, 1.2)), (0, (6, 1.5, 1.5, 1.5)))
+_PANEL_WIDTH, _PANEL_HEIGHT, _LEGEND_HEIGHT = 6.6, 4.7, 0.75
+_POWERS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
+
+
+class Model(NamedTuple):
+    """A model in a chart.
+
+    Attributes:
+        name: its name, which models of one family share.
+        label: its name and size.
+        scores: its sub-scores in percent, by the metric's keys.
+        overall: its overall score in percent; `None` if a task is missing.
+        costs: its parameters, seconds per answer or tokens per answer, by the names of `MEASURES`.
+        is_own: whether it is the user's own, which is drawn stronger.
+    """
+
+    name: str
+    label: str
+    scores: Mapping[str, float]
+    overall: float | None
+    costs: Mapping[str, float]
+    is_own: bool
+
+
+# What a model may cost: the label of its axis.
+MEASURES = {
+    "parameters": "parameters",
+    "latency_s": "seconds per answer (median)",
+    "completion_tokens": "tokens per answer (mean)",
+}
+
+
+def draw_radar(models: Sequence[Model], keys: Sequence[str]) -> Figure:
+    """Draw a radar of sub-scores: an axis for each, from 0 to 100, and a line for each model.
+
+    Args:
+        models: the models, at least one.
+        keys: the sub-scores, clockwise from the top; a model without one has a gap there.
+    """
+    rows = -(-len(models) // 3)
+    height = 6.6 + 0.3 * rows
+    figure = new_figure(8.4, height)
+    figure.set_facecolor("white")
+    axes = figure.add_axes((0.21, (0.75 + 0.3 * rows) / height, 0.58, 5.0 / height), projection="polar")
+    axes.set_theta_zero_location("N")
+    axes.set_theta_direction(-1)
+    angles = [2 * math.pi * place / len(keys) for place in range(len(keys))]
+    for place, model in enumerate(models):
+        values = [model.scores.get(key, math.nan) for key in keys]
+        color = _color_of(model, place, [other.label for other in models if other.is_own])
+        axes.plot(
+            [*angles, angles[0]],
+            [*values, values[0]],
+            color=color,
+            linestyle=_DASHES[place // len(_COLORS) % len(_DASHES)] if not model.is_own else "-",
+            linewidth=2.8 if model.is_own else 1.5,
+            marker=_MARKERS[place % len(_MARKERS)],
+            markersize=6 if model.is_own else 4,
+            label=model.label,
+            zorder=3 if model.is_own else 2,
+        )
+        if model.is_own and not any(map(math.isnan, values)):
+            axes.fill(angles, values, color=color, alpha=0.10, zorder=1)
+    axes.set_facecolor("white")
+    axes.set_ylim(0, 100)
+    axes.set_yticks([20, 40, 60, 80, 100], ["20", "40", "60", "80", "100"], fontsize=8.5, color=FAINT)
+    axes.set_rlabel_position(180 / len(keys))
+    axes.set_xticks(angles, [""] * len(keys))
+    axes.grid(color=LINE, linewidth=0.8)
+    axes.spines["polar"].set_color(LINE)
+    for angle, key in zip(angles, keys, strict=True):
+        side = "center" if abs(math.sin(angle)) < 0.1 else "left" if math.sin(angle) > 0 else "right"
+        level = "bottom" if math.cos(angle) > 0.9 else "top" if math.cos(angle) < -0.9 else "center"
+        axes.text(angle, 106, _spell_key(key), ha=side, va=level, fontsize=10, color=INK, linespacing=1.1)
+    figure.legend(loc="lower center", ncols=min(3, len(models)), frameon=False, fontsize=10.5)
+    return figure
+
+
+def draw_costs(models: Sequence[Model], measures: Sequence[str]) -> Figure:
+    """Draw the overall score against costs, a panel for each, with the Pareto front.
+
+    Models of one family are joined by a thin line, from the cheapest on. A dashed line joins the front, and its models
+    have a ring.
+
+    Args:
+        models: the models. Those without a cost or an overall score are left out of its panel.
+        measures: names of `MEASURES`; each is the cost of at least one model.
+    """
+    families = list(dict.fromkeys(model.name for model in models if model.overall is not None))
+    width, height = _PANEL_WIDTH * len(measures), _PANEL_HEIGHT + _LEGEND_HEIGHT
+    figure = new_figure(width, height)
+    figure.set_facecolor("white")
+    handles: dict[str, object] = {}
+    for place, measure in enumerate(measures):
+        left = (place * _PANEL_WIDTH + 0.85) / width
+        box = (left, (_LEGEND_HEIGHT + 0.65) / height, (_PANEL_WIDTH - 1.05) / width, (_PANEL_HEIGHT - 0.85) / height)
+        handles |= _draw_cost(figure.add_axes(box), models, measure, families)
+    figure.legend(
+        handles.values(),
+        handles.keys(),
+        loc="lower center",
+        ncols=5 if len(measures) == 1 else 8,
+        frameon=False,
+        fontsize=9.5,
+        columnspacing=1.2,
+        handletextpad=0.4,
+    )
+    return figure
+
+
+def _draw_cost(axes: Axes, models: Sequence[Model], measure: str, families: Sequence[str]) -> dict[str, object]:
+    shown = [(model.costs[measure], model.overall, model) for model in models if measure in model.costs]
+    points = sorted(
+        ((cost, score, model) for cost, score, model in shown if score is not None and cost > 0),
+        key=lambda point: point[:2],
+    )
+    handles: dict[str, object] = {}
+    own_names = {model.name for model in models if model.is_own}
+    for number, family in enumerate(families):
+        own = [point for point in points if point[2].name == family]
+        if own:
+            is_own = own[0][2].is_own
+            color = _color_of(own[0][2], number, [name for name in families if name in own_names])
+            handles[family] = axes.plot(
+                [cost for cost, _, _ in own],
+                [score for _, score, _ in own],
+                color=color,
+                marker=_MARKERS[number % len(_MARKERS)],
+                markersize=10 if is_own else 7,
+                markeredgecolor=INK if is_own else "white",
+                linewidth=0.9,
+                zorder=3,
+            )[0]
+    front = [points[index] for index in pareto_front([p[0] for p in points], [p[1] for p in points])]
+    if front:
+        line = {"color": INK, "linestyle": (0, (4, 2)), "linewidth": 1.2, "zorder": 2}
+        ring = {"marker": "o", "markersize": 15, "markerfacecolor": "none", "markeredgecolor": INK}
+        handles["Pareto front"] = axes.plot(
+            [cost for cost, _, _ in front], [score for _, score, _ in front], **line, **ring
+        )[0]
+    _label_points(axes, points)
+    axes.set_facecolor("white")
+    axes.set_xlabel(MEASURES[measure], fontsize=11)
+    axes.set_ylabel("overall score (%)", fontsize=11)
+    axes.grid(color=LINE, linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.tick_params(labelsize=10)
+    if measure == "parameters" or (points and points[-1][0] > 20 * points[0][0]):
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _shorten(value)))
+        axes.margins(x=0.14, y=0.1)
+    else:
+        axes.set_xlim(0, max((cost for cost, _, _ in points), default=1) * 1.15)
+        axes.margins(y=0.14)
+    return handles
+
+
+def _label_points(axes: Axes, points: Sequence[tuple[float, float, Model]]) -> None:
+    """Write the names of the user's own models above their points; the legend has those of the others."""
+    for cost, score, model in points:
+        if model.is_own:
+            axes.annotate(
+                model.label,
+                (cost, score),
+                (0, 11),
+                textcoords="offset points",
+                ha="center",
+                fontsize=10,
+                color=INK,
+                path_effects=[effects.withStroke(linewidth=3, foreground="white")],
+                zorder=5,
+            )
+
+
+def _color_of(model: Model, place: int, own: Sequence[str]) -> str:
+    """Return a colour: the user's own models have those of their own, in their order."""
+    if not model.is_own:
+        return _COLORS[(place - len(own)) % len(_COLORS)]
+    names = [name for name in own if name in (model.label, model.name)]
+    return _OWN_COLORS[own.index(names[0]) % len(_OWN_COLORS)] if names else INK
+
+
+def _spell_key(key: str) -> str:
+    task, _, rest = key.partition("/")
+    return f"{task}\n{rest}"
+
+
+def _shorten(value: float) -> str:
+    for power, unit in _POWERS:
+        if value >= power:
+            return f"{value / power:g}{unit}"
+    return f"{value:g}"

@@ -1,0 +1,67 @@
+"""What a report is made of, and what it shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from builders.evaluation.comparison import Candidate, Comparison
+from builders.evaluation.failures import Failures
+from builders.evaluation.leaderboard import Entry
+from builders.evaluation.scoring import Evaluation
+from builders.report.record_view import RecordView
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """What a report is made of.
+
+    Attributes:
+        config: a task, or `all`.
+        split: the split that was asked.
+        limit: only so many records of each task and scenario.
+        average: `sample` or `corpus`.
+        weights: the weights of the overall score, `own` or `published`.
+        examples: how many records of each choice are shown.
+        box_format: the name of the format in which the model writes boxes.
+        model: the model's name; that of its file if `None`.
+        params: its number of parameters, such as `7B`.
+    """
+
+    config: str = "all"
+    split: str = "test"
+    limit: int | None = None
+    average: str = "sample"
+    weights: str = "own"
+    examples: int = 15
+    box_format: str = "sarchat"
+    model: str | None = None
+    params: str | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that the page shows.
+
+    Attributes:
+        data: the data set's location.
+        answers: the file of answers.
+        options: the options.
+        evaluation: the scores.
+        failures: where the model fails.
+        records: the records that are shown.
+        entry: the model's entry of the leaderboard.
+        candidate: the model in comparisons.
+        baseline: the baseline and the comparison with it, if there is one.
+        baseline_entry: the baseline's entry, likewise.
+    """
+
+    data: str
+    answers: str
+    options: ReportOptions
+    evaluation: Evaluation
+    failures: Failures
+    records: list[RecordView]
+    entry: Entry
+    candidate: Candidate
+    baseline: tuple[Candidate, Comparison] | None
+    baseline_entry: Entry | None

@@ -1,0 +1,298 @@
+"""The HTML of a report: the templates of this room, filled in; every value is escaped."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from builders.evaluation import comparison, score_table
+from builders.evaluation.error_kinds import RIGHT, error_kinds
+from builders.evaluation.failures import ASPECTS, NONE, RANGES, UNREAD
+from builders.evaluation.leaderboard import list_warnings, published_results, tabulate_leaderboard
+from builders.evaluation.weights import PUBLISHED
+from builders.figures.style import styled, to_inline_svg
+from builders.report.contents import Report
+from builders.report.models import best_published, draw_kind
+from builders.report.record_view import clip
+from builders.resources import read_text
+from builders.schema import CATEGORIES, TASKS
+from builders.tables import Figure, Interval, Table
+from sarchat_metric import IOU_THRESHOLDS, VERSION
+
+_TEMPLATES = "builders.report"
+_BINS = 20
+_LEVELS = 10  # of shades, as in style.css
+_CHOICES = {
+    "better": "better than the baseline",
+    "worse": "worse than the baseline",
+    "worst": "worst",
+    "random": "chosen at random",
+}
+
+
+class Cell(NamedTuple):
+    """A cell of a matrix or of a table of shares: its text, its shade (0 to 9) and what it is."""
+
+    text: str
+    level: int
+    title: str
+
+
+class Matrix(NamedTuple):
+    """A shaded table: rows and columns with names."""
+
+    corner: str
+    columns: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[Cell | None]]]
+
+
+class Bar(NamedTuple):
+    """A bar of a histogram: its range, its number, and its height in percent of the highest."""
+
+    name: str
+    number: int
+    height: float
+
+
+def render(report: Report) -> str:
+    """Return the page. It depends on the report alone: no clock, no machine, no network."""
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"number": lambda value: f"{value:,}", "percent": lambda value: f"{value:.1f}"}
+    script = read_text("templates/report.js", _TEMPLATES)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+    scores = report.evaluation.scores
+    text = environment.from_string(read_text("templates/report.html", _TEMPLATES)).render(
+        # The only parts that are not escaped: this room's own style and script, and figures of the figures room.
+        style=Markup(read_text("templates/style.css", _TEMPLATES)),
+        script=Markup(script),
+        script_hash=digest,
+        title=clip(report.entry.name),
+        facts=_list_facts(report),
+        overall=Figure(scores.result["overall"]),
+        overall_interval=Interval(*scores.intervals["overall"]),
+        total=sum(scores.result["n"].values()),
+        warnings=score_table.list_warnings(scores, report.options.box_format) + list_warnings([report.entry]),
+        weights=score_table.describe_weights(scores),
+        summary=_show_table(_summarise(report)),
+        leaderboard=_show_leaderboard(report),
+        baseline=_show_baseline(report),
+        radar=_draw(report, "radar"),
+        costs=_list_costs(report),
+        cost_figure=_draw(report, "cost") if scores.costs else "",
+        kinds=_tabulate_kinds(report),
+        meanings=[(kind.label, kind.meaning) for kind in error_kinds().values()],
+        unread=_list_unread(report),
+        confusions=_list_confusions(report),
+        counts=_count_matrix(report),
+        histograms=_list_histograms(report),
+        aspects=_list_aspects(report),
+        numbers=_tabulate_numbers(report),
+        records=report.records,
+        categories=[name for name in CATEGORIES if any(name in record.categories for record in report.records)],
+        tasks=[task for task in TASKS if task in scores.result["n"]],
+        choices={name: text for name, text in _CHOICES.items() if any(r.choice == name for r in report.records)},
+        labels={record.kind: record.label for record in report.records},
+        images=sorted({record.image for record in report.records}),
+        sizes={record.image.number: (record.width, record.height) for record in report.records},
+    )
+    return text + "\n"
+
+
+def _list_facts(report: Report) -> list[tuple[str, str]]:
+    options = report.options
+    facts = {
+        "answers": report.answers,
+        "data": report.data,
+        "config": options.config,
+        "split": options.split,
+        "limit": None if options.limit is None else f"{options.limit:,} records of each task and scenario",
+        "box format": options.box_format,
+        "average": options.average,
+        "metric": f"version {VERSION}",
+    }
+    return [(name, clip(value)) for name, value in facts.items() if value]
+
+
+def _show_table(table: Table) -> dict[str, Any]:
+    """Return a table for the template; numbers keep their full value beside the rounded text."""
+    return {
+        "header": table.header,
+        "rows": [
+            [
+                {
+                    "text": "" if cell is None else f"{cell:,}" if isinstance(cell, int) else str(cell),
+                    "value": repr(cell.value) if isinstance(cell, Figure) else None,
+                    "is_number": isinstance(cell, (int, Figure, Interval)) or cell is None,
+                }
+                for cell in row
+            ]
+            for row in table.rows
+        ],
+        "notes": table.notes,
+    }
+
+
+def _summarise(report: Report) -> Table:
+    table = score_table.tabulate_scores(report.evaluation.scores)[0]
+    return Table("", table.header, table.rows)
+
+
+def _show_leaderboard(report: Report) -> dict[str, Any] | None:
+    if not report.entry.is_comparable:
+        return None
+    own = [entry for entry in (report.entry, report.baseline_entry) if entry is not None]
+    return _show_table(tabulate_leaderboard(own, PUBLISHED))
+
+
+def _show_baseline(report: Report) -> dict[str, Any] | None:
+    if report.baseline is None:
+        return None
+    baseline, compared = report.baseline
+    table = comparison.tabulate_comparison(baseline, [report.candidate], [compared])
+    changes = [
+        (task, compared.better[task], compared.worse[task], size - compared.better[task] - compared.worse[task])
+        for task, size in report.candidate.sizes.items()
+    ]
+    return {"name": clip(baseline.name), "table": _show_table(table), "changes": changes}
+
+
+def _draw(report: Report, kind: str) -> Markup:
+    """Return a figure of the model, with the published ones where they can be compared."""
+    own = [entry for entry in (report.entry, report.baseline_entry) if entry is not None]
+    sizes = report.evaluation.scores.result["n"]
+    others = []
+    if report.entry.is_comparable:
+        others = published_results() if kind == "cost" else best_published(published_results(), sizes)
+    if kind == "cost" and not any(entry.overall_by(sizes) is not None for entry in own):
+        return Markup()
+    with styled():
+        return Markup(to_inline_svg(draw_kind(kind, own, others, sizes), kind))
+
+
+def _list_costs(report: Report) -> list[tuple[str, str, str]]:
+    names = {"latency_s": "seconds", "prompt_tokens": "tokens of question and image", "completion_tokens": "tokens"}
+    costs = report.evaluation.scores.costs
+    return [
+        (names[name], f"{costs[name]['mean']:.2f}", f"{costs[name]['median']:.2f}") for name in names if name in costs
+    ]
+
+
+def _shade(share: float) -> int:
+    """Return the shade of a share from 0 to 1; only 0 has none."""
+    return min(_LEVELS - 1, int(share * (_LEVELS - 1)) + 1) if share > 0 else 0
+
+
+def _tabulate_kinds(report: Report) -> Matrix:
+    """Return the share of each kind of error among the records of each task."""
+    kinds = report.failures.kinds
+    names = {name: kind.label for name, kind in error_kinds().items() if any(counts[name] for counts in kinds.values())}
+    tasks = [task for task in TASKS if task in kinds]
+    rows = []
+    for name, label in names.items():
+        cells = []
+        for task in tasks:
+            number, total = kinds[task][name], kinds[task].total()
+            level = 0 if name == RIGHT else _shade(number / total)
+            cells.append(Cell(f"{number:,}", level, f"{label}: {number:,} of {total:,} in {task}") if number else None)
+        rows.append((label, cells))
+    return Matrix("kind of error", tasks, rows)
+
+
+def _list_unread(report: Report) -> list[tuple[str, int]]:
+    kinds = error_kinds()
+    totals = {name: sum(counts[name] for counts in report.failures.kinds.values()) for name in kinds}
+    return [(kinds[name].label, total) for name, total in totals.items() if total and kinds[name].is_unread]
+
+
+def _make_matrix(corner: str, rows: Sequence[str], columns: Sequence[str], count: Callable[[str, str], int]) -> Matrix:
+    """Return a matrix of counts, each shaded by its share of its row."""
+    made = []
+    for row in rows:
+        numbers = [count(row, column) for column in columns]
+        total = sum(numbers) or 1
+        cells = [
+            Cell(f"{number:,}", _shade(number / total), f"{row} as {column}: {number:,} of {total:,}")
+            if number
+            else None
+            for column, number in zip(columns, numbers, strict=True)
+        ]
+        made.append((row, cells))
+    return Matrix(corner, columns, made)
+
+
+def _list_confusions(report: Report) -> list[tuple[str, Matrix]]:
+    matrices = []
+    for task, counts in sorted(report.failures.confusion.items()):
+        rows = [name for name in (*CATEGORIES, NONE) if any(gold == name for gold, _ in counts)]
+        columns = [name for name in (*CATEGORIES, NONE) if any(read == name for _, read in counts) or name in rows]
+        matrices.append((task, _make_matrix("gold \\ answer", rows, columns, lambda g, r, c=counts: c[g, r])))
+    return matrices
+
+
+def _count_matrix(report: Report) -> Matrix | None:
+    counts = report.failures.counts
+    if not counts:
+        return None
+    rows = [name for name in RANGES if any(true == name for true, _ in counts)]
+    columns = [name for name in (*RANGES, UNREAD) if any(read == name for _, read in counts)]
+    return _make_matrix("true \\ answer", rows, columns, lambda true, read: counts[true, read])
+
+
+def _list_histograms(report: Report) -> list[tuple[str, list[Bar], list[str]]]:
+    """Return for each task with boxes the IoU of its gold boxes in bins, and the shares above each threshold."""
+    histograms = []
+    for task in (task for task in TASKS if task in report.failures.ious):
+        ious = np.frombuffer(report.failures.ious[task], np.float32)
+        numbers, edges = np.histogram(ious, _BINS, (0, 1))
+        highest = max(numbers.max(), 1)
+        bars = [
+            Bar(f"{low:.2f} to {high:.2f}", int(number), 100 * float(number) / float(highest))
+            for low, high, number in zip(edges, edges[1:], numbers, strict=False)
+        ]
+        shares = [
+            f"{100 * float(np.mean(ious >= threshold)):.1f} % at {threshold:g} or more"
+            for threshold in IOU_THRESHOLDS.values()
+        ]
+        histograms.append((task, bars, [f"{len(ious):,} gold boxes", f"{int((ious == 0).sum()):,} at 0", *shares]))
+    return histograms
+
+
+def _list_aspects(report: Report) -> list[Matrix]:
+    """Return the share of targets found, by category, size and cell, and by task."""
+    found = report.failures.found
+    tasks = [task for task in TASKS if any(key[2] == task for key in found)]
+    matrices = []
+    for aspect, values in ASPECTS.items():
+        rows = []
+        for value in values:
+            cells = []
+            for task in tasks:
+                hits, total = found.get((aspect, value, task), (0, 0))
+                title = f"{value}: {hits:,} of {total:,} found in {task}"
+                cells.append(Cell(f"{100 * hits / total:.1f}", _shade(1 - hits / total), title) if total else None)
+            if any(cells):
+                rows.append((value, cells))
+        matrices.append(Matrix(aspect, tasks, rows))
+    return matrices
+
+
+def _tabulate_numbers(report: Report) -> Matrix | None:
+    """Return the records' mean score by the number of targets in the image."""
+    by_number = report.failures.by_number
+    tasks = [task for task in TASKS if any(key[1] == task for key in by_number)]
+    rows = []
+    for value in RANGES:
+        cells = []
+        for task in tasks:
+            total, number = by_number.get((value, task), (0.0, 0))
+            title = f"{value} targets: {number:,} records of {task}"
+            cells.append(Cell(f"{total / number:.1f}", _shade(1 - total / number / 100), title) if number else None)
+        if any(cells):
+            rows.append((value, cells))
+    return Matrix("targets", tasks, rows) if rows else None

@@ -1,0 +1,218 @@
+"""One record as a report shows it: boxes on its image, and what was asked, expected, answered and read."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from builders.evaluation.error_kinds import ErrorKind, name_error
+from builders.evaluation.scored_records import ScoredRecord
+from builders.report.thumbnails import Thumbnail
+from builders.schema import CATEGORIES, Box
+from sarchat_metric import Match, box_iou
+
+_LONGEST_TEXT = 1500
+_MOST_BOXES = 100
+_MOST_LABELS = 8
+_MOST_ITEMS = 24
+_FARTHEST = 1e100
+# Characters that HTML cannot have, or that change the direction of the text around them.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_NAMES = {"proximity": "distance", "count": "number"}
+
+
+class Shape(NamedTuple):
+    """A box on the image: its place in pixels, whose it is, and its label with the label's place."""
+
+    kind: str
+    x: float
+    y: float
+    width: float
+    height: float
+    label: str
+    label_x: float
+    label_y: float
+    anchor: str
+
+
+class Entry(NamedTuple):
+    """What was read of the gold and of the answer: (text, whether the other side has it too) of each item."""
+
+    name: str
+    gold: list[tuple[str, bool]]
+    read: list[tuple[str, bool]]
+    more: int
+
+
+class RecordView(NamedTuple):
+    """A record of the page.
+
+    Attributes:
+        id: the record's id.
+        choice: why it is shown.
+        task: its task.
+        scenario: `single` or `multi`.
+        categories: the categories of its targets.
+        kind: the name of its kind of error.
+        label: what that kind is called.
+        accuracy: its score in percent.
+        scores: name and value in percent of each of its sub-scores.
+        width: of the image, in pixels.
+        height: likewise.
+        image: the thumbnail.
+        shapes: the boxes to draw.
+        question: the question.
+        gold: the gold answer.
+        answer: the answer as the model gave it.
+        translated: the answer in SARChat's notation, if it is another text.
+        entries: what was read.
+        notes: what is not shown.
+        baseline: the baseline's answer, its score and its kind of error, if there is one.
+    """
+
+    id: str
+    choice: str
+    task: str
+    scenario: str
+    categories: list[str]
+    kind: str
+    label: str
+    accuracy: float
+    scores: list[tuple[str, float]]
+    width: int
+    height: int
+    image: Thumbnail
+    shapes: list[Shape]
+    question: str
+    gold: str
+    answer: str
+    translated: str
+    entries: list[Entry]
+    notes: list[str]
+    baseline: tuple[str, float, str] | None
+
+
+def view_record(
+    record: ScoredRecord,
+    choice: str,
+    image: Thumbnail,
+    kinds: Mapping[str, ErrorKind],
+    baseline: ScoredRecord | None = None,
+) -> RecordView:
+    """Return what a report shows of a record."""
+    reference, result = record.reference, record.result
+    kind = name_error(record)
+    question, gold = (message["content"] for message in reference["messages"])
+    answer = record.answer.text if record.answer else ""
+    translated = record.translation.text
+    notes: list[str] = []
+    shapes = list(_draw(record, notes))
+    before = None
+    if baseline is not None:
+        text = baseline.answer.text if baseline.answer else ""
+        before = clip(text), baseline.accuracy, kinds[name_error(baseline)].label
+    return RecordView(
+        record.id,
+        choice,
+        result.task,
+        result.scenario,
+        sorted({CATEGORIES[index] for index in reference["objects"]["category"]}),
+        kind,
+        kinds[kind].label,
+        record.accuracy,
+        [(key.partition("/")[2], accuracy) for key, accuracy in result.accuracies.items()],
+        reference["width"],
+        reference["height"],
+        image,
+        shapes,
+        clip(question),
+        clip(gold),
+        clip(answer),
+        clip(translated) if translated.strip() != answer.strip() else "",
+        list(_list_entries(result.reference, result.prediction)),
+        notes,
+        before,
+    )
+
+
+def clip(text: str) -> str:
+    """Return a text that a page can show: without characters that it cannot, and not too long."""
+    shown = _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text[:_LONGEST_TEXT])
+    return shown if len(text) <= _LONGEST_TEXT else f"{shown} … ({len(text):,} characters in all)"
+
+
+def _draw(record: ScoredRecord, notes: list[str]) -> Iterator[Shape]:
+    size = record.reference["width"], record.reference["height"]
+    objects, read = record.reference["objects"], record.result.prediction
+    targets = [(x, y, x + w, y + h) for x, y, w, h in objects["bbox"]]
+    gold: Sequence[Box] = record.result.reference.get("boxes") or targets
+    names = [CATEGORIES[index] for index in objects["category"]]
+    labels = names if len(names) == len(gold) <= _MOST_LABELS else [""] * len(gold)
+    for box, label in zip(gold[:_MOST_BOXES], labels, strict=False):
+        yield _shape("gold", box, label, *size)
+    boxes = read.get("boxes", [])
+    ious = _label_boxes(boxes[:_MOST_BOXES], gold, record.result.matches.get("iou@0.25", []))
+    proper = [_is_proper(box) for box in boxes]
+    if len(boxes) > _MOST_BOXES:
+        notes.append(f"The first {_MOST_BOXES} of {len(boxes):,} boxes are drawn.")
+    if not all(proper):
+        notes.append(f"Boxes of the answer that are inverted, empty or out of range: {len(boxes) - sum(proper):,}.")
+    for box, label, is_proper in zip(boxes, ious, proper, strict=False):
+        if is_proper:
+            yield _shape("read", box, label if len(boxes) <= _MOST_LABELS else "", *size)
+
+
+def _label_boxes(boxes: Sequence[Box], gold: Sequence[Box], matches: Sequence[Match]) -> list[str]:
+    matched = {index: iou for index, _, iou in matches}
+    best = box_iou(boxes, gold).max(axis=1, initial=0.0) if boxes else []
+    return [
+        f"IoU {matched[index]:.2f}" if index in matched else f"no match ({best[index]:.2f})"
+        for index in range(len(boxes))
+    ]
+
+
+def _is_proper(box: Box) -> bool:
+    return all(abs(edge) < _FARTHEST for edge in box) and box[0] < box[2] and box[1] < box[3]
+
+
+def _shape(kind: str, box: Box, label: str, width: int, height: int) -> Shape:
+    # Browsers may fail for numbers far outside the visible range.
+    x1, x2 = (min(max(edge, -width), 2.0 * width) for edge in (box[0], box[2]))
+    y1, y2 = (min(max(edge, -height), 2.0 * height) for edge in (box[1], box[3]))
+    letter = max(width, height) / 34
+    is_right = x1 > 0.7 * width
+    x = min(x2, width - letter / 4) if is_right else max(x1, letter / 4)
+    y = y1 - 0.35 * letter if kind == "gold" else y2 + letter
+    y = min(max(y, letter), height - 0.35 * letter)
+    place = (round(value, 1) for value in (x1, y1, x2 - x1, y2 - y1))
+    return Shape(kind, *place, label, round(x, 1), round(y, 1), "end" if is_right else "start")
+
+
+def _list_entries(gold: Mapping[str, Any], read: Mapping[str, Any]) -> Iterator[Entry]:
+    for name, value in gold.items():
+        if name not in ("boxes", "labels"):
+            wanted, found = _items(value), _items(read[name])
+            if wanted or found:
+                more = max(len(wanted), len(found)) - _MOST_ITEMS
+                yield Entry(_NAMES.get(name, name), _mark(wanted, found), _mark(found, wanted), max(more, 0))
+        elif name == "boxes":
+            yield Entry(name, [(f"{len(value):,}", True)], [(f"{len(read[name]):,}", len(value) == len(read[name]))], 0)
+
+
+def _items(value: Any) -> list[str]:  # noqa: ANN401
+    if value is None:
+        return []
+    values = value if isinstance(value, list) else [value]
+    return [f"{item[0]}, {item[1] or 'no cell'}" if isinstance(item, tuple) else str(item) for item in values]
+
+
+def _mark(items: Sequence[str], others: Sequence[str]) -> list[tuple[str, bool]]:
+    """Return the items, each with whether the other side has it too, counting repetitions."""
+    left = Counter(others)
+    marked = []
+    for item in items[:_MOST_ITEMS]:
+        marked.append((item, left[item] > 0))
+        left[item] -= 1
+    return marked
