@@ -11,8 +11,7 @@ from typing import NamedTuple
 from PIL import Image
 from tqdm import tqdm
 
-from builders.corpus.eight_bits import to_eight_bits
-from builders.corpus.image_check import FORMATS
+from builders.corpus.viewing import read_view
 from builders.encoded_image import EncodedImage
 from builders.errors import SARChatError
 from builders.open_data import OpenData
@@ -76,13 +75,10 @@ def read_pictures(data: OpenData, split: str, names: Collection[str]) -> dict[st
 
 def _read(image: EncodedImage) -> Image.Image:
     """Return an image, no larger than the largest thumbnail."""
+    content = image.read()
     try:
-        with Image.open(io.BytesIO(image.read()), formats=FORMATS) as opened:
-            # A copy: the file is closed at the end of the block.
-            picture = to_eight_bits(opened).copy()
-            picture.thumbnail((_STEPS[0][0], _STEPS[0][0]))
-            return picture
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        return read_view(io.BytesIO(content), _STEPS[0][0])[1]
+    except ValueError as error:
         raise SARChatError(f"the image {image.name} cannot be decoded: {error}; build the data set again") from error
 
 
