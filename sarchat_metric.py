@@ -169,11 +169,12 @@ _MEANING_OF |= {word: ("size", word) for word in ("small", "medium", "large")}
 _MEANING_OF |= {word: ("shape", word) for word in ("wide", "tall", "square")}
 _MEANING_OF |= {"near": ("proximity", "near"), "close": ("proximity", "near")}
 _MEANING_OF |= {"far": ("proximity", "far"), "away": ("proximity", "far")}
-_MEANING_OF |= dict.fromkeys("!?;.\r\n", ("end", ""))
 _KNOWN = {*_MEANING_OF, *_ROW_OF, *_COLUMN_OF, "to", "very"}
 
-# Boxes, words and punctuation marks. Spaces and hyphens only separate words; a "." before a digit is skipped.
-_WORD = re.compile(rf"{_BARE_BOX}|\w+|[\r\n]|\.(?![0-9])|[^\s\w.-]", re.ASCII)
+# A box, or the end of a sentence; a "." before a digit is none. `re` is twice as fast without a set `[!?;]`.
+_BREAK = re.compile(rf"({_BARE_BOX}|!|\?|;|\r|\n|\.(?![0-9]))", re.ASCII)
+# Words and punctuation marks. Spaces and hyphens only separate words; a "." before a digit is skipped.
+_WORD = re.compile(r"\w+|[^\s\w.-]", re.ASCII)
 
 _UNITS = "one two three four five six seven eight nine".split()
 _TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
@@ -247,8 +248,20 @@ def _tokens(text: str) -> list[tuple[str, str]]:
     "category", "cell", "direction", "size", "shape" and "proximity". A direction is "above", "below" or "to the ... of"
     with left, right, top or bottom in it, unless it continues with "the image", in which case it is a cell.
     """
-    words = _WORD.findall(text.lower())
-    known = [place for place, word in enumerate(words) if word in _KNOWN or word[0] == "{"]
+    tokens = []
+    # Nothing spans a box or the end of a sentence, and what stands between them repeats from answer to answer.
+    for place, part in enumerate(_BREAK.split(text.lower())):
+        if place % 2:
+            tokens.append(("box", part) if part[0] == "{" else ("end", ""))
+        elif part:
+            tokens += _tokens_of_short(part) if len(part) <= _SHORT else _tokens_of_part(part)
+    return tokens
+
+
+def _tokens_of_part(part: str) -> list[tuple[str, str]]:
+    """Returns the tokens of a part of a text, in lower case, that contains no box and no end of a sentence."""
+    words = _WORD.findall(part)
+    known = [place for place, word in enumerate(words) if word in _KNOWN]
     words += [""] * 6
     tokens = []
     done = 0
@@ -268,15 +281,15 @@ def _tokens(text: str) -> list[tuple[str, str]]:
             if words[place + 1] in ("small", "large"):
                 tokens.append(("size", f"very {words[place + 1]}"))
                 done = place + 2
-        elif word[0] == "{":
-            if len(word) > 1:
-                tokens.append(("box", word))
         else:
             cell, after = _cell_at(words, place)
             if cell:
                 tokens.append(("cell", cell))
                 done = after
     return tokens
+
+
+_tokens_of_short = lru_cache(maxsize=2**16)(_tokens_of_part)
 
 
 def _read_count(text: str) -> int | None:
@@ -425,7 +438,7 @@ def read_answer(text: str, task: str) -> Reading:
 # ---------------------------------------------------------------------------------------------------------------------
 
 _LARGEST = 1e100  # beyond this, areas are not finite
-_FEW_PAIRS = 64  # up to this number, a plain loop is faster than NumPy
+_FEW_PAIRS = 400  # up to this number, a plain loop is faster than NumPy
 _PAIRS_AT_ONCE = 1_000_000
 # Rows x columns x the smaller of the two, up to which the best assignment takes less than a second.
 _MOST_STEPS = 500**3
@@ -695,17 +708,16 @@ def _keep_equal_labels(
     return _take(overlaps, first[overlaps.rows] == second[overlaps.columns])
 
 
-def _compare_boxes(predicted: Reading, gold: Reading) -> dict[str, tuple[list[Match], Counts]]:
-    """Matches and (TP, FP, FN) at each IoU threshold; where boxes have labels, only equal labels match."""
+def _compare_boxes(predicted: Reading, gold: Reading) -> tuple[dict[str, list[Match]], dict[str, Counts]]:
+    """Matches, and (TP, FP, FN), at each IoU threshold; where boxes have labels, only equal labels match."""
+    if "boxes" not in gold:
+        return {}, {}
     overlaps = _overlaps(predicted["boxes"], gold["boxes"], min(IOU_THRESHOLDS.values()))
     if "labels" in gold:
         overlaps = _keep_equal_labels(overlaps, predicted["labels"], gold["labels"])
-    result = {}
-    for key, threshold in IOU_THRESHOLDS.items():
-        matches = _assign(overlaps, threshold)
-        right = len(matches)
-        result[key] = matches, (right, len(predicted["boxes"]) - right, len(gold["boxes"]) - right)
-    return result
+    found, wanted = len(predicted["boxes"]), len(gold["boxes"])
+    matches = {key: _assign(overlaps, threshold) for key, threshold in IOU_THRESHOLDS.items()}
+    return matches, {key: (len(pairs), found - len(pairs), wanted - len(pairs)) for key, pairs in matches.items()}
 
 
 # What each task scores: (TP, FP, FN) by sub-score. `boxes` has the counts of boxes by IoU threshold.
@@ -825,9 +837,7 @@ def score_record(prediction: str, reference: Mapping[str, Any]) -> RecordScore:
     gold = _read_gold(answer, task)
     read = read_answer(prediction, task)
     parsed = any(read[entry] or read[entry] == 0 for entry in _READERS[task].gist)
-    compared = _compare_boxes(read, gold) if "boxes" in gold else {}
-    matches = {key: pairs for key, (pairs, _) in compared.items()}
-    boxes = {key: counts for key, (_, counts) in compared.items()}
+    matches, boxes = _compare_boxes(read, gold)
     return RecordScore(task, scenario, parsed, read, gold, matches, _COUNTERS[task](scenario, read, gold, boxes))
 
 
@@ -907,7 +917,7 @@ def collect(results: Iterable[RecordScore]) -> Tally:
         tasks.append(_INDEX_OF_TASK[result.task])
         parsed.append(result.parsed)
         for key, figures in result.counts.items():
-            rows[key].extend((index, *figures))
+            rows[key].fromlist([index, *figures])
     table = {key: np.array(values).reshape(-1, 4) for key, values in rows.items()}
     return Tally(
         np.array(tasks, dtype=np.int8),

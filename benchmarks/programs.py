@@ -82,33 +82,38 @@ def to_parquet(folder: str, task: str, split: str, path: str) -> dict[str, Any]:
         return measure(lambda: (dataset.to_parquet(path), len(dataset))[1])
 
 
-def metric(folder: str, split: str) -> dict[str, Any]:
-    """Score a noisy copy of a split's gold answers."""
-    predictions, references = _answers(folder, split)
+def metric(images: str) -> dict[str, Any]:
+    """Score wrong answers."""
+    from answers import wrong_answers
+
     from sarchat_metric import score
+
+    predictions, references = wrong_answers(int(images))
 
     return measure(lambda: sum(score(predictions, references)["n"].values()))
 
 
 def metric_gold(folder: str, split: str) -> dict[str, Any]:
     """Score a split's gold answers against themselves; `least` is the lowest of all scores."""
-    _, references = _answers(folder, split)
+    from builders.evaluation.scoring import read_references
     from sarchat_metric import score
 
+    references = [record for _, record in read_references(Path(folder), ALL, split)]
     gold = [reference["messages"][1]["content"] for reference in references]
     result = score(gold, references)
     least = min(value for value in result.values() if isinstance(value, float))
     return {"records": sum(result["n"].values()), "least": least}
 
 
-def plain(folder: str, split: str) -> dict[str, Any]:
+def plain(images: str) -> dict[str, Any]:
     """Score the same answers with the plain loop."""
+    from answers import wrong_answers
     from plain_loop import plain_loop
 
-    predictions, references = _answers(folder, split)
+    predictions, references = wrong_answers(int(images))
 
     def work() -> int:
-        plain_loop(predictions, [reference["messages"][1]["content"] for reference in references])
+        plain_loop(predictions, [reference["answer"] for reference in references])
         return len(references)
 
     return measure(work)
@@ -161,15 +166,6 @@ def ask_bare(folder: str, split: str, limit: str, url: str) -> dict[str, Any]:
         await asyncio.gather(*(work() for _ in range(32)))
 
     return measure(lambda: (asyncio.run(ask_all()), len(answers))[1])
-
-
-def _answers(folder: str, split: str) -> tuple[list[str], list[dict[str, Any]]]:
-    from builders.cli.demo import add_noise
-    from builders.evaluation.scoring import read_references
-
-    records = dict(read_references(Path(folder), ALL, split))
-    noisy = [add_noise(record["messages"][1]["content"], name) for name, record in records.items()]
-    return noisy, list(records.values())
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ HERE = Path(__file__).parent
 CORPORA = HERE / ".corpus"
 OUT = CORPORA / "out"
 TURNS = 3
+WRONG_IMAGES = 11_600
 
 
 def run(program: str, *arguments: object) -> dict[str, Any]:
@@ -130,12 +131,12 @@ def scaling(corpora: dict[int, Path]) -> Iterator[list[str]]:
 
 
 def scores(corpus: Path) -> Iterator[list[str]]:
-    """Score the whole test split, and compare the metric with the plain loop."""
+    """Score the whole test split, and compare the metric with the plain loop on as many wrong answers."""
     run("build", corpus, OUT / "full", 2, "paths")
     gold = run("metric_gold", OUT / "full", "test")
     yield ["gold against itself, test split", f"{gold['records']:,} records", f"{gold['least']:.2f}", "= 100"]
-    metric, plain = in_turns(("metric", OUT / "full", "test"), ("plain", OUT / "full", "test"))
-    figures = f"{metric['seconds']:.1f} / {plain['seconds']:.1f} s, {metric['records']:,} answers"
+    metric, plain = in_turns(("metric", WRONG_IMAGES), ("plain", WRONG_IMAGES))
+    figures = f"{metric['seconds']:.1f} / {plain['seconds']:.1f} s, {metric['records']:,} wrong answers"
     yield ["metric / plain loop, time", figures, _ratio(metric["seconds"], plain["seconds"]), "<= 1"]
     yield ["metric, peak memory", f"{metric['peak_mb']:,.0f} MB", "", "< 1,500 MB"]
 

@@ -1,0 +1,61 @@
+"""Wrong answers to score: records of crowded synthetic images, and answers that differ from the gold in most things."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from builders.corpus.targets import AnnotatedImage, Target
+from builders.records.tasks import generate_records
+from builders.records.templating import Chooser
+from builders.schema import CATEGORIES, TASKS, scenario
+
+# Most images have few targets, some have twelve: 20 records per image, as in SARDet-100K.
+_NUMBERS = range(1, 13)
+_WEIGHTS = [number**-1.7 for number in _NUMBERS]
+_SIDE = 512
+_BOX = re.compile(r"\{<(\d+)><(\d+)><(\d+)><(\d+)>\}")
+_CATEGORY = re.compile(rf"\b({'|'.join(CATEGORIES)})")
+
+
+def wrong_answers(images: int) -> tuple[list[str], list[dict[str, Any]]]:
+    """Return answers and references of all records of so many images with 1 to 12 targets; always the same.
+
+    Every box is moved by up to 24 pixels in each direction, and every second category is another one.
+    """
+    rng, chooser = random.Random(0), Chooser(0)
+    predictions, references = [], []
+    for number in range(images):
+        image = _image(number, rng)
+        for task in TASKS:
+            for record in generate_records(task, "test", image, chooser):
+                predictions.append(_spoil(record.answer, rng))
+                references.append(
+                    {"task": task, "scenario": scenario(len(image.targets)), "answer": record.answer},
+                )
+    return predictions, references
+
+
+def _image(number: int, rng: random.Random) -> AnnotatedImage:
+    # As in SARDet-100K, almost all images have targets of one category.
+    categories: Sequence[int] = [rng.randrange(len(CATEGORIES))] if rng.random() < 0.95 else range(len(CATEGORIES))
+    targets = []
+    for _ in range(rng.choices(_NUMBERS, _WEIGHTS)[0]):
+        width, height = rng.randint(10, 160), rng.randint(10, 160)
+        x, y = rng.randint(0, _SIDE - width), rng.randint(0, _SIDE - height)
+        targets.append(Target(rng.choice(categories), (x, y, x + width, y + height), True))
+    return AnnotatedImage(number, f"{number:07d}.jpg", _SIDE, _SIDE, tuple(targets))
+
+
+def _spoil(answer: str, rng: random.Random) -> str:
+    def move(match: re.Match[str]) -> str:
+        right, down = rng.randint(-24, 24), rng.randint(-24, 24)
+        x1, y1, x2, y2 = map(int, match.groups())
+        return f"{{<{x1 + right}><{y1 + down}><{x2 + right}><{y2 + down}>}}"
+
+    def rename(match: re.Match[str]) -> str:
+        return rng.choice(CATEGORIES) if rng.random() < 0.5 else match[0]
+
+    return _CATEGORY.sub(rename, _BOX.sub(move, answer))
