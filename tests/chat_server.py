@@ -43,7 +43,11 @@ class Asked:
 
     @property
     def image(self) -> bytes:
-        return base64.b64decode(self.content[0]["image_url"]["url"].partition(",")[2], validate=True)
+        return self.image_of(self.content[0])
+
+    @staticmethod
+    def image_of(part: dict[str, Any]) -> bytes:
+        return base64.b64decode(part["image_url"]["url"].partition(",")[2], validate=True)
 
 
 class ChatServer:

@@ -9,7 +9,13 @@ import click
 
 @click.command("export")
 @click.argument("data")
-@click.option("--to", "to", required=True, metavar="FORMAT", help="ms-swift, llama-factory, trl, llava or verl.")
+@click.option(
+    "--to",
+    "to",
+    required=True,
+    metavar="FORMAT",
+    help="To train: ms-swift, llama-factory, trl, llava or verl. To evaluate: lmms-eval or vlmevalkit.",
+)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
 @click.option("--task", "tasks", multiple=True, metavar="TASK", help="Only this task; may be repeated.")
 @click.option("--split", "splits", multiple=True, metavar="SPLIT", help="Only this split; may be repeated.")
@@ -35,7 +41,7 @@ def command(
     images: str,
     layout: str,
 ) -> None:
-    """Write DATA in the files of a trainer.
+    """Write DATA in the files of a trainer, or of a harness that evaluates models.
 
     DATA is a folder that `sarchat build` wrote, a data set on the Hub (OWNER/NAME), or SARDet-100K itself.
     """

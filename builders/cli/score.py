@@ -20,6 +20,11 @@ from builders.cli.options import answer_options, average_option, box_format_opti
 @click.option("--model", metavar="NAME", help="The model's name in leaderboards; default: the name of --output.")
 @click.option("--params", metavar="SIZE", help="Its number of parameters, such as 7B, for leaderboards.")
 @click.option("--output", type=click.Path(path_type=Path), help="Write the scores to this JSON file.")
+@click.option(
+    "--eval-results",
+    metavar="REPO_ID",
+    help="Write .eval_results/sarchat.yaml for the model's repository on the Hub; REPO_ID is the data set's there.",
+)
 @click.option("--details", type=click.Path(path_type=Path), help="Write one line per record to this JSON Lines file.")
 def command(
     predictions: str,
@@ -39,6 +44,7 @@ def command(
     model: str | None,
     params: str | None,
     output: Path | None,
+    eval_results: str | None,
     details: Path | None,
 ) -> None:
     """Score FILE, a model's answers, against a data set.
@@ -47,17 +53,24 @@ def command(
     standard input, and OWNER/NAME a data set on the Hub. With --from it is what another tool wrote.
     """
     from builders.box_formats.formats import read_notation
+    from builders.errors import SARChatError
+    from builders.evaluation.eval_results import EVAL_RESULTS, check_repo_id, write_eval_results
     from builders.evaluation.readers import AnswerSource
     from builders.evaluation.score_table import list_warnings, tabulate_scores
     from builders.evaluation.scores_file import write_scores
     from builders.evaluation.scoring import evaluate_file
     from builders.folder.writing import check_outputs
     from builders.tables import check_format, write_tables
+    from sarchat_metric import VERSION
 
     check_format(style)
     notation = read_notation(box_format, input_size, resize)
     source = AnswerSource(predictions, tool, id_field, prediction_field)
     check_outputs({"--output": output, "--details": details}, [predictions, references])
+    if eval_results is not None:
+        check_repo_id(eval_results)
+        if limit is not None:
+            raise SARChatError("--eval-results is for the scores of a whole split; leave out --limit")
     evaluation = evaluate_file(source, references, config, split, average, details, limit, notation, weights)
     if output is not None:
         run = {
@@ -72,6 +85,11 @@ def command(
             "resize": resize,
         }
         write_scores(output, evaluation, run)
+    if eval_results is not None:
+        notes = f"split {split}, metric {VERSION}, average {average}, weights {weights}, box format {box_format}"
+        write_eval_results(eval_results, evaluation.scores.result, notes)
     click.echo(write_tables(tabulate_scores(evaluation.scores), style))
+    if eval_results is not None:
+        click.echo(f"Wrote {EVAL_RESULTS}; publish it: hf upload MODEL {EVAL_RESULTS} {EVAL_RESULTS}", err=True)
     for warning in list_warnings(evaluation.scores, box_format):
         click.echo(f"Warning: {warning}", err=True)

@@ -1,5 +1,6 @@
-"""Rows of a file of answers, whatever its container: JSON Lines, JSON, CSV, TSV, Parquet, Excel, a Hub data set, stdin.
+"""Rows of a file of answers, whatever its container.
 
+Containers are JSON Lines, JSON, CSV, TSV, Parquet, Excel, a log of Inspect, a data set on the Hub, and standard input.
 Public name: `read_rows(location, columns, split, container) -> Iterator[Row]`. Texts stay texts: no cell becomes a
 number, and no "NA" a missing value.
 """
@@ -25,6 +26,8 @@ from builders.open_data import REPO_ID
 from builders.resources import load_json
 
 STDIN = "-"
+# The container of Inspect's logs: `.eval`, or one JSON object.
+INSPECT_LOG = ".eval"
 _GZIP = b"\x1f\x8b"
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _BATCH_ROWS = 10_000
@@ -56,7 +59,7 @@ def read_rows(
         columns: the columns that are needed of Parquet and of a data set on the Hub; those that are not there are left
             out. All if None.
         split: the split of a data set on the Hub.
-        container: `.csv`, `.tsv` or `.jsonl` to read the file as that, whatever its name.
+        container: `.csv`, `.tsv`, `.jsonl` or `.eval` to read the file as that, whatever its name.
 
     Raises:
         SARChatError: the file cannot be read, is damaged, not UTF-8, or a line is no object.
@@ -74,6 +77,8 @@ def read_rows(
             yield from _read_parquet(path, columns)
         elif suffix == ".xlsx":
             yield from _read_excel(path)
+        elif suffix == INSPECT_LOG:
+            yield from _read_inspect_log(path)
         elif suffix in (".pkl", ".pickle"):
             raise SARChatError(f"{location} is a pickle, which may run any code when it is read; save it as TSV")
         else:
@@ -198,6 +203,31 @@ def _read_excel(path: Path) -> Iterator[Row]:
     finally:
         if workbook is not None:
             workbook.close()
+
+
+def _read_inspect_log(path: Path) -> Iterator[Row]:
+    """Read the samples of a log of Inspect AI; one in JSON, as `inspect log dump` prints it, needs nothing else."""
+    if path.suffix == ".json":
+        try:
+            samples = json.loads(path.read_text(encoding="utf-8"))["samples"]
+        except (ValueError, RecursionError, KeyError, TypeError) as error:
+            raise SARChatError(f"{path} is no log of Inspect with its samples: {error!r:.200}") from error
+        yield from (Row(f"{path}, sample {number}", sample) for number, sample in enumerate(samples, 1))
+        return
+    try:
+        from inspect_ai.log import read_eval_log_samples
+    except ImportError as error:
+        raise SARChatError(
+            f"{path} is read by Inspect AI: pip install 'sarchat-bench[inspect]'; or write it as JSON: "
+            "inspect log dump FILE > FILE.json"
+        ) from error
+    try:
+        samples = read_eval_log_samples(str(path), all_samples_required=False)
+        for number, sample in enumerate(samples, 1):
+            yield Row(f"{path}, sample {number}", sample.model_dump(include={"id", "output", "error"}))
+    except Exception as error:
+        # Of a damaged log, Inspect raises errors of no common class.
+        raise SARChatError(f"{path} is no whole log of Inspect: {type(error).__name__}: {error}") from error
 
 
 def _spell(cell: object) -> str:

@@ -1,6 +1,6 @@
 """How the tools that ask models write answers: a small function each, from a row of their file to an `Answer`.
 
-Public names: `TOOLS`, `Answer`, `read_answers(source, split) -> Iterator[Answer]` and `AnswerSource`.
+Public names: `TOOLS`, `Answer`, `read_answers(source, split) -> Iterator[Answer]`, `AnswerSource` and `is_failure`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from builders.errors import SARChatError
-from builders.evaluation.answer_rows import read_rows
+from builders.evaluation.answer_rows import INSPECT_LOG, read_rows
 
 # An Excel cell holds no more characters.
 _LONGEST_EXCEL_CELL = 32_767
@@ -166,10 +166,23 @@ def _of_vlmevalkit(row: Mapping[str, Any], place: str) -> dict[str, Any]:
     }
 
 
+def _of_inspect(row: Mapping[str, Any], place: str) -> dict[str, Any]:
+    """A sample of Inspect AI's log: its id, what the model said without the reasoning that Inspect keeps apart."""
+    output = row["output"]
+    choices = output.get("choices") or [{}]
+    return {
+        "id": _first(row, "id"),
+        "text": output.get("completion") or "",
+        "truncated": choices[0].get("stop_reason") == "max_tokens",
+        "failed": row.get("error") is not None,
+    }
+
+
 _COST_COLUMNS = ("latency_s", "prompt_tokens", "completion_tokens")
 _PLAIN = _Tool(_of_plain, "prediction", ("id", "finish_reason", *_COST_COLUMNS))
 _TOOLS = {
     "csv": _Tool(_of_csv, "prediction", ("id", *_GOLD_NAMES, *_QUESTION_NAMES), container=".csv"),
+    "inspect": _Tool(_of_inspect, container=INSPECT_LOG),
     "llama-factory": _Tool(_of_llama_factory, "predict", ("prompt", "label")),
     "lmms-eval": _Tool(_of_lmms_eval, failures=("[LMMS_EVAL_REQUEST_FAILED",)),
     "ms-swift": _Tool(_of_ms_swift, "response", ("id", "labels", "messages")),
@@ -208,6 +221,11 @@ def read_answers(source: AnswerSource, split: str = "test") -> Iterator[Answer]:
         if source.id_field:
             fields["id"] = _require(row, source.id_field, place, source)
         yield _check(Answer(place, **fields), tool)
+
+
+def is_failure(answer: str, tool: str) -> bool:
+    """Return whether an answer is the message that a tool writes in place of one when its request failed."""
+    return answer.startswith(_TOOLS[tool].failures)
 
 
 def _check(answer: Answer, tool: _Tool) -> Answer:

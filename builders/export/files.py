@@ -1,7 +1,8 @@
-"""Files of records: JSON Lines, one JSON list, or Parquet. A file is made with its first record."""
+"""Files of records: JSON Lines, one JSON list, TSV, or Parquet. A file is made with its first record."""
 
 from __future__ import annotations
 
+import csv
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -70,6 +71,24 @@ class _JsonList(_TextFile):
     before, between, after = "[\n", ",\n", "\n]\n"
 
 
+class _Tsv(RecordFile):
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._stream: TextIO | None = None
+        self._writer: csv.DictWriter | None = None
+
+    def _write(self, record: dict[str, Any]) -> None:
+        if self._writer is None:
+            self._stream = self.path.open("w", encoding="utf-8", newline="")
+            self._writer = csv.DictWriter(self._stream, list(record), delimiter="\t", lineterminator="\n")
+            self._writer.writeheader()
+        self._writer.writerow(record)
+
+    def close(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+
+
 class _Parquet(RecordFile):
     def __init__(self, path: Path, complete: Callable[[pa.Schema], pa.Schema]) -> None:
         super().__init__(path)
@@ -97,7 +116,7 @@ class _Parquet(RecordFile):
             self._writer.close()
 
 
-_TEXT_FILES = {".jsonl": _JsonLines, ".json": _JsonList}
+_TEXT_FILES = {".jsonl": _JsonLines, ".json": _JsonList, ".tsv": _Tsv}
 
 
 def record_file(path: Path, complete: Callable[[pa.Schema], pa.Schema] = lambda schema: schema) -> RecordFile:

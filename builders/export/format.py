@@ -51,12 +51,15 @@ class Format(NamedTuple):
     Attributes:
         name: as `--to` names it; `templates/NAME` holds its side files.
         convert: a record as the consumer reads it; JSON types only.
-        values: what its side files are filled in with, beside the recipe.
-        suffix: `.jsonl`, `.json` (one list) or `.parquet`.
+        values: what its side files are filled in with, beside the recipe; a `.py` file is copied as it is.
+        suffix: `.jsonl`, `.json` (one list), `.tsv` or `.parquet`.
         absolute_images: the consumer needs absolute paths of images.
         box_format: the notation if `--box-format` is not given; `None` if the format marks boxes in its own way.
         schema: of Parquet, completes the schema that Arrow gives the records.
         draws_samples: the trainer takes a random part of a file itself; else a sample is written beside the file.
+        evaluates: a harness reads it: one split, test by default, is written, and questions ask for boxes as
+            `sarchat predict` does; nothing is trained.
+        task_values: what side files of one task are filled in with, whose names have `@task` in them.
     """
 
     name: str
@@ -67,3 +70,5 @@ class Format(NamedTuple):
     box_format: str | None = "sarchat"
     schema: Callable[[pa.Schema], pa.Schema] = lambda schema: schema
     draws_samples: bool = True
+    evaluates: bool = False
+    task_values: Callable[[Table], Mapping[str, str]] = lambda table: {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from builders.export import llama_factory, llava, ms_swift, trl, verl
+from builders.export import llama_factory, llava, lmms_eval, ms_swift, trl, verl, vlmevalkit
 
 FORMATS = {
     module.FORMAT.name: module.FORMAT
@@ -12,5 +12,7 @@ FORMATS = {
         trl,
         llava,
         verl,
+        lmms_eval,
+        vlmevalkit,
     )
 }

@@ -1,4 +1,4 @@
-"""A data set to the folder that a trainer reads: files of records, images, side files."""
+"""A data set to the folder that a trainer or a harness reads: files of records, images, side files."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-from builders.box_formats.formats import INPUT_PIXELS, NATIVE, BoxFormat, get_format
+from builders.box_formats.formats import INPUT_PIXELS, NATIVE, BoxFormat, Notation, get_format
 from builders.box_formats.input_size import ResizeRule
+from builders.box_formats.phrasing import Phrasing
 from builders.box_formats.render import render_text
 from builders.errors import SARChatError
 from builders.export.files import RecordFile, record_file
@@ -67,7 +68,7 @@ class _Notation(NamedTuple):
 
 
 def export(location: str, out: Path, options: ExportOptions) -> Export:
-    """Write a data set as a trainer reads it. The folder is made beside `out` and moved into place.
+    """Write a data set as a trainer or a harness reads it. The folder is made beside `out` and moved into place.
 
     Args:
         location: DATA, as `open_data` takes it.
@@ -84,7 +85,7 @@ def export(location: str, out: Path, options: ExportOptions) -> Export:
     fmt = _check(options)
     notation = _read_notation(fmt, options)
     data = open_data(location)
-    parts = _select_parts(data, options)
+    parts = _select_parts(data, fmt, options)
     folder = Path(os.path.realpath(out))
     with replacing_folder(out, is_export) as staging:
         images = ImageStore(staging, folder, options.images, absolute=fmt.absolute_images)
@@ -98,7 +99,8 @@ def export(location: str, out: Path, options: ExportOptions) -> Export:
         if not made.tables:
             raise SARChatError(f"{location} holds no record of the chosen tasks and splits; nothing to export")
         made.tables.sort(key=lambda table: TASKS.index(table.task))
-        made.training.extend(writer.training(made.tables))
+        if not fmt.evaluates:
+            made.training.extend(writer.training(made.tables))
         names = {table.name for table in (*made.tables, *made.training)}
         names.update(write_side_files(fmt, made, staging))
         write_manifest(staging, _describe(data, options, notation, made), names, images.names)
@@ -121,6 +123,8 @@ def _check(options: ExportOptions) -> Format:
     if options.layout == PAPER and tuple(options.splits) not in ((), (_TEST,)):
         raise SARChatError(f"the paper's layout has test files only; leave out --split {options.splits[0]}")
     fmt = FORMATS[options.format]
+    if fmt.evaluates and len(options.splits) > 1:
+        raise SARChatError(f"{fmt.name} evaluates one split; give one --split, got {', '.join(options.splits)}")
     # The paper's files are lists, with boxes spelled out as the data set has them.
     return fmt._replace(suffix=".json", box_format=NATIVE) if options.layout == PAPER else fmt
 
@@ -131,12 +135,14 @@ def _read_notation(fmt: Format, options: ExportOptions) -> _Notation:
     return _Notation(name, box_format, resize_rule() if box_format.unit == INPUT_PIXELS else None)
 
 
-def _select_parts(data: OpenData, options: ExportOptions) -> list[tuple[str, list[str]]]:
+def _select_parts(data: OpenData, fmt: Format, options: ExportOptions) -> list[tuple[str, list[str]]]:
     """Return the splits to export, each with its tasks in the order in which they are written."""
     for task in options.tasks:
         if task not in data.tasks:
             raise SARChatError(f"{data.location} has no task {task!r}; it has {', '.join(data.tasks)}")
-    wanted = (_TEST,) if options.layout == PAPER else tuple(options.splits)
+    wanted = tuple(options.splits)
+    if options.layout == PAPER or (fmt.evaluates and not wanted):
+        wanted = (_TEST,)
     for split in wanted:
         data.select(ALL, split)
     tasks = [task for task in data.tasks if task in options.tasks or not options.tasks]
@@ -209,12 +215,16 @@ class _Writer:
         self, data: OpenData, task: str, split: str, keep: Container[str] | None
     ) -> Iterator[tuple[ExportRecord, dict[str, Any]]]:
         convert, notation = self._format.convert, self._notation
+        phrasing = Phrasing(Notation(notation.format, notation.resize)) if self._format.evaluates else None
         image, place = None, ""
         for row in data.rows(task, split, keep, _COLUMNS):
             if row["image"] is not image:
                 image = row["image"]
                 place = self._images.place(split, image)
             record = make_record(row, place, notation.name, notation.format, notation.resize)
+            if phrasing is not None:
+                question = row["messages"][0]["content"]
+                record = record._replace(question=phrasing.phrase(question, task, row["width"], row["height"]))
             yield record, convert(record)
 
     def _open(self, name: str) -> RecordFile:

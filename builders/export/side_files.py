@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -12,6 +13,7 @@ from builders.export.recipe import settings
 
 # Files that start a training; there is nothing to start without records of the training split.
 _TRAINING = "train"
+_EACH = "@task"
 
 
 class _AtTemplate(Template):
@@ -21,7 +23,11 @@ class _AtTemplate(Template):
 
 
 def write_side_files(fmt: Format, export: Export, staging: Path) -> list[str]:
-    """Write every template of a format into the folder, filled in; return their names."""
+    """Write every template of a format into the folder, filled in; return their names.
+
+    A template with `@task` in its name is written once for each task; Python is copied, so that it can be read, checked
+    and imported where it is.
+    """
     known = {
         **settings(export.box_format),
         "folder_json": json.dumps(str(export.folder)),
@@ -32,12 +38,19 @@ def write_side_files(fmt: Format, export: Export, staging: Path) -> list[str]:
     }
     names = []
     for template in sorted(files("builders.export.templates").joinpath(fmt.name).iterdir(), key=lambda file: file.name):
-        if template.name.startswith(_TRAINING) and not export.training:
+        if template.is_dir() or (template.name.startswith(_TRAINING) and not export.training):
             continue
-        text = _AtTemplate(template.read_text(encoding="utf-8")).substitute(known)
-        path = staging / template.name
-        path.write_text(text, encoding="utf-8", newline="\n")
-        if text.startswith("#!"):
-            path.chmod(0o755)
-        names.append(template.name)
+        text = template.read_text(encoding="utf-8")
+        of_each = [known | fmt.task_values(table) for table in export.tables] if _EACH in template.name else [known]
+        for filling in of_each:
+            name = _fill(template.name, filling)
+            path = staging / name
+            path.write_text(text if path.suffix == ".py" else _fill(text, filling), encoding="utf-8", newline="\n")
+            if text.startswith("#!"):
+                path.chmod(0o755)
+            names.append(name)
     return names
+
+
+def _fill(text: str, values: Mapping[str, str]) -> str:
+    return _AtTemplate(text).substitute(values)

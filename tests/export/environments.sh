@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes the trainers' environments that the slow tests of this folder need; minutes and about 2 GB each:
-#   tests/export/environments.sh FOLDER [NAME...]      NAME: ms-swift, llama-factory, trl, verl, qwen-vl-finetune
+# Makes the environments of trainers and harnesses that the slow tests of this folder need; minutes and about 2 GB each:
+#   tests/export/environments.sh FOLDER [NAME...]      NAME: one of environments/NAME.txt; all if none is given
 # then: SARCHAT_TRAINERS=FOLDER python -m pytest -m slow tests/export
 # The tests need no GPU. PIP_ARGS goes to pip, TORCH names the build of torch.
 set -euo pipefail
@@ -8,15 +8,18 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 FOLDER=$1
 shift
 mkdir -p "$FOLDER"
-if [ $# -eq 0 ]; then set -- ms-swift llama-factory trl verl qwen-vl-finetune; fi
+if [ $# -eq 0 ]; then set -- $(cd "$HERE/environments" && basename --suffix .txt -- *.txt); fi
 
 for NAME in "$@"; do
     ENVIRONMENT=$FOLDER/$NAME
     "${PYTHON:-python3}" -m venv "$ENVIRONMENT"
+    REQUIREMENTS=$HERE/environments/$NAME.txt
+    NEEDED=
+    if grep --quiet torchvision "$REQUIREMENTS"; then NEEDED=${TORCH:-torch==2.13.0}; fi
     # shellcheck disable=SC2086
-    "$ENVIRONMENT/bin/pip" install --quiet ${PIP_ARGS:-} "${TORCH:-torch==2.13.0}" --requirement "$HERE/environments/$NAME.txt"
+    "$ENVIRONMENT/bin/pip" install --quiet ${PIP_ARGS:-} $NEEDED --requirement "$REQUIREMENTS"
     PACKAGES=$("$ENVIRONMENT/bin/python" -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')
-    if ! "$ENVIRONMENT/bin/python" -c 'import torchvision' 2>/dev/null; then
+    if [ -n "$NEEDED" ] && ! "$ENVIRONMENT/bin/python" -c 'import torchvision' 2>/dev/null; then
         cp "$HERE/torchvision_without_cuda.py" "$PACKAGES"
         echo "import torchvision_without_cuda" > "$PACKAGES/torchvision_without_cuda.pth"
     fi
@@ -26,5 +29,9 @@ for NAME in "$@"; do
     fi
     if [ "$NAME" = qwen-vl-finetune ] && [ ! -d "$ENVIRONMENT/repository" ]; then
         git clone --quiet "${QWEN_REPOSITORY:-https://github.com/QwenLM/Qwen3-VL}" "$ENVIRONMENT/repository"
+    fi
+    if [ "$NAME" = vlmevalkit ] && [ ! -d "$ENVIRONMENT/repository" ]; then
+        git clone --quiet "${VLMEVALKIT_REPOSITORY:-https://github.com/open-compass/VLMEvalKit}" "$ENVIRONMENT/repository"
+        git -C "$ENVIRONMENT/repository" checkout --quiet e8e78f05f3080fe28154f2130321f17951c3be94
     fi
 done

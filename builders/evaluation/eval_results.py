@@ -1,0 +1,62 @@
+"""Scores as the Hub shows them beside a model: entries of the model repository's `.eval_results/*.yaml`.
+
+The format is https://huggingface.co/docs/hub/eval-results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from builders.errors import SARChatError
+from builders.folder.writing import writing_whole
+from builders.open_data import REPO_ID
+from builders.schema import ALL
+from sarchat_metric import TASKS
+
+# From the root of the model's repository.
+EVAL_RESULTS = Path(".eval_results", "sarchat.yaml")
+
+
+def check_repo_id(repo_id: str) -> None:
+    """Check that a name can be that of a data set on the Hub.
+
+    Raises:
+        SARChatError: it cannot.
+    """
+    if not REPO_ID.fullmatch(repo_id):
+        raise SARChatError(
+            f"--eval-results {repo_id}: expected the data set on the Hub that was scored, as OWNER/NAME or "
+            "OWNER/NAME@REVISION"
+        )
+
+
+def write_eval_results(repo_id: str, result: Mapping[str, Any], notes: str) -> None:
+    """Write `EVAL_RESULTS`: one entry for each task with its score (Eq. 5), and one for all together (Eq. 4).
+
+    Args:
+        repo_id: the data set on the Hub whose records were scored, as `OWNER/NAME` or `OWNER/NAME@REVISION`.
+        result: the metric's flat dict.
+        notes: how the answers were scored.
+
+    Raises:
+        OSError: writing failed.
+    """
+    name, _, revision = repo_id.partition("@")
+    scores = {ALL: result["overall"], **{task: result[task] for task in TASKS if task in result}}
+    if len(scores) == 2:  # of one task, `all` says the same once more
+        del scores[ALL]
+    entries = [
+        {
+            "dataset": {"id": name, "task_id": task} | ({"revision": revision} if revision else {}),
+            "value": score,
+            "notes": notes,
+        }
+        for task, score in scores.items()
+    ]
+    EVAL_RESULTS.parent.mkdir(exist_ok=True)
+    with writing_whole(EVAL_RESULTS) as stream:
+        yaml.safe_dump(entries, stream, sort_keys=False, allow_unicode=True, width=1000)

@@ -1,0 +1,39 @@
+"""SARChat for lmms-eval: what the tasks' YAML refers to. Every figure comes from SARChat's metric."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from PIL import Image
+
+from builders.corpus.viewing import to_eight_bits
+from builders.evaluation.exported import figure_names, figures, score_row
+from builders.evaluation.readers import is_failure
+from sarchat_metric import RecordScore, overall_score
+
+
+def doc_to_visual(doc: Mapping[str, Any]) -> list[Image.Image]:
+    """Return the image, 8 bits and RGB, which models expect."""
+    return [to_eight_bits(doc["image"]).convert("RGB")]
+
+
+def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, tuple]:
+    """Return the record's counts under every figure's name: each one's own name tells `aggregate` which it is.
+
+    lmms-eval takes a task's number of records from the length of one figure's list, so every record has all of them.
+    """
+    answer = "" if is_failure(results[0], "lmms-eval") else results[0]
+    result = score_row(answer, doc)
+    return {name: (name, *result) for name in figure_names(doc["task"])}
+
+
+def aggregate(items: Sequence[tuple]) -> float | None:
+    """Return a figure of a task; `None` if no record has it, as may be with `--limit`."""
+    name = items[0][0]
+    return figures(RecordScore(*result) for _, *result in items).get(name)
+
+
+def overall(scores: Sequence[float], sizes: Sequence[int], weight_by_size: bool) -> float:
+    """Return Eq. 4 of the tasks' scores (Eq. 5), each the `overall` of its own records."""
+    return overall_score(dict(enumerate(scores)), dict(enumerate(sizes)))

@@ -1,0 +1,264 @@
+"""Evaluation harnesses, by their own code: every figure is that of `sarchat score`, and their files are read back.
+
+Each needs an environment of its own, see `environments.sh`. The model is a server on loopback that knows the answers.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import subprocess
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trainer_environments as tools
+from built_fixture import sample_build
+from chat_server import Asked, ChatServer
+from datasets import load_dataset
+from PIL import Image
+from support import ROOT, command
+
+from builders.cli.demo import add_noise
+from builders.evaluation.readers import AnswerSource
+from builders.evaluation.scoring import Scores, score_file
+from builders.export.pipeline import ExportOptions, export
+from builders.open_data import open_data
+from builders.schema import TASKS
+
+pytestmark = pytest.mark.slow
+
+THUMBNAIL = (8, 8)
+
+
+def answer_noisily(number: int, record_id: str, gold: str) -> str:
+    """Return what a model may answer: reasoning, closed or not, a refusal, a number, a blank line, wrong boxes."""
+    noisy = add_noise(gold, record_id)
+    return {
+        1: f"<think>Is it a tank? {{<1><2><30><40>}}</think>\n\n{noisy}",
+        2: f"<think>Is it a tank? {gold}",
+        3: "I cannot tell.",
+        4: f"{noisy}\n\nThat is all.",
+        5: "2",
+    }.get(number % 7, noisy)
+
+
+class Model:
+    """Answers by the question and the image, which harnesses may send as JPEG or enlarged."""
+
+    def __init__(self, noisy: bool) -> None:
+        self.answers: dict[str, str] = {}
+        self._known: dict[str, list[tuple[np.ndarray, str]]] = defaultdict(list)
+        data = open_data(str(sample_build()))
+        for task in data.tasks:
+            for row in data.rows(task, "test"):
+                question, gold = (message["content"] for message in row["messages"])
+                answer = answer_noisily(len(self.answers), row["id"], gold) if noisy else gold
+                self.answers[row["id"]] = answer
+                self._known[question].append((shrink(row["image"].read()), answer))
+
+    def __call__(self, asked: Asked) -> str:
+        parts = {part["type"]: part for part in asked.content}
+        seen = shrink(asked.image_of(parts["image_url"]))
+        return min(self._known[parts["text"]["text"]], key=lambda known: float(np.abs(known[0] - seen).sum()))[1]
+
+
+def shrink(content: bytes) -> np.ndarray:
+    with Image.open(io.BytesIO(content)) as image:
+        return np.asarray(image.convert("L").resize(THUMBNAIL, Image.Resampling.BOX), dtype=float)
+
+
+@pytest.fixture(scope="module", params=["gold", "noisy"])
+def model(request):
+    return Model(noisy=request.param == "noisy")
+
+
+@pytest.fixture(scope="module")
+def expected(model, tmp_path_factory):
+    """The scores of the same answers by `sarchat score`."""
+    path = tmp_path_factory.mktemp("plain") / "answers.jsonl"
+    path.write_text("".join(json.dumps({"id": key, "prediction": text}) + "\n" for key, text in model.answers.items()))
+    scores = score_file(path, sample_build(), "all", "test", "sample")
+    is_gold = not any("cannot tell" in text for text in model.answers.values())
+    assert all(value == 100 for value in scores.result.values() if isinstance(value, float)) == is_gold
+    assert (sum(scores.result["unparsed"].values()) == 0) == is_gold
+    return scores
+
+
+def exported(name: str, folder: Path, **options) -> Path:
+    export(str(sample_build()), folder / name, ExportOptions(name, **options))
+    return folder / name
+
+
+def flatten(scores: Scores) -> dict[str, float]:
+    """Return the figures of `sarchat score` by the names that harnesses have for them."""
+    result = dict(scores.result)
+    counts = {f"{task}/{name}": count for name in ("n", "unparsed") for task, count in result.pop(name).items()}
+    return result | counts
+
+
+def assert_same_figures(found: dict[str, float], scores: Scores) -> None:
+    wanted = flatten(scores)
+    assert {name for name, value in found.items() if value is not None} == set(wanted)
+    assert {name: value for name, value in wanted.items() if abs(found[name] - value) > 1e-9} == {}
+
+
+def assert_as_many_as_load_dataset_has(counts: dict[str, int]) -> None:
+    assert counts == {task: len(load_dataset(str(sample_build()), task, split="test")) for task in TASKS}
+
+
+def assert_read_back(files: dict[str, Path], tool: str, scores: Scores) -> None:
+    """The harness's own files score the same, read by `sarchat score --from`; by config."""
+    for config, path in files.items():
+        found = score_file(AnswerSource(str(path), tool), sample_build(), config, "test", "sample")
+        wanted = {name: value for name, value in flatten(scores).items() if name.partition("/")[0] == config}
+        assert found.missing == 0 and wanted
+        assert {name: flatten(found)[name] for name in wanted} == wanted
+
+
+def run_lmms_eval(folder: Path, out: Path, url: str, *arguments: object) -> dict[str, dict[str, float]]:
+    """Return lmms-eval's results by task, and by its group."""
+    tools.run(
+        "lmms-eval",
+        *("python", "-m", "lmms_eval", "--model", "async_openai"),
+        *("--model_args", f"model=stub,base_url={url},api_key=none,num_cpus=2"),
+        *("--include_path", folder, "--tasks", "sarchat", "--batch_size", 1, "--log_samples", "--output_path", out),
+        *arguments,
+    )
+    (path,) = out.rglob("*_results.json")
+    results = json.loads(path.read_text())["results"]
+    return {
+        task: {name.removesuffix(",none"): value for name, value in figures.items() if name.endswith(",none")}
+        for task, figures in results.items()
+    }
+
+
+def of_lmms_eval(results: dict[str, dict[str, float]]) -> dict[str, float]:
+    found = {
+        name: value for task in TASKS for name, value in results[f"sarchat_{task}"].items() if "_stderr" not in name
+    }
+    for task in TASKS:
+        assert results[f"sarchat_{task}"]["overall"] == results[f"sarchat_{task}"][task]
+    return found | {"overall": results["sarchat"]["overall"]}
+
+
+def test_lmms_eval_has_the_figures_of_score(model, expected, tmp_path):
+    folder = exported("lmms-eval", tmp_path)
+    with ChatServer(model) as server:
+        found = of_lmms_eval(run_lmms_eval(folder, tmp_path / "out", server.url))
+    assert_same_figures(found, expected)
+    assert_as_many_as_load_dataset_has({task: found[f"{task}/n"] for task in TASKS})
+    files = {task: next((tmp_path / "out").rglob(f"*_samples_sarchat_{task}.jsonl")) for task in TASKS}
+    assert_read_back(files, "lmms-eval", expected)
+
+
+def test_lmms_eval_with_a_limit(tmp_path):
+    folder = exported("lmms-eval", tmp_path)
+    with ChatServer(Model(noisy=False)) as server:
+        results = run_lmms_eval(folder, tmp_path / "out", server.url, "--limit", 1)
+    found = of_lmms_eval(results)
+    assert [found[f"{task}/n"] for task in TASKS] == [1] * len(TASKS)
+    scores = [value for name, value in found.items() if not name.endswith(("/n", "/unparsed"))]
+    assert None in scores and {value for value in scores if value is not None} == {100.0}
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """The package as pip installs it, beside Inspect: entry points are found of what is installed alone."""
+    folder = tmp_path_factory.mktemp("installed")
+    names = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    for name in names:
+        if not name.startswith(("tests/", "docs/")) and (ROOT / name).exists():
+            (folder / "source" / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, folder / "source" / name)
+    target = folder / "site-packages"
+    tools.run("inspect", "pip", "install", "--quiet", "--no-deps", "--target", target, folder / "source")
+    return target
+
+
+def run_inspect(installed: Path, log: Path, url: str, *arguments: object) -> dict[str, float]:
+    """Return the figures in Inspect's log."""
+    tools.run(
+        "inspect",
+        *(
+            "inspect",
+            "eval",
+            "sarchat_inspect/sarchat",
+            "--model",
+            "openai-api/stub/model",
+            "-T",
+            f"data={sample_build()}",
+        ),
+        *("--log-dir", log, "--display", "none", *arguments),
+        PYTHONPATH=str(installed),
+        STUB_API_KEY="none",
+        STUB_BASE_URL=url,
+    )
+    (path,) = log.iterdir()
+    printed = tools.run("inspect", "inspect", "log", "dump", path)
+    path.with_suffix(".json").write_text(printed)
+    (scores,) = json.loads(printed)["results"]["scores"]
+    return {name: entry["value"] for name, entry in scores["metrics"].items()}
+
+
+def test_inspect_has_the_figures_of_score(model, expected, installed, tmp_path):
+    with ChatServer(model) as server:
+        found = run_inspect(installed, tmp_path / "log", server.url)
+    assert_same_figures(found, expected)
+    assert_as_many_as_load_dataset_has({task: found[f"{task}/n"] for task in TASKS})
+    for path in (tmp_path / "log").iterdir():
+        score = (
+            "score",
+            path,
+            "--references",
+            sample_build(),
+            "--from",
+            "inspect",
+            "--output",
+            tmp_path / "scores.json",
+        )
+        tools.run("inspect", "python", *command(*score)[1:])
+        read_back = json.loads((tmp_path / "scores.json").read_text())
+        assert {name: read_back[name] for name in expected.result} == expected.result
+
+
+def test_inspect_with_a_limit(installed, tmp_path):
+    with ChatServer(Model(noisy=False)) as server:
+        few = run_inspect(installed, tmp_path / "few", server.url, "--limit", 1)
+        subset = run_inspect(installed, tmp_path / "subset", server.url, "-T", "limit=1")
+    assert few["classification/n"] == 1 and few["overall"] == 100 and "counting" not in few
+    assert {subset[f"{task}/n"] for task in TASKS} <= {1, 2} and subset["overall"] == 100
+
+
+def run_vlmevalkit(folder: Path, out: Path, url: str, name: str = "SARChat") -> dict[str, float]:
+    """Run the program of an export in VLMEvalKit's repository; return the figures that it wrote."""
+    tools.run(
+        "vlmevalkit",
+        *("python", folder / "run_sarchat.py", "--data", name, "--model", "stub", "--base-url", url),
+        *("--work-dir", out, "--api-nproc", 4, "--retry", 2),
+        cwd=tools.environment("vlmevalkit") / "repository",
+        LMUData=str(out / "data"),
+    )
+    # In a folder of the run; the model's folder has links to it.
+    (path,) = out.glob("stub/T*/*_sarchat.json")
+    return json.loads(path.read_text())
+
+
+def test_vlmevalkit_has_the_figures_of_score(model, expected, tmp_path):
+    folder = exported("vlmevalkit", tmp_path)
+    with ChatServer(model) as server:
+        found = run_vlmevalkit(folder, tmp_path / "out", server.url)
+    assert_same_figures(found, expected)
+    assert_as_many_as_load_dataset_has({task: found[f"{task}/n"] for task in TASKS})
+    (path,) = (tmp_path / "out").glob("stub/T*/stub_SARChat.tsv")
+    read_back = score_file(AnswerSource(str(path), "vlmevalkit"), sample_build(), "all", "test", "sample")
+    assert read_back.result == expected.result
+
+
+def test_vlmevalkit_with_one_task_and_few_records(tmp_path):
+    folder = exported("vlmevalkit", tmp_path, limit=1)
+    with ChatServer(Model(noisy=False)) as server:
+        found = run_vlmevalkit(folder, tmp_path / "out", server.url, "SARChat_classification")
+    assert found["classification/n"] == 2 and found["overall"] == 100 and "counting" not in found
