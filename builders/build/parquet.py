@@ -19,10 +19,12 @@ from builders.build.row_group import RowGroup, StoredImage
 from builders.corpus.image_check import check_image
 from builders.corpus.sardet import open_corpus
 from builders.corpus.targets import AnnotatedImage
+from builders.folder.parquet_features import features_metadata
 from builders.folder.parquet_file import ParquetFile
 from builders.records.record import Record
 from builders.records.tasks import count_records, generate_records
 from builders.records.templating import Chooser
+from builders.schema import CATEGORIES
 
 # The approximate size of a row without its image. A row of an image with hundreds of targets may exceed it.
 _TEXT_BYTES = 800
@@ -143,9 +145,10 @@ class _TaskWriter:
                 use_dictionary=_DICTIONARY_COLUMNS,
                 dictionary_pagesize_limit=2**30,
                 write_statistics=["id", "image_id"],
-                # `datasets` reads the features from the card; a stored schema would depend on its version.
+                # It would depend on the version of Arrow; the features below do not.
                 store_schema=False,
             )
+            self._writer.add_key_value_metadata(features_metadata(table.schema, {"objects.category": CATEGORIES}))
         self._writer.write_table(table, row_group_size=self._group.rows)
         self._rows += self._group.rows
         self._dense_bytes += self._group.dense_bytes

@@ -1,14 +1,12 @@
-"""Parquet that `datasets` reads with its features, without a card beside it."""
+"""Parquet of an export, whose images are opened by `datasets`."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pyarrow as pa
 
-# As `datasets` stores an image in Arrow.
-_IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+from builders.folder.parquet_features import IMAGE, features_metadata
 
 
 def refer_to_image(path: str) -> dict[str, Any]:
@@ -21,17 +19,5 @@ def with_features(schema: pa.Schema) -> pa.Schema:
 
     Of a path alone, transformers leaves the decoding to torchvision, which reads no BMP.
     """
-    schema = schema.set(schema.get_field_index("image"), pa.field("image", _IMAGE))
-    features = {field.name: _feature(field.type) for field in schema}
-    return schema.with_metadata({"huggingface": json.dumps({"info": {"features": features}})})
-
-
-def _feature(kind: pa.DataType) -> Any:  # noqa: ANN401
-    """Return the feature of a type as JSON, spelled as every version of `datasets` reads it."""
-    if kind == _IMAGE:
-        return {"_type": "Image"}
-    if pa.types.is_list(kind):
-        return [_feature(kind.value_type)]
-    if pa.types.is_struct(kind):
-        return {field.name: _feature(field.type) for field in kind}
-    return {"dtype": str(kind), "_type": "Value"}
+    schema = schema.set(schema.get_field_index("image"), pa.field("image", IMAGE))
+    return schema.with_metadata(features_metadata(schema))
