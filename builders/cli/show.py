@@ -8,26 +8,40 @@ import click
 
 from builders.cli.options import box_format_options
 from builders.errors import SARChatError
+from builders.schema import ALL
 
 
 @click.command("show")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.argument("config")
+@click.argument("config", required=False)
 @click.option("--split", metavar="SPLIT", help="The split; default: test, or all splits with --id.")
 @click.option("--index", type=int, metavar="N", help="The record's index in the split, from 0; default: 0.")
 @click.option("--id", "record_id", metavar="ID", help="The record's id, instead of its index.")
 @click.option("--prediction", metavar="TEXT", help="A model's answer, to draw and score with the gold answer.")
+@click.option("--answers", metavar="FILE", help="A model's answers, to draw the worst of them.")
+@click.option(
+    "--worst", type=click.IntRange(1), metavar="N", help="How many records of --answers to draw; default: 20."
+)
+@click.option("--from", "tool", metavar="TOOL", help="Tool that wrote --answers, as for `sarchat score`.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="--answers: N records of each task and scenario.")
 @box_format_options
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="The PNG file; default: ID-with-dashes.png in the working folder."
+    "--out",
+    type=click.Path(path_type=Path),
+    help="The picture, a PNG, PDF or SVG file; default: ID-with-dashes.png in the working folder. With --answers the "
+    "folder of the pictures.",
 )
 def command(
     folder: Path,
-    config: str,
+    config: str | None,
     split: str | None,
     index: int | None,
     record_id: str | None,
     prediction: str | None,
+    answers: str | None,
+    worst: int | None,
+    tool: str | None,
+    limit: int | None,
     box_format: str,
     input_size: str | None,
     resize: str | None,
@@ -37,29 +51,59 @@ def command(
 
     The picture shows the image with the gold boxes in green and a prediction's boxes in dashed red with their IoU, and
     next to it the conversation and the scores.
+
+    With --answers FILE, the records that a model answered worst are drawn; DIR may then be any data set that
+    `sarchat score` takes.
     """
-    if index is not None and record_id is not None:
-        raise SARChatError("give either --index or --id, not both")
-    if out is not None and out.suffix.lower() != ".png":
-        raise SARChatError(f"the picture is a PNG file, so --out must end in .png, but got {out}")
     from builders.box_formats.formats import read_notation
-    from builders.box_formats.translate import translate
     from builders.figures import NEEDS_MATPLOTLIB, has_matplotlib
+
+    _check(index, record_id, prediction, answers, worst or tool or limit)
+    notation = read_notation(box_format, input_size, resize)
+    if not has_matplotlib():
+        raise SARChatError(NEEDS_MATPLOTLIB)
+    if answers is not None:
+        if out is None:
+            raise SARChatError("--answers draws several pictures; give the folder for them with --out")
+        from builders.evaluation.gold import read_gold
+        from builders.evaluation.readers import AnswerSource
+        from builders.evaluation.scored_records import check_order, join_file
+        from builders.report.worst import draw_worst
+
+        check_order(answers, str(folder), "DIR")
+        gold = read_gold(str(folder), config or ALL, split or "test", limit)
+        joined = join_file(AnswerSource(answers, tool), gold, notation)
+        click.echo("\n".join(map(str, draw_worst(joined, worst or 20, out))) or "Every answer is right.")
+        return
+    from builders.box_formats.translate import translate
+    from builders.figures.record import default_name, show_record
+    from builders.figures.style import check_picture
     from builders.folder.reader import open_build
 
-    notation = read_notation(box_format, input_size, resize)
+    if config is None:
+        raise SARChatError("missing argument CONFIG: a task, or all")
+    if out is not None:
+        check_picture(out)
     build = open_build(folder)
     if record_id is not None:
         record = build.record_with_id(config, record_id, [split] if split else ())
     else:
         record = build.record(config, split or "test", index or 0)
-    if not has_matplotlib():
-        raise SARChatError(NEEDS_MATPLOTLIB)
-    from builders.figures.record import default_name, show_record
-
     if prediction is not None:
         size = record["width"], record["height"]
         prediction = translate(prediction, notation.format, *size, notation.input_size).text
     out = out or Path(default_name(record["id"]))
     show_record(record, out, prediction)
     click.echo(out)
+
+
+def _check(
+    index: int | None, record_id: str | None, prediction: str | None, answers: str | None, of_answers: object
+) -> None:
+    """Refuse options that do not go together."""
+    if index is not None and record_id is not None:
+        raise SARChatError("give either --index or --id, not both")
+    if answers is None and of_answers:
+        raise SARChatError("--worst, --from and --limit belong to --answers; give a file of answers too")
+    if answers is not None and (index is not None or record_id is not None or prediction is not None):
+        raise SARChatError("--answers draws the worst records; leave out --index, --id and --prediction")

@@ -33,7 +33,7 @@ class _Block(NamedTuple):
 
 
 def show_record(record: Mapping[str, Any], out: Path, prediction: str | None = None) -> None:
-    """Draw a record, and optionally a prediction, into a PNG file.
+    """Draw a record, and optionally a prediction, into a PNG, PDF or SVG file, by its ending.
 
     Args:
         record: the record with its image.

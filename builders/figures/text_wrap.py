@@ -26,6 +26,9 @@ def wrap(text: str, width: float, size: float, most_lines: int | None = None) ->
     Returns:
         The lines, at least one.
     """
+    if most_lines is not None:
+        # No line holds more letters, see `_pieces`; what follows can only be left out.
+        text = text[: (most_lines + 1) * int(8 * width / size + 2)]
     lines = []
     for paragraph in text.splitlines() or [""]:
         line = ""

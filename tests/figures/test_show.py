@@ -1,3 +1,4 @@
+import json
 import re
 import shutil
 import subprocess
@@ -13,11 +14,13 @@ from support import refusal
 pytest.importorskip("matplotlib")
 
 from builders.cli.command import main
+from builders.cli.demo import add_noise
+from builders.evaluation.scoring import read_references
 from builders.figures import style
 from builders.figures.record import _iou_labels, draw_record, gold_boxes, show_record
 from builders.folder.reader import open_build
 from builders.schema import TASKS
-from sarchat_metric import parse_boxes
+from sarchat_metric import parse_boxes, task_scores
 
 
 def rgb(color: str) -> tuple[int, ...]:
@@ -244,3 +247,55 @@ def test_without_matplotlib(tmp_path):
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 1 and not done.stdout
     assert len(done.stderr.splitlines()) == 1 and "pip install 'sarchat-bench[pictures]'" in done.stderr
+
+
+@pytest.fixture
+def answers(tmp_path):
+    references = dict(read_references(sample_build(), "all", "test"))
+    path = tmp_path / "answers.jsonl"
+    rows = (
+        {"id": key, "prediction": add_noise(record["messages"][1]["content"], key)}
+        for key, record in references.items()
+    )
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.mark.parametrize("data", [sample_build, sample_corpus])
+def test_the_worst_answers_are_drawn(data, answers, tmp_path, sarchat):
+    run = sarchat("show", data(), "--answers", answers, "--worst", "3", "--out", tmp_path / "worst")
+    assert run.returncode == 0, run.stderr
+    paths = sorted((tmp_path / "worst").iterdir())
+    assert list(map(str, paths)) == run.stdout.split() and len(paths) == 3
+    assert [path.name[0] for path in paths] == ["1", "2", "3"]
+    sarchat("score", answers, "--references", data(), "--details", tmp_path / "d.jsonl")
+    lines = [json.loads(line) for line in (tmp_path / "d.jsonl").read_text().splitlines()]
+    lowest = sorted(task_scores(line["accuracies"])[line["task"]] for line in lines)[:3]
+    drawn = {line["id"].replace("/", "-"): task_scores(line["accuracies"])[line["task"]] for line in lines}
+    assert sorted(drawn[path.stem[2:]] for path in paths) == lowest
+
+
+def test_right_answers_are_not_drawn(tmp_path, sarchat):
+    references = dict(read_references(sample_build(), "counting", "test"))
+    rows = ({"id": key, "prediction": record["messages"][1]["content"]} for key, record in references.items())
+    (tmp_path / "gold.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    run = sarchat("show", sample_build(), "counting", "--answers", tmp_path / "gold.jsonl", "--out", tmp_path / "worst")
+    assert run.stdout == "Every answer is right.\n" and not list((tmp_path / "worst").iterdir())
+
+
+def test_options_that_do_not_go_together_are_refused(answers, tmp_path, capsys):
+    build = sample_build()
+    assert "belong to --answers" in refusal(capsys, "show", build, "--worst", "3")
+    assert "give the folder for them with --out" in refusal(capsys, "show", build, "--answers", answers)
+    assert "leave out --index" in refusal(capsys, "show", build, "--answers", answers, "--index", "1", "--out", "x")
+    (tmp_path / "file").write_text("")
+    assert "is a file" in refusal(capsys, "show", build, "--answers", answers, "--out", tmp_path / "file")
+
+
+@pytest.mark.parametrize(("suffix", "start"), [(".pdf", b"%PDF"), (".svg", b"<?xml"), (".png", b"\x89PNG")])
+def test_the_ending_decides_the_format(suffix, start, tmp_path, sarchat):
+    out = tmp_path / f"record{suffix}"
+    assert sarchat("show", sample_build(), "referring", "--out", out).returncode == 0
+    first = out.read_bytes()
+    sarchat("show", sample_build(), "referring", "--out", out)
+    assert first.startswith(start) and out.read_bytes() == first

@@ -1,0 +1,47 @@
+"""The worst records of a model as pictures, one file each: `sarchat show --answers`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from builders.errors import SARChatError
+from builders.evaluation.scored_records import JoinedAnswers
+from builders.figures.record import default_name, show_record
+from builders.folder.subset import rank
+from builders.schema import COLUMNS
+
+_WHOLE = 100 - 1e-9
+
+
+def draw_worst(joined: JoinedAnswers, number: int, out: Path, suffix: str = ".png") -> list[Path]:
+    """Draw the records with the lowest scores, the worst first; records that are right are not drawn.
+
+    Args:
+        joined: the answers and their records.
+        number: how many pictures at most.
+        out: the folder of the pictures, which is made if it is missing. A picture is named by its place and the
+            record's id.
+        suffix: the ending of the pictures, which says their format.
+
+    Returns:
+        The pictures, the worst record first.
+
+    Raises:
+        SARChatError: the folder is a file, or an image cannot be read.
+        OSError: a picture cannot be written.
+    """
+    scores = [(record.accuracy, rank(record.id), record.id) for record in joined.score()]
+    worst = [record_id for accuracy, _, record_id in sorted(scores)[:number] if accuracy < _WHOLE]
+    if out.exists() and not out.is_dir():
+        raise SARChatError(f"--out {out} is a file; choose a folder for the pictures")
+    out.mkdir(parents=True, exist_ok=True)
+    places = {record_id: place for place, record_id in enumerate(worst, 1)}
+    digits = len(str(len(worst)))
+    answers = {record.id: record.translation.text for record in joined.score(worst)}
+    paths = {}
+    for record_id, row in joined.gold.read(set(worst), COLUMNS):
+        image = {"bytes": row["image"].read(), "path": None}
+        name = f"{places[record_id]:0{digits}}-{Path(default_name(record_id)).stem}{suffix}"
+        show_record({**row, "id": record_id, "image": image}, out / name, answers[record_id])
+        paths[record_id] = out / name
+    return [paths[record_id] for record_id in worst]
