@@ -1,4 +1,4 @@
-"""Comparison of a build's statistics with the paper's, as tables for the terminal."""
+"""Comparison of a build's statistics with the paper's, as tables."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import Any
 
 from builders.analysis.paper import read_paper_statistics
 from builders.analysis.statistics import Statistics
+from builders.analysis.texts import add_up
+from builders.records.geometry import SHAPES
 from builders.schema import ALL, CATEGORIES, TASKS
-from builders.tables import format_table
+from builders.tables import Figure, Table
 
 _RATIO_ROWS = {"mean": "mean", "median": "median", "sd": "SD"}
 _CATEGORY_ROWS = {
@@ -18,66 +20,178 @@ _CATEGORY_ROWS = {
     "middle": "% 0.67 to 1.5",
     "high": "% above 1.5",
 }
-_NOTE = (
-    "A box that is empty, outside its image, marked to be ignored or a duplicate is not a target, so a build may have\n"
-    "fewer than Table 1. Aspect ratio is width / height, which matches Table 4; the paper's Eq. 2 has height / width,\n"
-    "shown under Table 2 for comparison. SD divides by N. Differences are this build minus the paper. Two numbers of\n"
-    "the paper are misprints: the counting test set in Table 5 (11,704 adds up), and the tanks in Table 4, train."
+# Numbers of a build with fewer boxes or records than this share of the paper's are not compared.
+_LEAST_SHARE = 0.8
+# Shares and means of fewer targets say little.
+_FEWEST = 1000
+_MOST_WORDS = 20
+_NOTES = (
+    "A difference is that of this build from the paper in percent of the paper's number. Numbers are compared only "
+    f"where the build has {100 * _LEAST_SHARE:.0f} % of the paper's boxes or records or more, shares and means where "
+    f"it has {_FEWEST:,} of them.",
+    "A box that is empty, outside its image, marked to be ignored or a duplicate is not a target, so a build may have "
+    "fewer than Table 1. Aspect ratio is width / height, which matches Table 4; the paper's Eq. 2 has height / width, "
+    "shown under Table 2 for comparison. SD divides by N. Two numbers of the paper are misprints: the counting test "
+    "set in Table 5 (11,704 adds up), and the tanks in Table 4, train.",
+    "Figure 7 prints 179,652 roughly square targets; the shares of Table 4 give about 130,000 in train and test.",
+    "Words: runs of letters and digits, without boxes and tags. Sentences end with . ! or ? or with their message. The "
+    "average caption length is the number of words per message, questions and answers alike, which is how the paper's "
+    "numbers fit each other; other wordings have other lengths. Frequencies leave out function words.",
 )
 
 
-def format_comparison(statistics: Mapping[str, Statistics]) -> str:
-    """Format the statistics of each split next to the paper's, with the difference."""
+def tabulate_comparison(statistics: Mapping[str, Statistics]) -> list[Table]:
+    """Return the statistics of each split next to the paper's, with the difference where it means something."""
     paper = read_paper_statistics()
     boxes = {split: figures.boxes for split, figures in statistics.items()}
     records = {split: figures.records for split, figures in statistics.items()}
+    full = {split: _is_full(boxes[split], paper["boxes"].get(split)) for split in statistics}
+    many = {split: sum(boxes[split].values()) >= _FEWEST for split in statistics}
+    full_tasks = {split: _is_full(records[split], paper["records"].get(split), (*TASKS, ALL)) for split in statistics}
+    many_records = {split: sum(records[split].get(task, 0) for task in TASKS) >= _FEWEST for split in statistics}
     ratios = {split: figures.aspect_ratio for split, figures in statistics.items()}
     inverse = {split: figures.inverse_ratio for split, figures in statistics.items()}
-    tables = {
-        "Boxes per category (Table 1)": _table("category", {name: name for name in CATEGORIES}, boxes, paper["boxes"]),
-        "Records per task (Table 5)": _table("task", {name: name for name in (*TASKS, ALL)}, records, paper["records"]),
-        "Aspect ratio, width / height (Table 2)": _table("measure", _RATIO_ROWS, ratios, paper["aspect_ratio"]),
-        "Aspect ratio, height / width (Table 2 again)": _table("measure", _RATIO_ROWS, inverse, paper["aspect_ratio"]),
-    }
+    categories, tasks = {name: name for name in CATEGORIES}, {name: name for name in (*TASKS, ALL)}
+    tables = [
+        _table("Boxes per category (Table 1)", "category", categories, boxes, paper["boxes"], full),
+        _table(
+            "Share of boxes per category in % (Figures 5, 6)",
+            "category",
+            categories,
+            {split: _to_shares(counts) for split, counts in boxes.items()},
+            {split: _to_shares(counts) for split, counts in paper["boxes"].items()},
+            many,
+        ),
+        _table("Records per task (Table 5)", "task", tasks, records, paper["records"], full_tasks),
+        _table(
+            "Share of records per task in % (Figures 8, 9)",
+            "task",
+            {name: name for name in TASKS},
+            {split: _to_shares(_only_tasks(counts)) for split, counts in records.items()},
+            {split: _to_shares(_only_tasks(counts)) for split, counts in paper["records"].items()},
+            {split: many_records[split] and len(_only_tasks(records[split])) == len(TASKS) for split in records},
+        ),
+        _table("Aspect ratio, width / height (Table 2)", "measure", _RATIO_ROWS, ratios, paper["aspect_ratio"], many),
+        _table(
+            "Aspect ratio, height / width (Table 2 again)", "measure", _RATIO_ROWS, inverse, paper["aspect_ratio"], many
+        ),
+    ]
     for category in CATEGORIES:
         built = {split: figures.by_category.get(category, {}) for split, figures in statistics.items()}
         printed = {split: by_category[category] for split, by_category in paper["aspect_ratio_by_category"].items()}
         heading = f"Aspect ratio of {category}, width / height (Table 4)"
-        tables[heading] = _table("measure", _CATEGORY_ROWS, built, printed)
-    sections = [f"{heading}\n{table}" for heading, table in tables.items()]
-    return "\n\n".join([*sections, _NOTE, *_list_missing(statistics)])
+        enough = {split: built[split].get("boxes", 0) >= _FEWEST for split in built}
+        tables.append(_table(heading, "measure", _CATEGORY_ROWS, built, printed, enough, full))
+    tables += [_shape_table(statistics, paper), _text_table(statistics, paper), _word_table(statistics)]
+    *others, last = tables
+    return [*others, Table(last.title, last.header, last.rows, [*_NOTES, *_list_missing(statistics)])]
+
+
+def _is_full(
+    counts: Mapping[str, float], printed: Mapping[str, float] | None, names: Iterable[str] = CATEGORIES
+) -> bool:
+    """Return whether a build has about as much as the paper of everything that it has at all."""
+    pairs = [(counts[name], printed[name]) for name in names if printed and name in counts]
+    return bool(pairs) and sum(own for own, _ in pairs) >= _LEAST_SHARE * sum(of_paper for _, of_paper in pairs)
+
+
+def _only_tasks(counts: Mapping[str, int]) -> dict[str, int]:
+    return {task: counts[task] for task in TASKS if task in counts}
+
+
+def _to_shares(counts: Mapping[str, float]) -> dict[str, float]:
+    total = sum(counts.values())
+    return {name: 100 * count / total for name, count in counts.items()} if total else {}
 
 
 def _table(
+    title: str,
     kind: str,
     rows: Mapping[str, str],
     built: Mapping[str, Mapping[str, float]],
     paper: Mapping[str, Mapping[str, float | None]],
-) -> str:
-    header = [kind]
-    for split in built:
-        header += [split, "paper", "difference"] if split in paper else [split]
-    lines = []
-    for key, label in rows.items():
-        line: list[Any] = [label]
-        for split, figures in built.items():
-            value = figures.get(key)
-            line.append(_show(value))
-            if split in paper:
-                printed = paper[split][key]
-                line += [_show(printed), _show_difference(value, printed)]
-        lines.append(line)
-    return format_table(header, lines)
+    are_compared: Mapping[str, bool],
+    are_counts_compared: Mapping[str, bool] | None = None,
+) -> Table:
+    """Return a table of the splits side by side.
+
+    Args:
+        title: its title.
+        kind: the name of the first column.
+        rows: the keys of the measures, and what they are called.
+        built: the build's numbers by split.
+        paper: the paper's by split.
+        are_compared: the splits whose differences are shown.
+        are_counts_compared: the same for whole numbers, if that differs.
+    """
+    chosen = {False: are_compared, True: are_counts_compared or are_compared}
+    columns: dict[str, list[Any]] = {kind: list(rows.values())}
+    for split, figures in built.items():
+        values = [figures.get(key) for key in rows]
+        columns[split] = [_show(value) for value in values]
+        if split in paper:
+            printed = [paper[split][key] for key in rows]
+            columns[f"paper's {split}"] = [_show(value) for value in printed]
+            differences = [
+                _difference(value, of_paper) if chosen[isinstance(value, int)][split] else None
+                for value, of_paper in zip(values, printed, strict=True)
+            ]
+            if any(differences):
+                columns[f"{split} differs by %"] = differences
+    return Table(title, [*columns], [list(line) for line in zip(*columns.values(), strict=True)])
 
 
-def _show(value: float | None) -> int | str | None:
-    return value if value is None or isinstance(value, int) else f"{value:.3f}"
+def _show(value: float | None) -> int | Figure | None:
+    return value if value is None or isinstance(value, int) else Figure(value, 3)
 
 
-def _show_difference(value: float | None, printed: float | None) -> str | None:
-    if value is None or printed is None:
-        return None
-    return f"{value - printed:+,}" if isinstance(value, int) else f"{value - printed:+.3f}"
+def _difference(value: float | None, printed: float | None) -> Figure | None:
+    return None if value is None or not printed else Figure(100 * (value - printed) / printed, 1, sign=True)
+
+
+def _shape_table(statistics: Mapping[str, Statistics], paper: Mapping[str, Any]) -> Table:
+    rows: list[list[Any]] = []
+    for shape in SHAPES:
+        counts = [figures.shapes.get(shape) for figures in statistics.values()]
+        known = [count for count in counts if count is not None]
+        rows.append([shape, *counts, sum(known) if known else None, paper["shapes"].get(shape)])
+    return Table("Shapes in identification (Figure 7)", ["shape", *statistics, "all splits", "paper"], rows)
+
+
+def _text_table(statistics: Mapping[str, Statistics], paper: Mapping[str, Any]) -> Table:
+    """Return words and sentences; the paper counts train and test together."""
+    both = [statistics[split].texts for split in ("train", "test") if split in statistics]
+    parts = [*(figures.texts for figures in statistics.values()), add_up(both)]
+    printed = paper["texts"]
+    total = sum(paper["records"][split][ALL] for split in ("train", "test"))
+    is_full = parts[-1].messages >= _LEAST_SHARE * 2 * total
+    measures = {
+        "messages": ([part.messages for part in parts], 2 * total),
+        "words": ([part.words for part in parts], printed["words"]),
+        "sentences": ([part.sentences for part in parts], printed["sentences"]),
+        "average caption length": ([part.average_length for part in parts], printed["average_length"]),
+    }
+    rows = [
+        [
+            name,
+            *(value if isinstance(value, int) else Figure(value) for value in values),
+            of_paper if isinstance(of_paper, int) else Figure(of_paper),
+            _difference(values[-1], of_paper)
+            if is_full or (isinstance(of_paper, float) and parts[-1].messages >= _FEWEST)
+            else None,
+        ]
+        for name, (values, of_paper) in measures.items()
+    ]
+    return Table("Texts", ["measure", *statistics, "train and test", "paper", "differs by %"], rows)
+
+
+def _word_table(statistics: Mapping[str, Statistics]) -> Table:
+    texts = add_up(figures.texts for figures in statistics.values())
+    rows = [
+        [place, word, count, Figure(100 * count / texts.words, 2)]
+        for place, (word, count) in enumerate(texts.most_common(_MOST_WORDS), 1)
+    ]
+    return Table("Most frequent words, all splits (Figure 4)", ["rank", "word", "times", "% of words"], rows)
 
 
 def _list_missing(statistics: Mapping[str, Statistics]) -> Iterable[str]:

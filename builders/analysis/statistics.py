@@ -1,4 +1,4 @@
-"""Statistics of a build: boxes per category, records per task, aspect ratios."""
+"""Statistics of a build: boxes per category, records per task, aspect ratios, shapes, words."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from typing import NamedTuple
 import numpy as np
 
 from builders.analysis.target_table import TargetTable, read_targets
+from builders.analysis.texts import TextStatistics, count_texts
 from builders.folder.reader import Build
+from builders.records.geometry import SHAPES
 from builders.schema import ALL, CATEGORIES, TASKS
 
 BANDS = {"low": (0.0, 0.67), "middle": (0.67, 1.5), "high": (1.5, float("inf"))}
+# The limits of `geometry.shape`, which is tested to agree.
+_TALL, _WIDE = 0.67, 1.5
 
 
 class Statistics(NamedTuple):
@@ -22,6 +26,9 @@ class Statistics(NamedTuple):
         aspect_ratio: mean, median and standard deviation of width over height; empty if there is no target.
         inverse_ratio: the same for height over width.
         by_category: for each category with targets, their number and the result of `describe_ratios`.
+        shapes: the number of targets of each shape, which is that of the identification records that name it; empty if
+            there is no target.
+        texts: words and sentences of the records.
     """
 
     records: dict[str, int]
@@ -29,6 +36,8 @@ class Statistics(NamedTuple):
     aspect_ratio: dict[str, float]
     inverse_ratio: dict[str, float]
     by_category: dict[str, dict[str, float]]
+    shapes: dict[str, int]
+    texts: TextStatistics
 
 
 def compute_statistics(build: Build) -> dict[str, Statistics]:
@@ -59,13 +68,22 @@ def _compute(build: Build, split: str) -> Statistics:
     records = {task: build.count(task, split) for task in TASKS if split in build.configs.get(task, {})}
     if all(task in build.configs for task in TASKS):
         records[ALL] = sum(records.values())
-    targets = read_targets(build, split)
+    targets, texts = read_targets(build, split), count_texts(build, split)
     if targets is None:
-        return Statistics(records, {}, {}, {}, {})
+        return Statistics(records, {}, {}, {}, {}, {}, texts)
     ratios = targets.aspect_ratio
     by_category = {}
     for index, category in enumerate(CATEGORIES):
         chosen = ratios[targets.category == index]
         if len(chosen):
             by_category[category] = {"boxes": len(chosen), **describe_ratios(chosen)}
-    return Statistics(records, count_boxes(targets), describe_ratios(ratios), describe_ratios(1 / ratios), by_category)
+    shapes = {"wide": ratios > _WIDE, "square": (ratios >= _TALL) & (ratios <= _WIDE), "tall": ratios < _TALL}
+    return Statistics(
+        records,
+        count_boxes(targets),
+        describe_ratios(ratios),
+        describe_ratios(1 / ratios),
+        by_category,
+        {name: int(shapes[name].sum()) for name in SHAPES},
+        texts,
+    )

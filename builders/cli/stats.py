@@ -6,16 +6,21 @@ from pathlib import Path
 
 import click
 
+from builders.cli.options import format_option
+
 
 @click.command("stats")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-def command(folder: Path) -> None:
+@format_option
+def command(folder: Path, style: str) -> None:
     """Compare DIR, which `sarchat build` wrote, with the statistics that the paper prints.
 
-    The tables show boxes per category, records per task and aspect ratios for every split; no image is read.
+    The tables show boxes, records, shares, aspect ratios, shapes and words of every split; no image is read.
     """
-    from builders.analysis.paper_comparison import format_comparison
+    from builders.analysis.paper_comparison import tabulate_comparison
     from builders.analysis.statistics import compute_statistics
     from builders.folder.reader import open_build
+    from builders.tables import check_format, write_tables
 
-    click.echo(format_comparison(compute_statistics(open_build(folder))))
+    check_format(style)
+    click.echo(write_tables(tabulate_comparison(compute_statistics(open_build(folder))), style))

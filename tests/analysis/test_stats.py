@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 import statistics
 from collections import Counter
@@ -8,13 +9,16 @@ from built_fixture import sample_build, sample_corpus
 from support import build, refusal
 
 from builders.analysis.paper import read_paper_statistics, read_test_sizes
-from builders.analysis.paper_comparison import format_comparison
+from builders.analysis.paper_comparison import tabulate_comparison
 from builders.analysis.statistics import compute_statistics
 from builders.analysis.target_table import read_targets
+from builders.analysis.texts import add_up, count_texts, describe_texts
 from builders.build.options import BuildOptions
 from builders.cli.command import main
 from builders.folder.reader import Build, open_build
+from builders.records.geometry import SHAPES, shape
 from builders.schema import CATEGORIES, TASKS
+from builders.tables import write_tables
 
 PUBLISHED = {"train": 198_747, "test": 24_203}
 
@@ -111,8 +115,9 @@ def test_output_has_each_figure_beside_the_paper_s(capsys):
     figures = compute_statistics(open_build(sample_build()))
     ship = next(line for line in lines if line.startswith("ship "))
     train, validation, test = (figures[split].boxes["ship"] for split in ("train", "validation", "test"))
-    printed = f"{train} 93,373 {train - 93373:,} {validation} {test} 10,741 {test - 10741:,}"
-    assert ship.split() == ["ship", *printed.split()]
+    # A small build has no differences: it would be a wall of minus signs.
+    assert ship.split() == ["ship", str(train), "93,373", str(validation), str(test), "10,741"]
+    assert "differs" not in lines[1]
     everything = next(line for line in lines if line.startswith("all "))
     assert everything.split()[2] == "1,836,912"
     assert any("width / height" in line and "Table 4" in line for line in lines)
@@ -134,13 +139,13 @@ def test_partial_builds_are_told(capsys):
 def test_one_split_shows_no_other(capsys):
     main(["stats", str(sample_build((), ("test",)))])
     header = capsys.readouterr().out.splitlines()[1]
-    assert header.split() == ["category", "test", "paper", "difference"]
+    assert header.split() == ["category", "test", "paper's", "test"]
 
 
 def test_validation_alone_has_nothing_to_compare_with(tmp_path):
     build(sample_corpus(), tmp_path / "out", BuildOptions(splits=["validation"], tasks=["classification"]))
-    told = format_comparison(compute_statistics(open_build(tmp_path / "out")))
-    assert "paper  difference" not in told and "category  validation" in told
+    told = write_tables(tabulate_comparison(compute_statistics(open_build(tmp_path / "out"))))
+    assert "paper's" not in told.split("\n\nShapes")[0] and "category  validation" in told
 
 
 def test_no_image_is_needed(tmp_path):
@@ -151,3 +156,63 @@ def test_no_image_is_needed(tmp_path):
 def test_wrong_folder_gets_one_line(capsys, tmp_path):
     assert "no such folder" in refusal(capsys, "stats", tmp_path / "nothing")
     assert "sarchat build" in refusal(capsys, "stats", tmp_path)
+
+
+def test_words_and_sentences_by_the_stated_rule():
+    counted = describe_texts(Counter({" There are 3 well-lit ships.   Where? It's here": 2, "  ": 1}))
+    assert counted.words == 2 * 8 and counted.sentences == 2 * 3 and counted.messages == 3
+    assert counted.frequencies["well-lit"] == counted.frequencies["it's"] == 2
+    assert [word for word, _ in counted.most_common(9)] == ["3", "it's", "ships", "well-lit"]
+
+
+def test_texts_are_those_of_the_records():
+    made = open_build(sample_build())
+    texts = [
+        message["content"]
+        for task in TASKS
+        for batch in made.batches(task, "test", ["messages"], rows=7)
+        for row in batch.to_pylist()
+        for message in row["messages"]
+    ]
+    counted = count_texts(made, "test")
+    assert counted.messages == len(texts) == 2 * 129
+    plain = [re.sub(r"\{<[^{}]*\}|^\[[a-z]+\]", " ", text) for text in texts]
+    assert counted.words == sum(len(re.sub(r"[^\w'-]+", " ", text).split()) for text in plain)
+    assert add_up([counted, counted]).frequencies["ship"] == 2 * counted.frequencies["ship"]
+
+
+def test_shapes_are_those_of_the_records():
+    for split, figures in compute_statistics(open_build(sample_build())).items():
+        counts = Counter(shape((0.0, 0.0, w, h)) for _, w, h in annotated(split))
+        assert figures.shapes == {name: counts[name] for name in SHAPES}
+
+
+def test_differences_are_in_percent_where_the_build_is_of_full_size():
+    paper = read_paper_statistics()
+    small = compute_statistics(open_build(sample_build()))["test"]
+    boxes = {name: round(count * 1.1) for name, count in paper["boxes"]["test"].items()}
+    records = {name: round(count * 0.9) for name, count in paper["records"]["test"].items()}
+    tables = {
+        table.title: table for table in tabulate_comparison({"test": small._replace(boxes=boxes, records=records)})
+    }
+    for title, percent in (("Boxes per category (Table 1)", 10), ("Records per task (Table 5)", -10)):
+        assert tables[title].header[-1] == "test differs by %"
+        assert all(row[-1].value == pytest.approx(percent, abs=0.3) for row in tables[title].rows)
+    shares = tables["Share of boxes per category in % (Figures 5, 6)"].rows
+    assert sum(row[2].value for row in shares) == pytest.approx(100)
+    assert shares[0][2].value == pytest.approx(44.38, abs=0.005)  # as Figure 6 prints it
+
+
+def test_the_paper_s_average_length_is_words_per_message():
+    texts, records = read_paper_statistics()["texts"], read_paper_statistics()["records"]
+    messages = 2 * sum(records[split]["all"] for split in ("train", "test"))
+    assert texts["words"] / messages == pytest.approx(texts["average_length"], abs=0.005)
+
+
+def test_every_format_has_the_numbers(capsys):
+    main(["stats", str(sample_build()), "--format", "json"])
+    tables = {table["title"]: table["rows"] for table in json.loads(capsys.readouterr().out)["tables"]}
+    assert tables["Boxes per category (Table 1)"][0]["paper's train"] == 93373
+    for style in ("csv", "latex", "markdown"):
+        main(["stats", str(sample_build()), "--format", style])
+        assert "93373" in capsys.readouterr().out.replace(",", "")
