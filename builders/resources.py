@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -11,6 +12,8 @@ import yaml
 
 # The C loader reads the templates twenty times as fast; PyYAML may be installed without it.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_MOST_YAML = 1_000_000
+_DEEPEST_YAML = 50
 
 
 def read_text(name: str, package: str = "dataset_card") -> str:
@@ -54,3 +57,40 @@ def load_json(text: str | bytes) -> Any:  # noqa: ANN401
     except RecursionError as error:
         # Raised from some hundreds of brackets on, depending on the version of Python.
         raise ValueError("it is nested too deeply") from error
+
+
+def load_foreign_yaml(text: str) -> Any:  # noqa: ANN401
+    """Parse YAML that somebody else wrote, in time and memory that are bounded.
+
+    Raises:
+        ValueError: it is not valid, longer than 1 MB, nested deeply, or stands for far more than is written: an alias
+            may repeat another one.
+    """
+    if len(text) > _MOST_YAML:
+        raise ValueError(f"its YAML has {len(text):,} characters, more than {_MOST_YAML:,}")
+    try:
+        _check_events(yaml.parse(text, Loader=_LOADER))
+        return load_yaml(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"its YAML cannot be read: {error}") from error
+
+
+def _check_events(events: Iterable[yaml.Event]) -> None:
+    """Count values as they will be read, with those of aliases, before any is made."""
+    # The open collections: anchor, and the number of values so far.
+    stack: list[tuple[str | None, int]] = [(None, 0)]
+    size_of: dict[str, int] = {}
+    for event in events:
+        if isinstance(event, yaml.CollectionStartEvent):
+            stack.append((event.anchor, 1))
+        elif isinstance(event, (yaml.ScalarEvent, yaml.AliasEvent, yaml.CollectionEndEvent)):
+            anchor, size = stack.pop() if isinstance(event, yaml.CollectionEndEvent) else (event.anchor, 1)
+            if isinstance(event, yaml.AliasEvent):
+                # One that stands for a collection around it has no end.
+                size = size_of.get(event.anchor, _MOST_YAML)
+            elif anchor:
+                size_of[anchor] = size
+            outer, total = stack.pop()
+            stack.append((outer, total + size))
+        if len(stack) > _DEEPEST_YAML or stack[-1][1] > _MOST_YAML:
+            raise ValueError("its YAML is nested too deeply or repeats too much")

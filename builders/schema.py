@@ -23,7 +23,14 @@ CONFIGS = (ALL, *TASKS)
 # The names that `datasets` gives the splits, and SARDet-100K's own.
 SPLITS = {"train": "train", "validation": "val", "test": "test"}
 
+_SPLIT_OF = {own: split for split, own in SPLITS.items()}
+
 SINGLE, MULTI = "single", "multi"
+
+
+def split_name(name: str) -> str:
+    """Return the name that `datasets` gives a split that SARDet-100K may call otherwise: `"validation"` for `"val"`."""
+    return _SPLIT_OF.get(name, name)
 
 
 def scenario(targets: int) -> str:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from builders.errors import SARChatError
-from builders.schema import SPLITS, TASKS
+from builders.schema import SPLITS, TASKS, split_name
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class BuildOptions:
     def __post_init__(self) -> None:
         """Check the values and sort tasks and splits."""
         object.__setattr__(self, "tasks", _in_order("task", self.tasks or TASKS, TASKS))
-        object.__setattr__(self, "splits", _in_order("split", self.splits, tuple(SPLITS)))
+        object.__setattr__(self, "splits", _in_order("split", list(map(split_name, self.splits)), tuple(SPLITS)))
         if self.num_proc < 1:
             raise SARChatError(f"the number of processes must be 1 or more, but got {self.num_proc}")
         if self.max_records_per_image < 1:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from builders.cli.options import SPLIT
+
 
 @click.command("export")
 @click.argument("data")
@@ -18,7 +20,7 @@ import click
 )
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
 @click.option("--task", "tasks", multiple=True, metavar="TASK", help="Only this task; may be repeated.")
-@click.option("--split", "splits", multiple=True, metavar="SPLIT", help="Only this split; may be repeated.")
+@click.option("--split", "splits", type=SPLIT, multiple=True, metavar="SPLIT", help="Only this split; may be repeated.")
 @click.option("--limit", type=int, help="At most this many records of a task, split and scenario.")
 @click.option("--box-format", metavar="NAME", help="Notation of boxes, such as qwen2.5-vl, qwen3-vl or internvl.")
 @click.option(

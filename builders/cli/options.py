@@ -7,9 +7,22 @@ from typing import Any, TypeVar
 
 import click
 
-from builders.schema import ALL
+from builders.schema import ALL, split_name
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class _Split(click.ParamType):
+    """A split, by the name that `datasets` or SARDet-100K gives it."""
+
+    name = "split"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name that `datasets` gives it."""
+        return split_name(value)
+
+
+SPLIT = _Split()
 
 
 def box_format_options(command: Command) -> Command:
@@ -38,7 +51,7 @@ def answer_options(command: Command) -> Command:
             "--from", "tool", metavar="TOOL", help="Tool that wrote FILE: ms-swift, llama-factory, openai-batch, ..."
         ),
         click.option("--limit", type=click.IntRange(1), metavar="N", help="Only N records of each task and scenario."),
-        click.option("--split", default="test", show_default=True, help="The split that was asked."),
+        click.option("--split", type=SPLIT, default="test", show_default=True, help="The split that was asked."),
         click.option("--config", default=ALL, show_default=True, help="A task, or all."),
     ):
         command = option(command)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from builders.cli.options import box_format_options
+from builders.cli.options import SPLIT, box_format_options
 from builders.errors import SARChatError
 from builders.resources import load_json
 
@@ -22,7 +22,7 @@ NEEDS_OPENAI = "openai is not installed: pip install 'sarchat-bench[predict]'"
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path), metavar="FILE", help="The JSON Lines file.")
 @click.option("--config", default="all", show_default=True, help="A task, or all.")
-@click.option("--split", default="test", show_default=True, help="The split to ask.")
+@click.option("--split", type=SPLIT, default="test", show_default=True, help="The split to ask.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Only N records of each task and scenario.")
 @click.option("--concurrency", type=click.IntRange(1, 1000), default=32, show_default=True, help="Requests at a time.")
 @click.option("--max-tokens", type=click.IntRange(0), default=1024, show_default=True, help="0: the server's limit.")

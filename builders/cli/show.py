@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from builders.cli.options import box_format_options
+from builders.cli.options import SPLIT, box_format_options
 from builders.errors import SARChatError
 from builders.schema import ALL
 
@@ -14,7 +14,7 @@ from builders.schema import ALL
 @click.command("show")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.argument("config", required=False)
-@click.option("--split", metavar="SPLIT", help="The split; default: test, or all splits with --id.")
+@click.option("--split", type=SPLIT, metavar="SPLIT", help="The split; default: test, or all splits with --id.")
 @click.option("--index", type=int, metavar="N", help="The record's index in the split, from 0; default: 0.")
 @click.option("--id", "record_id", metavar="ID", help="The record's id, instead of its index.")
 @click.option("--prediction", metavar="TEXT", help="A model's answer, to draw and score with the gold answer.")

@@ -15,7 +15,7 @@ from builders.figures.scene import corners, draw_box, draw_image, label_box
 from builders.figures.style import FAINT, GOLD, INK, LINE, PREDICTED, new_figure, save, styled
 from builders.figures.text_wrap import LINE_HEIGHT, wrap
 from builders.schema import CATEGORIES, Box
-from sarchat_metric import Match, box_iou, final_answer, match_boxes, parse_boxes, score_record
+from sarchat_metric import Match, RecordScore, box_iou, final_answer, match_boxes, parse_boxes, score_record
 
 _MARGIN, _COLUMN = 0.25, 5.6
 _LONGER_SIDE = 6.4
@@ -50,7 +50,8 @@ def show_record(record: Mapping[str, Any], out: Path, prediction: str | None = N
 
 def draw_record(record: Mapping[str, Any], prediction: str | None = None) -> Figure:
     """Return the figure that `show_record` writes."""
-    blocks = _text_blocks(record, prediction)
+    score = _score(record, prediction)
+    blocks = _text_blocks(record, prediction, score)
     lines = [(block, wrap(block.text, _COLUMN * 72, _SIZE, _MOST_LINES)) for block in blocks]
     scale = _LONGER_SIDE / max(record["width"], record["height"])
     image_width, image_height = (max(scale * record[side], 1.0) for side in ("width", "height"))
@@ -62,7 +63,7 @@ def draw_record(record: Mapping[str, Any], prediction: str | None = None) -> Fig
         (_MARGIN / width, 1 - (_MARGIN + image_height) / height, image_width / width, image_height / height)
     )
     draw_image(axes, record)
-    _draw_boxes(axes, record, prediction)
+    _draw_boxes(axes, record, prediction, score)
     _draw_legend(figure, prediction, 1 - (_MARGIN + image_height) / height)
     _write(figure, lines, image_width + 2 * _MARGIN)
     return figure
@@ -73,7 +74,14 @@ def gold_boxes(record: Mapping[str, Any]) -> list[Box]:
     return parse_boxes(record["messages"][-1]["content"]) or [corners(bbox) for bbox in record["objects"]["bbox"]]
 
 
-def _text_blocks(record: Mapping[str, Any], prediction: str | None) -> list[_Block]:
+def _score(record: Mapping[str, Any], prediction: str | None) -> RecordScore:
+    try:
+        return score_record(prediction or "", record)
+    except ValueError as error:
+        raise SARChatError(f"{record['id']}: {error}; build the folder again") from error
+
+
+def _text_blocks(record: Mapping[str, Any], prediction: str | None, score: RecordScore) -> list[_Block]:
     question, answer = (message["content"] for message in record["messages"])
     size = f"{record['width']} x {record['height']} pixels"
     targets = len(record["objects"]["bbox"])
@@ -84,7 +92,6 @@ def _text_blocks(record: Mapping[str, Any], prediction: str | None) -> list[_Blo
         _Block("Gold answer", answer, GOLD),
     ]
     if prediction is not None:
-        score = score_record(prediction, record)
         scores = "\n".join(f"{key}: {accuracy:.1f} %" for key, accuracy in score.accuracies.items())
         unread = "" if score.parsed else "Nothing that this task scores can be read from it.\n"
         blocks.append(_Block("Prediction", prediction or "(empty)", PREDICTED))
@@ -92,7 +99,7 @@ def _text_blocks(record: Mapping[str, Any], prediction: str | None) -> list[_Blo
     return blocks
 
 
-def _draw_boxes(axes: Axes, record: Mapping[str, Any], prediction: str | None) -> None:
+def _draw_boxes(axes: Axes, record: Mapping[str, Any], prediction: str | None, score: RecordScore) -> None:
     gold = gold_boxes(record)
     predicted = [] if prediction is None else parse_boxes(final_answer(prediction))
     categories = record["objects"]["category"]
@@ -104,7 +111,7 @@ def _draw_boxes(axes: Axes, record: Mapping[str, Any], prediction: str | None) -
         for number, (box, category) in enumerate(zip(gold, categories, strict=True), start=1):
             label_box(axes, box, f"{number} {CATEGORIES[category]}" if len(gold) > 1 else CATEGORIES[category], GOLD)
     if len(predicted) <= _MOST_LABELS:
-        matches = score_record(prediction or "", record).matches.get("iou@0.25")
+        matches = score.matches.get("iou@0.25")
         for box, text in zip(predicted, _iou_labels(predicted, gold, matches), strict=True):
             label_box(axes, box, text, PREDICTED, below=True)
 

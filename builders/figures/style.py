@@ -16,6 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from builders.errors import SARChatError
+from builders.folder.writing import naming_disk
 from builders.schema import CATEGORIES
 
 # An opaque, neutral background that looks the same on light and dark pages.
@@ -97,7 +98,8 @@ def check_picture(path: Path) -> None:
 def save(figure: Figure, path: Path) -> None:
     """Write a figure as PNG, PDF or SVG, by the ending of the file, without date or software in its metadata."""
     kind = path.suffix.lower().lstrip(".") or "png"
-    figure.savefig(path, format=kind, dpi=DPI, facecolor=figure.get_facecolor(), metadata=FORMATS[f".{kind}"])
+    with naming_disk(path):
+        figure.savefig(path, format=kind, dpi=DPI, facecolor=figure.get_facecolor(), metadata=FORMATS[f".{kind}"])
 
 
 def to_inline_svg(figure: Figure, name: str) -> str:

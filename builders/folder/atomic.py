@@ -14,6 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from builders.errors import SARChatError
+from builders.folder.writing import naming_disk
 from builders.signals import uninterrupted
 
 _AT_FDCWD = -100
@@ -55,7 +56,8 @@ def replacing_folder(out: Path, is_ours: Callable[[Path], bool]) -> Iterator[Pat
         _check_replaceable(out, is_ours)
         _remove(staging)
         staging.mkdir()
-        yield staging
+        with naming_disk(out):
+            yield staging
         # Checked again: a build may take hours, and files may have been added meanwhile.
         _check_replaceable(out, is_ours)
         _swap(staging, out, retired)

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-import yaml
 
+from builders.encoded_image import read_image_file
 from builders.errors import SARChatError
+from builders.folder.column_check import require_columns, require_values
 from builders.folder.parquet_file import ParquetFile
-from builders.resources import load_yaml
-from builders.schema import ALL, SPLITS
+from builders.folder.rows import ParquetPart
+from builders.resources import load_foreign_yaml
+from builders.schema import ALL, COLUMNS, SPLITS
 
 CARD = "README.md"
 # A build's file with its versions and options.
 BUILD_INFO = "build.json"
 _FRONT_MATTER = re.compile(r"---\r?\n(.*?\n)---\r?\n", re.DOTALL)
+_MOST_CARD_BYTES = 10_000_000
 _BATCH_ROWS = 20_000
 # A row's image is searched in small batches, so that a row group's images are never all in memory.
 _IMAGE_ROWS = 16
@@ -84,7 +88,10 @@ class Build:
         """
         for path in self.files(config, split):
             with _open(path) as file:
-                yield from file.iter_batches(rows, columns=list(columns))
+                require_columns(file.schema_arrow, str(path), columns)
+                for batch in file.iter_batches(rows, columns=list(columns)):
+                    require_values(batch, str(path))
+                    yield batch
 
     def sample(
         self, config: str, split: str, columns: Sequence[str], groups: int, rows: int
@@ -166,7 +173,7 @@ def open_build(folder: Path) -> Build:
     if not card.is_file():
         raise SARChatError(f"{folder}: no {CARD}, so this is not a build; create one with `sarchat build`")
     try:
-        patterns = parse_configs(card.read_text(encoding="utf-8"))
+        patterns = parse_configs(_read_card(card))
     except ValueError as error:
         raise SARChatError(f"{card}: {error}; rebuild the folder") from error
     configs = {
@@ -189,17 +196,33 @@ def parse_configs(card: str) -> dict[str, dict[str, list[str]]]:
         ValueError: if there is no front matter or no list of configs with data files in it.
     """
     matter = _FRONT_MATTER.match(card)
+    if matter is None:
+        raise ValueError("it has no list of configs")
+    metadata = load_foreign_yaml(matter[1])
     try:
-        metadata = load_yaml(matter[1]) if matter else None
         return {
-            config["config_name"]: {
-                entry["split"]: [entry["path"]] if isinstance(entry["path"], str) else list(entry["path"])
+            _text(config["config_name"]): {
+                _text(entry["split"]): [entry["path"]] if isinstance(entry["path"], str) else list(entry["path"])
                 for entry in config["data_files"]
             }
             for config in metadata["configs"]
         }
-    except (yaml.YAMLError, KeyError, TypeError) as error:
+    except (KeyError, TypeError) as error:
         raise ValueError("it has no list of configs") from error
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
+
+
+def _read_card(card: Path) -> str:
+    with card.open("rb") as stream:
+        content = stream.read(_MOST_CARD_BYTES + 1)
+    if len(content) > _MOST_CARD_BYTES:
+        raise ValueError(f"it has more than {_MOST_CARD_BYTES:,} bytes")
+    return content.decode("utf-8")
 
 
 def arrange(folder: Path, shards: Iterable[ParquetFile], place: Path | None = None) -> Build:
@@ -221,13 +244,17 @@ def read_row(path: Path, row: int) -> dict[str, Any]:
     Returns:
         The record; its `image` is `{"bytes", "path"}`, as stored.
     """
+    with _open(path) as file:
+        require_columns(file.schema_arrow, str(path), COLUMNS)
     with _open(path, read_dictionary=["image.bytes"]) as file:
         for group in range(file.num_row_groups):
             rows = file.metadata.row_group(group).num_rows
             if row < rows:
                 for batch in file.iter_batches(_IMAGE_ROWS, row_groups=[group]):
                     if row < len(batch):
-                        return batch.slice(row, 1).to_pylist()[0]
+                        found = batch.slice(row, 1)
+                        require_values(found, str(path))
+                        return found.to_pylist()[0]
                     row -= len(batch)
             row -= rows
     raise IndexError(row)
@@ -242,30 +269,36 @@ def image_bytes(record: Mapping[str, Any]) -> bytes:
     image = record["image"]
     if image["bytes"] is not None:
         return image["bytes"]
-    try:
-        return Path(image["path"]).read_bytes()
-    except OSError as error:
-        raise SARChatError(
-            f"{record['id']}: its image {image['path']} cannot be read ({error.strerror}); the folder was built with "
-            "--no-embed and works only on the machine with that file"
-        ) from error
+    if image["path"] is None:
+        raise SARChatError(f"{record['id']}: it has neither an image nor a path to one; build the folder again")
+    return read_image_file(image["path"])
 
 
 def _list_files(folder: Path, patterns: Sequence[str]) -> list[Path]:
     paths = []
     for pattern in patterns:
-        found = sorted(folder.glob(pattern))
+        if not _stays_inside(pattern):
+            raise SARChatError(f"{folder}: {CARD} lists the path {pattern!r}, which is not one of files in the folder")
+        try:
+            found = sorted(folder.glob(pattern))
+        # Two stars within a name, or a NUL.
+        except ValueError as error:
+            raise SARChatError(f"{folder}: {CARD} lists the path {pattern!r}: {error}") from error
         if not found:
             raise SARChatError(f"{folder}: {pattern} is listed in {CARD}, but missing; rebuild the folder")
         paths += found
     return paths
 
 
-def _open(path: Path, **options: Any) -> pq.ParquetFile:  # noqa: ANN401
-    try:
-        return pq.ParquetFile(path, **options)
-    except pa.ArrowInvalid as error:
-        raise SARChatError(f"{path}: not a complete Parquet file; rebuild the folder") from error
+def _stays_inside(pattern: object) -> bool:
+    if not isinstance(pattern, str) or not pattern.isprintable():
+        return False
+    path = PurePath(pattern)
+    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts
+
+
+def _open(path: Path, **options: Any) -> AbstractContextManager[pq.ParquetFile]:  # noqa: ANN401
+    return ParquetPart(str(path)).open(**options)
 
 
 def _read_footer(path: Path) -> pq.FileMetaData:
@@ -277,6 +310,7 @@ def _find(path: Path, record_id: str) -> int | None:
     """Return the row number of an id in a file, or `None` if it is not there."""
     start = 0
     with _open(path) as file:
+        require_columns(file.schema_arrow, str(path), ["id"])
         for batch in file.iter_batches(_BATCH_ROWS, columns=["id"]):
             row = pc.index(batch.column("id"), record_id).as_py()
             if row >= 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Container, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,8 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec import AbstractFileSystem
 
-from builders.encoded_image import EncodedImage
+from builders.encoded_image import EncodedImage, read_image_file
 from builders.errors import SARChatError
+from builders.folder.column_check import require_columns, require_values
 from builders.schema import COLUMNS
 
 # Columns that distinguish images without reading them.
@@ -33,23 +35,32 @@ class ParquetPart(NamedTuple):
     path: str
     fs: AbstractFileSystem | None = None
 
-    def open(self, **options: Any) -> pq.ParquetFile:  # noqa: ANN401
-        """Open the file; use the returned object in a `with` statement to close it.
+    @contextmanager
+    def open(self, **options: Any) -> Iterator[pq.ParquetFile]:  # noqa: ANN401
+        """Open the file for the block.
 
         Raises:
-            SARChatError: if it is not a complete Parquet file or cannot be reached.
+            SARChatError: if it is not a complete Parquet file or cannot be read, also within the block.
         """
+        if self.fs is None and not Path(self.path).is_file():
+            # A pipe would block.
+            raise SARChatError(f"{self.path} is not a file; build the folder again")
         try:
             if self.fs is None:
-                return pq.ParquetFile(self.path, **options)
-            # Arrow requests exactly the ranges that it needs; a cache below it would fetch more.
-            stream = self.fs.open(self.path, "rb", cache_type="none")
-            return pq.ParquetFile(stream, pre_buffer=True, **options)
-        except pa.ArrowInvalid as error:
-            raise SARChatError(f"{self.path} is not a complete Parquet file: {error}; download it again") from error
+                opening = pq.ParquetFile(self.path, **options)
+            else:
+                # Arrow requests exactly the ranges that it needs; a cache below it would fetch more.
+                stream = self.fs.open(self.path, "rb", cache_type="none")
+                opening = pq.ParquetFile(stream, pre_buffer=True, **options)
+            with opening as file:
+                yield file
+        except (pa.ArrowException, OSError) as error:
+            raise SARChatError(
+                f"{self.path} is not a complete Parquet file: {error}; download it or build the folder again"
+            ) from error
         except Exception as error:
             # Remote file systems raise errors without a common class.
-            if self.fs is None:
+            if self.fs is None or isinstance(error, SARChatError):
                 raise
             raise SARChatError(f"cannot read {self.path}: {type(error).__name__}: {error}") from error
 
@@ -72,17 +83,11 @@ def read_rows(
         SARChatError: if the file lacks a column or cannot be read.
     """
     with part.open() as file:
-        _require_columns(file, part, {"id", *columns})
+        require_columns(file.schema_arrow, part.path, ["id", *columns])
         for group in range(file.metadata.num_row_groups):
             places = _find_places(file, group, keep)
             if places is None or places:
                 yield from _read_group(part, file, group, columns, places)
-
-
-def _require_columns(file: pq.ParquetFile, part: ParquetPart, columns: set[str]) -> None:
-    missing = columns - set(file.schema_arrow.names)
-    if missing:
-        raise SARChatError(f"{part.path} has no column {sorted(missing)[0]!r}; it is not a file of `sarchat build`")
 
 
 def _find_places(file: pq.ParquetFile, group: int, keep: Container[str] | None) -> list[int] | None:
@@ -99,6 +104,7 @@ def _read_group(
     with_images = "image" in columns
     names = dict.fromkeys([*(name for name in columns if name != "image"), *(_IMAGE_KEYS if with_images else ())])
     table = file.read_row_group(group, columns=list(names))
+    require_values(table, part.path)
     if places is not None:
         table = table.take(places)
     images = _GroupImages(part, group)
@@ -133,13 +139,7 @@ class _GroupImages:
             return content
         if self._part.fs is not None or not stored_path:
             raise SARChatError(f"{self._part.path} stores only a path for the image {name}, which does not exist here")
-        try:
-            return Path(stored_path).read_bytes()
-        except OSError as error:
-            raise SARChatError(
-                f"{self._part.path}: the image {stored_path} cannot be read ({error.strerror}); the folder was built "
-                "with --no-embed and works only on the machine with that file"
-            ) from error
+        return read_image_file(stored_path)
 
     def _content(self, place: int) -> bytes | None:
         for chunk in self._column:

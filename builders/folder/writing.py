@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,6 +10,24 @@ from pathlib import Path
 from typing import TextIO
 
 from builders.errors import SARChatError
+
+# A full disk, a full quota, a file that is too large, a failing or read-only disk.
+_OF_DISKS = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG", "EIO", "EROFS")}
+
+
+@contextmanager
+def naming_disk(path: Path) -> Iterator[None]:
+    """Add a path to an error of the disk that names none: writing to an open file gives no name.
+
+    Raises:
+        OSError: what the block raises.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno in _OF_DISKS:
+            error.filename = str(path)
+        raise
 
 
 @contextmanager
@@ -26,16 +45,17 @@ def writing_whole(path: Path) -> Iterator[TextIO]:
     """
     path = Path(os.path.realpath(path))
     if path.exists() and not path.is_file():
-        with path.open("w", encoding="utf-8", newline="\n") as stream:
+        with naming_disk(path), path.open("w", encoding="utf-8", newline="\n") as stream:
             yield stream
         return
     partial = path.with_name(f".{path.name}.partial")
     # A leftover of a killed run, or a link to another place.
     partial.unlink(missing_ok=True)
     try:
-        with partial.open("x", encoding="utf-8", newline="\n") as stream:
-            yield stream
-        os.replace(partial, path)
+        with naming_disk(path):
+            with partial.open("x", encoding="utf-8", newline="\n") as stream:
+                yield stream
+            os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
 

@@ -210,7 +210,7 @@ def test_full_disk_is_told_in_one_line_and_keeps_the_old_folder(
     result = sarchat_process("build", corpus, "--out", out, "--num-proc", processes)
     assert result.returncode == 1
     assert result.stdout == "" and len(result.stderr.splitlines()) == 1
-    assert result.stderr.startswith("Error: ") and "space" in result.stderr
+    assert result.stderr.startswith("Error: ") and "space" in result.stderr and str(out) in result.stderr
     assert tree(out) == old
     assert left_beside(out) == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import threading
@@ -12,6 +13,7 @@ from support import refusal
 
 from builders.cli.command import main
 from builders.errors import SARChatError
+from builders.folder.atomic import replacing_folder
 from builders.folder.writing import check_outputs, writing_whole
 
 
@@ -125,3 +127,19 @@ def test_remote_input_is_passed_over(tmp_path):
     check_outputs({"--output": tmp_path / "a"}, ["hf://datasets/a/b", "owner/name"])
     with pytest.raises(SARChatError):
         check_outputs({"--output": tmp_path / "a"}, [tmp_path])
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs Linux's disk that is always full")
+@pytest.mark.parametrize("option", ["--output", "--details"])
+def test_a_full_disk_is_named(predictions, capsys, option):
+    assert refusal(capsys, *score(predictions, option, "/dev/full")).endswith("No space left on device: /dev/full")
+
+
+@pytest.mark.parametrize("name", ["ENOSPC", "EDQUOT", "EIO"])
+def test_a_folder_that_cannot_be_written_is_named(tmp_path, name):
+    """Writing to an open file fails without the file's name."""
+    out = tmp_path / "out"
+    with pytest.raises(OSError, match="device") as caught, replacing_folder(out, lambda _: True):
+        raise OSError(getattr(errno, name), "on the device")
+    assert caught.value.filename == str(out)
+    assert list(tmp_path.iterdir()) == []
