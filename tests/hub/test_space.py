@@ -427,7 +427,7 @@ def test_the_page_and_the_command_take_and_refuse_the_same_lines(page, tmp_path,
     path = tmp_path / "p.jsonl"
     path.write_bytes(content)
     try:
-        of_page = page.answer_files._read_predictions(path, {"a": "", "b": ""})
+        of_page = page.answer_files._read_predictions(path, {"a": "", "b": ""}, page.answer_files._Budget())
     except page.answer_files.FileError:
         of_page = None
     try:
@@ -508,6 +508,20 @@ def test_files_with_too_many_boxes_are_refused(page, tmp_path):
     predictions = write_lines(tmp_path / "p.jsonl", {"id": "a", "prediction": boxes})
     with pytest.raises(page.answer_files.FileError, match=r"too many boxes .* id 'a'"):
         page.answer_files.score_files(predictions, references)
+
+
+def test_files_that_take_long_are_refused(page, tmp_path, monkeypatch):
+    """Whatever it is that takes long: many boxes, many records, or reading them."""
+    boxes = "".join(f"{{<0><0><{side}><9>}}" for side in range(100, 400))
+    references = [REFERENCES[0] | {"id": str(number), "answer": boxes} for number in range(200)]
+    predictions = [{"id": str(number), "prediction": boxes} for number in range(200)]
+    files = write_lines(tmp_path / "p.jsonl", *predictions), write_lines(tmp_path / "r.jsonl", *references)
+    for seconds in (0.5, 1e-9):
+        monkeypatch.setattr(page.answer_files, "MOST_SECONDS", seconds)
+        start = time.thread_time()
+        with pytest.raises(page.answer_files.FileError, match="the limit of this page"):
+            page.answer_files.score_files(*files)
+        assert time.thread_time() - start < seconds + 2, "a record or a line later at most"
 
 
 def test_a_file_that_is_lacking_is_named(page):

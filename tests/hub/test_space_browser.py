@@ -2,21 +2,15 @@
 
 import importlib.util
 import json
-import os
 import re
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from pathlib import Path
 
 import numpy as np
 import pytest
+from page_server import serving_page
 from PIL import Image
 
-from builders.hub.space import write_space
 from sarchat_metric import score
 
 CHROMIUM = shutil.which("chromium")
@@ -34,64 +28,11 @@ _ARGUMENTS = (
 ).split()
 _WAIT = 20_000  # milliseconds
 
-# Python runs this before `app.py`: whatever asks for an address that is not this machine's is written down, and fails.
-_NO_NETWORK = """
-import os, socket
-_resolve = socket.getaddrinfo
-
-def getaddrinfo(host, *arguments, **options):
-    if host not in (None, "", "localhost", "127.0.0.1", "0.0.0.0", "::1", b"localhost", b"127.0.0.1"):
-        with open(os.environ["ASKED_FOR"], "a") as stream:
-            stream.write(f"{host}\\n")
-        raise socket.gaierror("no network in this test")
-    return _resolve(host, *arguments, **options)
-
-socket.getaddrinfo = getaddrinfo
-"""
-
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    """The page's address; at the end, what it asked the network for must be nothing."""
-    base = tmp_path_factory.mktemp("page")
-    write_space(base / "sarchat_metric")
-    (base / "hooks").mkdir()
-    (base / "hooks" / "sitecustomize.py").write_text(_NO_NETWORK)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    env = {name: value for name, value in os.environ.items() if not name.startswith("GRADIO_")}
-    env |= {
-        "GRADIO_SERVER_PORT": str(port),
-        "GRADIO_TEMP_DIR": str(base / "uploads"),
-        "HF_HOME": str(base / "home"),
-        "PYTHONPATH": str(base / "hooks"),
-        "ASKED_FOR": str(base / "asked_for.txt"),
-    }
-    with (base / "log.txt").open("w") as log:
-        process = subprocess.Popen(
-            [sys.executable, "app.py"], cwd=base / "sarchat_metric", env=env, stdout=log, stderr=log
-        )
-    address = f"http://127.0.0.1:{port}/"
-    try:
-        _wait_for(address, process, base / "log.txt")
+    with serving_page(tmp_path_factory.mktemp("page")) as address:
         yield address
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
-    assert not (base / "asked_for.txt").exists(), (base / "asked_for.txt").read_text()
-    assert "Traceback" not in (base / "log.txt").read_text()
-
-
-def _wait_for(address: str, process: subprocess.Popen, log: Path) -> None:
-    for _ in range(240):
-        assert process.poll() is None, log.read_text()
-        try:
-            urllib.request.urlopen(address, timeout=5).close()
-            return
-        except OSError:
-            time.sleep(0.5)
-    raise AssertionError(f"{address} did not answer: {log.read_text()}")
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,13 +12,37 @@ from typing import Any, NamedTuple
 from comparison import MOST_CHARACTERS, MOST_PAIRS, count_pairs
 from markup import escape, notice, table
 
-from sarchat_metric import EXTRA_SCORES, SCENARIOS, SUB_SCORES, TASKS, score_record, summarise, tally
+from sarchat_metric import (
+    EXTRA_SCORES,
+    SCENARIOS,
+    SUB_SCORES,
+    TASKS,
+    RecordScore,
+    collect,
+    score_record,
+    summarise,
+)
 
-MOST_PAIRS_OF_ALL = 50 * MOST_PAIRS
+# What scoring one upload may take of the processor.
+MOST_SECONDS = 60.0
 
 
 class FileError(ValueError):
     """An error in a file, with its location."""
+
+
+class _Budget:
+    """Limits what one upload takes, so that others get their turn; it counts the time of this thread alone."""
+
+    def __init__(self) -> None:
+        self._end = time.thread_time() + MOST_SECONDS
+
+    def check(self) -> None:
+        """Raise `FileError` once the time is used up."""
+        if time.thread_time() > self._end:
+            raise FileError(
+                f"these files take more than {MOST_SECONDS:g} seconds, the limit of this page; use the metric in Python"
+            )
 
 
 class Scores(NamedTuple):
@@ -43,22 +68,31 @@ def score_files(predictions: str | Path, references: str | Path, average: str = 
     Raises:
         FileError: if a file is malformed, the two do not match, or there is too much to compare.
     """
-    places, golds = _read_references(Path(references))
-    answers = _read_predictions(Path(predictions), places)
+    budget = _Budget()
+    places, golds = _read_references(Path(references), budget)
+    answers = _read_predictions(Path(predictions), places, budget)
     texts = [answers.get(record_id, "") for record_id in golds]
     pairs = [count_pairs(text, gold["answer"]) for text, gold in zip(texts, golds.values(), strict=True)]
-    if max(pairs) > MOST_PAIRS or sum(pairs) > MOST_PAIRS_OF_ALL:
+    if max(pairs) > MOST_PAIRS:
         record_id = max(zip(pairs, golds, strict=True))[1]
         raise FileError(
             f"there are too many boxes to compare on this page, most of them at id {record_id!r}; "
             "use the metric in Python"
         )
-    try:
-        counts = tally(texts, golds.values())
-    except ValueError as error:
-        raise _locate(error, golds, places) from error
+    counts = collect(_score_each(texts, golds, places, budget))
     result = summarise(counts, average) | {"average": average, "missing": len(golds) - len(answers)}
     return Scores(result, {key: len(rows) for key, rows in counts.records.items()})
+
+
+def _score_each(
+    texts: list[str], golds: dict[str, dict[str, str]], places: dict[str, str], budget: _Budget
+) -> Iterator[RecordScore]:
+    for text, (record_id, gold) in zip(texts, golds.items(), strict=True):
+        budget.check()
+        try:
+            yield score_record(text, gold)
+        except ValueError as error:
+            raise FileError(f"{places[record_id]}: {error}") from error
 
 
 def show_scores(scores: Scores) -> str:
@@ -96,11 +130,11 @@ def _strong(cell: str) -> str:
     return f"<strong>{cell}</strong>"
 
 
-def _read_references(path: Path) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+def _read_references(path: Path, budget: _Budget) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
     """Read the location and the reference of each id."""
     places: dict[str, str] = {}
     golds = {}
-    for place, entry in _read_lines(path):
+    for place, entry in _read_lines(path, budget):
         if "prediction" in entry and "task" not in entry:
             raise FileError(f"{place}: this is a prediction; were the two files swapped?")
         record_id = _read_id(entry, place, places)
@@ -130,10 +164,10 @@ def _read_answer(entry: dict[str, Any], place: str) -> str:
     return said[-1]
 
 
-def _read_predictions(path: Path, golds: dict[str, str]) -> dict[str, str]:
+def _read_predictions(path: Path, golds: dict[str, str], budget: _Budget) -> dict[str, str]:
     places: dict[str, str] = {}
     answers = {}
-    for place, entry in _read_lines(path):
+    for place, entry in _read_lines(path, budget):
         if "prediction" not in entry:
             hint = "this is a reference; were the two files swapped?" if "task" in entry else "got none"
             raise FileError(f'{place}: expected "prediction", {hint}')
@@ -162,11 +196,12 @@ def _check_length(text: str, place: str) -> None:
         raise FileError(f"{place}: this page takes texts of up to {MOST_CHARACTERS:,} characters, got {len(text):,}")
 
 
-def _read_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _read_lines(path: Path, budget: _Budget) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the location and the object of each line that is not blank."""
     is_empty = True
     with path.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
+            budget.check()
             place = f"{path.name}, line {number}"
             try:
                 # Some editors put a byte order mark at the start of a file.
@@ -191,16 +226,6 @@ def _parse(text: str, place: str) -> dict[str, Any]:
     if not isinstance(entry, dict):
         raise FileError(f'{place}: expected an object such as {{"id": ...}}, got {_short(entry)}')
     return entry
-
-
-def _locate(error: ValueError, golds: dict[str, dict[str, str]], places: dict[str, str]) -> FileError:
-    """Find the reference that the metric rejects, since its error does not contain the line."""
-    for record_id, gold in golds.items():
-        try:
-            score_record("", gold)
-        except ValueError as reason:
-            return FileError(f"{places[record_id]}: {reason}")
-    return FileError(str(error))
 
 
 def _short(value: object) -> str:

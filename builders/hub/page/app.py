@@ -17,6 +17,11 @@ HERE = Path(__file__).resolve().parent
 EXAMPLES = HERE / "examples"
 PREDICTIONS, REFERENCES = (str(EXAMPLES / name) for name in ("predictions.jsonl", "references.jsonl"))
 
+# For 2 processors and 16 GB, as a Space has: pairs of files and answers that are scored at a time, and users that wait.
+_MOST_FILES, _MOST_ANSWERS, _LONGEST_QUEUE = 2, 8, 100
+# The full test set's references take about 100 MB.
+_MOST_BYTES = "150mb"
+
 _HEAD = """\
 <div class="sar-head"><h1>SARChat metric</h1><p>How well does a vision-language model answer questions about radar
 images? Every score is TP / (TP + FP + FN) in percent, computed by the same <code>sarchat_metric.py</code> that
@@ -124,8 +129,9 @@ def build_page() -> gr.Blocks:
             **private,
         )
         fill.click(lambda: (PREDICTIONS, REFERENCES), None, [predictions, references], **private)
-        run.click(show_files, [predictions, references, average], scores, **private)
-    return page
+        run.click(show_files, [predictions, references, average], scores, concurrency_limit=_MOST_FILES, **private)
+    # Answers are quick to score; a user whose turn does not come soon is better off with a notice.
+    return page.queue(default_concurrency_limit=_MOST_ANSWERS, max_size=_LONGEST_QUEUE)
 
 
 def main() -> None:
@@ -146,7 +152,7 @@ def main() -> None:
         theme=theme,
         css_paths=HERE / "style.css",
         allowed_paths=[str(EXAMPLES)],
-        max_file_size="300mb",
+        max_file_size=_MOST_BYTES,
         footer_links=["settings"],
         ssr_mode=False,
         share=False,
