@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import datasets
@@ -20,6 +20,7 @@ import datasets
 # Indented: the loader of `datasets` 3 scans lines that start with `from`, and would ask for `pip install builders`,
 # another project.
 try:
+    from builders.corpus.location import Location, locate
     from builders.corpus.sardet import find_corpus
     from builders.errors import SARChatError
     from builders.live import Shard, generate_examples, has_records, plan_shards
@@ -52,12 +53,16 @@ class SARChatConfig(datasets.BuilderConfig):
 
     Attributes:
         seed: the seed for the choice of wordings; affects nothing else.
+        rename: one of the six categories for each name that the annotations use for it.
+        annotations: the annotation file of each split; `data_dir` is then the folder of the images.
         fingerprint: the fingerprint of the corpus's content; set by the builder.
         stamp: the corpus's stamp, by which other processes recognize it; set by the builder.
         corpus_splits: the splits of the corpus; set by the builder.
     """
 
     seed: int = 0
+    rename: Mapping[str, str] | None = None
+    annotations: Mapping[str, str | os.PathLike[str]] | None = None
     fingerprint: str | None = None
     stamp: str | None = None
     corpus_splits: tuple[str, ...] = ()
@@ -68,6 +73,9 @@ class SARChatConfig(datasets.BuilderConfig):
         if self.data_dir is not None:
             location = os.fspath(self.data_dir)
             names["data_dir"] = location if "://" in location else os.path.realpath(location)
+        # The fingerprint covers the renames, and the content of the annotation files.
+        for name in ("rename", "annotations"):
+            names.pop(name, None)
         # A file with a new time stamp gives the same records.
         for name in ("stamp", "corpus_splits"):
             names.pop(name, None)
@@ -82,6 +90,9 @@ class SARChat(datasets.GeneratorBasedBuilder):
             `all`, the default.
         data_dir: SARDet-100K: a folder, a `.zip`, or a URL of either that fsspec opens.
         seed: the seed for the choice of wordings, any integer; default: 0.
+        rename: one of the six categories for each name that the annotations use for it: `{"airplane": "aircraft"}`.
+        annotations: the annotation file of each split, if `data_dir` is only the folder of the images:
+            `{"train": "boxes.json"}`.
 
     Splits are `train`, `validation` (SARDet-100K's val) and `test`; splits without records are left out.
 
@@ -104,7 +115,7 @@ class SARChat(datasets.GeneratorBasedBuilder):
         if type(kwargs.get("seed", 0)) is not int:
             raise SARChatError(f"seed must be a whole number, but got {kwargs['seed']!r}")
         if kwargs.get("data_dir") is not None:
-            corpus = find_corpus(kwargs["data_dir"])
+            corpus = find_corpus(locate(kwargs["data_dir"], kwargs.get("annotations"), kwargs.get("rename")))
             # Before the fingerprint: a change between the two is noticed when the corpus is opened again.
             kwargs |= {"stamp": corpus.stamp(), "corpus_splits": corpus.splits, "fingerprint": corpus.fingerprint()}
         super().__init__(**kwargs)
@@ -123,10 +134,10 @@ class SARChat(datasets.GeneratorBasedBuilder):
     ) -> list[datasets.SplitGenerator]:
         if self.config.data_dir is None or self.config.stamp is None:
             raise SARChatError(_NEEDS_DATA)
-        location = os.fspath(self.config.data_dir)
-        if "://" in location and location.partition("?")[0].endswith(".zip"):
+        location = locate(self.config.data_dir, self.config.annotations, self.config.rename)
+        if "://" in location.path and location.path.partition("?")[0].endswith(".zip"):
             # A full build stores it in the cache of `datasets`; streaming reads only the required parts.
-            location = dl_manager.download(location)
+            location = replace(location, path=dl_manager.download(location.path))
         tasks = tasks_of(self.config.name)
         found = {"location": location, "stamp": self.config.stamp}
         return [
@@ -137,6 +148,6 @@ class SARChat(datasets.GeneratorBasedBuilder):
         ]
 
     def _generate_examples(
-        self, location: str, stamp: str, split: str, shards: list[Shard]
+        self, location: Location, stamp: str, split: str, shards: list[Shard]
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         yield from generate_examples(location, stamp, split, self.config.seed, shards)

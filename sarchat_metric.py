@@ -140,9 +140,8 @@ _SYNONYMS = {
     "harbor": ("harbor", "harbour", "port", "seaport"),
 }
 CATEGORIES = tuple(_SYNONYMS)
-_CATEGORY_OF = {
-    word: category for category, words in _SYNONYMS.items() for noun in words for word in (noun, f"{noun}s")
-}
+# The category that a word means, in the singular or plural.
+CATEGORY_OF = {word: category for category, words in _SYNONYMS.items() for noun in words for word in (noun, f"{noun}s")}
 
 _MIDDLE = ("middle", "center", "centre", "central")
 _ROW_OF = {"top": "top", "upper": "top", "bottom": "bottom", "lower": "bottom"} | dict.fromkeys(_MIDDLE, "middle")
@@ -163,7 +162,7 @@ _DIRECTION_OF_CELL = {
 _IMAGE = ("image", "picture", "scene", "frame", "photo")
 
 # Words with a meaning of their own: (kind, meaning).
-_MEANING_OF = {word: ("category", category) for word, category in _CATEGORY_OF.items()}
+_MEANING_OF = {word: ("category", category) for word, category in CATEGORY_OF.items()}
 _MEANING_OF |= {word: ("direction", word) for word in ("above", "below")}
 _MEANING_OF |= {word: ("size", word) for word in ("small", "medium", "large")}
 _MEANING_OF |= {word: ("shape", word) for word in ("wide", "tall", "square")}

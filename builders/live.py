@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,7 +11,9 @@ from typing import Any
 
 from builders.corpus.coco import Annotations
 from builders.corpus.image_check import check_image
+from builders.corpus.location import Location
 from builders.corpus.sardet import Corpus, open_corpus
+from builders.corpus.source import join
 from builders.corpus.targets import AnnotatedImage
 from builders.errors import SARChatError
 from builders.records.record import Record
@@ -46,7 +49,7 @@ class OpenSplit:
 
 
 @lru_cache(maxsize=3)
-def open_split(location: str, stamp: str, split: str) -> OpenSplit:
+def open_split(location: str | Location, stamp: str, split: str) -> OpenSplit:
     """Open a corpus and read a split's annotations, once per process for all shards.
 
     Args:
@@ -61,14 +64,14 @@ def open_split(location: str, stamp: str, split: str) -> OpenSplit:
     return OpenSplit(corpus, corpus.image_folder(split), corpus.annotations(split))
 
 
-def has_records(location: str, stamp: str, split: str, task: str) -> bool:
+def has_records(location: str | Location, stamp: str, split: str, task: str) -> bool:
     """Return whether a task has any record in a split; arguments and errors as in `open_split`."""
     images = open_split(location, stamp, split).annotations.images
     return any(count_records(task, image) for image in images)
 
 
 def generate_examples(
-    location: str, stamp: str, split: str, seed: int, shards: Sequence[Shard]
+    location: str | Location, stamp: str, split: str, seed: int, shards: Sequence[Shard]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the examples of the given shards, each with its id as key.
 
@@ -91,7 +94,7 @@ def generate_examples(
     for shard in shards:
         for image in images[shard.index * len(images) // shard.count : (shard.index + 1) * len(images) // shard.count]:
             if count_records(shard.task, image):
-                reference = _refer_to_image(opened.corpus, f"{opened.folder}/{image.file_name}", image)
+                reference = _refer_to_image(opened.corpus, join(opened.folder, image.file_name), image)
                 for record in generate_records(shard.task, split, image, chooser):
                     yield record.id, make_example(record, shard.task, image, reference)
 
@@ -125,10 +128,10 @@ def _refer_to_image(corpus: Corpus, relative: str, image: AnnotatedImage) -> str
         content = corpus.source.read(relative)
         check_image(io.BytesIO(content), image, name, decode=False)
         return {"path": image.file_name, "bytes": content}
-    try:
-        with open(corpus.source.path(relative), "rb") as stream:
-            check_image(stream, image, name, decode=False)
-    except FileNotFoundError as error:
-        raise SARChatError(f"image missing: {name}; complete the corpus") from error
+    # Opening a pipe would block.
+    if not os.path.isfile(corpus.source.path(relative)):
+        raise SARChatError(f"image missing: {name}; complete the corpus")
+    with open(corpus.source.path(relative), "rb") as stream:
+        check_image(stream, image, name, decode=False)
     # A plain path: with a dict, `datasets` would look up the path on disk again for every record.
     return corpus.source.path(relative)

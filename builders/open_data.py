@@ -14,6 +14,7 @@ from fsspec import AbstractFileSystem
 from fsspec.core import url_to_fs
 
 from builders.corpus.sardet import Corpus, find_corpus
+from builders.corpus.source import join
 from builders.encoded_image import EncodedImage
 from builders.errors import SARChatError
 from builders.folder.checksums import SUMS, parse_checksums
@@ -320,6 +321,6 @@ def _read_version(info: str | None) -> str | None:
 
 
 def _refer_to_image(corpus: Corpus, folder: str, name: str) -> EncodedImage:
-    relative = f"{folder}/{name}"
+    relative = join(folder, name)
     path = Path(corpus.source.path(relative)) if corpus.source.is_local_folder else None
     return EncodedImage(name, lambda: corpus.source.read(relative), path)

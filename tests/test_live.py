@@ -152,6 +152,14 @@ def test_missing_data_dir_is_told_clearly(make, way):
         getattr(make("referring"), way)()
 
 
+def test_a_corpus_is_not_taken_for_a_cache(corpus):
+    """The first argument of a builder is its cache folder, and was silently filled."""
+    before = sorted(corpus.iterdir())
+    with pytest.raises(SARChatError, match=r"keywords only, but got .*SARDet_100K.*data_dir="):
+        SARChat(str(corpus), "referring")
+    assert sorted(corpus.iterdir()) == before
+
+
 @pytest.mark.parametrize("seed", ["0", 1.5, True])
 def test_seed_that_is_no_whole_number_is_refused(make, corpus, seed):
     with pytest.raises(SARChatError, match="seed"):

@@ -223,7 +223,10 @@ def test_what_is_no_data_is_refused_in_a_line(tmp_path):
     (other / "a.parquet").write_bytes(b"")
     for location, message in [
         ("nothing", r"no such file or folder; give a folder of `sarchat build`"),
-        (str(tmp_path / "empty"), "neither a build .* nor SARDet-100K: .*contains no folder 'Annotations'"),
+        (
+            str(tmp_path / "empty"),
+            "neither a build .* nor SARDet-100K: .*contains no annotations: expected Annotations/",
+        ),
         (str(tmp_path / "text.txt"), "not a readable zip"),
         (str(other), "has no config of a SARChat task; expected classification, .*, found default"),
         ("memory://nowhere", "nothing found at memory://nowhere"),

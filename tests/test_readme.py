@@ -37,6 +37,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("readme")
     shutil.copytree(sample_build(), folder / "sarchat")
     shutil.copytree(sample_corpus() / "SARDet_100K", folder / "SARDet_100K")
+    write_own_images(folder / "SARDet_100K", folder)
     write_space(folder / "sarchat_metric")
     demo.main(folder / "sarchat", folder / "demo")
     line = {"id": "referring/test/0000005/0", "prediction": "{<288><308><318><321>} (middle center)"}
@@ -56,6 +57,19 @@ def folder(tmp_path_factory):
     shutil.copyfile(folder / "my-model.json", folder / "new-run.json")
     shutil.copyfile(folder / "demo/answers.jsonl", folder / "baseline.jsonl")
     return folder
+
+
+def write_own_images(corpus, folder):
+    """Write `mine`, in COCO's layout, and `photos` with `boxes.json`; harbors are called docks."""
+    for split in ("train", "test"):
+        coco = json.loads((corpus / "Annotations" / f"{split}.json").read_text())
+        for category in coco["categories"]:
+            category["name"] = {"harbor": "dock", "ship": "Vessel"}.get(category["name"], category["name"])
+        (folder / "mine" / "annotations").mkdir(parents=True, exist_ok=True)
+        (folder / "mine" / "annotations" / f"instances_{split}.json").write_text(json.dumps(coco))
+        shutil.copytree(corpus / "JPEGImages" / split, folder / "mine" / split)
+    shutil.copytree(folder / "mine" / "train", folder / "photos")
+    shutil.copyfile(folder / "mine" / "annotations" / "instances_train.json", folder / "boxes.json")
 
 
 @pytest.mark.parametrize("code", PYTHON, ids=lambda code: code.splitlines()[-1][:40])

@@ -18,6 +18,7 @@ from builders.build.plan import ShardJob
 from builders.build.row_group import RowGroup, StoredImage
 from builders.corpus.image_check import check_image
 from builders.corpus.sardet import open_corpus
+from builders.corpus.source import join
 from builders.corpus.targets import AnnotatedImage
 from builders.folder.parquet_features import features_metadata
 from builders.folder.parquet_file import ParquetFile
@@ -58,7 +59,7 @@ def _write_images(job: ShardJob, writers: Mapping[str, _TaskWriter], advance: Ca
     source = open_corpus(job.location, job.stamp).source
     chooser = Chooser(job.seed)
     for image in job.images:
-        relative = f"{job.folder}/{image.file_name}"
+        relative = join(job.folder, image.file_name)
         content = source.read(relative) if job.embed else None
         with open(source.path(relative), "rb") if content is None else io.BytesIO(content) as stream:
             check_image(stream, image, source.show(relative), decode=job.check_images)

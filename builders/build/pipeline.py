@@ -16,7 +16,9 @@ from builders.build.provenance import describe_build, is_build_info, write_build
 from builders.card.charts import draw_charts
 from builders.card.contents import read_contents
 from builders.card.text import write_card
+from builders.corpus.location import Location, locate
 from builders.corpus.sardet import Corpus, find_corpus
+from builders.corpus.source import join
 from builders.errors import SARChatError
 from builders.folder.atomic import replacing_folder
 from builders.folder.checksums import list_replaceable, write_checksums
@@ -51,11 +53,12 @@ class Report:
     total_bytes: int
 
 
-def build(location: str | os.PathLike[str], out: Path, options: BuildOptions | None = None) -> Report:
+def build(location: str | os.PathLike[str] | Location, out: Path, options: BuildOptions | None = None) -> Report:
     """Build the data set's folder. It is written under a temporary name and then moved to `out`.
 
     Args:
-        location: SARDet-100K: a folder, a zip, or a URL of either.
+        location: the corpus: a folder, a zip, or a URL of either; a `Location` if its annotation files or categories
+            are named.
         out: the folder to write; an earlier build there is replaced once the new one is complete.
         options: what to build and how.
 
@@ -64,10 +67,10 @@ def build(location: str | os.PathLike[str], out: Path, options: BuildOptions | N
         OSError: if writing fails.
     """
     options = options or BuildOptions()
-    location = os.fspath(location)
+    location = locate(location)
     corpus = find_corpus(location)
     if not options.embed and not corpus.source.is_local_folder:
-        raise SARChatError(f"{location} is not a local folder, so its images have no paths; build with --embed")
+        raise SARChatError(f"{location.path} is not a local folder, so its images have no paths; build with --embed")
     _refuse_overlap(location, out)
     keeps_images = options.sample and not options.embed
     with replacing_folder(out, is_build) as staging:
@@ -86,7 +89,7 @@ def _copy_images(corpus: Corpus, plan: Plan, folder: Path) -> None:
     for job in plan.jobs:
         (folder / job.split).mkdir(parents=True, exist_ok=True)
         for image in job.images:
-            shutil.copyfile(corpus.source.path(f"{job.folder}/{image.file_name}"), folder / job.split / image.file_name)
+            shutil.copyfile(corpus.source.path(join(job.folder, image.file_name)), folder / job.split / image.file_name)
 
 
 def document(
@@ -102,7 +105,7 @@ def document(
         place: the folder's final path, if it is not there yet.
     """
     contents = read_contents(arrange(folder, files, place), files)
-    info = describe_build(plan.fingerprint, options)
+    info = describe_build(plan.fingerprint, options, plan.source)
     charts = draw_charts(contents) if options.pictures else {}
     write_card(contents, charts, info)
     write_build_info(folder, info)
@@ -131,15 +134,14 @@ def _has_our_card(folder: Path) -> bool:
         return False
 
 
-def _refuse_overlap(location: str | os.PathLike[str], out: Path) -> None:
-    """Refuse to replace the source or a folder around it. A separate folder inside the source is allowed.
+def _refuse_overlap(location: Location, out: Path) -> None:
+    """Refuse to replace a source or a folder around it. A separate folder inside the source is allowed.
 
     Raises:
         SARChatError: if the two overlap.
     """
-    location = os.fspath(location)
-    if "://" in location:
-        return
-    source, target = (Path(os.path.realpath(path)) for path in (Path(location).expanduser(), out))
-    if source == target or target in source.parents:
-        raise SARChatError(f"--out {out} contains the source {location}, which would be replaced; choose another --out")
+    target = Path(os.path.realpath(out))
+    for path in (location.path, *dict(location.annotations).values()):
+        source = Path(os.path.realpath(Path(path).expanduser()))
+        if "://" not in path and (source == target or target in source.parents):
+            raise SARChatError(f"--out {out} contains the source {path}, which would be replaced; choose another --out")

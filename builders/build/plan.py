@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from builders.build import limits
 from builders.build.options import BuildOptions
 from builders.corpus.coco import Annotations
+from builders.corpus.location import Location
 from builders.corpus.sardet import Corpus, check_images_exist
 from builders.corpus.targets import AnnotatedImage
 from builders.errors import SARChatError
@@ -24,7 +25,7 @@ class ShardJob:
     """The job of a worker: the records of a range of images, one file per task.
 
     Attributes:
-        location: the corpus's path or URL.
+        location: where the corpus is.
         stamp: the corpus's stamp, see `Corpus.stamp`.
         folder: the folder of the images, relative to the corpus's top folder.
         split: the split.
@@ -36,7 +37,7 @@ class ShardJob:
         check_images: whether to decode every image to detect damaged ones.
     """
 
-    location: str
+    location: Location
     stamp: str
     folder: str
     split: str
@@ -54,7 +55,8 @@ class Plan:
 
     Attributes:
         jobs: the shards, split by split, in the order of the records.
-        fingerprint: a hash of the annotations, which is equal for a folder and a zip of it.
+        fingerprint: a hash of the annotations and the renames, which is equal for a folder and a zip of it.
+        source: what distinguishes the corpus from SARDet-100K, see `Corpus.describe`.
         images: the number of images with a target, by split.
         dropped: the number of boxes left out, by split and reason.
         without_target: the number of images left out because they have no target, by split.
@@ -62,27 +64,31 @@ class Plan:
 
     jobs: Sequence[ShardJob]
     fingerprint: str
+    source: Mapping[str, Any]
     images: Mapping[str, int]
     dropped: Mapping[str, Counter[str]]
     without_target: Mapping[str, int]
 
 
-def make_plan(corpus: Corpus, location: str, out: Path, options: BuildOptions, images_at: Path | None = None) -> Plan:
+def make_plan(
+    corpus: Corpus, location: Location, out: Path, options: BuildOptions, images_at: Path | None = None
+) -> Plan:
     """Read and check the annotations, and divide the images into shards.
 
     Args:
         corpus: the corpus.
-        location: its path or URL, for the workers.
+        location: where it is, for the workers.
         out: the folder that will take `TASK/SPLIT-00000-of-00003.parquet`.
         options: what to build.
         images_at: the folder with one folder of images per split that stored paths name; the corpus's own if `None`.
 
     Raises:
-        SARChatError: if the annotations are wrong, an image is missing, there is no target, or an image has more
-            records than `options.max_records_per_image`.
+        SARChatError: if the annotations are wrong, an image is missing, there is no target, no category has a name that
+            was to be replaced, or an image has more records than `options.max_records_per_image`.
     """
     splits = options.splits or corpus.splits
     annotations = {split: corpus.annotations(split) for split in splits}
+    _check_renames(corpus, annotations)
     jobs = [
         job
         for split, of_split in annotations.items()
@@ -92,7 +98,8 @@ def make_plan(corpus: Corpus, location: str, out: Path, options: BuildOptions, i
         raise SARChatError(f"{corpus.source.location} contains no target in {', '.join(splits)}; nothing to build")
     return Plan(
         jobs,
-        _fingerprint(annotations),
+        _fingerprint(annotations, corpus.renames),
+        corpus.describe(),
         {split: len(of_split.images) for split, of_split in annotations.items()},
         {split: of_split.dropped for split, of_split in annotations.items()},
         {split: of_split.without_target for split, of_split in annotations.items()},
@@ -101,7 +108,7 @@ def make_plan(corpus: Corpus, location: str, out: Path, options: BuildOptions, i
 
 def _plan_split(
     corpus: Corpus,
-    location: str,
+    location: Location,
     out: Path,
     split: str,
     annotations: Annotations,
@@ -116,7 +123,7 @@ def _plan_split(
     paths = _name_files(out, split, shards, options.tasks)
     return [
         ShardJob(
-            location=os.fspath(location),
+            location=location,
             stamp=stamp,
             folder=folder,
             split=split,
@@ -182,6 +189,17 @@ def _name_files(
     return paths
 
 
-def _fingerprint(annotations: Mapping[str, Annotations]) -> str:
+def _check_renames(corpus: Corpus, annotations: Mapping[str, Annotations]) -> None:
+    known = frozenset[str]().union(*(of_split.category_names for of_split in annotations.values()))
+    for name in corpus.renames:
+        if name not in known:
+            raise SARChatError(
+                f"{corpus.source.location}: no category is called {name!r}, which was to be renamed; there are "
+                f"{', '.join(sorted(known))}"
+            )
+
+
+def _fingerprint(annotations: Mapping[str, Annotations], renames: Mapping[str, str]) -> str:
     lines = [f"{split}:{of_split.digest}\n" for split, of_split in annotations.items()]
+    lines += [f"rename:{name}:{category}\n" for name, category in renames.items()]
     return hashlib.blake2b("".join(lines).encode(), digest_size=16).hexdigest()

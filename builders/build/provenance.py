@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,18 @@ from builders.resources import load_json
 from builders.versions import DATA_VERSION, PACKAGE, package_version
 
 
-def describe_build(fingerprint: str, options: BuildOptions) -> dict[str, Any]:
+def describe_build(fingerprint: str, options: BuildOptions, source: Mapping[str, Any]) -> dict[str, Any]:
     """Return the content of `build.json`, which does not depend on time, machine or number of processes.
 
     Args:
         fingerprint: the plan's hash of the annotations.
         options: the options of the build.
+        source: what else is known of the corpus.
     """
     return {
         "version": DATA_VERSION,
         "generator": {"name": PACKAGE, "version": package_version()},
-        "source": {"fingerprint": fingerprint, "sample": options.sample},
+        "source": {"fingerprint": fingerprint, "sample": options.sample, **source},
         "options": options.content(),
     }
 

@@ -72,6 +72,8 @@ def _note_limits(contents: Contents, info: Mapping[str, Any]) -> str:
     notes = []
     if info["source"]["sample"]:
         notes.append(_note("sample"))
+    if "layout" in info["source"]:
+        notes.append(_note("own_images", layout=info["source"]["layout"]))
     if not info["options"]["embed"]:
         notes.append(_note("not_embedded"))
     tasks, splits = contents.tasks, contents.splits

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from builders.cli.options import SPLIT
 from builders.errors import SARChatError
 
 
 @click.command("build")
 @click.argument("source", required=False)
+@click.option(
+    "--rename", "renames", multiple=True, metavar="NAME=CATEGORY", help="Category of another name; may be repeated."
+)
+@click.option(
+    "--annotations",
+    multiple=True,
+    metavar="SPLIT=FILE",
+    help="COCO file of a split, if it is in no known place; may be repeated; needs --images.",
+)
+@click.option("--images", metavar="DIR", help="Folder or zip of the images that --annotations name.")
 @click.option("--sample", is_flag=True, help="Build the embedded synthetic sample instead of a SOURCE.")
 @click.option("--out", type=click.Path(path_type=Path), default="sarchat", show_default=True, help="Folder to write.")
 @click.option("--task", "tasks", multiple=True, metavar="TASK", help="Only this task; may be repeated.")
-@click.option("--split", "splits", multiple=True, metavar="SPLIT", help="Only this split; may be repeated.")
+@click.option("--split", "splits", type=SPLIT, multiple=True, metavar="SPLIT", help="Only this split; may be repeated.")
 @click.option(
     "--seed", type=int, default=0, show_default=True, help="Seed for the choice of wordings; affects nothing else."
 )
@@ -34,6 +46,9 @@ from builders.errors import SARChatError
 )
 def command(
     source: str | None,
+    renames: tuple[str, ...],
+    annotations: tuple[str, ...],
+    images: str | None,
     sample: bool,
     out: Path,
     tasks: tuple[str, ...],
@@ -47,14 +62,21 @@ def command(
 ) -> None:
     """Build the data set's folder from SOURCE.
 
-    SOURCE is SARDet-100K: its folder, a .zip of it, or a URL of either.
+    SOURCE is SARDet-100K, or other images with COCO annotations: a folder, a .zip of it, or a URL of either.
     """
-    if (source is None) != sample:
-        raise SARChatError("give either a SOURCE (SARDet-100K's folder, zip or URL) or --sample")
+    if [source is not None, images is not None, sample].count(True) != 1:
+        raise SARChatError(
+            "give one of these: a SOURCE (SARDet-100K's folder, zip or URL), --images with --annotations, or --sample"
+        )
+    if (images is None) != (not annotations):
+        raise SARChatError("give --annotations SPLIT=FILE and --images DIR together")
+    if sample and renames:
+        raise SARChatError("the sample has no categories to --rename; leave one of the two out")
     # Imported here to keep `sarchat --help` fast.
     from builders.build.options import BuildOptions
     from builders.build.pipeline import build
     from builders.build.report import format_report
+    from builders.corpus.location import locate
     from builders.synthetic.sample import write_sample
 
     options = BuildOptions(
@@ -71,5 +93,21 @@ def command(
     with tempfile.TemporaryDirectory() as folder:
         if sample:
             write_sample(Path(folder))
-        report = build(folder if sample else source, out, options)
+        location = locate(
+            source or images or folder, _read_pairs("--annotations", annotations), _read_pairs("--rename", renames)
+        )
+        report = build(location, out, options)
     click.echo(format_report(report))
+
+
+def _read_pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
+    """Read the values of an option that is given as `KEY=VALUE`, once or several times."""
+    pairs: dict[str, str] = {}
+    for text in texts:
+        key, sign, value = map(str.strip, text.partition("="))
+        if not (key and sign and value):
+            raise SARChatError(f"{option} {text!r} is not of the form KEY=VALUE")
+        if key in pairs:
+            raise SARChatError(f"{option}: {key!r} is given more than once")
+        pairs[key] = value
+    return pairs

@@ -6,10 +6,11 @@ import gc
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from builders.corpus.targets import AnnotatedImage, RawBox, clean
 from builders.errors import SARChatError
@@ -29,26 +30,37 @@ class Annotations:
         dropped: boxes left out, by reason.
         without_target: the number of images left out because no box of theirs counts.
         digest: a hash of the file.
+        category_names: the names of its categories, in lower case.
     """
 
     images: Sequence[AnnotatedImage]
     dropped: Counter[str]
     without_target: int
     digest: str
+    category_names: frozenset[str]
 
 
-def parse_annotations(content: bytes, name: str) -> Annotations:
+class _Categories(NamedTuple):
+    """The categories of a file by id: the index into `CATEGORIES`, or the name of one that is none of them."""
+
+    index_of: dict[int, int]
+    other: dict[int, str]
+
+
+def parse_annotations(content: bytes, name: str, renames: Mapping[str, str] = MappingProxyType({})) -> Annotations:
     """Read a COCO detection file and clean its boxes.
 
     Args:
         content: the file's bytes.
         name: the file's name in error messages.
+        renames: one of `CATEGORIES` for names of the file's categories, in lower case. Other names may be synonyms that
+            the metric knows; a category that is none of the six may be in the file if no box is of it.
 
     Raises:
         SARChatError: if the file is not JSON, not COCO, or has a wrong entry; the message names file, entry and value.
     """
     with _without_collections():
-        return _parse(content, name)
+        return _parse(content, name, renames)
 
 
 def digest_of(content: bytes) -> str:
@@ -68,13 +80,14 @@ def _without_collections() -> Iterator[None]:
             gc.enable()
 
 
-def _parse(content: bytes, name: str) -> Annotations:
+def _parse(content: bytes, name: str, renames: Mapping[str, str]) -> Annotations:
     document = _load_json(content, name)
-    category_of = _read_categories(document["categories"], name)
+    names = _read_category_names(document["categories"], name)
+    categories = _find_categories(names, renames)
     images = _read_images(document["images"], name)
     boxes: dict[int, list[tuple[int, RawBox]]] = {image_id: [] for image_id in images}
     for entry in document["annotations"]:
-        annotation_id, image_id, box = _read_annotation(entry, category_of, name)
+        annotation_id, image_id, box = _read_annotation(entry, categories, name)
         if image_id not in boxes:
             raise SARChatError(
                 f"{name}: annotation {annotation_id} has image id {image_id!r}, which is not in 'images'; fix the file"
@@ -89,7 +102,8 @@ def _parse(content: bytes, name: str) -> Annotations:
         if targets:
             annotated.append(AnnotatedImage(image_id, file_name, width, height, targets))
     annotated.sort(key=lambda image: image.file_name)
-    return Annotations(annotated, dropped, len(images) - len(annotated), digest_of(content))
+    without_target = len(images) - len(annotated)
+    return Annotations(annotated, dropped, without_target, digest_of(content), frozenset(names.values()))
 
 
 def _annotation_id(pair: tuple[int, RawBox]) -> int:
@@ -107,18 +121,37 @@ def _load_json(content: bytes, name: str) -> dict[str, list]:
     return document
 
 
-def _read_categories(entries: list[Any], name: str) -> dict[int, int]:
-    """Map a file's category ids to indices into `CATEGORIES`, by name: the ids differ between editions."""
-    category_of = {}
+def _read_category_names(entries: list[Any], name: str) -> dict[int, str]:
+    """Map a file's category ids to their names in lower case."""
+    names: dict[int, str] = {}
     for entry in entries:
         label = str(_get(entry, "name", name, "category")).strip().lower()
         category_id = _get_id(entry, "id", name, "category")
-        if label not in CATEGORIES:
-            raise SARChatError(f"{name}: category {category_id} is {label!r}, not one of {', '.join(CATEGORIES)}")
-        if category_id in category_of:
+        if category_id in names:
             raise SARChatError(f"{name}: category id {category_id} is in 'categories' more than once; fix the file")
-        category_of[category_id] = CATEGORIES.index(label)
-    return category_of
+        names[category_id] = label
+    return names
+
+
+def _find_categories(names: Mapping[int, str], renames: Mapping[str, str]) -> _Categories:
+    """Find the file's categories among the six by name: the ids differ between editions."""
+    categories = _Categories({}, {})
+    for category_id, label in names.items():
+        category = renames.get(label, label)
+        if category not in CATEGORIES:
+            category = _synonyms().get(category, category)
+        if category in CATEGORIES:
+            categories.index_of[category_id] = CATEGORIES.index(category)
+        else:
+            categories.other[category_id] = label
+    return categories
+
+
+def _synonyms() -> Mapping[str, str]:
+    # Imported here: SARDet-100K has none, and the metric's libraries take longer than all others.
+    from sarchat_metric import CATEGORY_OF
+
+    return CATEGORY_OF
 
 
 def _read_images(entries: list[Any], name: str) -> dict[int, tuple[str, int, int]]:
@@ -162,12 +195,18 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and (value.isascii() or not any("\ud800" <= one <= "\udfff" for one in value))
 
 
-def _read_annotation(entry: Any, category_of: dict[int, int], name: str) -> tuple[int, int, RawBox]:  # noqa: ANN401
+def _read_annotation(entry: Any, categories: _Categories, name: str) -> tuple[int, int, RawBox]:  # noqa: ANN401
     annotation_id = _get_id(entry, "id", name, "annotation")
     category_id = _get(entry, "category_id", name, "annotation")
     image_id = _get(entry, "image_id", name, "annotation")
     bbox = _get(entry, "bbox", name, "annotation")
-    category = category_of.get(category_id) if type(category_id) is int else None
+    category = categories.index_of.get(category_id) if type(category_id) is int else None
+    if category is None and type(category_id) is int and category_id in categories.other:
+        label = categories.other[category_id]
+        raise SARChatError(
+            f"{name}: annotation {annotation_id} is of category {label!r}, none of {', '.join(CATEGORIES)}; say which "
+            f"one it is with --rename {label!r}=CATEGORY, or leave its boxes out"
+        )
     if category is None:
         raise SARChatError(
             f"{name}: annotation {annotation_id} has category id {category_id!r}, which is not in 'categories'; "

@@ -1,33 +1,69 @@
-"""SARDet-100K in a folder, a zip or at a URL, and its splits."""
+"""A corpus in a folder, a zip or at a URL, and its splits: SARDet-100K, or other images with COCO annotations."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
 from builders.corpus.coco import Annotations, digest_of, parse_annotations
-from builders.corpus.source import Source, open_source
+from builders.corpus.layouts import Layout, known_layouts
+from builders.corpus.location import Location, locate
+from builders.corpus.source import Source, join, open_source
 from builders.corpus.targets import AnnotatedImage
 from builders.errors import SARChatError
 from builders.schema import SPLITS
 
-_IMAGE_FOLDERS = ("JPEGImages/{split}", "Images/{split}", "JPEGImages")
+_HOW_TO_NAME = "or name the files with --annotations SPLIT=FILE and --images DIR"
+
+
+@dataclass(frozen=True)
+class AnnotationFile:
+    """An annotation file: the source that contains it, and its path in it."""
+
+    source: Source
+    path: str
+
+    @property
+    def name(self) -> str:
+        """The file as shown to the user."""
+        return self.source.show(self.path)
+
+    def read(self) -> bytes:
+        """Read the file."""
+        return self.source.read(self.path)
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """A copy of SARDet-100K.
+    """A corpus.
 
     Attributes:
-        source: its files; the top folder contains `Annotations`.
-        splits: the splits with an annotation file, in the order of `SPLITS`.
+        source: its images; paths are relative to the top folder.
+        files: the annotation file of each split that has one, in the order of `SPLITS`.
+        layout: its layout; `None` if the annotation files were named, and all images are in the top folder.
+        renames: one of `CATEGORIES` for each other name that the user gave.
     """
 
     source: Source
-    splits: tuple[str, ...]
+    files: Mapping[str, AnnotationFile]
+    layout: Layout | None = None
+    renames: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits with an annotation file, in the order of `SPLITS`."""
+        return tuple(self.files)
+
+    def describe(self) -> dict[str, Any]:
+        """Return what distinguishes the corpus from SARDet-100K as it is published; nothing if nothing does."""
+        layout = self.layout.name if self.layout else "named files"
+        differs = {"layout": layout} if layout != known_layouts()[0].name else {}
+        return differs | ({"renames": dict(self.renames)} if self.renames else {})
 
     def annotations(self, split: str) -> Annotations:
         """Read a split's annotation file.
@@ -35,33 +71,42 @@ class Corpus:
         Raises:
             SARChatError: if the split does not exist or its file is wrong.
         """
-        self._require(split)
-        name = _annotation_file(split)
-        return parse_annotations(self.source.read(name), self.source.show(name))
+        if split not in self.files:
+            wanted = f": {self.layout.annotation_file(split)} does not exist" if self.layout else ""
+            raise SARChatError(
+                f"{self.source.location} has no split {split!r}{wanted}; it has {', '.join(self.splits)}"
+            )
+        return parse_annotations(self.files[split].read(), self.files[split].name, self.renames)
 
     def image_folder(self, split: str) -> str:
-        """Return the folder with a split's images, relative to the corpus's top folder.
+        """Return the folder with a split's images, relative to the corpus's top folder; empty for that folder itself.
 
         Raises:
             SARChatError: if none of the known folders exists.
         """
-        candidates = [folder.format(split=SPLITS[split]) for folder in _IMAGE_FOLDERS]
+        if self.layout is None:
+            return ""
+        candidates = self.layout.image_folders(split)
         for folder in candidates:
             if self.source.is_dir(folder):
                 return folder
         raise SARChatError(f"{self.source.location} contains no images: none of {', '.join(candidates)} exists")
 
     def fingerprint(self) -> str:
-        """Return a hash that changes with the annotations and with the location or content of the images.
+        """Return a hash that changes with the annotations, the renames and the location or content of the images.
 
         For an archive, it covers the size and checksum of every file, which are in the archive's directory. For a
         folder, it covers the content of the annotation files, but not of the images, since these are not copied.
         """
-        if self.source.is_archive:
-            return self.stamp()
         return _hash(
-            f"{split}:{digest_of(self.source.read(_annotation_file(split)))}:{self.image_folder(split)}"
-            for split in self.splits
+            [
+                *self._archive_entries(),
+                *(
+                    f"{split}:{digest_of(file.read())}:{self.image_folder(split)}"
+                    for split, file in self._files_outside_archive()
+                ),
+                *(f"rename:{name}:{category}" for name, category in self.renames.items()),
+            ]
         )
 
     def stamp(self) -> str:
@@ -70,45 +115,72 @@ class Corpus:
         Of an archive, every file's length and checksum goes in, as its directory lists them; else what the file system
         says of the annotation files: size and time of the last change where it knows them.
         """
-        if self.source.is_archive:
-            entries = self.source.fs.find(self.source.root, detail=True)
-            return _hash(f"{name}:{entry['size']}:{entry['CRC']}" for name, entry in sorted(entries.items()))
-        return _hash(self.source.identity(_annotation_file(split)) for split in self.splits)
+        identities = (file.source.identity(file.path) for _, file in self._files_outside_archive())
+        return _hash([*self._archive_entries(), *identities])
 
-    def _require(self, split: str) -> None:
-        if split not in self.splits:
-            raise SARChatError(
-                f"{self.source.location} has no split {split!r}: {_annotation_file(split)} does not exist; "
-                f"it has {', '.join(self.splits)}"
-            )
+    def _archive_entries(self) -> list[str]:
+        if not self.source.is_archive:
+            return []
+        entries = self.source.fs.find(self.source.root, detail=True)
+        return [f"{name}:{entry['size']}:{entry['CRC']}" for name, entry in sorted(entries.items())]
+
+    def _files_outside_archive(self) -> list[tuple[str, AnnotationFile]]:
+        return [(split, file) for split, file in self.files.items() if not file.source.is_archive]
 
 
-def find_corpus(location: str | os.PathLike[str]) -> Corpus:
-    """Find SARDet-100K at a path or URL: the corpus itself or the folder around it, or a zip of either.
+def find_corpus(location: str | os.PathLike[str] | Location) -> Corpus:
+    """Find a corpus at a path or URL: the corpus itself or the folder around it, or a zip of either.
 
     Raises:
-        SARChatError: if nothing exists there, or not exactly one folder `Annotations` with a split's file.
+        SARChatError: if nothing exists there, or not exactly one folder with annotations in a known layout.
     """
-    source = open_source(location)
-    tops = [source] if source.is_dir("Annotations") else []
-    tops = tops or [source.inside(folder) for folder in source.folders() if source.is_dir(f"{folder}/Annotations")]
-    if len(tops) > 1:
-        raise SARChatError(
-            f"{source.location} contains more than one corpus: {', '.join(top.location for top in tops)}; choose one"
-        )
-    if not tops:
-        raise SARChatError(
-            f"{source.location} contains no folder 'Annotations'; give the folder or zip of SARDet_100K itself"
-        )
-    splits = tuple(split for split in SPLITS if tops[0].is_file(_annotation_file(split)))
-    if not splits:
-        expected = ", ".join(map(_annotation_file, SPLITS))
-        raise SARChatError(f"{tops[0].location} contains no annotation file; expected {expected}")
-    return Corpus(tops[0], splits)
+    location = locate(location)
+    source = open_source(location.path)
+    renames = dict(location.renames)
+    if location.annotations:
+        given = dict(location.annotations)
+        files = {split: _open_annotation_file(given[split]) for split in SPLITS if split in given}
+        return Corpus(source, files, None, renames)
+    found = _match_layouts(source)
+    if not found:
+        found = [match for folder in source.folders() for match in _match_layouts(source.inside(folder))]
+    if len(found) > 1:
+        places = ", ".join(next(iter(corpus.files.values())).name for corpus in found)
+        raise SARChatError(f"{source.location} contains more than one corpus: {places}; choose one, {_HOW_TO_NAME}")
+    if not found:
+        raise SARChatError(f"{source.location} contains no annotations: {_describe_search(source)}")
+    return Corpus(found[0].source, found[0].files, found[0].layout, renames)
+
+
+def _match_layouts(top: Source) -> list[Corpus]:
+    """Return the corpora that a folder is by any of the layouts."""
+    found = []
+    for layout in known_layouts():
+        paths = {split: layout.annotation_file(split) for split in SPLITS}
+        files = {split: AnnotationFile(top, path) for split, path in paths.items() if top.is_file(path)}
+        if files:
+            found.append(Corpus(top, files, layout))
+    return found
+
+
+def _describe_search(source: Source) -> str:
+    if source.is_archive and any("\\" in name for name in source.names("")):
+        return "its paths have backslashes instead of slashes; unpack it, and give the folder"
+    expected = ", ".join(layout.describe() for layout in known_layouts())
+    return f"expected {expected}, in it or in one of its folders; give the folder or zip of the corpus, {_HOW_TO_NAME}"
+
+
+def _open_annotation_file(file: str) -> AnnotationFile:
+    if "://" in file:
+        raise SARChatError(f"the annotation file {file} is not on this machine; download it, and give the file")
+    path = Path(file).expanduser()
+    if not path.is_file():
+        raise SARChatError(f"no such annotation file: {file}")
+    return AnnotationFile(open_source(path.parent), path.name)
 
 
 @lru_cache(maxsize=1)
-def open_corpus(location: str, stamp: str) -> Corpus:
+def open_corpus(location: str | Location, stamp: str) -> Corpus:
     """Open a corpus that was found before, by another process perhaps; once per process, for all its shards.
 
     Raises:
@@ -116,7 +188,7 @@ def open_corpus(location: str, stamp: str) -> Corpus:
     """
     corpus = find_corpus(location)
     if corpus.stamp() != stamp:
-        raise SARChatError(f"{location} has changed since it was opened; run the command again")
+        raise SARChatError(f"{corpus.source.location} has changed since it was opened; run the command again")
     return corpus
 
 
@@ -135,12 +207,8 @@ def check_images_exist(corpus: Corpus, split: str, images: Sequence[AnnotatedIma
     missing = [image.file_name for image in images if image.file_name not in names]
     if missing:
         more = f" (and {len(missing) - 1:,} more)" if len(missing) > 1 else ""
-        path = corpus.source.show(f"{corpus.image_folder(split)}/{missing[0]}")
+        path = corpus.source.show(join(corpus.image_folder(split), missing[0]))
         raise SARChatError(f"image missing: {path}{more}; complete the corpus")
-
-
-def _annotation_file(split: str) -> str:
-    return f"Annotations/{SPLITS[split]}.json"
 
 
 def _hash(lines: Iterable[str]) -> str:

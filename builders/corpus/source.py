@@ -17,6 +17,8 @@ from fsspec.core import url_to_fs
 
 from builders.errors import SARChatError
 
+# No file of a corpus comes near; a small archive may promise far more.
+_MOST_BYTES = 1 << 30
 # Large enough for most images in one request, small enough that reading one image transfers little of an archive.
 _REMOTE_BLOCK = 256 * 1024
 
@@ -63,11 +65,11 @@ class Source:
 
     def path(self, relative: str) -> str:
         """Return the path in `fs` of a file, given its path relative to the top folder."""
-        return f"{self.root}/{relative}" if self.root else relative
+        return join(self.root, relative)
 
     def show(self, relative: str) -> str:
         """Return a file's location as shown to the user: that of the source, and the file in it."""
-        return f"{self.location.rstrip('/')}/{relative}" if relative else self.location
+        return join(self.location.rstrip("/"), relative) if relative else self.location
 
     def read(self, relative: str) -> bytes:
         """Read one file.
@@ -75,8 +77,18 @@ class Source:
         Raises:
             SARChatError: if it does not exist or cannot be read (damaged, encrypted, unreachable).
         """
+        size = self._known_size(relative)
+        if size > _MOST_BYTES:
+            raise SARChatError(f"{self.show(relative)} has {size:,} bytes; files of up to {_MOST_BYTES:,} are read")
         with self._errors_naming(relative):
             return self.fs.cat_file(self.path(relative))
+
+    def _known_size(self, relative: str) -> int:
+        """Return a file's size in bytes, or 0 if finding it would take a request of its own."""
+        with self._errors_naming(relative):
+            if self.is_local_folder:
+                return os.path.getsize(self.path(relative))
+            return self.fs.size(self.path(relative)) if self.is_archive else 0
 
     def is_dir(self, relative: str) -> bool:
         """Return whether a folder exists."""
@@ -136,6 +148,11 @@ class Source:
         return replace(self, location=self.show(folder), root=self.path(folder))
 
 
+def join(folder: str, name: str) -> str:
+    """Return the path of a file in a folder; an empty folder is the top one."""
+    return f"{folder}/{name}" if folder and name else folder or name
+
+
 def open_source(location: str | os.PathLike[str]) -> Source:
     """Open a folder or a zip, at a path or at a URL that fsspec knows (`https://`, `hf://`, ...).
 
@@ -169,20 +186,25 @@ def _open_local(path: Path) -> Source:
     if path.is_dir():
         open_fs = partial(fsspec.filesystem, "file")
         return Source(str(path), open_fs, str(place), is_local_folder=True, is_archive=False)
+    if not path.is_file():
+        # A pipe would block.
+        raise SARChatError(f"{path} is neither a folder nor a zip; give one of the two")
     return _open_zip(str(path), partial(_local_zip, place, _identity(place)))
 
 
 def _open_zip(location: str, open_fs: Callable[[], AbstractFileSystem]) -> Source:
     per_process = _PerProcess(open_fs)
+    is_local = "://" not in location
     try:
         per_process()
-    except zipfile.BadZipFile as error:
-        raise SARChatError(
-            f"{location} is not a readable zip: {error}; download it again, or give the folder"
-        ) from error
     except Exception as error:
-        if "://" not in location:
+        if is_local and isinstance(error, OSError):
             raise
+        # Beside BadZipFile: a name that is not UTF-8, a version that Python does not know, errors of remote systems.
+        if is_local or isinstance(error, zipfile.BadZipFile):
+            raise SARChatError(
+                f"{location} is not a readable zip: {error}; download it again, or give the folder"
+            ) from error
         raise _cannot_open(location, error) from error
     return Source(location, per_process, "", is_local_folder=False, is_archive=True)
 
@@ -218,19 +240,27 @@ def _zip_fs(target: str | BinaryIO, options: dict[str, int]) -> AbstractFileSyst
 
 
 def _cannot_open(location: str, error: Exception) -> SARChatError:
-    return SARChatError(f"cannot open {location}: {_describe(error)}; check the URL")
+    hint = "" if _lacks_ranges(error) else "; check the URL"
+    return SARChatError(f"cannot open {location}: {_describe(error)}{hint}")
+
+
+def _lacks_ranges(error: Exception) -> bool:
+    """Return whether an error of fsspec says that a server sends files as a whole only."""
+    return "range requests" in str(error)
 
 
 def _describe(error: Exception) -> str:
+    if _lacks_ranges(error):
+        return "its server sends files as a whole only (no byte ranges); download it and give the file"
     return f"{type(error).__name__}: {error}".rstrip(": ")
 
 
 def _walk(top: str, prefix: str = "") -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Yield the files under a local folder with their relative paths."""
+    """Yield the files under a local folder with their relative paths, without pipes, devices and broken links."""
     with os.scandir(top) as entries:
         for entry in entries:
             name = f"{prefix}{entry.name}"
             if entry.is_dir():
                 yield from _walk(entry.path, f"{name}/")
-            else:
+            elif entry.is_file():
                 yield name, entry

@@ -137,7 +137,7 @@ def test_no_annotations(place):
 def test_annotations_of_no_split(place):
     for split in ("train", "val", "test"):
         place.annotations(split).rename(place.annotations(f"instances_{split}"))
-    place.check_refused(told=r"train\.json")
+    place.check_refused(told="Annotations/{train,val,test}.json")
 
 
 def test_annotations_that_are_a_file(place):
@@ -468,7 +468,7 @@ def test_zip_has_no_paths_to_store(place):
 @pytest.mark.parametrize(
     "arguments",
     [
-        *(["--task", "captioning"], ["--task", ""], ["--task", "Referring"], ["--task", "all"], ["--split", "val"]),
+        *(["--task", "captioning"], ["--task", ""], ["--task", "Referring"], ["--task", "all"], ["--split", "dev"]),
         *(["--split", "trian"], ["--num-proc", "0"], ["--num-proc", "-2"], ["--num-proc", "two"], ["--seed", "x"]),
         *(["--seed", "1.5"], ["--seed", ""], ["--sample"], ["--nonsense"], ["another-source"], ["--task"]),
     ],

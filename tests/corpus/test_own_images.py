@@ -1,0 +1,211 @@
+"""Images of one's own: other layouts and other names of categories give the records that SARDet-100K's layout gives."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from corpora import plain_corpus, zip_corpus
+from support import build, refusal, tree
+
+from builders.build.options import BuildOptions
+from builders.cli.command import main
+from builders.corpus.location import locate
+from sarchat_dataset import SARChat
+from sarchat_metric import CATEGORY_OF
+
+OPTIONS = BuildOptions(tasks=("counting", "grounding"))
+# Where each layout has annotations and images: {split} is train, val or test, {roboflow} train, valid or test.
+LAYOUTS = {
+    "COCO": ("annotations/instances_{split}.json", "{split}"),
+    "COCO with a folder of images": ("annotations/instances_{split}.json", "images/{split}"),
+    "COCO in one folder": ("annotations/instances_{split}.json", "images"),
+    "COCO 2017": ("annotations/instances_{split}2017.json", "{split}2017"),
+    "Roboflow": ("{roboflow}/_annotations.coco.json", "{roboflow}"),
+}
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory) -> Path:
+    return plain_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+@pytest.fixture(scope="module")
+def expected(corpus, tmp_path_factory) -> dict[str, str]:
+    out = tmp_path_factory.mktemp("expected") / "sarchat"
+    build(corpus, out, OPTIONS)
+    return tree(out)
+
+
+def arrange(corpus: Path, folder: Path, layout: str, change=lambda coco: None) -> Path:
+    """Copy a corpus into another layout, with its annotations changed."""
+    annotations, images = LAYOUTS[layout]
+    for split in ("train", "val", "test"):
+        names = {"split": split, "roboflow": {"val": "valid"}.get(split, split)}
+        shutil.copytree(corpus / "JPEGImages" / split, folder / images.format(**names), dirs_exist_ok=True)
+        coco = json.loads((corpus / "Annotations" / f"{split}.json").read_text())
+        change(coco)
+        file = folder / annotations.format(**names)
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(json.dumps(coco))
+    return folder
+
+
+def rename(**names: str):
+    """Return a change of the annotations: other names of categories."""
+
+    def change(coco: dict) -> None:
+        for category in coco["categories"]:
+            category["name"] = names.get(category["name"], category["name"])
+
+    return change
+
+
+def parquet_of(files: dict[str, str]) -> dict[str, str]:
+    return {name: digest for name, digest in files.items() if name.endswith(".parquet")}
+
+
+def test_the_card_of_sardet_is_as_it_was(corpus, tmp_path):
+    build(corpus, tmp_path / "out", OPTIONS)
+    assert "of your own" not in (tmp_path / "out" / "README.md").read_text()
+    assert set(json.loads((tmp_path / "out" / "build.json").read_text())["source"]) == {"fingerprint", "sample"}
+
+
+@pytest.mark.parametrize("kind", ["folder", "folder around it", "zip"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_another_layout_gives_the_same_build(tmp_path, corpus, expected, layout, kind):
+    folder = arrange(corpus, tmp_path / "around" / "mine", layout)
+    source = {"folder": folder, "folder around it": folder.parent, "zip": tmp_path / "mine.zip"}[kind]
+    if kind == "zip":
+        zip_corpus(folder, source)
+    build(source, tmp_path / "out", OPTIONS)
+    assert parquet_of(tree(tmp_path / "out")) == parquet_of(expected)
+    # Such a card must not be taken for SARDet-100K's.
+    assert "**Images of your own.**" in (tmp_path / "out" / "README.md").read_text()
+    assert json.loads((tmp_path / "out" / "build.json").read_text())["source"]["layout"] in layout
+
+
+def test_files_that_are_named_give_the_same_records(tmp_path, corpus, expected, capsys):
+    """A file per split, and all images in one folder or zip."""
+    files = {}
+    for split in ("train", "val", "test"):
+        files[split] = tmp_path / f"{split} boxes.json"
+        shutil.copyfile(corpus / "Annotations" / f"{split}.json", files[split])
+        shutil.copytree(corpus / "JPEGImages" / split, tmp_path / "images", dirs_exist_ok=True)
+    zip_corpus(tmp_path / "images", tmp_path / "images.zip", top=False)
+    named = [text for split, file in files.items() for text in ("--annotations", f"{split}={file}")]
+    tasks = [text for task in OPTIONS.tasks for text in ("--task", task)]
+    for number, images in enumerate(("images", "images.zip")):
+        out = tmp_path / str(number)
+        main(["build", *named, "--images", str(tmp_path / images), "--out", str(out), "--no-pictures", *tasks])
+        assert parquet_of(tree(out)) == parquet_of(expected)
+    main(["build", *named[:2], "--images", str(tmp_path / "images"), "--out", str(out), "--no-embed", *tasks])
+    assert not list(out.glob("*/test-*"))
+    live = SARChat(
+        config_name="counting", data_dir=str(tmp_path / "images"), annotations=files, cache_dir=str(tmp_path / "cache")
+    )
+    live.download_and_prepare(num_proc=2)
+    assert live.as_dataset(split="validation").num_rows == 3
+
+
+@pytest.mark.parametrize("word", sorted({*CATEGORY_OF} - {*CATEGORY_OF.values()}))
+def test_synonyms_of_the_metric_are_categories(tmp_path, corpus, expected, word):
+    """Also in capitals, as many data sets write them."""
+    folder = arrange(corpus, tmp_path / "mine", "Roboflow", rename(**{CATEGORY_OF[word]: f" {word.title()} "}))
+    build(folder, tmp_path / "out", OPTIONS)
+    assert parquet_of(tree(tmp_path / "out")) == parquet_of(expected)
+
+
+def test_categories_are_renamed(tmp_path, corpus, expected, capsys):
+    folder = arrange(corpus, tmp_path / "mine", "COCO", rename(aircraft="Flugzeug", harbor="dock=2"))
+    out = tmp_path / "out"
+    assert "'flugzeug'" in refusal(capsys, "build", folder, "--out", out) and not out.exists()
+    names = {"flugzeug": "aircraft", "dock=2": "harbor"}
+    build(locate(folder, rename=names), out, OPTIONS)
+    assert parquet_of(tree(out)) == parquet_of(expected)
+    first = json.loads((out / "build.json").read_text())["source"]
+    assert first["renames"] == names
+    # Another choice is another data set, and is seen as one.
+    build(locate(folder, rename={**names, "dock=2": "bridge"}), out, OPTIONS)
+    second = json.loads((out / "build.json").read_text())["source"]
+    assert second["renames"]["dock=2"] == "bridge" and second["fingerprint"] != first["fingerprint"]
+    assert parquet_of(tree(out)) != parquet_of(expected)
+
+
+def test_the_live_builder_renames_too(tmp_path, corpus):
+    folder = arrange(corpus, tmp_path / "mine", "COCO", rename(aircraft="Flugzeug"))
+
+    def read(category: str) -> set[int]:
+        builder = SARChat(
+            config_name="classification",
+            data_dir=str(folder),
+            rename={"Flugzeug": category},
+            cache_dir=str(tmp_path / "cache"),
+        )
+        builder.download_and_prepare()
+        streamed = [row["objects"]["category"] for row in builder.as_streaming_dataset(split="train")]
+        stored = builder.as_dataset(split="train")["objects"]
+        assert [row["category"] for row in stored] == streamed
+        return {category for row in streamed for category in row}
+
+    # Ship, bridge, and what the aircraft are taken for: the cache of one is not taken for the other.
+    assert read("aircraft") == {0, 1, 4}
+    assert read("tank") == {0, 3, 4}
+
+
+def test_a_category_without_boxes_may_have_any_name(tmp_path, corpus, expected):
+    """Roboflow writes one for the whole project."""
+
+    def change(coco: dict) -> None:
+        coco["categories"].insert(0, {"id": 1000, "name": "my-project", "supercategory": "none"})
+
+    build(arrange(corpus, tmp_path / "mine", "Roboflow", change), tmp_path / "out", OPTIONS)
+    assert parquet_of(tree(tmp_path / "out")) == parquet_of(expected)
+
+
+def test_the_error_says_what_was_looked_for(tmp_path, capsys):
+    (tmp_path / "mine").mkdir()
+    line = refusal(capsys, "build", tmp_path / "mine", "--out", tmp_path / "out")
+    for layout in ("Annotations/", "annotations/instances_", "/_annotations.coco.json", "--annotations", "--images"):
+        assert layout in line
+
+
+def test_two_layouts_in_one_folder_are_refused(tmp_path, corpus, capsys):
+    folder = arrange(corpus, arrange(corpus, tmp_path / "mine", "COCO"), "Roboflow")
+    line = refusal(capsys, "build", folder, "--out", tmp_path / "out")
+    assert "more than one" in line and "instances_train.json" in line and "_annotations.coco.json" in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["{mine}", "--rename", "flugzeug"], "--rename 'flugzeug' is not of the form"),
+        (["{mine}", "--rename", "=ship"], "is not of the form"),
+        (["{mine}", "--rename", "x=plane"], "'plane'; choose from ship"),
+        (["{mine}", "--rename", "x=ship", "--rename", "x=car"], "more than once"),
+        (["{mine}", "--rename", "x=ship"], "no category is called 'x'"),
+        (["{mine}", "--images", "{mine}"], "give one of these"),
+        (["--images", "{mine}"], "together"),
+        (["--annotations", "train={mine}/a.json"], "give one of these"),
+        (["--annotations", "trian={mine}/a.json", "--images", "{mine}"], "unknown split 'trian'"),
+        (["--annotations", "train={mine}/a.json", "--images", "{mine}"], "no such annotation file"),
+        (["--annotations", "train=https://host/a.json", "--images", "{mine}"], "download it"),
+        (["--annotations", "val=a", "--annotations", "val=b", "--images", "{mine}"], "more than once"),
+        (["--sample", "--rename", "x=ship"], "sample"),
+    ],
+)
+def test_wrong_options_are_one_line(tmp_path, corpus, capsys, arguments, told):
+    mine = arrange(corpus, tmp_path / "mine", "COCO")
+    given = [argument.replace("{mine}", str(mine)) for argument in arguments]
+    assert told in refusal(capsys, "build", *given, "--out", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_annotation_file_is_never_replaced(tmp_path, corpus, capsys):
+    mine = arrange(corpus, tmp_path / "mine", "COCO")
+    file = mine / "annotations" / "instances_train.json"
+    images = ["--images", mine / "train", "--annotations", f"train={file}"]
+    assert "would be replaced" in refusal(capsys, "build", *images, "--out", mine / "annotations")
+    assert file.is_file()
