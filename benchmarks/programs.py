@@ -72,6 +72,19 @@ def build(location: str, out: str, num_proc: str, embed: str, seed: str = "0") -
     return measure(work)
 
 
+def read_remote(how: str, count: str) -> dict[str, Any]:
+    """Read images of 60 kB from slow storage one by one, or ahead as a build does."""
+    from slow_storage import fill
+
+    from builders.corpus.reading_ahead import read_ahead
+    from builders.corpus.source import open_source
+
+    files = fill(int(count), 60_000)
+    source = open_source("slow://corpus")
+    contents = read_ahead(source, files) if how == "ahead" else (source.read(name) for name, _ in files)
+    return measure(lambda: sum(1 for _ in contents))
+
+
 def to_parquet(folder: str, task: str, split: str, path: str) -> dict[str, Any]:
     """Write a built split with `Dataset.to_parquet`."""
     import datasets

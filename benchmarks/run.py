@@ -165,6 +165,14 @@ def answers(corpus: Path, full: Path) -> Iterator[list[str]]:
         server.stdin.close()
 
 
+def remote() -> Iterator[list[str]]:
+    """Read images behind 30 ms of latency, one by one and ahead."""
+    ahead, single = in_turns(("read_remote", "ahead", 3_000), ("read_remote", "single", 100))
+    rates = [result["records"] / result["seconds"] for result in (ahead, single)]
+    figures = f"{rates[0]:,.0f} / {rates[1]:,.0f} images/s"
+    yield ["images behind 30 ms of latency, read ahead / one by one", figures, _ratio(*rates), ">= 10"]
+
+
 def start_up() -> Iterator[list[str]]:
     """Measure the CPU time of `sarchat --help`."""
     times = []
@@ -210,6 +218,7 @@ def main() -> None:
         scaling(corpora),
         scores(full),
         answers(real, full),
+        remote(),
         start_up(),
     )
     for step in measured:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
@@ -17,8 +17,9 @@ from builders.build import limits
 from builders.build.plan import ShardJob
 from builders.build.row_group import RowGroup, StoredImage
 from builders.corpus.image_check import check_image
+from builders.corpus.reading_ahead import read_ahead
 from builders.corpus.sardet import open_corpus
-from builders.corpus.source import join
+from builders.corpus.source import Source, join
 from builders.corpus.targets import AnnotatedImage
 from builders.folder.parquet_features import features_metadata
 from builders.folder.parquet_file import ParquetFile
@@ -58,16 +59,26 @@ def write_shard(job: ShardJob, advance: Callable[[int], object] = lambda images:
 def _write_images(job: ShardJob, writers: Mapping[str, _TaskWriter], advance: Callable[[int], object]) -> None:
     source = open_corpus(job.location, job.stamp).source
     chooser = Chooser(job.seed)
-    for image in job.images:
-        relative = join(job.folder, image.file_name)
-        content = source.read(relative) if job.embed else None
-        with open(source.path(relative), "rb") if content is None else io.BytesIO(content) as stream:
-            check_image(stream, image, source.show(relative), decode=job.check_images)
-        stored = StoredImage(content, image.file_name if job.embed else f"{job.images_at}/{image.file_name}")
-        for task, writer in writers.items():
-            records = generate_records(task, job.split, image, chooser)
-            writer.write(image, stored, count_records(task, image), records)
-        advance(1)
+    names = [join(job.folder, image.file_name) for image in job.images]
+    with closing(_read_images(source, names, job.sizes)) as contents:
+        for image, relative, content in zip(job.images, names, contents, strict=True):
+            with open(source.path(relative), "rb") if content is None else io.BytesIO(content) as stream:
+                check_image(stream, image, source.show(relative), decode=job.check_images)
+            stored = StoredImage(
+                content, image.file_name if content is not None else f"{job.images_at}/{image.file_name}"
+            )
+            for task, writer in writers.items():
+                records = generate_records(task, job.split, image, chooser)
+                writer.write(image, stored, count_records(task, image), records)
+            advance(1)
+
+
+def _read_images(source: Source, names: Sequence[str], sizes: Sequence[int | None] | None) -> Iterator[bytes | None]:
+    """Yield the images' bytes, or `None` for each if only paths are stored."""
+    if sizes is None:
+        yield from [None] * len(names)
+    else:
+        yield from read_ahead(source, zip(names, sizes, strict=True))
 
 
 class _TaskWriter:

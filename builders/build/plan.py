@@ -32,7 +32,7 @@ class ShardJob:
         images: the images, in order.
         paths: the file to write for each task; a task without records of these images has none.
         seed: the seed for the choice of wordings.
-        embed: whether to store the images' bytes or only their paths.
+        sizes: the bytes of each image (`None` where the storage does not say), or `None` if only paths are stored.
         images_at: the folder of the images in the paths that are stored.
         check_images: whether to decode every image to detect damaged ones.
     """
@@ -44,7 +44,7 @@ class ShardJob:
     images: Sequence[AnnotatedImage]
     paths: Mapping[str, Path]
     seed: int
-    embed: bool
+    sizes: Sequence[int | None] | None
     images_at: str
     check_images: bool
 
@@ -130,7 +130,7 @@ def _plan_split(
             images=images,
             paths=of_shard,
             seed=options.seed,
-            embed=options.embed,
+            sizes=[sizes[image.file_name] for image in images] if sizes is not None else None,
             images_at=str(images_at / split) if images_at else corpus.source.path(folder),
             check_images=options.check_images,
         )

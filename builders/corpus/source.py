@@ -21,6 +21,10 @@ from builders.errors import SARChatError
 _MOST_BYTES = 1 << 30
 # Large enough for most images in one request, small enough that reading one image transfers little of an archive.
 _REMOTE_BLOCK = 256 * 1024
+# Requests to a remote source at a time. More gain little, and object storage starts to answer 503.
+READS_AT_ONCE = 32
+# By default, s3fs has 10 connections.
+_OPTIONS = {"s3": {"config_kwargs": {"max_pool_connections": READS_AT_ONCE}}}
 
 
 class _PerProcess:
@@ -167,9 +171,10 @@ def open_source(location: str | os.PathLike[str]) -> Source:
         return _open_local(Path(location).expanduser())
     if location.partition("?")[0].endswith(".zip"):
         return _open_zip(location, partial(_remote_zip, location))
+    options = _OPTIONS.get(location.partition("://")[0], {})
     try:
-        root = url_to_fs(location)[1]
-        open_fs = _PerProcess(lambda: url_to_fs(location)[0])
+        root = url_to_fs(location, **options)[1]
+        open_fs = _PerProcess(lambda: url_to_fs(location, **options)[0])
         found = open_fs().exists(root)
     # Remote file systems raise errors without a common class.
     except Exception as error:
@@ -240,6 +245,9 @@ def _zip_fs(target: str | BinaryIO, options: dict[str, int]) -> AbstractFileSyst
 
 
 def _cannot_open(location: str, error: Exception) -> SARChatError:
+    if isinstance(error, ImportError):
+        # fsspec's message names the package.
+        return SARChatError(f"cannot open {location}: {error}; for S3, run `pip install 'sarchat-bench[s3]'`")
     hint = "" if _lacks_ranges(error) else "; check the URL"
     return SARChatError(f"cannot open {location}: {_describe(error)}{hint}")
 

@@ -1,0 +1,47 @@
+"""Reading files of a corpus before they are needed, so that a remote source's latency is not paid file by file."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from builders.corpus.source import READS_AT_ONCE, Source
+
+# What is read or being read and not used yet, in bytes per process.
+BYTES_AHEAD = 256_000_000
+
+
+def read_ahead(source: Source, files: Iterable[tuple[str, int | None]]) -> Iterator[bytes]:
+    """Yield the content of each file, in order.
+
+    From a remote folder, up to `READS_AT_ONCE` files are read at a time, as long as together they have no more than
+    `BYTES_AHEAD` bytes; a larger file is read alone. A local file is read when it is needed, and so is one in an
+    archive, whose files share one stream.
+
+    Args:
+        source: the corpus's files.
+        files: path, relative to the top folder, and size in bytes of each file; a size may be unknown, as web servers
+            list files without it, and then counts as an equal part of `BYTES_AHEAD`.
+
+    Raises:
+        SARChatError: if a file does not exist or cannot be read, when its turn comes.
+    """
+    if source.is_local_folder or source.is_archive:
+        yield from (source.read(relative) for relative, _ in files)
+        return
+    coming = deque((relative, BYTES_AHEAD // READS_AT_ONCE if size is None else size) for relative, size in files)
+    reading: deque[tuple[Future[bytes], int]] = deque()
+    ahead = 0
+    pool = ThreadPoolExecutor(READS_AT_ONCE, thread_name_prefix="read-ahead")
+    try:
+        while coming or reading:
+            while coming and len(reading) < READS_AT_ONCE and (not reading or ahead + coming[0][1] <= BYTES_AHEAD):
+                relative, size = coming.popleft()
+                reading.append((pool.submit(source.read, relative), size))
+                ahead += size
+            future, size = reading.popleft()
+            yield future.result()
+            ahead -= size
+    finally:
+        pool.shutdown(cancel_futures=True)

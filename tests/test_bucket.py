@@ -1,0 +1,69 @@
+"""S3, by a server on this machine: a corpus there gives the same build, and a build there loads as the README says."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from built_fixture import sample_build, sample_corpus
+from support import ROOT, build, tree
+
+from builders.build.options import BuildOptions
+from builders.errors import SARChatError
+
+pytestmark = pytest.mark.slow
+
+ACCOUNT = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
+
+
+@pytest.fixture(scope="module")
+def s3():
+    """A server with an empty bucket, and its file system; the environment says where it is."""
+    s3fs = pytest.importorskip("s3fs", reason="needs s3fs")
+    moto = pytest.importorskip("moto.server", reason="needs moto[server]")
+    server = moto.ThreadedMotoServer(port=0, verbose=False)
+    server.start()
+    with pytest.MonkeyPatch.context() as patch:
+        host, port = server.get_host_and_port()
+        for name, value in (ACCOUNT | {"AWS_ENDPOINT_URL": f"http://{host}:{port}"}).items():
+            patch.setenv(name, value)
+        s3fs.S3FileSystem.clear_instance_cache()
+        fs = s3fs.S3FileSystem()
+        fs.mkdir("bucket")
+        yield fs
+        s3fs.S3FileSystem.clear_instance_cache()
+    server.stop()
+
+
+def test_corpus_in_a_bucket_gives_the_bytes_of_a_local_one(tmp_path, s3):
+    corpus = sample_corpus() / "SARDet_100K"
+    s3.put(str(corpus), "bucket/corpora/", recursive=True)
+    build(corpus, tmp_path / "local", BuildOptions(pictures=False))
+    for processes in (1, 2):
+        options = BuildOptions(pictures=False, num_proc=processes)
+        build("s3://bucket/corpora/SARDet_100K", tmp_path / f"remote-{processes}", options)
+        assert tree(tmp_path / f"remote-{processes}") == tree(tmp_path / "local")
+
+
+def test_image_that_is_gone_is_named(tmp_path, s3):
+    s3.put(str(sample_corpus() / "SARDet_100K"), "bucket/incomplete/", recursive=True)
+    first, *_ = sorted(s3.find("bucket/incomplete/SARDet_100K/JPEGImages/train"))
+    s3.rm(first)
+    with pytest.raises(SARChatError, match=f"image missing: s3://{re.escape(first)}"):
+        build("s3://bucket/incomplete/SARDet_100K", tmp_path / "out", BuildOptions(pictures=False))
+    assert not (tmp_path / "out").exists()
+
+
+def test_readme_loads_a_build_from_a_bucket(tmp_path, s3):
+    s3.put(str(sample_build()), "bucket/sarchat", recursive=True)
+    blocks = re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    (code,) = (block for block in blocks if "s3://" in block)
+    environment = {**os.environ, "HF_DATASETS_CACHE": str(tmp_path / "cache"), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"referring/test/\S+ \(\d+, \d+\)\n", done.stdout)
