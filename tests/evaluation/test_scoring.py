@@ -216,7 +216,7 @@ def test_a_wrong_file_of_predictions_is_told_in_one_line(content, message, tmp_p
     [
         (["--references", "nowhere"], "nowhere: no such file or folder"),
         (["--config", "refering"], "no config 'refering'"),
-        (["--split", "val"], "no split 'val'"),
+        (["--split", "dev"], "no split 'dev'"),
         (["--average", "micro"], "unknown average 'micro'"),
         (["--output", "nowhere/scores.json"], "the folder nowhere does not exist"),
     ],

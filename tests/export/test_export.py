@@ -319,7 +319,7 @@ def test_the_papers_layout_has_its_nine_files(tmp_path):
     [
         (["--to", "lava"], "unknown export format 'lava'; choose from ms-swift, llama-factory, trl, llava, verl"),
         (["--to", "trl", "--task", "refering"], "no task 'refering'"),
-        (["--to", "trl", "--split", "val"], "no split 'val'"),
+        (["--to", "trl", "--split", "dev"], "no split 'dev'"),
         (["--to", "trl", "--limit", "0"], "the limit must be 1 or more"),
         (["--to", "trl", "--box-format", "qwen"], "unknown box format 'qwen'"),
         (["--to", "trl", "--images", "symlink"], "unknown way of images 'symlink'"),

@@ -366,7 +366,7 @@ def test_questions_are_read_only_a_little_ahead(gold, out, monkeypatch):
     [
         (("--base-url", "localhost:8000"), "--base-url must be an address such as http://localhost:8000/v1"),
         (("--config", "refering"), "no config 'refering'"),
-        (("--split", "val"), "no split 'val'"),
+        (("--split", "dev"), "no split 'dev'"),
         (("--limit", "0"), "--limit"),
         (("--concurrency", "0"), "--concurrency"),
         (("--extra-body", "{"), "--extra-body is not JSON"),
