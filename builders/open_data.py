@@ -18,6 +18,7 @@ from builders.corpus.source import join
 from builders.encoded_image import EncodedImage
 from builders.errors import SARChatError
 from builders.folder.checksums import SUMS, parse_checksums
+from builders.folder.inside import require_inside
 from builders.folder.reader import BUILD_INFO, CARD, open_build, parse_configs
 from builders.folder.rows import ParquetPart, read_rows
 from builders.folder.subset import choose_subset
@@ -167,6 +168,7 @@ class ParquetData(OpenData):
         try:
             if self._fs is not None:
                 return self._fs.cat_file(path).decode("utf-8")
+            require_inside(Path(self._root), Path(path))
             return Path(path).read_text(encoding="utf-8")
         except FileNotFoundError:
             return None

@@ -57,6 +57,16 @@ def check_decodes(content: bytes, name: str) -> None:
         opened.load()
 
 
+def check_is_image(stream: BinaryIO, name: str) -> None:
+    """Check that a file begins as an image of one of `FORMATS`.
+
+    Raises:
+        SARChatError: if it does not.
+    """
+    with _readable(stream, name):
+        pass
+
+
 @contextmanager
 def _readable(stream: BinaryIO, name: str) -> Iterator[Image.Image]:
     """Open an image; what Pillow raises meanwhile becomes one line."""

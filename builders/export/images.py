@@ -9,6 +9,7 @@ from pathlib import Path
 from builders.corpus.coco import check_file_name
 from builders.encoded_image import EncodedImage
 from builders.errors import SARChatError
+from builders.folder.image_file import check_image_file
 
 FOLDER = "images"
 COPY, LINK, PATH = "copy", "link", "path"
@@ -64,6 +65,9 @@ class ImageStore:
         name = f"{FOLDER}/{split}/{image.name}"
         target = self._staging / name
         target.parent.mkdir(parents=True, exist_ok=True)
+        if image.path is not None:
+            # A folder that somebody else wrote may name any file of this machine.
+            check_image_file(image.path)
         if not (self._way == LINK and image.path is not None and _link(image.path, target)):
             if image.path is not None and image.path.is_file():
                 shutil.copyfile(image.path, target)

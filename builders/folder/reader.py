@@ -13,9 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from builders.encoded_image import read_image_file
 from builders.errors import SARChatError
 from builders.folder.column_check import require_columns, require_values
+from builders.folder.image_file import read_image_file
+from builders.folder.inside import require_inside
 from builders.folder.parquet_file import ParquetFile
 from builders.folder.rows import ParquetPart
 from builders.resources import load_foreign_yaml
@@ -172,6 +173,7 @@ def open_build(folder: Path) -> Build:
     card = folder / CARD
     if not card.is_file():
         raise SARChatError(f"{folder}: no {CARD}, so this is not a build; create one with `sarchat build`")
+    require_inside(folder, card)
     try:
         patterns = parse_configs(_read_card(card))
     except ValueError as error:
@@ -286,6 +288,8 @@ def _list_files(folder: Path, patterns: Sequence[str]) -> list[Path]:
             raise SARChatError(f"{folder}: {CARD} lists the path {pattern!r}: {error}") from error
         if not found:
             raise SARChatError(f"{folder}: {pattern} is listed in {CARD}, but missing; rebuild the folder")
+        for path in found:
+            require_inside(folder, path)
         paths += found
     return paths
 
@@ -294,7 +298,8 @@ def _stays_inside(pattern: object) -> bool:
     if not isinstance(pattern, str) or not pattern.isprintable():
         return False
     path = PurePath(pattern)
-    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts
+    # The time for several "**" grows with a power of the depth of the folder.
+    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and path.parts.count("**") < 2
 
 
 def _open(path: Path, **options: Any) -> AbstractContextManager[pq.ParquetFile]:  # noqa: ANN401

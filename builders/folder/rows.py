@@ -13,9 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec import AbstractFileSystem
 
-from builders.encoded_image import EncodedImage, read_image_file
+from builders.encoded_image import EncodedImage
 from builders.errors import SARChatError
 from builders.folder.column_check import require_columns, require_values
+from builders.folder.image_file import read_image_file
 from builders.schema import COLUMNS
 
 # Columns that distinguish images without reading them.
@@ -46,13 +47,7 @@ class ParquetPart(NamedTuple):
             # A pipe would block.
             raise SARChatError(f"{self.path} is not a file; build the folder again")
         try:
-            if self.fs is None:
-                opening = pq.ParquetFile(self.path, **options)
-            else:
-                # Arrow requests exactly the ranges that it needs; a cache below it would fetch more.
-                stream = self.fs.open(self.path, "rb", cache_type="none")
-                opening = pq.ParquetFile(stream, pre_buffer=True, **options)
-            with opening as file:
+            with self._open(options) as file:
                 yield file
         except (pa.ArrowException, OSError) as error:
             raise SARChatError(
@@ -63,6 +58,16 @@ class ParquetPart(NamedTuple):
             if self.fs is None or isinstance(error, SARChatError):
                 raise
             raise SARChatError(f"cannot read {self.path}: {type(error).__name__}: {error}") from error
+
+    def _open(self, options: dict[str, Any]) -> pq.ParquetFile:
+        try:
+            if self.fs is None:
+                return pq.ParquetFile(self.path, **options)
+            # Arrow requests exactly the ranges that it needs; a cache below it would fetch more.
+            stream = self.fs.open(self.path, "rb", cache_type="none")
+            return pq.ParquetFile(stream, pre_buffer=True, **options)
+        except KeyError as error:
+            raise SARChatError(f"{self.path} has no column {error}; it is not a file of `sarchat build`") from error
 
 
 def read_rows(

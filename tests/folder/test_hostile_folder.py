@@ -13,8 +13,6 @@ import pytest
 from built_fixture import sample_build
 from support import refusal
 
-from builders.cli.command import main
-
 TASK = "referring"
 CARD = """---
 configs:
@@ -171,11 +169,3 @@ def test_files_that_are_none_are_one_line(tmp_path, capsys, folder, kind, comman
         "device": lambda: path.symlink_to("/dev/zero"),
     }[kind]()
     assert path.name in refusal(capsys, *commands(folder, tmp_path)[command])
-
-
-def test_links_to_files_are_followed(tmp_path, folder):
-    """The Hub's cache consists of links out of the folder."""
-    shutil.move(folder / TASK, tmp_path / "blobs")
-    (folder / TASK).symlink_to(tmp_path / "blobs")
-    main(list(map(str, commands(folder, tmp_path)[0])))
-    assert (tmp_path / "record.png").is_file()
