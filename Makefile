@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test style bench clean
+.PHONY: demo test style bench fuzz clean
 
 demo: $(VENV)/.installed  ## Build the sample into ./sarchat and show what it holds.
 	$(BIN)/sarchat build --sample --out sarchat
@@ -18,6 +18,13 @@ style: $(VENV)/.installed
 
 bench: $(VENV)/.installed  ## Measure speed, memory and size on a corpus of full size.
 	$(BIN)/python benchmarks/run.py
+
+SECONDS ?= 30
+READER ?=
+
+fuzz: $(VENV)/.installed  ## Feed every reader random input, SECONDS each; READER=card tries that one alone.
+	$(BIN)/python -m pip install --quiet --only-binary atheris --editable '.[test,pictures,fuzz]'
+	$(BIN)/python tests/fuzz/run.py --seconds $(SECONDS) --only '$(READER)'
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache

@@ -209,9 +209,11 @@ def _read_inspect_log(path: Path) -> Iterator[Row]:
     """Read the samples of a log of Inspect AI; one in JSON, as `inspect log dump` prints it, needs nothing else."""
     if path.suffix == ".json":
         try:
-            samples = json.loads(path.read_text(encoding="utf-8"))["samples"]
-        except (ValueError, RecursionError, KeyError, TypeError) as error:
+            samples = load_json(path.read_text(encoding="utf-8"))["samples"]
+        except (ValueError, KeyError, TypeError) as error:
             raise SARChatError(f"{path} is no log of Inspect with its samples: {error!r:.200}") from error
+        if not isinstance(samples, list) or not all(isinstance(sample, dict) for sample in samples):
+            raise SARChatError(f"{path} is no log of Inspect: its samples are not a list of objects")
         yield from (Row(f"{path}, sample {number}", sample) for number, sample in enumerate(samples, 1))
         return
     try:

@@ -49,7 +49,7 @@ class ParquetPart(NamedTuple):
         try:
             with self._open(options) as file:
                 yield file
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise SARChatError(
                 f"{self.path} is not a complete Parquet file: {error}; download it or build the folder again"
             ) from error
