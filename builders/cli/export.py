@@ -16,7 +16,7 @@ from builders.cli.options import SPLIT
     "to",
     required=True,
     metavar="FORMAT",
-    help="To train: ms-swift, llama-factory, trl, llava or verl. To evaluate: lmms-eval or vlmevalkit.",
+    help="To train: ms-swift, llama-factory, trl, llava or verl. To evaluate: lmms-eval, vlmevalkit or evalscope.",
 )
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
 @click.option("--task", "tasks", multiple=True, metavar="TASK", help="Only this task; may be repeated.")

@@ -166,6 +166,12 @@ def _of_vlmevalkit(row: Mapping[str, Any], place: str) -> dict[str, Any]:
     }
 
 
+def _of_evalscope(row: Mapping[str, Any], place: str) -> dict[str, Any]:
+    """A line of EvalScope's `reviews/MODEL/sarchat_TASK.jsonl`: the answer before its filters, the record's columns."""
+    sample = row["sample_score"]
+    return {"id": _first(sample["sample_metadata"], "id"), "text": sample["score"]["prediction"] or ""}
+
+
 def _of_inspect(row: Mapping[str, Any], place: str) -> dict[str, Any]:
     """A sample of Inspect AI's log: its id, what the model said without the reasoning that Inspect keeps apart."""
     output = row["output"]
@@ -182,6 +188,7 @@ _COST_COLUMNS = ("latency_s", "prompt_tokens", "completion_tokens")
 _PLAIN = _Tool(_of_plain, "prediction", ("id", "finish_reason", *_COST_COLUMNS))
 _TOOLS = {
     "csv": _Tool(_of_csv, "prediction", ("id", *_GOLD_NAMES, *_QUESTION_NAMES), container=".csv"),
+    "evalscope": _Tool(_of_evalscope),
     "inspect": _Tool(_of_inspect, container=INSPECT_LOG),
     "llama-factory": _Tool(_of_llama_factory, "predict", ("prompt", "label")),
     "lmms-eval": _Tool(_of_lmms_eval, failures=("[LMMS_EVAL_REQUEST_FAILED",)),

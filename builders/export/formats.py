@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from builders.export import llama_factory, llava, lmms_eval, ms_swift, trl, verl, vlmevalkit
+from builders.export import evalscope, llama_factory, llava, lmms_eval, ms_swift, trl, verl, vlmevalkit
 
 FORMATS = {
     module.FORMAT.name: module.FORMAT
@@ -14,5 +14,6 @@ FORMATS = {
         verl,
         lmms_eval,
         vlmevalkit,
+        evalscope,
     )
 }

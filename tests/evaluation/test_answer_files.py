@@ -200,6 +200,13 @@ def vlmevalkit(records, answers):
         yield {"index": number, "question": question_of(record), "answer": gold_of(record), "prediction": text}
 
 
+def evalscope(records, answers):
+    for number, (record, text) in enumerate(zip(records, answers, strict=True)):
+        score = {"value": {"x": 1.0}, "prediction": text, "extracted_prediction": text.upper()}
+        sample = {"score": score, "sample_id": number, "sample_metadata": {"id": record["id"], "task": record["task"]}}
+        yield {"index": number, "target": [gold_of(record)], "messages": [], "sample_score": sample}
+
+
 def inspect(records, answers):
     for record, text in zip(records, answers, strict=True):
         choices = [{"message": {"role": "assistant", "content": text}, "stop_reason": "stop"}]
@@ -219,6 +226,7 @@ def csv_without_id(records, answers):
 WRITERS = {
     "ms-swift": [(ms_swift, "result.jsonl", lines_of)],
     "llama-factory": [(llama_factory, "generated_predictions.jsonl", lines_of)],
+    "evalscope": [(evalscope, "sarchat_referring.jsonl", lines_of)],
     "inspect": [(inspect, "log.json", lambda rows: json.dumps({"status": "success", "samples": rows}).encode())],
     "openai-batch": [(openai_batch, "output.jsonl", lines_of)],
     "lmms-eval": [(lmms_eval, "20261121_samples_sarchat.jsonl", lines_of)],
@@ -249,7 +257,7 @@ def test_a_file_of_a_tool_scores_as_the_plain_file(tool, write, name, pack, reco
     assert score(AnswerSource(str(path), tool)).missing == len(records) - 40
 
 
-@pytest.mark.parametrize("tool", sorted(set(TOOLS) - {"inspect", "openai-batch"}))
+@pytest.mark.parametrize("tool", sorted(set(TOOLS) - {"evalscope", "inspect", "openai-batch"}))
 def test_rows_in_another_order_are_refused_with_the_first_that_differs(tool, records, answers, tmp_path):
     write, name, pack = WRITERS[tool][0]
     turned = [*records[:60], *reversed(records[60:])]
@@ -407,7 +415,7 @@ def test_reversed_arguments_are_told(capsys, records, answers, tmp_path):
         ("a.jsonl", b'{"id": "a", "text": "b"}', ["--prediction-field", "b"], "there is no 'b', only id, text"),
         ("a.jsonl", b'{"id": "a", "prediction": "b"}', ["--id-field", "key"], "there is no 'key', only id, prediction"),
         ("a.jsonl", b'{"response": "a"}', [], "name the tool that wrote the file with --from"),
-        ("a.jsonl", b'{"response": "a"}', ["--from", "swift"], "unknown tool 'swift'; choose from csv, inspect"),
+        ("a.jsonl", b'{"response": "a"}', ["--from", "swift"], "unknown tool 'swift'; choose from csv, evalscope"),
         ("a.jsonl", b'{"response": "a"}', ["--from", "ms-swift"], "line 1: it has no id, and neither the gold answer"),
         ("a.jsonl", b'{"response": "a"}', ["--from", "openai-batch"], "line 1: this is no row of openai-batch"),
         ("a.jsonl", b'{"predict": 3, "label": ""}', ["--from", "llama-factory"], "line 1: predict must be text, got 3"),

@@ -262,3 +262,35 @@ def test_vlmevalkit_with_one_task_and_few_records(tmp_path):
     with ChatServer(Model(noisy=False)) as server:
         found = run_vlmevalkit(folder, tmp_path / "out", server.url, "SARChat_classification")
     assert found["classification/n"] == 2 and found["overall"] == 100 and "counting" not in found
+
+
+def run_evalscope(folder: Path, out: Path, url: str, *arguments: object) -> dict[str, float]:
+    """Run the program of an export; return the figures that it wrote."""
+    tools.run(
+        "evalscope",
+        *("python", folder / "sarchat_evalscope.py", "--datasets", "sarchat", "--model", "stub", "--api-url", url),
+        *("--eval-type", "openai_api", "--work-dir", out, "--eval-batch-size", 4, *arguments),
+    )
+    (path,) = out.rglob("sarchat_figures.json")
+    return json.loads(path.read_text())
+
+
+def test_evalscope_has_the_figures_of_score(model, expected, tmp_path):
+    folder = exported("evalscope", tmp_path)
+    with ChatServer(model) as server:
+        found = run_evalscope(folder, tmp_path / "out", server.url)
+    assert_same_figures(found, expected)
+    assert_as_many_as_load_dataset_has({task: found[f"{task}/n"] for task in TASKS})
+    files = {task: next((tmp_path / "out").rglob(f"reviews/*/sarchat_{task}.jsonl")) for task in TASKS}
+    assert_read_back(files, "evalscope", expected)
+    (path,) = (tmp_path / "out").rglob("reports/*/sarchat.json")
+    (accuracy,) = json.loads(path.read_text())["metrics"]
+    # EvalScope rounds.
+    assert accuracy["score"] == pytest.approx(found["overall"] / 100, abs=1e-4)
+
+
+def test_evalscope_with_a_limit(tmp_path):
+    folder = exported("evalscope", tmp_path)
+    with ChatServer(Model(noisy=False)) as server:
+        found = run_evalscope(folder, tmp_path / "out", server.url, "--limit", 2)
+    assert [found[f"{task}/n"] for task in TASKS] == [2] * len(TASKS) and found["overall"] == 100
