@@ -48,21 +48,20 @@ class Scale:
         They are rounded to the format's last digit, inside its range, and at least one of these apart, so that a box
         never comes out empty.
         """
-        smallest = 10.0**-self.format.decimals
+        decimals = self.format.decimals
         corners: dict[str, float] = {}
         for axis, name in enumerate("xy"):
+            step, margin, largest = self.steps[axis], self.margins[axis], self.largest[axis]
             low, high = (
-                min(max(0, round(self._divide(box[index], axis), self.format.decimals)), self.largest[axis])
+                min(max(0, round((box[index] + margin) / step - self.format.offset, decimals)), largest)
                 for index in (axis, axis + 2)
             )
             if high <= low:
-                low = min(low, self.largest[axis] - smallest)
+                smallest = 10.0**-decimals
+                low = min(low, largest - smallest)
                 high = low + smallest
             corners[f"{name}1"], corners[f"{name}2"] = low, high
         return corners
-
-    def _divide(self, pixel: float, axis: int) -> float:
-        return (pixel + self.margins[axis]) / self.steps[axis] - self.format.offset
 
 
 @lru_cache(maxsize=1024)

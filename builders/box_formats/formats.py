@@ -22,7 +22,8 @@ NATIVE = "sarchat"
 PIXELS, INPUT_PIXELS, SHARE = "pixels", "input-pixels", "share"
 
 
-@dataclass(frozen=True)
+# Compared by identity: there is one of each name, and a key of caches that hashes fast.
+@dataclass(frozen=True, eq=False)
 class BoxFormat:
     """How a family of models writes boxes; `formats.yaml` says what each entry means.
 

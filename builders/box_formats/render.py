@@ -13,12 +13,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from string import Template
 
 from builders.box_formats.coordinates import Box, Scale, scale_of
 from builders.box_formats.formats import BoxFormat
 from builders.box_formats.input_size import InputSize, ResizeRule
 from sarchat_metric import BOX, read_answer
+
+_ANY_BOX = "{<0><0><0><0>}"
 
 
 def render_text(
@@ -41,7 +44,8 @@ def render_text(
         SARChatError: the size is missing, or the format does not use it.
     """
     scale = scale_of(fmt, width, height, input_size)
-    if fmt.is_native:
+    # Most answers hold no box.
+    if fmt.is_native or "{" not in text:
         return text
     written: list[str] = []
     for words, boxes, label in _runs(text):
@@ -79,21 +83,26 @@ def render_boxes(
 
 def _runs(text: str) -> Iterator[tuple[str, list[Box], str | None]]:
     """Yield words, the adjacent boxes after them, and the boxes' label; at the end words alone."""
-    found = list(BOX.finditer(text))
-    labels = read_answer(text, "grounding")["labels"]
-    if len(labels) != len(found):  # reasoning, which holds no answer
-        labels = [None] * len(found)
+    # Words and the four numbers of a box in turn.
+    pieces = BOX.split(text)
+    words = pieces[::5]
+    boxes = [tuple(map(float, pieces[at : at + 4])) for at in range(1, len(pieces), 5)]
+    labels = _labels_between(tuple(words))
     start = 0
-    boxes: list[Box] = []
-    for match, label in zip(found, labels, strict=True):
-        boxes.append(tuple(map(float, match.groups())))
-        if not boxes[1:]:
-            words = text[start : match.start()]
-        start = match.end()
-        if not BOX.match(text, start):
-            yield words, boxes, label
-            boxes = []
-    yield text[start:], [], None
+    for end in range(1, len(words)):
+        if words[end] or end == len(boxes):
+            yield words[start], boxes[start:end], labels[start]
+            start = end
+    yield words[start], [], None
+
+
+# The data set's sentences are few: they repeat with other boxes.
+@lru_cache(maxsize=2**14)
+def _labels_between(words: tuple[str, ...]) -> list[str | None]:
+    """Return the label of each box, given the words before, between and after the boxes."""
+    labels = read_answer(_ANY_BOX.join(words), "grounding")["labels"]
+    # Boxes in a model's reasoning are in no answer.
+    return labels if len(labels) == len(words) - 1 else [None] * (len(words) - 1)
 
 
 def _mark_label(words: str, label: str, fmt: BoxFormat) -> str:
@@ -114,10 +123,14 @@ def _write_run(boxes: Sequence[Box], scale: Scale, label: str | None) -> str:
 
 
 def _write_box(box: Box, scale: Scale, label: str | None) -> str:
-    fmt = scale.format
-    numbers = {
-        name: f"{value:0{fmt.digits}.{fmt.decimals}f}" if fmt.digits else f"{value:.{fmt.decimals}f}"
-        for name, value in scale.from_pixels(box).items()
-    }
-    mark = Template(fmt.mark).substitute(label=json.dumps(label)[1:-1]) if label else ""
-    return Template(fmt.box).substitute(numbers, label=mark, angle="")
+    mark = Template(scale.format.mark).substitute(label=json.dumps(label)[1:-1]) if label else ""
+    return _pattern_of(scale.format).format(**scale.from_pixels(box), label=mark)
+
+
+@lru_cache(maxsize=64)
+def _pattern_of(fmt: BoxFormat) -> str:
+    """Return a box of the format as a pattern of `str.format`."""
+    number = f"0{fmt.digits}.{fmt.decimals}f" if fmt.digits else f".{fmt.decimals}f"
+    fields = {name: f"{{{name}:{number}}}" for name in fmt.order}
+    box = fmt.box.replace("{", "{{").replace("}", "}}")
+    return Template(box).substitute(fields, label="{label}", angle="")

@@ -38,6 +38,7 @@ class ImageStore:
         self._way = way
         self._absolute = absolute
         self._places: dict[tuple[str, str], str] = {}
+        self._made: set[Path] = set()
 
     def place(self, split: str, image: EncodedImage) -> str:
         """Return where an image is for the consumer; it is put there when it is asked for first.
@@ -64,7 +65,9 @@ class ImageStore:
         check_file_name(image.name, f"split {split}")
         name = f"{FOLDER}/{split}/{image.name}"
         target = self._staging / name
-        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.parent not in self._made:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self._made.add(target.parent)
         if image.path is not None:
             # A folder that somebody else wrote may name any file of this machine.
             check_image_file(image.path)
@@ -81,7 +84,7 @@ def _link(path: Path, target: Path) -> bool:
     """Make a hard link, if the file is there and the file system can; return whether it did."""
     try:
         # Of a symbolic link, the file that it leads to.
-        os.link(os.path.realpath(path), target)
+        os.link(os.path.realpath(path) if path.is_symlink() else path, target)
     except OSError:
         return False
     return True

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from builders.export.images import FOLDER
+from builders.folder.own_files import list_files
 from builders.resources import load_json
 
 MANIFEST = "export.json"
@@ -42,9 +43,7 @@ def is_export(folder: Path) -> bool:
             return False
     except (OSError, ValueError, KeyError, TypeError):
         return False
-    present = {
-        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()
-    }
+    present = {path.as_posix() for path in list_files(folder)}
     stored = {name for name in present if name.startswith(f"{FOLDER}/")}
     return present - stored <= listed and images == {"count": len(stored), "names_sha256": _digest(stored)}
 

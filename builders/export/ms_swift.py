@@ -51,7 +51,10 @@ def _take_boxes(text: str) -> tuple[str, list[list[int]]]:
     # Most answers hold none, and looking for a box takes longer than looking for a brace.
     if "{" not in text:
         return text, []
-    return BOX.sub(_PLACEHOLDER, text), [[*map(round, map(float, box))] for box in BOX.findall(text)]
+    # Words and the four numbers of a box in turn.
+    pieces = BOX.split(text)
+    boxes = [[round(float(number)) for number in pieces[at : at + 4]] for at in range(1, len(pieces), 5)]
+    return _PLACEHOLDER.join(pieces[::5]), boxes
 
 
 FORMAT = Format("ms-swift", convert, values, box_format=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path, PurePath
 
 # Left by git, huggingface_hub, Python and Gradio in a folder that is cloned, uploaded, imported or run.
@@ -12,7 +13,7 @@ _HUB_CACHE = (".cache", "huggingface")
 
 def own_files(folder: Path) -> list[PurePath]:
     """List the files and links of a folder by relative path, sorted, without those that git and other tools left."""
-    return [path for path in _list_files(folder) if _OF_TOOLS.isdisjoint(path.parts)]
+    return [path for path in list_files(folder) if _OF_TOOLS.isdisjoint(path.parts)]
 
 
 def lasting_files(folder: Path) -> list[PurePath]:
@@ -22,12 +23,15 @@ def lasting_files(folder: Path) -> list[PurePath]:
     """
     return [
         path
-        for path in _list_files(folder)
+        for path in list_files(folder)
         if _CACHES.isdisjoint(path.parts) and path.parts[: len(_HUB_CACHE)] != _HUB_CACHE
     ]
 
 
-def _list_files(folder: Path) -> list[PurePath]:
-    return sorted(
-        PurePath(path.relative_to(folder)) for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()
-    )
+def list_files(folder: Path) -> list[PurePath]:
+    """List all files and links of a folder by relative path, sorted; links are not followed."""
+    found = []
+    for top, folders, names in os.walk(folder):
+        links = (name for name in folders if os.path.islink(os.path.join(top, name)))
+        found += [PurePath(os.path.relpath(top, folder), name) for name in (*names, *links)]
+    return sorted(found)

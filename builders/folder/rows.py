@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -113,16 +113,16 @@ def _read_group(
     if places is not None:
         table = table.take(places)
     images = _GroupImages(part, group)
-    key, image = None, None
     for start in range(0, len(table), _BATCH_ROWS):
-        for number, row in enumerate(table.slice(start, _BATCH_ROWS).to_pylist(), start):
-            if with_images:
-                row_key = (row["image"]["path"], row["file_name"], row["image_id"])
-                if row_key != key:
-                    key, place = row_key, number if places is None else places[number]
-                    image = images.at(place, row["file_name"], row["image"]["path"])
-                row["image"] = image
-            yield {name: row[name] for name in columns}
+        batch = table.slice(start, _BATCH_ROWS)
+        # Column by column: faster than `Table.to_pylist`.
+        values = {name: batch.column(name).to_pylist() for name in table.column_names}
+        if with_images:
+            paths = (image["path"] for image in values["image"])
+            keys = zip(paths, values["file_name"], values["image_id"], strict=True)
+            values["image"] = images.of_rows(keys, range(start, len(table)) if places is None else places[start:])
+        for row in zip(*(values[name] for name in columns), strict=True):
+            yield dict(zip(columns, row, strict=True))
 
 
 class _GroupImages:
@@ -131,8 +131,23 @@ class _GroupImages:
     def __init__(self, part: ParquetPart, group: int) -> None:
         self._part = part
         self._group = group
+        self._last: tuple[tuple[Any, ...], EncodedImage] | None = None
 
-    def at(self, place: int, name: str, stored_path: str | None) -> EncodedImage:
+    def of_rows(self, keys: Iterable[tuple[str | None, str, int]], places: Iterable[int]) -> list[EncodedImage]:
+        """Return the image of each row, the same object for consecutive rows with one key.
+
+        Args:
+            keys: stored path, file name and id of each row's image.
+            places: the index of each row in the row group; may go on after the last key.
+        """
+        found = []
+        for key, place in zip(keys, places):  # noqa: B905
+            if self._last is None or self._last[0] != key:
+                self._last = key, self._at(place, key[1], key[0])
+            found.append(self._last[1])
+        return found
+
+    def _at(self, place: int, name: str, stored_path: str | None) -> EncodedImage:
         """Return the image of a row, not yet read unless its stored path may be that of a local file."""
         is_file = self._part.fs is None and os.path.isabs(stored_path or "") and self._content(place) is None
         path = Path(stored_path) if is_file and stored_path else None
