@@ -1,6 +1,8 @@
 """The reward as ms-swift takes it: importing this module adds it to ms-swift's rewards as `sarchat`.
 
-`swift rlhf --rlhf_type grpo --external_plugins .../builders/rewards/ms_swift.py --reward_funcs sarchat`
+`swift rlhf --rlhf_type grpo --external_plugins .../builders/rewards/ms_swift_plugin.py --reward_funcs sarchat`
+
+ms-swift puts this folder in front of Python's path, so no module in it may have the name of a package, such as trl.
 """
 
 from __future__ import annotations

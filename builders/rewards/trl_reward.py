@@ -1,6 +1,6 @@
 """The reward as TRL's `GRPOTrainer` takes it: `reward_funcs=[sarchat_reward]`.
 
-On the command line: `trl grpo --reward_funcs builders.rewards.trl.sarchat_reward`.
+On the command line: `trl grpo --reward_funcs builders.rewards.trl_reward.sarchat_reward`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The reward as verl takes it: `reward.custom_reward_function.path=pkg://builders.rewards.verl`."""
+"""The reward as verl takes it: `reward.custom_reward_function.path=pkg://builders.rewards.verl_reward`."""
 
 from __future__ import annotations
 

@@ -15,8 +15,8 @@ from builders.box_formats.input_size import InputSize
 from builders.box_formats.render import render_text
 from builders.open_data import open_data
 from builders.rewards.reward import mean_iou, reward, reward_batch
-from builders.rewards.trl import sarchat_reward
-from builders.rewards.verl import compute_score
+from builders.rewards.trl_reward import sarchat_reward
+from builders.rewards.verl_reward import compute_score
 from builders.schema import TASKS
 from sarchat_metric import box_iou, match_boxes
 
@@ -141,8 +141,8 @@ def test_what_lacks_is_named():
 def test_rewards_need_no_torch():
     code = (
         "import sys\n"
-        "from builders.rewards.trl import sarchat_reward\n"
-        "from builders.rewards.verl import compute_score\n"
+        "from builders.rewards.trl_reward import sarchat_reward\n"
+        "from builders.rewards.verl_reward import compute_score\n"
         "score = compute_score('sarchat', 'a ship', 'There is a ship.', {'task': 'classification'})\n"
         "print(score, 'torch' in sys.modules)\n"
     )

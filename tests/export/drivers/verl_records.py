@@ -19,7 +19,7 @@ model, *files = sys.argv[1:]
 tokenizer, processor = AutoTokenizer.from_pretrained(model), AutoProcessor.from_pretrained(model)
 config = OmegaConf.create({"max_prompt_length": 8192, "filter_overlong_prompts_workers": 1, "cache_dir": "verl-cache"})
 dataset = RLHFDataset(files, tokenizer, config, processor)
-compute_score = load_extern_object("pkg://builders.rewards.verl", "compute_score")
+compute_score = load_extern_object("pkg://builders.rewards.verl_reward", "compute_score")
 manager = NaiveRewardManager(tokenizer, num_examine=0, compute_score=compute_score)
 
 

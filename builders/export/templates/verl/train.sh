@@ -13,7 +13,7 @@ python3 -m verl.trainer.main_ppo \
     data.max_prompt_length=@max_length \
     data.max_response_length=1024 \
     data.filter_overlong_prompts=True \
-    reward.custom_reward_function.path=pkg://builders.rewards.verl \
+    reward.custom_reward_function.path=pkg://builders.rewards.verl_reward \
     reward.custom_reward_function.name=compute_score \
     actor_rollout_ref.model.path="${MODEL:-@model}" \
     actor_rollout_ref.model.lora_rank=@lora_rank \
