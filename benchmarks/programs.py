@@ -181,6 +181,52 @@ def ask_bare(folder: str, split: str, limit: str, url: str) -> dict[str, Any]:
     return measure(lambda: (asyncio.run(ask_all()), len(answers))[1])
 
 
+def export(folder: str, out: str, name: str, box_format: str) -> dict[str, Any]:
+    """Export all of a built folder, as `sarchat export` does."""
+    from builders.export.pipeline import ExportOptions
+    from builders.export.pipeline import export as write
+
+    options = ExportOptions(name, box_format=None if box_format == "-" else box_format)
+    return measure(lambda: sum(table.records for table in write(folder, Path(out), options).tables))
+
+
+def dump_bare(folder: str, out: str) -> dict[str, Any]:
+    """Write the same records with a bare loop: Arrow reads them, `json.dumps` writes a line each."""
+    import pyarrow.parquet as pq
+
+    columns = ["id", "messages", "image.path"]
+
+    def work() -> int:
+        records = 0
+        for path in sorted(Path(folder).glob("*/*.parquet")):
+            with (Path(out) / f"{path.parent.name}-{path.stem}.jsonl").open("w", encoding="utf-8") as stream:
+                for batch in pq.ParquetFile(path).iter_batches(500, columns=columns):
+                    for row in batch.to_pylist():
+                        stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+                        records += 1
+        return records
+
+    return measure(work)
+
+
+def translate(boxes: str) -> dict[str, Any]:
+    """Translate one answer of very many boxes from every box format."""
+    from builders.box_formats.formats import FORMAT_NAMES, get_format
+    from builders.box_formats.input_size import InputSize
+    from builders.box_formats.render import render_text
+    from builders.box_formats.translate import translate as read
+
+    answer = " and a ".join(f"ship {{<{start}><{start}><{start + 50}><{start + 40}>}}" for start in range(0, 700, 7))
+    answer = "\n".join([answer] * (int(boxes) // 100))
+    formats = [(get_format(name), InputSize(798, 798) if name == "qwen2.5-vl" else None) for name in FORMAT_NAMES]
+    written = [render_text(answer, fmt, 800, 800, size) for fmt, size in formats]
+
+    def work() -> int:
+        return sum(read(text, fmt, 800, 800, size).boxes for text, (fmt, size) in zip(written, formats, strict=True))
+
+    return measure(work)
+
+
 if __name__ == "__main__":
     name, *arguments = sys.argv[1:]
     print(json.dumps(globals()[name](*arguments)))

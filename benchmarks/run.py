@@ -173,6 +173,29 @@ def remote() -> Iterator[list[str]]:
     yield ["images behind 30 ms of latency, read ahead / one by one", figures, _ratio(*rates), ">= 10"]
 
 
+def exports(corpus: Path) -> Iterator[list[str]]:
+    """Compare the export with a bare loop over the same records; its time and memory at full size."""
+    folder = OUT / "to-export"
+    run("build", corpus, folder, 2, "paths")
+    bare_out = OUT / "bare"
+    bare_out.mkdir(exist_ok=True)
+    for name, box_format in (("ms-swift", "-"), ("llama-factory", "qwen3-vl"), ("trl", "-")):
+        ours, bare = in_turns(
+            ("export", folder, OUT / f"export-{name}", name, box_format), ("dump_bare", folder, bare_out)
+        )
+        title = f"export to {name}" + ("" if box_format == "-" else f" in {box_format}")
+        figures = f"{ours['seconds']:.1f} / {bare['seconds']:.1f} s, {ours['records']:,} records"
+        yield [f"{title} / a bare json.dumps loop", figures, _ratio(ours["seconds"], bare["seconds"]), ""]
+        yield [f"{title}, peak memory", f"{ours['peak_mb']:,.0f} MB", "", "< 1,000 MB"]
+
+
+def translations() -> Iterator[list[str]]:
+    """Compare the time for one answer with that for a ten times longer one, over all box formats."""
+    few, many = in_turns(("translate", 200), ("translate", 2_000))
+    figures = f"{many['seconds']:.1f} / {few['seconds']:.1f} s, {many['records']:,} / {few['records']:,} boxes"
+    yield ["translating an answer of 2,000 boxes / 200", figures, _ratio(many["seconds"], few["seconds"]), "<= 11"]
+
+
 def start_up() -> Iterator[list[str]]:
     """Measure the CPU time of `sarchat --help`."""
     times = []
@@ -219,6 +242,8 @@ def main() -> None:
         scores(full),
         answers(real, full),
         remote(),
+        exports(full),
+        translations(),
         start_up(),
     )
     for step in measured:
