@@ -1,0 +1,78 @@
+"""Files that ms-swift and LLaMA-Factory write themselves, from an export: they score as the plain file does.
+
+A tiny random model answers with nonsense. So its answers are replaced by noisy gold afterwards, which scores something;
+everything else in the files is as the tool left it.
+"""
+
+import json
+
+import pytest
+import trainer_environments as tools
+from built_fixture import sample_build
+
+from builders.cli.demo import add_noise
+from builders.evaluation.readers import AnswerSource, read_answers
+from builders.evaluation.scoring import score_file
+from builders.export.pipeline import ExportOptions, export
+from builders.open_data import open_data
+
+pytestmark = pytest.mark.slow
+
+TASK, SPLIT = "referring", "test"
+
+
+def ms_swift(folder, out):
+    arguments = "--model_type qwen2_5_vl --template qwen2_5_vl --torch_dtype float32 --infer_backend transformers"
+    arguments += " --max_new_tokens 8 --max_batch_size 1"
+    files = ["--val_dataset", folder / f"{TASK}-{SPLIT}.jsonl", "--result_path", out / "result.jsonl"]
+    tools.run(
+        "ms-swift", "swift", "infer", "--model", tools.tiny_model("ms-swift", "qwen2.5-vl"), *files, *arguments.split()
+    )
+    return out / "result.jsonl"
+
+
+def llama_factory(folder, out):
+    arguments = f"eval_dataset=sarchat_{TASK}_{SPLIT} eval_dataset_dir={folder} do_train=false do_predict=true"
+    arguments += " predict_with_generate=true max_new_tokens=8 bf16=false report_to=none preprocessing_num_workers=1"
+    arguments += f" per_device_eval_batch_size=2 output_dir={out} dataset_dir={folder}"
+    model = f"model_name_or_path={tools.tiny_model('llama-factory', 'qwen2.5-vl')}"
+    tools.run("llama-factory", "llamafactory-cli", "train", folder / "train.yaml", *arguments.split(), model)
+    return out / "generated_predictions.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("tool", "box_format", "infer"),
+    [
+        ("ms-swift", None, ms_swift),
+        ("ms-swift", "qwen3-vl", ms_swift),
+        ("llama-factory", "sarchat", llama_factory),
+        ("llama-factory", "qwen3-vl", llama_factory),
+    ],
+)
+def test_a_file_scores_as_the_plain_one(tool, box_format, infer, tmp_path):
+    export(str(sample_build()), tmp_path / "export", ExportOptions(tool, tasks=(TASK,), box_format=box_format))
+    (tmp_path / "out").mkdir()
+    written = infer(tmp_path / "export", tmp_path / "out")
+    records = list(open_data(str(sample_build())).rows(TASK, SPLIT))
+    source = AnswerSource(str(written), tool)
+    assert_same_scores(source, [answer.text for answer in read_answers(source)], records, tmp_path)
+
+    texts = [add_noise(record["messages"][1]["content"], record["id"]) for record in records]
+    rows = [json.loads(line) for line in written.read_text(encoding="utf-8").splitlines()]
+    for row, text in zip(rows, texts, strict=True):
+        row["response" if tool == "ms-swift" else "predict"] = text
+    written.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    scores = assert_same_scores(source, texts, records, tmp_path)
+    assert 0 < scores.result["overall"] < 100
+
+
+def assert_same_scores(source, texts, records, folder):
+    plain = folder / "plain.jsonl"
+    lines = (
+        json.dumps({"id": record["id"], "prediction": text}) + "\n" for record, text in zip(records, texts, strict=True)
+    )
+    plain.write_text("".join(lines), encoding="utf-8")
+    scores = score_file(source, sample_build(), TASK, SPLIT, "sample")
+    assert scores == score_file(plain, sample_build(), TASK, SPLIT, "sample")
+    assert scores.missing == 0
+    return scores
