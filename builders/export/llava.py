@@ -6,7 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from builders.box_formats.formats import NATIVE
 from builders.export.format import Export, Format, Table
+from builders.export.recipe import settings
 from builders.export.record import ExportRecord
 
 
@@ -27,6 +29,7 @@ def values(export: Export) -> Mapping[str, str]:
     return {
         "next_datasets": "\n".join(_next_entry(export, table) for table in export.training),
         "qwen_datasets": ",".join(map(_qwen_name, export.training)),
+        "qwen_model": _qwen_model(export.box_format),
     }
 
 
@@ -35,6 +38,12 @@ def _next_entry(export: Export, table: Table) -> str:
     return (
         f"  - {{json_path: {json.dumps(str(export.folder / table.name))}, sampling_strategy: {json.dumps(strategy)}}}"
     )
+
+
+def _qwen_model(box_format: str) -> str:
+    """Return the model for a box format, or the first of the recipe if that is none that qwen-vl-finetune trains."""
+    model = settings(box_format)["model"]
+    return model if model.startswith("Qwen/") else settings(NATIVE)["model"]
 
 
 def _qwen_name(table: Table) -> str:

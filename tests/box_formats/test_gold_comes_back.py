@@ -14,7 +14,7 @@ from builders.folder.reader import open_build
 from sarchat_metric import parse_boxes, read_answer, score
 
 CASES = [(name, writer) for name, (writers, _) in WRITERS.items() for writer in writers]
-# Formats of whole percents: 20 pixels in an image of 800 are 2.5 of them, so that small boxes are lost.
+# Formats of whole percents: 20 pixels in an image of 800 are 2.5 of them, so that a few small boxes are lost.
 COARSE = ("minigpt-v2", "earthdial")
 COLUMNS = ["id", "task", "scenario", "messages", "width", "height", "objects"]
 
@@ -60,7 +60,7 @@ def test_gold_answers_come_back(name, writer, records):
     result = score(answers, records)
     if name in COARSE:
         assert all(value == 100 for key, value in result.items() if key.count("/") and "iou" not in key)
-        assert result["overall"] > 80
+        assert result["overall"] > 99.5
     else:
         assert result["overall"] == 100
 

@@ -17,6 +17,7 @@ import pytest
 import trainer_environments as trainers
 import yaml
 from built_fixture import sample_build
+from support import ROOT
 
 from builders.box_formats.formats import get_format
 from builders.box_formats.input_size import InputSize
@@ -32,6 +33,7 @@ BOX = re.compile(r"\{<(\d+)><(\d+)><(\d+)><(\d+)>\}")
 FOUR_NUMBERS = re.compile(r"\[([\d., ]+)\]|\((\d+),(\d+)\),\((\d+),(\d+)\)")
 END = "<|im_end|>\n"
 SPLIT = "train"
+PLUGIN = ROOT / "builders" / "rewards" / "ms_swift_plugin.py"
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +143,37 @@ def test_ms_swift_trains(exported):
         OUTPUT=f"{folder}-lora",
     )
     assert len(trainers.losses(printed)) >= 2
+
+
+@pytest.mark.parametrize("box_format", ["sarchat", "qwen3-vl"])
+def test_ms_swift_rewards(box_format, exported, records):
+    folder = exported("ms-swift", box_format)
+    files = [folder / f"{task}-{SPLIT}.jsonl" for task in TASKS]
+    results = trainers.drive("ms-swift", "ms_swift_reward.py", PLUGIN, *files)
+    gold, nonsense = ([value for result in results for value in result[name]] for name in ("gold", "nonsense"))
+    assert len(gold) == len(nonsense) == len(records)
+    assert set(nonsense) == {0.0}
+    if box_format == "sarchat":
+        assert set(gold) == {1.0}
+    # Thousandths of the image's sides: a box of few pixels moves a little.
+    assert min(gold) > 0.9
+
+
+def test_ms_swift_trains_by_reinforcement(exported):
+    folder = exported("ms-swift", "qwen3-vl")
+    arguments = "--rlhf_type grpo --reward_funcs sarchat --use_vllm false --num_generations 2 --max_completion_length 8"
+    arguments += " --max_steps 2 --logging_steps 1 --torch_dtype float32 --bf16 false --report_to none"
+    arguments += " --save_strategy no --per_device_train_batch_size 2 --gradient_accumulation_steps 1"
+    arguments += f" --model_type qwen2_5_vl --template qwen2_5_vl --output_dir {folder}-grpo"
+    printed = trainers.run(
+        "ms-swift",
+        *("swift", "rlhf", "--model", trainers.tiny_model("ms-swift", "qwen2.5-vl")),
+        *("--dataset", folder / f"referring-{SPLIT}.jsonl", "--external_plugins", PLUGIN, *arguments.split()),
+    )
+    assert len(trainers.losses(printed)) >= 2
+    # A random model writes nonsense.
+    rewards = re.findall(r"'reward': '?([\d.]+)", printed)
+    assert len(rewards) == 2 and {float(value) for value in rewards} == {0.0}
 
 
 @pytest.mark.parametrize("box_format", ["sarchat", "qwen2.5-vl", "qwen3-vl"])
