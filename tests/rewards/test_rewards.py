@@ -48,7 +48,7 @@ def test_gold_earns_1_and_nonsense_0():
 
 @pytest.mark.parametrize("task", ["counting", "grounding", "referring"])
 @settings(deadline=None)
-@given(predicted=boxes(), gold=boxes(), share=st.floats(0, 1))
+@given(predicted=boxes(), gold=boxes(), share=st.integers(0, 1000).map(lambda share: share / 1000))
 def test_a_box_that_moves_towards_the_gold_never_earns_less(task, predicted, gold, share):
     phrase = {
         "counting": "There is 1 instance. {box}",
