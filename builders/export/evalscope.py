@@ -1,4 +1,4 @@
-"""EvalScope, which `swift eval` runs too: JSON Lines for each task, and a file that registers the benchmark."""
+"""EvalScope: JSON Lines for each task, and a file that registers the benchmark."""
 
 from __future__ import annotations
 

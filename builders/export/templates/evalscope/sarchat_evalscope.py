@@ -1,7 +1,6 @@
 """SARChat as a benchmark of EvalScope (tried with 1.14.1).
 
     python HERE/sarchat_evalscope.py --datasets sarchat --model NAME --api-url URL --eval-type openai_api
-    swift eval --external_plugins HERE/sarchat_evalscope.py --eval_dataset sarchat --eval_backend Native ...
 
 All other arguments are those of `evalscope eval`. This package must be installed beside EvalScope; every figure comes
 from its metric. EvalScope's report rounds its scores to 4 decimals: `sarchat_figures.json` beside it has them whole.
