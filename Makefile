@@ -15,6 +15,7 @@ test: style  ## Style, then all tests but the slow ones.
 style: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 bench: $(VENV)/.installed  ## Measure speed, memory and size on a corpus of full size.
 	$(BIN)/python benchmarks/run.py
@@ -27,7 +28,7 @@ fuzz: $(VENV)/.installed  ## Feed every reader random input, SECONDS each; READE
 	$(BIN)/python tests/fuzz/run.py --seconds $(SECONDS) --only '$(READER)'
 
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache
+	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache
 
 $(VENV)/.installed: setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or later is needed; name it: make PYTHON=python3.12")'

@@ -605,7 +605,7 @@ def _match_most(may_match: np.ndarray) -> Iterator[tuple[int, int]]:
 
 def _augment(row: int, neighbours: list[int], layers: list[int], column_of: list[int], row_of: list[int]) -> int:
     """Match a row along a way through the layers, if there is one; return the newly matched column as a bit, or 0."""
-    way, columns = [row], []
+    way, columns = [row], list[int]()
     while way:
         depth = len(way) - 1
         options = neighbours[way[-1]] & layers[depth]

@@ -170,7 +170,7 @@ def ask_bare(folder: str, split: str, limit: str, url: str) -> dict[str, Any]:
         async def work() -> None:
             for question in waiting:
                 image = {"type": "image_url", "image_url": {"url": question.image_url}}
-                content = [image, {"type": "text", "text": question.text}]
+                content: list[Any] = [image, {"type": "text", "text": question.text}]
                 response = await client.chat.completions.create(
                     model="m", messages=[{"role": "user", "content": content}], max_tokens=1024, temperature=0
                 )

@@ -29,9 +29,9 @@ TURNS = 3
 WRONG_IMAGES = 11_600
 
 
-def run(program: str, *arguments: object) -> dict[str, Any]:
+def run(program: object, *arguments: object) -> dict[str, Any]:
     """Run one program of `programs.py` in its own process."""
-    command = [sys.executable, str(HERE / "programs.py"), program, *map(str, arguments)]
+    command = [sys.executable, str(HERE / "programs.py"), *map(str, (program, *arguments))]
     done = subprocess.run(command, capture_output=True, check=False, text=True)
     if done.returncode:
         sys.exit(f"{' '.join(command)} ended with exit code {done.returncode}:\n{done.stderr}")
@@ -153,6 +153,8 @@ def answers(corpus: Path, full: Path) -> Iterator[list[str]]:
         stdout=subprocess.PIPE,
         text=True,
     ) as server:
+        if server.stdin is None or server.stdout is None:
+            raise RuntimeError("the server has no pipes")
         url = server.stdout.readline().strip()
         asked = (OUT / "asked", "test", 300, url)
         ours, bare = in_turns(("predict", *asked), ("ask_bare", *asked))

@@ -99,7 +99,7 @@ def generate_examples(
                     yield record.id, make_example(record, shard.task, image, reference)
 
 
-def make_example(record: Record, task: str, image: AnnotatedImage, reference: str | dict[str, Any]) -> dict[str, Any]:
+def make_example(record: Record, task: str, image: AnnotatedImage, reference: object) -> dict[str, Any]:
     """Return a record in the data set's columns."""
     return {
         "id": record.id,

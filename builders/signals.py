@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 # Ctrl-C; `kill`, Slurm and Docker; a closed terminal. Windows has no SIGHUP.
 STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
@@ -84,7 +85,7 @@ def starting_processes() -> Iterator[None]:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def _active_handlers() -> dict[int, object]:
+def _active_handlers() -> dict[int, Any]:
     """Return the handlers of the stop signals that are not ignored, as they are under `nohup`."""
     # Python sets and runs handlers only in the main thread.
     if threading.current_thread() is not threading.main_thread():

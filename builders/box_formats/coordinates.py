@@ -37,10 +37,11 @@ class Scale:
     def to_pixels(self, numbers: Sequence[float]) -> Box:
         """Return the box (x1, y1, x2, y2) in pixels of four numbers in the format's order; nothing is clipped."""
         corner = dict(zip(self.format.order, numbers, strict=True))
-        return tuple(
+        x1, y1, x2, y2 = (
             (corner[name] + self.format.offset) * self.steps[axis] - self.margins[axis]
             for axis, name in ((0, "x1"), (1, "y1"), (0, "x2"), (1, "y2"))
         )
+        return x1, y1, x2, y2
 
     def from_pixels(self, box: Box) -> dict[str, float]:
         """Return x1, y1, x2 and y2 as the format writes them, by name.

@@ -99,9 +99,8 @@ def _make(name: str, entry: Mapping[str, Any]) -> BoxFormat:
         entry = {"unit": SHARE, "divisor": divisor, "largest": divisor} | entry
     else:
         entry["unit"] = unit
-    return BoxFormat(
-        name=name, **{key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
-    )
+    fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+    return BoxFormat(name=name, **fields)
 
 
 @cache
@@ -154,7 +153,7 @@ def read_notation(name: str, input_size: str | None = None, resize: str | None =
     fmt = get_format(name)
     if input_size is not None and resize is not None:
         raise SARChatError("give --input-size or --resize, not both")
-    size = None
+    size: InputSize | ResizeRule | None = None
     if input_size is not None:
         size = read_input_size(input_size)
     elif resize is not None:

@@ -101,7 +101,7 @@ def _is_run(text: str) -> bool:
 
 def _bare(text: str, start: int, end: int, fmt: BoxFormat) -> Iterator[Found]:
     for match in _RUNS[fmt.syntax].finditer(text, start, end):
-        boxes = _split_run(match[match.lastindex])
+        boxes = _split_run(match[match.lastindex or 0])
         # One number alone, [3], is a number.
         if boxes is not None and boxes != [] and (len(boxes) > 1 or len(boxes[0]) > 1):
             yield Found(match.start(), match.end(), (Group("", tuple(boxes)),))
@@ -213,7 +213,8 @@ def _next(text: str, place: int) -> tuple[str, str, int]:
         if _UNFINISHED.match(text, place):
             raise _Ended
         raise _NotRead
-    return match.lastgroup, match[match.lastgroup], match.end()
+    kind = match.lastgroup or ""
+    return kind, match[kind], match.end()
 
 
 def _decode(token: str) -> str:

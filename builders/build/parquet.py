@@ -197,7 +197,7 @@ class _HashingSink(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: bytes) -> int:  # type: ignore[override]  # pyarrow writes bytes alone
         self._digest.update(data)
         return self._stream.write(data)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
@@ -49,7 +49,7 @@ def write_shards(jobs: Sequence[ShardJob], num_proc: int) -> list[ParquetFile]:
     return sorted(files, key=lambda file: (tasks.index(file.task), splits.index(file.split), file.path))
 
 
-def _in_processes(jobs: Sequence[ShardJob], num_proc: int) -> Iterator[tuple[ShardJob, list[ParquetFile]]]:
+def _in_processes(jobs: Sequence[ShardJob], num_proc: int) -> Generator[tuple[ShardJob, list[ParquetFile]], None, None]:
     # Spawned, not forked: a fork of a process with running Arrow threads may hang.
     context = multiprocessing.get_context("spawn")
     stopped, stop = context.Pipe(duplex=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from builders.build.pipeline import Report
 from builders.corpus.targets import DROP_REASONS
 from builders.schema import ALL, TASKS
@@ -16,10 +18,12 @@ def format_report(report: Report) -> str:
     def rows(task: str, split: str) -> int:
         return sum(file.rows for file in report.files if (file.task, file.split) == (task, split))
 
-    records = [[task, *(rows(task, split) for split in splits)] for task in tasks]
-    records = [[name, *counts, sum(counts)] for name, *counts in records]
+    records: list[list[Any]] = []
+    for task in tasks:
+        counts = [rows(task, split) for split in splits]
+        records.append([task, *counts, sum(counts)])
     records.append([ALL, *(sum(column) for column in list(zip(*records, strict=True))[1:])])
-    left_out = [
+    left_out: list[list[Any]] = [
         [f"box: {reason}", *(report.plan.dropped[split][reason] for split in splits)] for reason in DROP_REASONS
     ]
     left_out.append(["image: no target", *(report.plan.without_target[split] for split in splits)])

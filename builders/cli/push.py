@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from pathlib import Path
 from urllib.parse import quote
 
@@ -94,13 +94,13 @@ def _check_loadable(repo_id: str, revision: str | None) -> None:
         raise SARChatError(f"--revision {revision}: evaluate.load would request v{revision}; name it v{revision}")
 
 
-def _show_plan(folder: Path, files: Sequence[str]) -> None:
+def _show_plan(folder: Path, files: Collection[str]) -> None:
     sizes = [(path, (folder / path).stat().st_size) for path in files]
     total = (f"{len(sizes):,} files", sum(size for _, size in sizes))
     click.echo(format_table(["file", "bytes"], [*sizes, total]))
     click.echo("Checked; nothing was uploaded.")
 
 
-def _report(files: Sequence[str], url: str, changed: bool, lines: str) -> None:
+def _report(files: Collection[str], url: str, changed: bool, lines: str) -> None:
     click.echo(redact(f"Pushed {len(files):,} files: {url}" if changed else f"Nothing to change: {url}"))
     click.echo(f"Load it with:\n\n{lines}")

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from builders.corpus.targets import AnnotatedImage, RawBox, clean
 from builders.errors import SARChatError
@@ -183,14 +183,15 @@ def check_file_name(file_name: object, name: str) -> None:
         SARChatError: if it is not text, is empty, is absolute, has a part `..`, or contains a control character, which
             could end a line wherever the name is written.
     """
-    parts = file_name.replace("\\", "/").split("/") if _is_text(file_name) else [""]
-    if any(part in ("", ".", "..") for part in parts) or ":" in parts[0] or "\0" in file_name:
+    text = file_name if _is_text(file_name) else ""
+    parts = text.replace("\\", "/").split("/")
+    if any(part in ("", ".", "..") for part in parts) or ":" in parts[0] or "\0" in text:
         raise SARChatError(f"{name}: file name {file_name!r} does not stay inside the image folder; fix the file")
     if _CONTROL.search(file_name):
         raise SARChatError(f"{name}: file name {file_name!r} contains a control character; rename the image")
 
 
-def _is_text(value: object) -> bool:
+def _is_text(value: object) -> TypeGuard[str]:
     """Return whether a value is text without lone surrogates, which JSON accepts but no file can store."""
     return isinstance(value, str) and (value.isascii() or not any("\ud800" <= one <= "\udfff" for one in value))
 
@@ -222,10 +223,11 @@ def _read_annotation(entry: Any, categories: _Categories, name: str) -> tuple[in
             f"{name}: annotation {annotation_id} has image id {_short(image_id)}, not a whole number; fix the file"
         )
     ignored = bool(entry.get("iscrowd")) or bool(entry.get("ignore"))
-    return annotation_id, image_id, RawBox(category, tuple(map(float, bbox)), ignored)
+    x, y, width, height = map(float, bbox)
+    return annotation_id, image_id, RawBox(category, (x, y, width, height), ignored)
 
 
-def _is_finite_number(value: object) -> bool:
+def _is_finite_number(value: Any) -> bool:  # noqa: ANN401
     # No image comes near the bound, below which sums of two numbers are exact enough. It excludes NaN and infinity too.
     return type(value) in (int, float) and -1e15 < value < 1e15
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -133,7 +134,7 @@ class Source:
             yield
         except (FileNotFoundError, KeyError) as error:
             raise SARChatError(f"no such file: {self.show(relative)}") from error
-        except (zipfile.BadZipFile, zipfile.zlib.error, RuntimeError, EOFError) as error:
+        except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError) as error:
             raise SARChatError(f"cannot read {self.show(relative)}: {error}; download the archive again") from error
         except Exception as error:
             # Remote file systems raise errors without a common class. On a local folder, any other error is a bug.

@@ -98,7 +98,8 @@ def _open(location: str, path: Path) -> Iterator[IO[bytes]]:
     try:
         packed = stream.peek(2)[:2] == _GZIP
         try:
-            yield gzip.GzipFile(fileobj=stream) if packed else stream
+            opened: Any = gzip.GzipFile(fileobj=stream) if packed else stream
+            yield opened
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise SARChatError(f"{location} is no whole gzip file: {error}") from error
     finally:

@@ -215,9 +215,9 @@ def read_answers(source: AnswerSource, split: str = "test") -> Iterator[Answer]:
         raise SARChatError(f"unknown tool {source.tool!r}; choose from {', '.join(TOOLS)}")
     tool = _PLAIN if source.tool is None else _TOOLS[source.tool]
     column = source.prediction_field or tool.prediction
-    columns = [column, *tool.columns, source.id_field] if column else None
+    columns = [name for name in (column, *tool.columns, source.id_field) if name] if column else None
     container = None if source.location.lower().endswith(".tsv") else tool.container
-    rows = read_rows(source.location, columns and [name for name in columns if name], split, container)
+    rows = read_rows(source.location, columns, split, container)
     for place, row in rows:
         try:
             fields = tool.read(row, place)

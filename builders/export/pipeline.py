@@ -157,7 +157,8 @@ def _count(data: OpenData, parts: Sequence[tuple[str, list[str]]], options: Expo
     if options.limit is not None:
         return None
     counts = [data.count(task, split) for split, tasks in parts for task in tasks]
-    return None if None in counts else sum(counts)
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None
 
 
 class _Writer:

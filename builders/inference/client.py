@@ -126,11 +126,11 @@ class ChatClient:
         Raises:
             RequestFailure: if there is no answer after all retries.
         """
-        content = [
+        content: list[Any] = [
             {"type": "image_url", "image_url": {"url": question.image_url}},
             {"type": "text", "text": question.text},
         ]
-        messages = [*self._system, {"role": "user", "content": content}]
+        messages: list[Any] = [*self._system, {"role": "user", "content": content}]
         try:
             # Raw, because the responses of servers are looser than the package's types.
             response = await self._client.chat.completions.with_raw_response.create(
@@ -199,8 +199,8 @@ def _list_secrets(base_url: str, key: str) -> list[str]:
 
 def _innermost(error: BaseException) -> str:
     """Return the message of the root cause of a broken connection."""
-    while error.__cause__ is not None or error.__context__ is not None:
-        error = error.__cause__ or error.__context__
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
     return f"{type(error).__name__}: {error}".rstrip(": ")
 
 
@@ -219,13 +219,14 @@ def _read_completion(content: bytes, latency: float, retries: int) -> Answer:
     if body.get("error"):
         raise ValueError("the answer is an error")
     choices = body.get("choices")
-    choice = choices[0] if isinstance(choices, list) and choices else None
-    message = choice.get("message") if isinstance(choice, dict) else None
+    choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
+    message = choice.get("message")
     if not isinstance(message, dict):
         raise ValueError("the answer has no message")
     text = _join_parts(message.get("content"))
     refusal = message.get("refusal")
-    usage = body.get("usage") if isinstance(body.get("usage"), dict) else {}
+    usage = body.get("usage")
+    usage = usage if isinstance(usage, dict) else {}
     return Answer(
         text=text,
         refused=bool(refusal) or choice.get("finish_reason") == "content_filter",

@@ -62,7 +62,9 @@ def generate_questions(
     """
     streams = [_name_task(task, data.rows(task, split, keep, _COLUMNS)) for task in tasks]
     # In a build, each task's records are sorted by file name.
-    name, url, fault = None, None, ""
+    name: str | None = None
+    url: str | None = None
+    fault = ""
     for task, row in heapq.merge(*streams, key=_file_name):
         if row["file_name"] != name:
             name, url, fault = row["file_name"], None, ""
@@ -71,7 +73,7 @@ def generate_questions(
             except SARChatError as error:
                 fault = str(error)
         text = phrasing.phrase(row["messages"][0]["content"], task, row["width"], row["height"])
-        yield Question(row["id"], text, name, url, fault)
+        yield Question(row["id"], text, row["file_name"], url, fault)
 
 
 def _name_task(task: str, rows: Iterator[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:

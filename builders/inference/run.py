@@ -200,7 +200,8 @@ def _stopping(tally: Tally) -> Iterator[None]:
         # A second signal does not interrupt the shutdown after the first one.
         if tally.signal is None:
             tally.signal = number
-            task.cancel()
+            if task is not None:
+                task.cancel()
 
     for name in _STOPPING_SIGNALS:
         number = getattr(signal, name, None)

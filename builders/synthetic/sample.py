@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -116,7 +117,7 @@ def _shuffled(key: str, count: int) -> list[int]:
 
 def _save(pixels: np.ndarray, picture: Picture, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    options = {"quality": 85} if picture.suffix == ".jpg" else {}
+    options: dict[str, Any] = {"quality": 85} if picture.suffix == ".jpg" else {}
     Image.fromarray(pixels).convert(picture.mode).save(path, **options)
 
 
@@ -170,7 +171,7 @@ def _awkward(case: str, annotations: list[dict], width: int) -> list[dict]:
     """Return a further annotation, derived from the first one, that is not an ordinary target."""
     first = annotations[0]
     x, y, breadth, height = first["bbox"]
-    changes = {
+    changes: dict[str, dict[str, Any]] = {
         "no width": {"bbox": [x + breadth, y, 0.0, height], "area": 0.0},
         "no height": {"bbox": [x, y + height, breadth, 0.0], "area": 0.0},
         "duplicate": {},

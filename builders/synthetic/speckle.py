@@ -93,8 +93,9 @@ def _at(place: Place, along: float, across: float, turn: float = 0.0) -> Place:
 
 def _points(shape: Shape, place: Place, along: np.ndarray, across: np.ndarray, levels: np.ndarray) -> np.ndarray:
     """Return a map of point scatterers, given in a place's coordinates with their grey levels."""
-    spot = _at(place, along, across)
-    rows, columns = np.rint(spot.y).astype(int), np.rint(spot.x).astype(int)
+    cosine, sine = np.cos(place.angle), np.sin(place.angle)
+    rows = np.rint(place.y + along * sine + across * cosine).astype(int)
+    columns = np.rint(place.x + along * cosine - across * sine).astype(int)
     inside = (rows >= 0) & (rows < shape[0]) & (columns >= 0) & (columns < shape[1])
     field = np.zeros(shape)
     np.add.at(field, (rows[inside], columns[inside]), np.broadcast_to(levels, rows.shape)[inside] ** 2)
@@ -275,7 +276,7 @@ def river(shape: Shape, lengths: Mapping[str, float], rng: Rng) -> Ground:
     mooring = [
         _at(middle, step * size, side * half, rng.normal(0, 0.2)) for step in (0.14, -0.16, 0.4) for side in (0.3, -0.3)
     ]
-    return Ground(level**2.0, sum(houses), {"bridge": spans, "ship": mooring})
+    return Ground(level**2.0, sum(houses, np.zeros(shape)), {"bridge": spans, "ship": mooring})
 
 
 def port(shape: Shape, lengths: Mapping[str, float], rng: Rng) -> Ground:
