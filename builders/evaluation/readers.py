@@ -267,4 +267,6 @@ def _tokens(row: Mapping[str, Any]) -> dict[str, float | None]:
 def _measured(row: Mapping[str, Any], column: str) -> float | None:
     """Return a measurement, or `None` if the cell holds no finite number from 0 on; no score depends on it."""
     value = row.get(column)
-    return float(value) if type(value) in (int, float) and 0 <= value < math.inf else None
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return None
+    return float(value) if 0 <= value < math.inf else None
