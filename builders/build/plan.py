@@ -19,6 +19,9 @@ from builders.corpus.targets import AnnotatedImage
 from builders.errors import SARChatError
 from builders.records.tasks import count_records
 
+# The number of an image's records by task.
+Counts = Mapping[str, int]
+
 
 @dataclass(frozen=True)
 class ShardJob:
@@ -117,33 +120,34 @@ def _plan_split(
 ) -> list[ShardJob]:
     folder, stamp = corpus.image_folder(split), corpus.stamp()
     sizes = corpus.source.sizes(folder) if options.embed else None
-    check_images_exist(corpus, split, annotations.images, sizes or corpus.source.names(folder))
-    _check_records_per_image(corpus, split, annotations.images, options)
-    shards = list(cut_into_shards(annotations.images, sizes, options.tasks))
-    paths = _name_files(out, split, shards, options.tasks)
+    images = annotations.images
+    check_images_exist(corpus, split, images, sizes or corpus.source.names(folder))
+    counts = [{task: count_records(task, image) for task in options.tasks} for image in images]
+    _check_records_per_image(corpus, split, images, counts, options)
+    shards = list(_cut_into_shards(images, sizes, counts))
+    paths = _name_files(out, split, [counts[shard.start : shard.stop] for shard in shards], options.tasks)
     return [
         ShardJob(
             location=location,
             stamp=stamp,
             folder=folder,
             split=split,
-            images=images,
+            images=images[shard.start : shard.stop],
             paths=of_shard,
             seed=options.seed,
             sizes=[sizes[image.file_name] for image in images] if sizes is not None else None,
             images_at=str(images_at / split) if images_at else corpus.source.path(folder),
             check_images=options.check_images,
         )
-        for images, of_shard in zip(shards, paths, strict=True)
+        for shard, of_shard in zip(shards, paths, strict=True)
     ]
 
 
 def _check_records_per_image(
-    corpus: Corpus, split: str, images: Sequence[AnnotatedImage], options: BuildOptions
+    corpus: Corpus, split: str, images: Sequence[AnnotatedImage], counts: Sequence[Counts], options: BuildOptions
 ) -> None:
-    for image in images:
-        for task in options.tasks:
-            number = count_records(task, image)
+    for image, of_image in zip(images, counts, strict=True):
+        for task, number in of_image.items():
             if number > options.max_records_per_image:
                 raise SARChatError(
                     f"{corpus.source.location}, {split}: image {image.file_name} has {len(image.targets):,} targets, "
@@ -152,38 +156,48 @@ def _check_records_per_image(
                 )
 
 
-def cut_into_shards(
-    images: Sequence[AnnotatedImage], sizes: Mapping[str, int] | None, tasks: Sequence[str]
-) -> Iterator[Sequence[AnnotatedImage]]:
-    """Cut a split's images into the runs that make one shard each; the same runs on every machine.
+def _cut_into_shards(
+    images: Sequence[AnnotatedImage], sizes: Mapping[str, int] | None, counts: Sequence[Counts]
+) -> Iterator[range]:
+    """Divide a split's images into consecutive shards, the same on every machine.
 
     Args:
         images: the split's images, in order.
         sizes: each image's bytes by file name, or `None` if images are not embedded.
-        tasks: the tasks to build; the one with the most records decides.
+        counts: each image's records by task; the task with the most records decides.
+
+    Yields:
+        The indices of a shard's images.
     """
     start, taken, records = 0, 0, 0
     for index, image in enumerate(images):
-        number = max(count_records(task, image) for task in tasks)
+        number = max(counts[index].values())
         size = sizes[image.file_name] if sizes else 0
         # An image with so many records that they fill several row groups is stored once in each.
         stored = size * math.ceil(number * size / limits.ROW_GROUP_DENSE_BYTES) if size else 0
         if index > start and (taken + stored > limits.SHARD_IMAGE_BYTES or records + number > limits.SHARD_RECORDS):
-            yield images[start:index]
+            yield range(start, index)
             start, taken, records = index, 0, 0
         taken += stored
         records += number
     if start < len(images):
-        yield images[start:]
+        yield range(start, len(images))
 
 
 def _name_files(
-    out: Path, split: str, shards: Sequence[Sequence[AnnotatedImage]], tasks: Sequence[str]
+    out: Path, split: str, shards: Sequence[Sequence[Counts]], tasks: Sequence[str]
 ) -> list[dict[str, Path]]:
-    """Return for each shard the file of each task that has records in it."""
+    """Return for each shard the file of each task that has records in it.
+
+    Args:
+        out: the folder to write.
+        split: the split.
+        shards: the number of records by task of each image of each shard.
+        tasks: the tasks to build.
+    """
     paths: list[dict[str, Path]] = [{} for _ in shards]
     for task in tasks:
-        filled = [number for number, images in enumerate(shards) if any(count_records(task, image) for image in images)]
+        filled = [number for number, images in enumerate(shards) if any(of_image[task] for of_image in images)]
         for place, number in enumerate(filled):
             paths[number][task] = out / task / f"{split}-{place:05d}-of-{len(filled):05d}.parquet"
     return paths
