@@ -1,4 +1,4 @@
-"""A server with OpenAI's chat completions on loopback: it answers as it is told, with faults on demand.
+"""A server with OpenAI's chat completions on loopback: it gives the answers it is set to give, with faults on demand.
 
 Run as a program, it answers every question with the same words, quickly; that is what the benchmark measures against.
 """

@@ -63,7 +63,7 @@ def sarchat_process():
 
 @pytest.fixture(scope="session")
 def real_corpus() -> Path:
-    """A part of the true SARDet-100K, where it lies beside the project."""
+    """A part of the real SARDet-100K, if it is found beside the project."""
     corpus = support.ROOT.parent / "shared" / "sardet_real" / "SARDet_100K"
     if not corpus.is_dir():
         pytest.skip("no part of SARDet-100K beside the project")

@@ -81,8 +81,8 @@ class View:
         return _distance_squared(one, other) < Fraction(self.width + self.height, 8) ** 2
 
     @property
-    def told(self) -> list[Seen]:
-        """The targets that a description tells."""
+    def described(self) -> list[Seen]:
+        """The targets that a description mentions."""
         if self.width < 224 or self.height < 224:
             return []
         return [
@@ -125,7 +125,7 @@ def expected_keys(views: dict[int, View], task: str) -> Counter:
         if task in ("classification", "grounding"):
             keys.update([(view.image_id,)] if view.targets else [])
         elif task == "description":
-            keys.update([(view.image_id,)] if view.told else [])
+            keys.update([(view.image_id,)] if view.described else [])
         elif task in ("counting", "referring"):
             keys.update((view.image_id, name) for name in {target.category for target in view.targets})
         else:
@@ -180,13 +180,13 @@ def _check_classification(record: dict, view: View, question: str, answer: str) 
 
 def _check_description(record: dict, view: View, question: str, answer: str) -> None:
     assert "{" not in question + answer
-    sizes = [_size(view.share(target)) for target in view.told]
+    sizes = [_size(view.share(target)) for target in view.described]
     phrases = re.findall(rf"\b(an?) {SIZE.pattern} {NOUN.pattern}[^,]*?{CELL.pattern}", answer)
-    told = [(size, target.category, view.cell(target)) for size, target in zip(sizes, view.told, strict=True)]
-    assert [phrase[1:] for phrase in phrases] == told
-    assert len(SIZE.findall(answer)) == len(NOUN.findall(answer)) == len(CELL.findall(answer)) == len(told)
+    described = [(size, target.category, view.cell(target)) for size, target in zip(sizes, view.described, strict=True)]
+    assert [phrase[1:] for phrase in phrases] == described
+    assert len(SIZE.findall(answer)) == len(NOUN.findall(answer)) == len(CELL.findall(answer)) == len(described)
     assert not NOUN.search(question) and not CELL.search(question) and not SIZE.search(question)
-    assert objects_of(record) == [target.key for target in view.told]
+    assert objects_of(record) == [target.key for target in view.described]
 
 
 def _check_counting(record: dict, view: View, question: str, answer: str) -> None:
@@ -229,10 +229,10 @@ def _check_grounding(record: dict, view: View, question: str, answer: str) -> No
         start = box.end()
     of_category: dict[str, list[Seen]] = {name: view.of(name) for name in NAMES if view.of(name)}
     order = list(dict.fromkeys(category for category, _, _ in placed))
-    told = [target for name in order for target in of_category[name]]
-    assert [(category, cell) for category, cell, _ in placed] == [(t.category, view.cell(t)) for t in told]
-    _check_boxes(view, [box for _, _, box in placed], told)
-    assert objects_of(record) == [target.key for target in told]
+    described = [target for name in order for target in of_category[name]]
+    assert [(category, cell) for category, cell, _ in placed] == [(t.category, view.cell(t)) for t in described]
+    _check_boxes(view, [box for _, _, box in placed], described)
+    assert objects_of(record) == [target.key for target in described]
     numbers = re.findall(rf"\b(\d+) {NOUN.pattern}", BOX.sub("", answer))
     assert {NOUNS[noun]: int(n) for n, noun in numbers} == {
         name: len(targets) for name, targets in of_category.items() if len(targets) > 1

@@ -133,8 +133,8 @@ def test_corpora_with_the_same_annotations_at_two_places_do_not_mix(make, tmp_pa
 
 def test_seed_changes_messages_and_nothing_else(make, corpus):
     records = [prepared(make("all", data_dir=str(corpus), seed=seed))["train"].to_list() for seed in (0, 1)]
-    told = [[record.pop("messages") for record in of_seed] for of_seed in records]
-    assert told[0] != told[1]
+    wordings = [[record.pop("messages") for record in of_seed] for of_seed in records]
+    assert wordings[0] != wordings[1]
     assert records[0] == records[1]
 
 
@@ -180,11 +180,11 @@ def test_missing_image_is_named(make, tmp_path, streaming):
     with pytest.raises(Exception) as caught:
         builder = make("counting", data_dir=str(corpus))
         list(builder.as_streaming_dataset()["train"]) if streaming else builder.download_and_prepare()
-    told, error = [], caught.value
+    causes, error = [], caught.value
     while error is not None:
-        told.append(error)
+        causes.append(error)
         error = error.__cause__
-    assert any(isinstance(error, SARChatError) and "0000002.png" in str(error) for error in told)
+    assert any(isinstance(error, SARChatError) and "0000002.png" in str(error) for error in causes)
 
 
 def test_task_without_a_record_in_a_split_leaves_the_split_out(make, tmp_path):

@@ -20,12 +20,12 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Scale:
-    """The straight line between a format's coordinates and pixels: pixel = (coordinate + offset) * step - margin.
+    """The linear map between a format's coordinates and pixels: pixel = (coordinate + offset) * step - margin.
 
     Attributes:
         format: the format.
-        steps: how many pixels of the image 1 in the format is, along x and y.
-        margins: how far the padded square reaches beyond the image at the left and at the top, in pixels.
+        steps: pixels of the image per unit of the format, along x and y.
+        margins: padding of the square at the left and at the top of the image, in pixels.
         largest: the largest coordinate that is written, along x and y.
     """
 
@@ -46,8 +46,8 @@ class Scale:
     def from_pixels(self, box: Box) -> dict[str, float]:
         """Return x1, y1, x2 and y2 as the format writes them, by name.
 
-        They are rounded to the format's last digit, inside its range, and at least one of these apart, so that a box
-        never comes out empty.
+        They are rounded to the format's last digit and kept inside its range. Opposite sides differ by at least one
+        unit of that digit, so that no box becomes empty.
         """
         decimals = self.format.decimals
         corners: dict[str, float] = {}
@@ -76,7 +76,7 @@ def scale_of(fmt: BoxFormat, width: int, height: int, input_size: InputSize | Re
         input_size: the size that the model saw, for a format in input pixels.
 
     Raises:
-        SARChatError: the size is missing, or is given to a format that does not use it.
+        SARChatError: if the size is missing, or is given to a format that does not use it.
     """
     check_input_size(fmt, input_size)
     if fmt.unit == PIXELS:

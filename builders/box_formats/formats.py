@@ -29,22 +29,23 @@ class BoxFormat:
 
     Attributes:
         name: the name by which a user asks for it.
-        models: who writes like this.
+        models: the models that write boxes this way.
         box: one box, a `string.Template` of x1, y1, x2, y2 and, in some, label and angle.
-        unit: `pixels` of the image, `input-pixels` of the resized image, or `share` of its sides times `divisor`.
-        divisor: what a share of 1 is written as.
-        label: where a box's label stands: `before`, `after` or `key`.
+        unit: `pixels` of the image, `input-pixels` (pixels of the resized image), or `share` (fractions of width and
+            height, times `divisor`).
+        divisor: how a share of 1 is written.
+        label: position of a box's label: `before`, `after` or `key` (a JSON key inside the box).
         syntax: `template`, `list` or `brackets`.
         boxes: the text before the first of adjacent boxes, between two, and after the last.
-        mark: how a label is written; empty if nothing but its place marks it.
+        mark: how a label is written; empty if only its position marks it.
         padded: shares are of the square that the image is padded to.
-        offset: added to a coordinate that is read.
+        offset: added to every coordinate that is read.
         largest: the largest coordinate that is written; None for pixels.
         decimals: how many decimals are written.
         digits: how many digits are written.
-        point: how a point is written, which is no box; empty if the format has none of its own.
+        point: how a point is written, so that it is not read as a box; empty if the format has no points.
         angle: how a rotation follows the four numbers; empty if the format has none.
-        tokens: what is dropped when an answer is read.
+        tokens: special tokens, which are removed when an answer is read.
         prompt_suffix: the sentence that asks for boxes; empty if none is documented.
     """
 
@@ -69,7 +70,7 @@ class BoxFormat:
 
     @property
     def order(self) -> tuple[str, ...]:
-        """The order in which the four numbers stand: x1, y1, x2, y2 as in `box`."""
+        """The order of x1, y1, x2 and y2 in `box`."""
         return tuple(sorted(("x1", "y1", "x2", "y2"), key=lambda corner: self.box.index(f"${corner}")))
 
     @property
@@ -117,7 +118,7 @@ def get_format(name: str) -> BoxFormat:
     """Return a format by its name.
 
     Raises:
-        SARChatError: there is no such name; the message lists all.
+        SARChatError: if the name is unknown; the message lists all names.
     """
     if name not in _formats():
         raise SARChatError(f"unknown box format {name!r}; choose from {', '.join(FORMAT_NAMES)}")
@@ -128,15 +129,17 @@ def check_input_size(fmt: BoxFormat, input_size: InputSize | ResizeRule | None) 
     """Check that a size is given where the format needs one, and nowhere else.
 
     Raises:
-        SARChatError: it is missing, or would not be used.
+        SARChatError: if if it is missing, or would not be used.
     """
     if fmt.unit == INPUT_PIXELS and input_size is None:
         raise SARChatError(
-            f"box format {fmt.name} is in pixels of the image as the model saw it, which its answers do not tell; give "
-            "--input-size WxH, or --resize factor,min_pixels,max_pixels as the model's processor was set"
+            f"box format {fmt.name} is in pixels of the image as the model saw it, a size that answers do not contain; "
+            "give --input-size WxH, or --resize factor,min_pixels,max_pixels as in the model's processor"
         )
     if fmt.unit != INPUT_PIXELS and input_size is not None:
-        raise SARChatError(f"box format {fmt.name} does not depend on the model's input size; leave that out")
+        raise SARChatError(
+            f"box format {fmt.name} does not depend on the model's input size; remove --input-size or --resize"
+        )
 
 
 def read_notation(name: str, input_size: str | None = None, resize: str | None = None) -> Notation:
@@ -148,7 +151,7 @@ def read_notation(name: str, input_size: str | None = None, resize: str | None =
         resize: `factor,min_pixels,max_pixels`, or None.
 
     Raises:
-        SARChatError: a value cannot be read, both sizes are given, or the format and the size do not go together.
+        SARChatError: if a value cannot be parsed, both sizes are given, or the format and the size do not match.
     """
     fmt = get_format(name)
     if input_size is not None and resize is not None:

@@ -1,10 +1,10 @@
-"""What a reader of box notations found in a text."""
+"""The boxes that a reader of box notations finds in a text."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-# A coordinate as it may be spelled; the metric's own spelling of numbers.
+# A coordinate as text, with the same syntax of numbers as in the metric.
 NUMBER = r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
 
 
@@ -13,8 +13,8 @@ class Group(NamedTuple):
 
     Attributes:
         label: words that belong before the boxes; may be empty.
-        boxes: the numbers of each as they are written; four, or five with a rotation. Any other number of them is no
-            box: a point, a polygon.
+        boxes: the numbers of each as written: four, or five with a rotation. Any other count is not a box but a point
+            or a polygon.
     """
 
     label: str
@@ -40,8 +40,8 @@ class Reading(NamedTuple):
 
     Attributes:
         found: the spans in order.
-        end: where the text ends once a box or an object that was cut off is left out.
-        truncated: whether something was cut off there.
+        end: end of the text without a last box or object that is cut off.
+        truncated: whether something is cut off there.
     """
 
     found: tuple[Found, ...]

@@ -6,7 +6,7 @@ Public names:
 - `ResizeRule(factor, min_pixels, max_pixels)`: the size follows from the image's own, by Qwen's smart_resize.
 - `read_input_size("1024x768")`, `read_resize_rule("28,3136,12845056")`: the two from the command line.
 
-Both have `of(width, height) -> (width, height)`. Neither can be found out from an answer: the same 512 x 512 image is
+Both have `of(width, height) -> (width, height)`. Neither can be derived from an answer: the same 512 x 512 image is
 504 x 504 under the defaults of transformers and 1008 x 1008 under those of VLMEvalKit.
 """
 
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from builders.errors import SARChatError
 
-# Beyond this ratio of its sides smart_resize refuses an image.
+# smart_resize refuses an image with a larger ratio of its sides.
 _LARGEST_RATIO = 200
 
 
@@ -48,12 +48,12 @@ class InputSize:
 class ResizeRule:
     """The resizing of Qwen2-VL and Qwen2.5-VL.
 
-    Both sides become multiples of `factor`; if the area is then outside of `min_pixels` to `max_pixels`, the image is
-    scaled into it. Source: `smart_resize` in github.com/QwenLM/Qwen2.5-VL,
+    Both sides become multiples of `factor`; if the area is then not between `min_pixels` and `max_pixels`, the
+    image is scaled to fit. Source: `smart_resize` in github.com/QwenLM/Qwen2.5-VL,
     qwen-vl-utils/src/qwen_vl_utils/vision_process.py, and in transformers, image_processing_qwen2_vl.py.
 
     Attributes:
-        factor: 28 for Qwen2-VL and Qwen2.5-VL: 14 pixels a patch, 2 patches merged.
+        factor: 28 for Qwen2-VL and Qwen2.5-VL: 14 pixels per patch, 2 patches merged.
         min_pixels: the smallest area in pixels; 3136 by default in transformers.
         max_pixels: the largest area in pixels; 12845056 in Qwen's own processor settings.
     """
@@ -74,7 +74,7 @@ class ResizeRule:
         """Return width and height of an image of the given size, as the model saw it.
 
         Raises:
-            SARChatError: one side is more than 200 times the other, which the model's processor refuses too.
+            SARChatError: if one side is more than 200 times the other, which the model's processor refuses too.
         """
         if max(width, height) > _LARGEST_RATIO * min(width, height):
             raise SARChatError(f"an image of {width}x{height} cannot be resized: a side is over 200 times the other")

@@ -8,7 +8,7 @@ Public name: `read_lists(text, fmt) -> Reading`. What is read:
 - every other list of numbers, several boxes in one parted by ";".
 
 The time is linear in the text. A scan of an object passes no further opening brace, except in strings, and what follows
-a brace in a string is no key. A run of numbers holds no opening bracket.
+a brace in a string is not a key. A run of numbers holds no opening bracket.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class _Object(NamedTuple):
 
 
 class _NotRead(Exception):
-    """This is no object, or one with further objects in it."""
+    """The text is not an object, or an object that contains others."""
 
 
 class _Ended(Exception):
@@ -102,13 +102,13 @@ def _is_run(text: str) -> bool:
 def _bare(text: str, start: int, end: int, fmt: BoxFormat) -> Iterator[Found]:
     for match in _RUNS[fmt.syntax].finditer(text, start, end):
         boxes = _split_run(match[match.lastindex or 0])
-        # One number alone, [3], is a number.
+        # A single number in brackets, [3], is a number.
         if boxes is not None and boxes != [] and (len(boxes) > 1 or len(boxes[0]) > 1):
             yield Found(match.start(), match.end(), (Group("", tuple(boxes)),))
 
 
 def _split_run(run: str) -> list[tuple[float, ...]] | None:
-    """Return the numbers of each part of a list, or None if it is no list of numbers."""
+    """Return the numbers of each part of a list, or None if it is not a list of numbers."""
     boxes = []
     for part in run.split(";"):
         numbers = [number.strip() for number in part.split(",")]
@@ -157,7 +157,7 @@ def _read_object(text: str, start: int) -> _Object:
             value, place = _read_value(text, place)
             members.append((key, value))
     except _Ended as ended:
-        # Of an object that was cut off only lists of whole boxes are kept: what a single box is called may be missing.
+        # Of an object that is cut off, only lists of complete boxes are kept: the label of a single box may be missing.
         kept = () if ended.value is None else (*members, (key, ended.value))
         return _Object(kept, len(text), False)
 

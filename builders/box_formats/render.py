@@ -3,7 +3,7 @@
 Public names:
 
 - `render_text(text, fmt, width, height, input_size=None) -> str`: every box of a question or an answer rewritten.
-- `render_boxes(boxes, fmt, width, height, input_size=None, label=None) -> str`: adjacent boxes alone.
+- `render_boxes(boxes, fmt, width, height, input_size=None, label=None) -> str`: only adjacent boxes.
 
 `width` and `height` are the image's in pixels; `input_size` is an `InputSize` or a `ResizeRule`, needed by formats in
 pixels of the resized image and refused by all others.
@@ -82,7 +82,7 @@ def render_boxes(
 
 
 def _runs(text: str) -> Iterator[tuple[str, list[Box], str | None]]:
-    """Yield words, the adjacent boxes after them, and the boxes' label; at the end words alone."""
+    """Yield words, the adjacent boxes after them, and the boxes' label; the last item has only words."""
     # Words and the four numbers of a box in turn.
     pieces = BOX.split(text)
     words = pieces[::5]

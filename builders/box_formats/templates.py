@@ -26,7 +26,7 @@ class _Pattern(NamedTuple):
     Attributes:
         boxes: a box, or else what is a point in the format.
         point: a point at the end of a text; None if the format has none.
-        pieces: the pieces of a box one by one, to tell one that was cut off.
+        pieces: the pieces of a box one by one, to recognise one that is cut off.
     """
 
     boxes: re.Pattern[str]
@@ -35,7 +35,7 @@ class _Pattern(NamedTuple):
 
 
 def read_template(text: str, fmt: BoxFormat) -> Reading:
-    """Find the boxes of a text, and whether the last one was cut off.
+    """Find the boxes of a text, and whether the last one is cut off.
 
     Args:
         text: an answer without the format's tokens.

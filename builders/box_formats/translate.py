@@ -4,8 +4,8 @@ Public name: `translate(answer, fmt, width, height, input_size=None) -> Translat
 image's in pixels; `input_size` is an `InputSize` or a `ResizeRule`: formats in pixels of the resized image need one,
 all others refuse it.
 
-Nothing is guessed: the format's name fixes the unit, and numbers in any other notation are no boxes. Any text gives a
-result, in time linear in its length.
+Nothing is guessed: the format's name fixes the unit, and numbers in any other notation are not boxes. Every text gives
+a result, in time linear in its length.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ from sarchat_metric import BOX, final_answer, parse_boxes
 # A Markdown fence, with the line break inside it.
 _FENCE = re.compile(r"```(?:json|JSON|python)[ \t]*\n?|\n?```(?!json|JSON|python)")
 _SPACE, _SEPARATORS = " \t\r\n", ",;"
-# Beyond this a coordinate has no meaning; without a bound it could be written as "inf".
+# A bound far beyond any image, since a coordinate could otherwise be written as "inf".
 _FARTHEST = 1e9
-# A box may reach this many pixels over the edge of the image before it counts as outside.
+# Pixels that a box may reach beyond the image before it counts as outside.
 _MARGIN = 1.0
 
 
 @dataclass(frozen=True)
 class Translation:
-    """An answer in SARChat's notation, and what was met on the way.
+    """An answer in SARChat's notation, with counts of what was found in it.
 
     Attributes:
         text: the answer without its reasoning; each box is `{<x1><y1><x2><y2>}` in pixels of the image, with its label
-            before it, everything else is as it was. Boxes are not clipped, and a repeated one stays.
+            before it, everything else is unchanged. Boxes are not clipped, and repeated ones are kept.
         boxes: the number of boxes.
-        out_of_image: how many of them reach more than a pixel beyond the image.
+        out_of_image: the number of them that reach more than a pixel beyond the image.
         rotated: the number of boxes with a rotation other than 0. Each is written `{<x1><y1><x2><y2>|<angle>}`, which
-            the metric does not take for a box.
-        not_boxes: the number of coordinates that are no box in this format and were taken out: points, polygons, boxes
-            in SARChat's notation where another was named.
+            the metric does not read as a box.
+        not_boxes: the number of coordinates that were removed because they are not a box in this format: points,
+            polygons, and boxes in SARChat's notation if another one was chosen.
         truncated: whether the answer was cut off, in its reasoning, in a box or in a list. The unfinished box or object
-            is taken out.
+            is removed.
     """
 
     text: str
@@ -70,7 +70,7 @@ def translate(
         input_size: the size that the model saw, where the format needs it.
 
     Raises:
-        SARChatError: the size is missing, or the format does not use it.
+        SARChatError: if the size is missing, or the format does not use it.
     """
     scale = scale_of(fmt, width, height, input_size)
     text = final_answer(answer)
@@ -155,7 +155,7 @@ def _drop_tokens(text: str, fmt: BoxFormat) -> str:
 
 
 def _join(parts: Iterable[str]) -> str:
-    """Join texts, with a space where two words would run into one, and between a word and its box."""
+    """Join texts, with a space where two words would otherwise merge, and between a word and its box."""
     joined: list[str] = []
     last = " "
     for part in filter(None, parts):

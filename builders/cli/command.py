@@ -53,7 +53,7 @@ def sarchat() -> None:
 
 
 class _WarningLines(logging.Handler):
-    """Prints what the library logs, each message as one line on stderr that leaves a progress bar whole."""
+    """Prints log messages of the library to stderr, one line each, without breaking a progress bar."""
 
     def emit(self, record: logging.LogRecord) -> None:
         from tqdm import tqdm

@@ -21,13 +21,13 @@ from builders.cli.options import SPLIT
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
 @click.option("--task", "tasks", multiple=True, metavar="TASK", help="Only this task; may be repeated.")
 @click.option("--split", "splits", type=SPLIT, multiple=True, metavar="SPLIT", help="Only this split; may be repeated.")
-@click.option("--limit", type=int, help="At most this many records of a task, split and scenario.")
-@click.option("--box-format", metavar="NAME", help="Notation of boxes, such as qwen2.5-vl, qwen3-vl or internvl.")
+@click.option("--limit", type=int, help="At most N records per task, split and scenario.")
+@click.option("--box-format", metavar="NAME", help="Box format, such as qwen2.5-vl, qwen3-vl or internvl.")
 @click.option(
     "--images",
     default="link",
     show_default=True,
-    help="link: hard links where the file system has them, else copies; copy; path: the files where they are.",
+    help="link: hard links where possible, else copies; copy: copies; path: paths of the original files.",
 )
 @click.option(
     "--layout", default="tasks", show_default=True, help="tasks: a file per task and split; paper: nine test files."

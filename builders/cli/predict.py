@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from builders.cli.options import SPLIT, box_format_options
+from builders.cli.options import box_format_options
 from builders.errors import SARChatError
 from builders.resources import load_json
 
@@ -16,24 +16,30 @@ NEEDS_OPENAI = "openai is not installed: pip install 'sarchat-bench[predict]'"
 
 @click.command("predict")
 @click.argument("data")
-@click.option("--model", required=True, metavar="NAME", help="The model's name, as the server has it.")
+@click.option("--model", required=True, metavar="NAME", help="Model name on the server.")
+@click.option("--base-url", required=True, metavar="URL", help="Server address, such as http://localhost:8000/v1.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), metavar="FILE", help="JSON Lines file to write.")
+@click.option("--config", default="all", show_default=True, help="Task, or all.")
+@click.option("--split", type=SPLIT, default="test", show_default=True, help="Split to ask.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N records per task and scenario.")
 @click.option(
-    "--base-url", required=True, metavar="URL", help="The server's address, such as http://localhost:8000/v1."
+    "--concurrency", type=click.IntRange(1, 1000), default=32, show_default=True, help="Simultaneous requests."
 )
-@click.option("--out", required=True, type=click.Path(path_type=Path), metavar="FILE", help="The JSON Lines file.")
-@click.option("--config", default="all", show_default=True, help="A task, or all.")
-@click.option("--split", type=SPLIT, default="test", show_default=True, help="The split to ask.")
-@click.option("--limit", type=click.IntRange(1), metavar="N", help="Only N records of each task and scenario.")
-@click.option("--concurrency", type=click.IntRange(1, 1000), default=32, show_default=True, help="Requests at a time.")
-@click.option("--max-tokens", type=click.IntRange(0), default=1024, show_default=True, help="0: the server's limit.")
-@click.option("--temperature", type=click.FloatRange(0), default=0.0, show_default=True, help="Of the sampling.")
-@click.option("--timeout", type=click.FloatRange(1), default=300.0, show_default=True, help="Seconds for one request.")
-@click.option("--system", metavar="TEXT", help="A system message.")
 @click.option(
-    "--prompt-suffix", metavar="TEXT", help="Follows every question; default: how the box format asks for boxes."
+    "--max-tokens",
+    type=click.IntRange(0),
+    default=1024,
+    show_default=True,
+    help="Maximum number of tokens per answer; 0: the server's limit.",
+)
+@click.option("--temperature", type=click.FloatRange(0), default=0.0, show_default=True, help="Sampling temperature.")
+@click.option("--timeout", type=click.FloatRange(1), default=300.0, show_default=True, help="Seconds per request.")
+@click.option("--system", metavar="TEXT", help="System message.")
+@click.option(
+    "--prompt-suffix", metavar="TEXT", help="Text after every question; default: how the box format asks for boxes."
 )
 @box_format_options
-@click.option("--extra-body", metavar="JSON", help="Further fields of each request, as an object.")
+@click.option("--extra-body", metavar="JSON", help="Further fields of each request, as a JSON object.")
 def command(
     data: str,
     model: str,
@@ -56,10 +62,11 @@ def command(
     """Ask a model every question of a split of DATA, with its image, and write its answers.
 
     DATA is a folder that `sarchat build` wrote, a data set on the Hub (OWNER/NAME), or SARDet-100K (folder, zip, URL).
-    The server is any with OpenAI's chat completions: vLLM, SGLang, LMDeploy, llama.cpp, transformers serve, hosted
-    ones. Its key, if it wants one, is taken from the variable OPENAI_API_KEY alone.
+    The server can be any with OpenAI's chat completions API: vLLM, SGLang, LMDeploy, llama.cpp, transformers serve, or
+    a hosted one. An API key is read only from the environment variable OPENAI_API_KEY.
 
-    The same command goes on where it was stopped, and repeats what failed. It ends with 1 if any record is left.
+    The same command resumes a run that was stopped, and repeats failed requests. The exit code is 1 if any record is
+    left.
     """
     try:
         from builders.inference.predict import Options, format_outcome, predict, scoring_command
@@ -85,7 +92,7 @@ def command(
     if len(outcome.server_models) > 1:
         click.echo(f"Warning: the server named different models: {', '.join(outcome.server_models)}.", err=True)
     if outcome.tally.signal is not None:
-        click.echo(f"Stopped; {outcome.left:,} records are left. Run the same command to go on.", err=True)
+        click.echo(f"Stopped; {outcome.left:,} records are left. Run the same command to resume.", err=True)
         raise SystemExit(128 + outcome.tally.signal)
     if outcome.left:
         verdict = f"{outcome.tally.verdict}; " if outcome.tally.verdict else ""

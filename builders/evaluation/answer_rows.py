@@ -1,8 +1,8 @@
-"""Rows of a file of answers, whatever its container.
+"""Rows of a file of answers in any container.
 
 Containers are JSON Lines, JSON, CSV, TSV, Parquet, Excel, a log of Inspect, a data set on the Hub, and standard input.
-Public name: `read_rows(location, columns, split, container) -> Iterator[Row]`. Texts stay texts: no cell becomes a
-number, and no "NA" a missing value.
+Public name: `read_rows(location, columns, split, container) -> Iterator[Row]`. Texts stay texts: no cell is
+converted to a number, and "NA" is not a missing value.
 """
 
 from __future__ import annotations
@@ -51,18 +51,17 @@ def read_rows(
 ) -> Iterator[Row]:
     """Yield the rows of a file of answers in order.
 
-    The end of the file's name decides how it is read: `.csv`, `.tsv`, `.parquet`, `.xlsx`, and everything else as JSON
-    Lines or one JSON list. A gzip file is read as what it holds; a byte order mark is skipped.
+    The file's suffix decides how it is read: `.csv`, `.tsv`, `.parquet`, `.xlsx`, and everything else as JSON
+    Lines or one JSON list. A gzip file is decompressed first; a byte order mark is skipped.
 
     Args:
         location: a file, `-` for standard input, or a data set on the Hub as `OWNER/NAME` or `OWNER/NAME@REVISION`.
-        columns: the columns that are needed of Parquet and of a data set on the Hub; those that are not there are left
-            out. All if None.
+        columns: the columns to read from Parquet and from a data set on the Hub; missing ones are skipped. All if None.
         split: the split of a data set on the Hub.
-        container: `.csv`, `.tsv`, `.jsonl` or `.eval` to read the file as that, whatever its name.
+        container: `.csv`, `.tsv`, `.jsonl` or `.eval`: read the file in that format, and ignore its suffix.
 
     Raises:
-        SARChatError: the file cannot be read, is damaged, not UTF-8, or a line is no object.
+        SARChatError: if the file cannot be read, is damaged or not UTF-8, or a line is not an object.
     """
     path = Path(location).expanduser()
     if location != STDIN and not path.exists() and REPO_ID.fullmatch(location):
@@ -80,7 +79,7 @@ def read_rows(
         elif suffix == INSPECT_LOG:
             yield from _read_inspect_log(path)
         elif suffix in (".pkl", ".pickle"):
-            raise SARChatError(f"{location} is a pickle, which may run any code when it is read; save it as TSV")
+            raise SARChatError(f"{location} is a pickle, which can run any code when it is loaded; save it as TSV")
         else:
             with _open(location, path) as stream:
                 if suffix in _DELIMITERS:
@@ -93,7 +92,7 @@ def read_rows(
 
 @contextmanager
 def _open(location: str, path: Path) -> Iterator[IO[bytes]]:
-    """Open a file or standard input, unpacked if it is gzip."""
+    """Open a file or standard input, decompressed if it is gzip."""
     stream: Any = sys.stdin.buffer if location == STDIN else path.open("rb")
     try:
         packed = stream.peek(2)[:2] == _GZIP
@@ -101,7 +100,7 @@ def _open(location: str, path: Path) -> Iterator[IO[bytes]]:
             opened: Any = gzip.GzipFile(fileobj=stream) if packed else stream
             yield opened
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise SARChatError(f"{location} is no whole gzip file: {error}") from error
+            raise SARChatError(f"{location} is not a complete gzip file: {error}") from error
     finally:
         if location != STDIN:
             stream.close()
@@ -157,7 +156,7 @@ def _read_csv(stream: IO[bytes], location: str, delimiter: str) -> Iterator[Row]
         for number, entry in enumerate(reader, 1):
             place = f"{location}, row {number}"
             if None in entry or None in entry.values():
-                raise SARChatError(f"{place}: expected {len(reader.fieldnames or ())} cells as in the heading")
+                raise SARChatError(f"{place}: expected {len(reader.fieldnames or ())} cells as in the header")
             yield Row(place, entry)
     except UnicodeDecodeError as error:
         raise SARChatError(f"{location} is not UTF-8: {error.reason}; save it as UTF-8") from error
@@ -251,7 +250,7 @@ def _read_hub(location: str, columns: Sequence[str] | None, split: str) -> Itera
         for number, entry in enumerate(stream, 1):
             yield Row(f"{location}, row {number}", entry)
     except Exception as error:
-        # Loading from the Hub raises errors of many libraries, of no common class.
+        # Loading from the Hub raises errors of many libraries without a common class.
         raise SARChatError(
             f"{location}: no such file, and no data set on the Hub with a split {split!r} that can be read: "
             f"{type(error).__name__}: {error}"

@@ -1,4 +1,4 @@
-"""Answers to their records: by id, or in order once every row's gold answer or question was compared.
+"""Joins answers to records: by id, or in order if every row repeats its record's gold answer or question.
 
 Public name: `join_answers(answers, records, source, notation) -> dict[str, Answer]`.
 """
@@ -28,8 +28,8 @@ def join_answers(
             written in it.
 
     Raises:
-        SARChatError: there is no answer, an id stands twice, some rows have an id and some not, or a row without an
-            id does not repeat the gold or the question of the record in its place.
+        SARChatError: if there is no answer, an id appears twice, only some rows have an id, or a row without an id does
+            not repeat the gold answer or the question of the record at its position.
     """
     joined: dict[str, Answer] = {}
     ids = list(records)
@@ -52,7 +52,7 @@ def join_answers(
 def _match_in_order(
     answer: Answer, number: int, ids: list[str], records: Mapping[str, Mapping[str, Any]], notation: Notation
 ) -> str:
-    """Return the id of the record in the row's place, once the row was compared with it."""
+    """Return the id of the record at the row's position, after comparing the two."""
     place = number if answer.number is None else answer.number
     if not 0 <= place < len(ids):
         raise SARChatError(
@@ -70,7 +70,7 @@ def _match_in_order(
                 )
             return ids[place]
     raise SARChatError(
-        f"{answer.place}: it has no id, and neither the gold answer nor the question to tell its record; name the "
+        f"{answer.place}: it has no id, and neither a gold answer nor a question that identifies its record; name the "
         "column of the id with --id-field"
     )
 
@@ -84,7 +84,7 @@ def _is_copy(copy: str, text: str, record: Mapping[str, Any], notation: Notation
 
 
 def _spellings(text: str, record: Mapping[str, Any], notation: Notation) -> Iterator[str]:
-    """Yield how a tool may repeat a text: as it is, in the box format, without its tokens, with ms-swift's `<bbox>`."""
+    """Yield the forms of a text in tools' files: unchanged, in the box format, without its tokens, with `<bbox>`."""
     yield _squeeze(text)
     fmt = notation.format
     rendered = render_text(text, fmt, record["width"], record["height"], notation.input_size)
@@ -96,7 +96,7 @@ def _spellings(text: str, record: Mapping[str, Any], notation: Notation) -> Iter
 
 
 def _squeeze(text: str) -> str:
-    """Leave out white space, which chat templates and tokenizers change."""
+    """Remove white space, which chat templates and tokenizers change."""
     return "".join(text.split())
 
 

@@ -74,9 +74,9 @@ class _Tool:
 
     Attributes:
         read: turns a row into an answer.
-        prediction: the column of the answer; empty if it lies deeper.
+        prediction: the column of the answer; empty if it is nested.
         columns: the columns that are read beside it.
-        container: how the file is read whatever it is called; None to go by its name.
+        container: the file's format, independent of its suffix; None to derive it from the suffix.
         failures: how answers begin that are messages of a request that failed.
     """
 
@@ -222,7 +222,7 @@ def read_answers(source: AnswerSource, split: str = "test") -> Iterator[Answer]:
         try:
             fields = tool.read(row, place)
         except (AttributeError, KeyError, TypeError, IndexError):
-            raise SARChatError(f"{place}: this is no row of {source.tool}: {str(dict(row))[:80]}") from None
+            raise SARChatError(f"{place}: this is not a row of {source.tool}: {str(dict(row))[:80]}") from None
         if column:
             fields["text"] = _require(row, column, place, source)
         if source.id_field:

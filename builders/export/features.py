@@ -17,7 +17,7 @@ def refer_to_image(path: str) -> dict[str, Any]:
 def with_features(schema: pa.Schema) -> pa.Schema:
     """Return the schema with its `datasets` features, so that the column `image` is decoded by `datasets`.
 
-    Of a path alone, transformers leaves the decoding to torchvision, which reads no BMP.
+    Given only a path, transformers leaves decoding to torchvision, which cannot read BMP.
     """
     schema = schema.set(schema.get_field_index("image"), pa.field("image", IMAGE))
     return schema.with_metadata(features_metadata(schema))

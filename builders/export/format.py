@@ -30,13 +30,13 @@ class Table(NamedTuple):
 
 
 class Export(NamedTuple):
-    """What the files beside the records are made from.
+    """The values from which side files are made.
 
     Attributes:
-        folder: the folder's final place, absolute.
+        folder: the absolute path of the folder's final place.
         tables: all files of records.
-        training: those that the recipe trains on.
-        box_format: the name of the notation of boxes.
+        training: the files that the recipe trains on.
+        box_format: the name of the box format.
     """
 
     folder: Path
@@ -46,20 +46,21 @@ class Export(NamedTuple):
 
 
 class Format(NamedTuple):
-    """A format of export.
+    """An export format.
 
     Attributes:
-        name: as `--to` names it; `templates/NAME` holds its side files.
-        convert: a record as the consumer reads it; JSON types only.
-        values: what its side files are filled in with, beside the recipe; a `.py` file is copied as it is.
+        name: the value of `--to`; its side files are in `templates/NAME`.
+        convert: returns a record in the form that the consumer reads; JSON types only.
+        values: returns the placeholder values of its side files, in addition to the recipe's; a `.py` file is copied
+            unchanged.
         suffix: `.jsonl`, `.json` (one list), `.tsv` or `.parquet`.
-        absolute_images: the consumer needs absolute paths of images.
-        box_format: the notation if `--box-format` is not given; `None` if the format marks boxes in its own way.
-        schema: of Parquet, completes the schema that Arrow gives the records.
-        draws_samples: the trainer takes a random part of a file itself; else a sample is written beside the file.
-        evaluates: a harness reads it: one split, test by default, is written, and questions ask for boxes as
-            `sarchat predict` does; nothing is trained.
-        task_values: what side files of one task are filled in with, whose names have `@task` in them.
+        absolute_images: whether the consumer needs absolute paths of images.
+        box_format: the default box format; `None` if the export format marks boxes itself.
+        schema: completes the Parquet schema that Arrow infers from the records.
+        draws_samples: whether the trainer can use a random part of a file; if not, a sample is written beside the file.
+        evaluates: whether a harness reads it: one split, test by default, is written, questions ask for boxes as in
+            `sarchat predict`, and nothing is trained.
+        task_values: returns the placeholder values of side files for one task, which have `@task` in their names.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The images of an export: each one once, for all records of all tasks."""
+"""The images of an export: each is stored once for all records of all tasks."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ WAYS = (LINK, COPY, PATH)
 
 
 class ImageStore:
-    """Puts images into `images/SPLIT/` of an export, and says where each is.
+    """Stores images in `images/SPLIT/` of an export, and returns their paths.
 
     Attributes:
-        names: the files that were put there, by their paths from the export's folder.
+        names: the files that were stored, as paths relative to the export's folder.
     """
 
     def __init__(self, staging: Path, folder: Path, way: str, *, absolute: bool) -> None:
-        """Set where images go; nothing is written.
+        """Set where images are stored; nothing is written yet.
 
         Args:
             staging: the folder that is being written.
-            folder: the absolute path at which it will be found.
-            way: `link` (a hard link if the file system has it, else a copy), `copy`, or `path` (the file where it is).
-            absolute: say absolute paths, and not those from the folder.
+            folder: the absolute path of its final place.
+            way: `link` (a hard link if possible, else a copy), `copy`, or `path` (the path of the original file).
+            absolute: return absolute paths instead of paths relative to the folder.
         """
         self.names: set[str] = set()
         self._staging = staging
@@ -41,10 +41,10 @@ class ImageStore:
         self._made: set[Path] = set()
 
     def place(self, split: str, image: EncodedImage) -> str:
-        """Return where an image is for the consumer; it is put there when it is asked for first.
+        """Return the path of an image for the consumer; the first call for an image stores it.
 
         Raises:
-            SARChatError: its name leads out of the folder, it cannot be read, or it has no path and `path` was chosen.
+            SARChatError: if its name points outside the folder, it cannot be read, or `path` is chosen and it has none.
         """
         key = (split, image.name)
         if key not in self._places:
@@ -54,7 +54,7 @@ class ImageStore:
     def _refer(self, image: EncodedImage) -> str:
         if image.path is None:
             raise SARChatError(
-                f"{image.name} is embedded, archived or remote, so this machine has no path of it; export with "
+                f"{image.name} is embedded, archived or remote, so it has no path on this machine; export with "
                 "--images copy"
             )
         if not image.path.is_file():
@@ -81,9 +81,9 @@ class ImageStore:
 
 
 def _link(path: Path, target: Path) -> bool:
-    """Make a hard link, if the file is there and the file system can; return whether it did."""
+    """Make a hard link if the file exists and the file system allows it; return whether it succeeded."""
     try:
-        # Of a symbolic link, the file that it leads to.
+        # If the path is a symbolic link, link to its target.
         os.link(os.path.realpath(path) if path.is_symlink() else path, target)
     except OSError:
         return False

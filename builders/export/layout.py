@@ -1,4 +1,4 @@
-"""Which file a record goes to: one for each task and split, or the paper's nine test files."""
+"""The file of each record: one per task and split, or the paper's nine test files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import yaml
 TASKS_AND_SPLITS, PAPER = "tasks", "paper"
 LAYOUTS = (TASKS_AND_SPLITS, PAPER)
 
-# Task, split and scenario to the file's name without its ending.
+# Task, split and scenario to the file's name without its suffix.
 Layout = Callable[[str, str, str], str]
 
 
@@ -21,7 +21,7 @@ def by_task_and_split(task: str, split: str, scenario: str) -> str:
 
 
 def by_paper(task: str, split: str, scenario: str) -> str:
-    """Return the name that the paper's inference script has for the file."""
+    """Return the file's name in the paper's inference script."""
     names = _paper_names()
     return names[task] if task in names else names[f"{task}/{scenario}"]
 

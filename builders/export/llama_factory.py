@@ -1,4 +1,4 @@
-"""LLaMA-Factory: the `sharegpt` format with the names of OpenAI's, described to it in `dataset_info.json`."""
+"""LLaMA-Factory: the `sharegpt` format with OpenAI's field names, described in `dataset_info.json`."""
 
 from __future__ import annotations
 

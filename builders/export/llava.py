@@ -1,4 +1,4 @@
-"""LLaVA's JSON, which LLaVA-NeXT and qwen-vl-finetune read: one list a file, `conversations` from human and gpt."""
+"""LLaVA's JSON, which LLaVA-NeXT and qwen-vl-finetune read: one list per file, `conversations` from human and gpt."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _qwen_model(box_format: str) -> str:
 
 
 def _qwen_name(table: Table) -> str:
-    # Whole percents are all that it reads.
+    # It reads whole percents only.
     share = f"%{max(1, 100 * table.use // table.records)}" if table.use < table.records else ""
     return table.name.removesuffix(".json") + share
 

@@ -1,4 +1,4 @@
-"""What an export says of itself, so that a later one may replace it and nothing else."""
+"""The manifest of an export, by which a later export recognises what it may replace."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def write_manifest(staging: Path, description: dict[str, Any], files: Iterable[s
 
     Args:
         staging: the folder.
-        description: what the export was made from and how.
-        files: the other files in it, without images.
-        images: the images in it, by their paths from the folder.
+        description: the source and the options of the export.
+        files: the other files in it, except images.
+        images: the images in it, as paths relative to the folder.
     """
     content = {
         "kind": _KIND,
@@ -35,7 +35,7 @@ def write_manifest(staging: Path, description: dict[str, Any], files: Iterable[s
 
 
 def is_export(folder: Path) -> bool:
-    """Return whether a folder holds an export and nothing else: the files and images of its own `export.json`."""
+    """Return whether a folder contains exactly the files and images that its own `export.json` lists."""
     try:
         content = load_json((folder / MANIFEST).read_text(encoding="utf-8"))
         listed, images = {*content["files"], MANIFEST}, content["images"]

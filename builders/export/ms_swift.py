@@ -1,4 +1,4 @@
-"""ms-swift: messages and images; boxes as `<bbox>` with their corners aside, which it rescales for the model itself."""
+"""ms-swift: messages and images; boxes as `<bbox>` with corners in a column, which it rescales for the model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PLACEHOLDER = "<bbox>"
 def convert(record: ExportRecord) -> dict[str, Any]:
     """Return a row of ms-swift's standard format.
 
-    With boxes spelled out, it has the columns of the reward too; `<bbox>` is for supervised training.
+    With boxes as text, it also has the columns of the reward; `<bbox>` is for supervised training.
     """
     question, answer, more = record.question, record.answer, {}
     if record.box_format is None:
@@ -48,7 +48,7 @@ def values(export: Export) -> Mapping[str, str]:
 
 def _take_boxes(text: str) -> tuple[str, list[list[int]]]:
     """Return a text with a placeholder for each box, and the boxes; the data set's are in whole pixels."""
-    # Most answers hold none, and looking for a box takes longer than looking for a brace.
+    # Most answers have no box, and searching for a box takes longer than for a brace.
     if "{" not in text:
         return text, []
     # Words and the four numbers of a box in turn.

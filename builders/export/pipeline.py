@@ -1,4 +1,4 @@
-"""A data set to the folder that a trainer or a harness reads: files of records, images, side files."""
+"""Exports a data set to the folder that a trainer or a harness reads: files of records, images, and side files."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ _COLUMNS = ("id", "image", "width", "height", "task", "scenario", "messages")
 _TRAIN, _TEST = "train", "test"
 # The format that the paper trained and inferred with.
 _PAPER_FORMAT = "ms-swift"
-# Written last, when it is known how many records of it the recipe trains on.
+# Written last, since the other tasks decide how many of its records the recipe trains on.
 _LARGEST_TASK = "identification"
 
 
 class ExportOptions(NamedTuple):
-    """What an export is to hold.
+    """The contents and form of an export.
 
     Attributes:
         format: a name of `FORMATS`.
-        tasks: only these; all if empty.
-        splits: only these; all if empty.
-        limit: the most records of a task, split and scenario; `None` for all.
-        box_format: a name of the box formats; `None` for what the format of export does by default.
+        tasks: the tasks to export; all if empty.
+        splits: the splits to export; all if empty.
+        limit: maximum number of records per task, split and scenario; `None` for all.
+        box_format: a name of the box formats; `None` for the export format's default.
         images: `link`, `copy` or `path`; see `ImageStore`.
         layout: `tasks` (a file for each task and split) or `paper` (nine test files).
     """
@@ -60,7 +60,7 @@ class ExportOptions(NamedTuple):
 
 
 class _Notation(NamedTuple):
-    """How boxes are written; the native format where the export format marks them in its own way."""
+    """How boxes are written; the native format if the export format marks them itself."""
 
     name: str | None
     format: BoxFormat
@@ -68,19 +68,21 @@ class _Notation(NamedTuple):
 
 
 def export(location: str, out: Path, options: ExportOptions) -> Export:
-    """Write a data set as a trainer or a harness reads it. The folder is made beside `out` and moved into place.
+    """Write a data set in the form that a trainer or a harness reads.
+
+    The folder is made beside `out` and then moved into place.
 
     Args:
         location: DATA, as `open_data` takes it.
-        out: the folder to write; an earlier export there is replaced, anything else refused.
-        options: what it is to hold.
+        out: the folder to write; an earlier export there is replaced, any other content is refused.
+        options: the contents and form of the export.
 
     Returns:
         What was written.
 
     Raises:
-        SARChatError: a wrong option, wrong data, a missing image, or a folder at `out` that is no export.
-        OSError: writing failed.
+        SARChatError: if an option or the data are wrong, an image is missing, or the folder at `out` is not an export.
+        OSError: if writing fails.
     """
     fmt = _check(options)
     notation = _read_notation(fmt, options)
@@ -97,7 +99,7 @@ def export(location: str, out: Path, options: ExportOptions) -> Export:
                 for task in tasks:
                     made.tables.extend(writer.write(data, task, split, keep))
         if not made.tables:
-            raise SARChatError(f"{location} holds no record of the chosen tasks and splits; nothing to export")
+            raise SARChatError(f"{location} contains no record of the chosen tasks and splits; nothing to export")
         made.tables.sort(key=lambda table: TASKS.index(table.task))
         if not fmt.evaluates:
             made.training.extend(writer.training(made.tables))
@@ -125,7 +127,7 @@ def _check(options: ExportOptions) -> Format:
     fmt = FORMATS[options.format]
     if fmt.evaluates and len(options.splits) > 1:
         raise SARChatError(f"{fmt.name} evaluates one split; give one --split, got {', '.join(options.splits)}")
-    # The paper's files are lists, with boxes spelled out as the data set has them.
+    # The paper's files are lists, with boxes as text in the data set's own format.
     return fmt._replace(suffix=".json", box_format=NATIVE) if options.layout == PAPER else fmt
 
 
@@ -153,7 +155,7 @@ def _select_parts(data: OpenData, fmt: Format, options: ExportOptions) -> list[t
 
 
 def _count(data: OpenData, parts: Sequence[tuple[str, list[str]]], options: ExportOptions) -> int | None:
-    """Return the number of records to come, if it is known beforehand."""
+    """Return the number of records to export, if it is known in advance."""
     if options.limit is not None:
         return None
     counts = [data.count(task, split) for split, tasks in parts for task in tasks]
@@ -162,7 +164,7 @@ def _count(data: OpenData, parts: Sequence[tuple[str, list[str]]], options: Expo
 
 
 class _Writer:
-    """Writes the records of one task and split after the other."""
+    """Writes the records, one task and split at a time."""
 
     def __init__(
         self,
@@ -179,7 +181,7 @@ class _Writer:
         self._images = images
         self._staging = staging
         self._advance = advance
-        # Of the training split: the records written of each task, and the sample of the largest.
+        # For the training split: the number of records written per task, and the sample of the largest task.
         self._written: dict[str, int] = {}
         self._sample: Table | None = None
 
@@ -205,7 +207,7 @@ class _Writer:
         return [Table(task, split, name, file.records, file.records) for name, file in sorted(files.items())]
 
     def training(self, tables: Sequence[Table]) -> list[Table]:
-        """Return the files that the recipe trains on, each with how many of its records."""
+        """Return the files that the recipe trains on, with the number of records to use from each."""
         use = mixture(self._written)
         chosen = [table._replace(use=use[table.task]) for table in tables if table.split == _TRAIN]
         return [

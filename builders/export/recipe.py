@@ -1,4 +1,4 @@
-"""The training recipe: the paper's settings, and a mixture of tasks in which none outweighs the rest."""
+"""The training recipe: the paper's settings, and a balanced mixture of tasks."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ def _recipe() -> Mapping[str, Any]:
 
 
 def resize_rule() -> ResizeRule:
-    """Return the resizing that the trainers' configurations set."""
+    """Return the resizing rule in the trainers' configurations."""
     return ResizeRule(**_recipe()["resize"])
 
 
 def settings(box_format: str) -> dict[str, str]:
-    """Return the recipe's values by the names that templates of side files have for them.
+    """Return the recipe's values by their placeholder names in the templates.
 
     Args:
-        box_format: decides on the model to start from.
+        box_format: selects the model to fine-tune.
     """
     recipe = _recipe()
     resize = {name: value for name, value in recipe["resize"].items() if name != "factor"}
@@ -39,10 +39,10 @@ def settings(box_format: str) -> dict[str, str]:
 
 
 def mixture(counts: Mapping[str, int]) -> dict[str, int]:
-    """Return how many records of each task to train on.
+    """Return the number of training records per task.
 
-    Identification has a record for every pair of targets, 77 % of all. It takes part with as many as the largest of the
-    other tasks, if there are others; these take part with all that they have.
+    Identification has a record for every pair of targets, 77 % of all. It is limited to the size of the largest other
+    task, if there is one; the others contribute all their records.
 
     Args:
         counts: the number of records of each task.

@@ -1,4 +1,4 @@
-"""One record as every export format gets it."""
+"""The record that every export format converts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from builders.box_formats.formats import NATIVE
 
 
 class ExportRecord(NamedTuple):
-    """A conversation about one image, its texts in the notation of the export.
+    """A conversation about one image, in the box format of the export.
 
     Attributes:
         id: the record's id, unique in the whole data set.
@@ -16,12 +16,12 @@ class ExportRecord(NamedTuple):
         scenario: `single` or `multi`.
         question: the user's message, without an image placeholder.
         answer: the assistant's message.
-        gold: the answer in SARChat's own notation, which rewards and scores compare with.
-        image: where the image file is, as the consumer is to read it.
+        gold: the answer in SARChat's own notation, for rewards and scores.
+        image: the path of the image file for the consumer.
         width: of the image, in pixels.
         height: of the image, in pixels.
         input_size: width and height at which the model sees the image, where the notation depends on it.
-        box_format: the notation's name; `None` if the export format marks boxes in its own way.
+        box_format: the notation's name; `None` if the export format marks boxes itself.
     """
 
     id: str

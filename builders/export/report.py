@@ -1,4 +1,4 @@
-"""What an export wrote, as text."""
+"""The summary of an export as text."""
 
 from __future__ import annotations
 

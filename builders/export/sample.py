@@ -1,4 +1,4 @@
-"""A sample of a file's records, spread over all of them and the same on every machine."""
+"""A deterministic sample of a file's records, the same on every machine."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _KEY = b"sarchat export"
 
 
 class Sample:
-    """Keeps the `size` records whose ids come first by a keyed hash; no other record stays in memory."""
+    """Keeps the `size` records with the smallest keyed hashes of their ids; no other record stays in memory."""
 
     def __init__(self, size: int) -> None:
-        """Start empty; `size` is the most records to keep."""
+        """Start empty; `size` is the maximum number of records to keep."""
         self.size = size
-        # The rank, the place in the file, the record; the first entry is the next to go.
+        # Rank, position in the file, record; the first entry is the next to be dropped.
         self._heap: list[tuple[int, int, dict[str, Any]]] = []
         self._seen = 0
 

@@ -1,4 +1,4 @@
-"""The files beside the records: descriptions and training scripts, from the templates of the format."""
+"""The files beside the records: descriptions and training scripts, made from the format's templates."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from string import Template
 from builders.export.format import Export, Format
 from builders.export.recipe import settings
 
-# Files that start a training; there is nothing to start without records of the training split.
+# Prefix of files that start a training; they are written only if there are records of the training split.
 _TRAINING = "train"
 _EACH = "@task"
 
 
 class _AtTemplate(Template):
-    """A template whose placeholders are `@name`, since `$name` is the shell's."""
+    """A template with placeholders `@name`, since `$name` belongs to the shell."""
 
     delimiter = "@"
 

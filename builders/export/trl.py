@@ -1,4 +1,4 @@
-"""TRL: prompt and completion, since of `messages` every token would be a target, those of the image included."""
+"""TRL: prompt and completion, since with `messages` every token would be a target, including those of the image."""
 
 from __future__ import annotations
 

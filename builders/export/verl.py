@@ -1,4 +1,4 @@
-"""verl: Parquet of prompts, with what its reward function needs."""
+"""verl: Parquet of prompts, with the columns of its reward function."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def convert(record: ExportRecord) -> dict[str, Any]:
 
 
 def values(export: Export) -> Mapping[str, str]:
-    """Return the files to train on, and those to validate with, as lists of Hydra."""
+    """Return the files for training and for validation, as Hydra lists."""
     held_out = [table for table in export.tables if table.split == "validation"] or export.training
     return {"train_files": _list(export, export.training), "val_files": _list(export, held_out)}
 

@@ -1,1 +1,1 @@
-"""Rewards for reinforcement learning, from the metric, and adapters for trainers."""
+"""The metric as a reward for reinforcement learning, with adapters for trainers."""

@@ -1,4 +1,4 @@
-"""The reward as ms-swift takes it: importing this module adds it to ms-swift's rewards as `sarchat`.
+"""The reward for ms-swift: importing this module registers it there as `sarchat`.
 
 `swift rlhf --rlhf_type grpo --external_plugins .../builders/rewards/ms_swift_plugin.py --reward_funcs sarchat`
 

@@ -1,4 +1,4 @@
-"""One number from 0 to 1 for one answer, dense enough to learn from."""
+"""The reward of one answer: a dense number from 0 to 1."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from sarchat_metric import SUB_SCORES, box_iou, score_record
 
 
 def reward(prediction: str, reference: Mapping[str, Any]) -> float:
-    """Return how right an answer is.
+    """Return the reward of an answer.
 
-    The mean of the record's accuracies TP / (TP + FP + FN), one for each sub-score that enters the average of its task,
-    and, if the task asks for boxes, of their mean IoU. The accuracies alone have few values (0, 1/3, 2/3 and 1 for the
+    It is the mean of the record's accuracies TP / (TP + FP + FN), one per sub-score in the average of its task, and, if
+    the task asks for boxes, of their mean IoU. The accuracies alone have few values (0, 1/3, 2/3 and 1 for the
     three of one counted box); with the mean IoU every improvement of a box counts. With N predicted boxes and M gold
-    boxes, it is the largest total IoU of one-to-one pairs, divided by max(N, M), so a missing or superfluous box counts
+    boxes, it is the largest total IoU of one-to-one pairs, divided by max(N, M), so a missing or additional box counts
     as an IoU of 0. In grounding only boxes of the same category pair up, as in the metric.
 
-    For given N, M and categories the reward never falls if the IoU of any pair of boxes rises. The gold answer earns 1,
-    an answer from which nothing can be read 0.
+    For given N, M and categories the reward never falls if the IoU of any pair of boxes rises. The gold answer gets 1,
+    an answer from which nothing can be read gets 0.
 
     Args:
         prediction: the answer, any text.
@@ -35,7 +35,7 @@ def reward(prediction: str, reference: Mapping[str, Any]) -> float:
         The reward, from 0 to 1.
 
     Raises:
-        ValueError: see `sarchat_metric.score_record`; or the notation is unknown, or lacks a size.
+        ValueError: if `sarchat_metric.score_record` refuses the record, or the notation is unknown or lacks a size.
     """
     # The scenario decides the names of sub-scores, not their values.
     result = score_record(translate_by_columns(prediction, reference), {"scenario": "single", **reference})
@@ -70,7 +70,7 @@ def reward_batch(predictions: Iterable[str], columns: Mapping[str, Sequence[Any]
             and, where the notation is not the data set's own, those that `reward` names. Other columns are ignored.
 
     Raises:
-        SARChatError: there is no column `task` or `solution`.
+        SARChatError: if there is no column `task` or `solution`.
         ValueError: see `reward`.
     """
     for name in ("task", "solution"):

@@ -1,4 +1,4 @@
-"""The reward as TRL's `GRPOTrainer` takes it: `reward_funcs=[sarchat_reward]`.
+"""The reward for TRL's `GRPOTrainer`: `reward_funcs=[sarchat_reward]`.
 
 On the command line: `trl grpo --reward_funcs builders.rewards.trl_reward.sarchat_reward`.
 """
@@ -25,5 +25,5 @@ def _text(completion: str | Sequence[Mapping[str, Any]]) -> str:
     if isinstance(completion, str):
         return completion
     content = completion[-1]["content"]
-    # Some versions give a message's parts.
+    # Some versions pass a list of parts.
     return content if isinstance(content, str) else "".join(part.get("text") or "" for part in content)

@@ -1,4 +1,4 @@
-"""The reward as verl takes it: `reward.custom_reward_function.path=pkg://builders.rewards.verl_reward`."""
+"""The reward for verl: `reward.custom_reward_function.path=pkg://builders.rewards.verl_reward`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def compute_score(
     """Return the reward of one answer, from 0 to 1; see `builders.rewards.reward`.
 
     Args:
-        data_source: the same for all records.
+        data_source: not used.
         solution_str: the answer.
         ground_truth: the gold answer.
         extra_info: the task, and the notation of boxes if it is not the data set's own.

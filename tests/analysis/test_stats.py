@@ -127,12 +127,12 @@ def test_output_has_each_figure_beside_the_paper_s(capsys):
 
 def test_partial_builds_are_told(capsys):
     main(["stats", str(sample_build(("description", "referring")))])
-    told = capsys.readouterr().out
-    assert "Not in this build: train of classification, counting, grounding, identification." in told
-    assert "\nship " in told and "93,373" in told
+    output = capsys.readouterr().out
+    assert "Not in this build: train of classification, counting, grounding, identification." in output
+    assert "\nship " in output and "93,373" in output
     main(["stats", str(sample_build(("description",)))])
-    told = capsys.readouterr().out
-    assert "No built task of train contains every target" in told
+    output = capsys.readouterr().out
+    assert "No built task of train contains every target" in output
     assert read_targets(open_build(sample_build(("description",))), "train") is None
 
 
@@ -144,8 +144,8 @@ def test_one_split_shows_no_other(capsys):
 
 def test_validation_alone_has_nothing_to_compare_with(tmp_path):
     build(sample_corpus(), tmp_path / "out", BuildOptions(splits=["validation"], tasks=["classification"]))
-    told = write_tables(tabulate_comparison(compute_statistics(open_build(tmp_path / "out"))))
-    assert "paper's" not in told.split("\n\nShapes")[0] and "category  validation" in told
+    output = write_tables(tabulate_comparison(compute_statistics(open_build(tmp_path / "out"))))
+    assert "paper's" not in output.split("\n\nShapes")[0] and "category  validation" in output
 
 
 def test_no_image_is_needed(tmp_path):

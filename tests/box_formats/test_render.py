@@ -118,5 +118,5 @@ def test_a_tiny_box_is_never_written_empty(name):
 def test_the_size_that_the_model_saw_is_asked_for():
     with pytest.raises(SARChatError, match="--input-size"):
         render_text(TEXT, get_format("qwen2.5-vl"), *SIZE)
-    with pytest.raises(SARChatError, match="leave that out"):
+    with pytest.raises(SARChatError, match="remove --input-size"):
         render_text(TEXT, get_format("gemini"), *SIZE, InputSize(800, 400))

@@ -191,9 +191,9 @@ def test_default_config_is_all(tmp_path, built, live):
 
 
 def test_card_tells_the_true_features_and_counts(built):
-    told = {info["config_name"]: info for info in card(built)["dataset_info"]}
-    assert set(told) == {*TASKS, "all"}
-    for config, info in told.items():
+    infos = {info["config_name"]: info for info in card(built)["dataset_info"]}
+    assert set(infos) == {*TASKS, "all"}
+    for config, info in infos.items():
         assert datasets.Features._from_yaml_list(info["features"]) == FEATURES
         tasks = TASKS if config == "all" else [config]
         counts = {split: sum(len(rows(built, task, split)) for task in tasks) for split in SPLITS}

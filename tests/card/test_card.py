@@ -160,8 +160,8 @@ def test_build_without_matplotlib(tmp_path):
         f"main(['build', {str(sample_corpus())!r}, '--out', {str(tmp_path / 'out')!r}])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    told = [line for line in done.stderr.splitlines() if "matplotlib" in line]
-    assert len(told) == 1 and "pip install 'sarchat-bench[pictures]'" in told[0]
+    lines = [line for line in done.stderr.splitlines() if "matplotlib" in line]
+    assert len(lines) == 1 and "pip install 'sarchat-bench[pictures]'" in lines[0]
     assert not (tmp_path / "out" / "pictures").exists()
     assert "pictures/" not in (tmp_path / "out" / "README.md").read_text()
 

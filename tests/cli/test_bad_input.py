@@ -39,8 +39,8 @@ class Place:
     def zip(self, **options) -> Path:
         return zip_corpus(self.corpus, self.top / "corpus.zip", **options)
 
-    def check_refused(self, *arguments: object, told: str = "", source: object = None, out: object = None) -> str:
-        """Build, with nothing at the output and with an older build there; return the line that was told."""
+    def check_refused(self, *arguments: object, pattern: str = "", source: object = None, out: object = None) -> str:
+        """Build, with nothing at the output and with an older build there; return the printed line."""
         line = ""
         for older in (False, True):
             if older:
@@ -50,7 +50,7 @@ class Place:
             code, text = self._run("build", source or self.corpus, "--out", target, *arguments)
             assert code == 1, text
             assert re.fullmatch(r"Error: [^\n]+\n", text)
-            assert re.search(told, text), text
+            assert re.search(pattern, text), text
             assert tree(self.top) == before
             assert older or not self.out.exists()
             assert sorted(path.name for path in self.out.parent.iterdir()) == (["sarchat"] if older else [])
@@ -87,7 +87,7 @@ def test_bad_input_ends_a_process_in_the_same_way(tmp_path, sarchat_process, old
 
     place = Place(tmp_path, run, older)
     shutil.rmtree(place.corpus / "Annotations")
-    place.check_refused(told="Annotations")
+    place.check_refused(pattern="Annotations")
 
 
 def test_bad_input_found_by_a_worker_ends_in_the_same_way(tmp_path, sarchat_process, older):
@@ -97,23 +97,23 @@ def test_bad_input_found_by_a_worker_ends_in_the_same_way(tmp_path, sarchat_proc
 
     place = Place(tmp_path, run, older)
     (place.corpus / "JPEGImages" / "train" / "0000002.png").write_bytes(b"no image")
-    place.check_refused("--num-proc", 2, told=r"0000002\.png")
+    place.check_refused("--num-proc", 2, pattern=r"0000002\.png")
 
 
 # The source
 
 
 def test_source_that_does_not_exist(place):
-    place.check_refused(source=place.top / "nowhere", told="nowhere")
+    place.check_refused(source=place.top / "nowhere", pattern="nowhere")
 
 
 def test_empty_source(place):
     (place.top / "empty").mkdir()
-    place.check_refused(source=place.top / "empty", told="empty.*Annotations")
+    place.check_refused(source=place.top / "empty", pattern="empty.*Annotations")
 
 
 def test_source_that_is_a_file(place):
-    place.check_refused(source=place.annotations(), told=r"train\.json")
+    place.check_refused(source=place.annotations(), pattern=r"train\.json")
 
 
 def test_no_source_at_all(tmp_path, sarchat):
@@ -131,30 +131,30 @@ def test_url_that_cannot_be_opened(place, url):
 
 def test_no_annotations(place):
     shutil.rmtree(place.corpus / "Annotations")
-    place.check_refused(told="Annotations")
+    place.check_refused(pattern="Annotations")
 
 
 def test_annotations_of_no_split(place):
     for split in ("train", "val", "test"):
         place.annotations(split).rename(place.annotations(f"instances_{split}"))
-    place.check_refused(told="Annotations/{train,val,test}.json")
+    place.check_refused(pattern="Annotations/{train,val,test}.json")
 
 
 def test_annotations_that_are_a_file(place):
     shutil.rmtree(place.corpus / "Annotations")
     (place.corpus / "Annotations").write_text("{}")
-    place.check_refused(told="Annotations")
+    place.check_refused(pattern="Annotations")
 
 
 def test_no_target_at_all(place):
     for split in ("train", "val", "test"):
         place.edit(lambda coco: coco["annotations"].clear(), split)
-    place.check_refused(told="target")
+    place.check_refused(pattern="target")
 
 
 def test_split_that_the_corpus_lacks(place):
     place.annotations("val").unlink()
-    place.check_refused("--split", "validation", told="validation")
+    place.check_refused("--split", "validation", pattern="validation")
 
 
 # The annotation file
@@ -185,13 +185,13 @@ TEXTS = {
 def test_annotation_file_that_is_no_coco(place, kind):
     text = TEXTS[kind] if TEXTS[kind] is not None else place.annotations().read_bytes()[:-50]
     place.annotations().write_bytes(text)
-    place.check_refused(told=r"train\.json")
+    place.check_refused(pattern=r"train\.json")
 
 
 @pytest.mark.parametrize("split", ["val", "test"])
 def test_fault_of_any_split_is_found(place, split):
     place.annotations(split).write_text("{")
-    place.check_refused(told=rf"{split}\.json")
+    place.check_refused(pattern=rf"{split}\.json")
 
 
 NOT_IDS = [None, "1", 1.5, True, [1], {}, float("nan"), float("inf"), 10**30]
@@ -207,7 +207,7 @@ NOT_IDS = [None, "1", 1.5, True, [1], {}, float("nan"), float("inf"), 10**30]
 )
 def test_id_that_is_no_whole_number(place, listed, key, value):
     place.edit(lambda coco: coco[listed][0].update({key: value}))
-    place.check_refused(told=r"train\.json")
+    place.check_refused(pattern=r"train\.json")
 
 
 @pytest.mark.parametrize(
@@ -220,14 +220,14 @@ def test_id_that_is_no_whole_number(place, listed, key, value):
 )
 def test_entry_that_lacks_a_key(place, listed, key):
     place.edit(lambda coco: coco[listed][0].pop(key))
-    place.check_refused(told=rf"train\.json.*{key}")
+    place.check_refused(pattern=rf"train\.json.*{key}")
 
 
 @pytest.mark.parametrize("value", [0, -5, 2**40, 256.5, "256", None, True, [256]])
 @pytest.mark.parametrize("key", ["width", "height"])
 def test_image_side_that_is_none(place, key, value):
     place.edit(lambda coco: coco["images"][0].update({key: value}))
-    place.check_refused(told=r"0000001\.jpg")
+    place.check_refused(pattern=r"0000001\.jpg")
 
 
 @pytest.mark.parametrize(
@@ -240,44 +240,44 @@ def test_image_side_that_is_none(place, key, value):
 )
 def test_box_that_is_not_four_finite_numbers(place, bbox):
     place.edit(lambda coco: coco["annotations"][0].update(bbox=bbox))
-    place.check_refused(told=r"train\.json.*annotation 0\b")
+    place.check_refused(pattern=r"train\.json.*annotation 0\b")
 
 
 def test_number_beyond_all_floats(place):
     place.annotations().write_text(place.annotations().read_text().replace("[20, 30, 60, 40]", "[20, 30, 60, 1e400]"))
-    place.check_refused(told="annotation 0")
+    place.check_refused(pattern="annotation 0")
 
 
 def test_category_id_that_is_not_in_categories(place):
     place.edit(lambda coco: coco["annotations"][0].update(category_id=77))
-    place.check_refused(told="77")
+    place.check_refused(pattern="77")
 
 
 @pytest.mark.parametrize("name", ["submarine", "", None, 3, ["ship"]])
 def test_category_that_is_none_of_the_six(place, name):
     place.edit(lambda coco: coco["categories"][0].update(name=name))
-    place.check_refused(told=r"train\.json")
+    place.check_refused(pattern=r"train\.json")
 
 
 def test_annotation_of_an_unknown_image(place):
     place.edit(lambda coco: coco["annotations"][0].update(image_id=4711))
-    place.check_refused(told="4711")
+    place.check_refused(pattern="4711")
 
 
 def test_images_with_one_id(place):
     place.edit(lambda coco: coco["images"][1].update(id=coco["images"][0]["id"]))
-    place.check_refused(told="more than once")
+    place.check_refused(pattern="more than once")
 
 
 @pytest.mark.parametrize("name", ["0000001.jpg", "0000001.png"])
 def test_images_whose_records_would_share_ids(place, name):
     place.edit(lambda coco: coco["images"][1].update(file_name=name))
-    place.check_refused(told=re.escape(name))
+    place.check_refused(pattern=re.escape(name))
 
 
 def test_categories_with_one_id(place):
     place.edit(lambda coco: coco["categories"][1].update(id=coco["categories"][0]["id"]))
-    place.check_refused(told="more than once")
+    place.check_refused(pattern="more than once")
 
 
 # The images
@@ -301,14 +301,14 @@ OUTWARD = [
 @pytest.mark.parametrize("sign", ["\n", "\r", "\x1b", "\x7f", "\x85", "\u2028"])
 def test_file_name_with_a_control_character(place, sign):
     place.edit(lambda coco: coco["images"][0].update(file_name=f"0000001`{sign}<b>.jpg"))
-    place.check_refused(told=r"train\.json.*control character")
+    place.check_refused(pattern=r"train\.json.*control character")
 
 
 @pytest.mark.parametrize("zipped", [False, True])
 @pytest.mark.parametrize("name", [*OUTWARD, None, 5, ["x.jpg"], {"a": 1}, True])
 def test_file_name_that_leads_out_of_the_image_folder(place, name, zipped):
     place.edit(lambda coco: coco["images"][0].update(file_name=name))
-    place.check_refused(source=place.zip() if zipped else None, told=r"train\.json")
+    place.check_refused(source=place.zip() if zipped else None, pattern=r"train\.json")
 
 
 @pytest.mark.parametrize("name", ["../JPEGImages/train/0000001.jpg", "/0000001.jpg"])
@@ -324,12 +324,12 @@ def test_outward_name_in_a_zip_is_refused_though_the_zip_holds_it(place, name):
             if entry.filename != "Annotations/train.json":
                 new.writestr(entry.filename, old.read(entry))
         new.writestr("Annotations/train.json", place.annotations().read_bytes())
-    place.check_refused(source=rewritten, told=re.escape(name))
+    place.check_refused(source=rewritten, pattern=re.escape(name))
 
 
 def test_missing_image_is_named(place):
     (place.corpus / "JPEGImages" / "train" / "0000002.png").unlink()
-    assert "more" not in place.check_refused(told=r"0000002\.png")
+    assert "more" not in place.check_refused(pattern=r"0000002\.png")
 
 
 @pytest.mark.parametrize("zipped", [False, True])
@@ -338,26 +338,26 @@ def test_missing_images_are_counted(place, zipped):
     (place.corpus / "JPEGImages" / "train").mkdir()
     (place.corpus / "JPEGImages" / "train" / "other.jpg").write_bytes(b"")
     source = place.zip() if zipped else None
-    place.check_refused(source=source, told=r"0000001\.jpg.*\b2 more")
+    place.check_refused(source=source, pattern=r"0000001\.jpg.*\b2 more")
 
 
 def test_no_image_folder(place):
     shutil.rmtree(place.corpus / "JPEGImages")
-    place.check_refused(told="JPEGImages")
+    place.check_refused(pattern="JPEGImages")
 
 
 def test_image_that_is_a_folder(place):
     path = place.corpus / "JPEGImages" / "train" / "0000002.png"
     path.unlink()
     path.mkdir()
-    place.check_refused(told=r"0000002\.png")
+    place.check_refused(pattern=r"0000002\.png")
 
 
 def test_image_that_is_a_dangling_link(place):
     path = place.corpus / "JPEGImages" / "train" / "0000002.png"
     path.unlink()
     path.symlink_to("nowhere")
-    place.check_refused(told=r"0000002\.png")
+    place.check_refused(pattern=r"0000002\.png")
 
 
 @pytest.mark.parametrize(
@@ -366,12 +366,12 @@ def test_image_that_is_a_dangling_link(place):
 @pytest.mark.parametrize("embed", ["--embed", "--no-embed"])
 def test_image_that_is_none(place, content, embed):
     (place.corpus / "JPEGImages" / "train" / "0000002.png").write_bytes(content)
-    place.check_refused(embed, told=r"0000002\.png")
+    place.check_refused(embed, pattern=r"0000002\.png")
 
 
 def test_image_of_another_size_than_its_annotation_says(place):
     place.edit(lambda coco: coco["images"][1].update(width=301))
-    place.check_refused(told=r"0000002\.png.*300 x 240.*301 x 240")
+    place.check_refused(pattern=r"0000002\.png.*300 x 240.*301 x 240")
 
 
 def test_png_that_claims_to_be_huge(place):
@@ -379,7 +379,7 @@ def test_png_that_claims_to_be_huge(place):
     content = bytearray(path.read_bytes())
     content[16:24] = struct.pack(">II", 60_000, 60_000)
     path.write_bytes(content)
-    place.check_refused(told=r"0000002\.png")
+    place.check_refused(pattern=r"0000002\.png")
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "bmp"])
@@ -388,7 +388,7 @@ def test_image_that_was_cut_off_is_found_by_decoding(tmp_path, place, suffix):
     corpus = write_corpus(tmp_path / "noise", pictures)
     path = corpus / "JPEGImages" / "train" / f"0000001.{suffix}"
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    place.check_refused("--check-images", source=corpus, told=rf"0000001\.{suffix}")
+    place.check_refused("--check-images", source=corpus, pattern=rf"0000001\.{suffix}")
 
 
 def test_image_that_was_garbled_is_found_by_decoding(tmp_path, place):
@@ -398,7 +398,7 @@ def test_image_that_was_garbled_is_found_by_decoding(tmp_path, place):
     content = bytearray(path.read_bytes())
     content[30_000:31_000] = bytes(1000)
     path.write_bytes(content)
-    place.check_refused("--check-images", source=corpus, told=r"0000001\.png")
+    place.check_refused("--check-images", source=corpus, pattern=r"0000001\.png")
 
 
 # The zip
@@ -407,13 +407,13 @@ def test_image_that_was_garbled_is_found_by_decoding(tmp_path, place):
 @pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x03\x04" + bytes(50), b"PK\x05\x06" + bytes(18)])
 def test_zip_that_is_none(place, content):
     (place.top / "corpus.zip").write_bytes(content)
-    place.check_refused(source=place.top / "corpus.zip", told=r"corpus\.zip")
+    place.check_refused(source=place.top / "corpus.zip", pattern=r"corpus\.zip")
 
 
 def test_zip_that_was_cut_off(place):
     archive = place.zip()
     archive.write_bytes(archive.read_bytes()[:-300])
-    place.check_refused(source=archive, told=r"corpus\.zip")
+    place.check_refused(source=archive, pattern=r"corpus\.zip")
 
 
 @pytest.mark.parametrize("name", ["0000001.jpg", "train.json"])
@@ -425,7 +425,7 @@ def test_zip_with_a_garbled_file(place, name):
     start = entry.header_offset + 30 + len(entry.filename) + entry.file_size // 2
     content[start : start + 20] = bytes(b ^ 0x55 for b in content[start : start + 20])
     archive.write_bytes(content)
-    place.check_refused(source=archive, told=re.escape(name))
+    place.check_refused(source=archive, pattern=re.escape(name))
 
 
 def test_zip_with_a_file_that_cannot_be_inflated(place):
@@ -436,7 +436,7 @@ def test_zip_with_a_file_that_cannot_be_inflated(place):
     start = entry.header_offset + 30 + len(entry.filename)
     content[start : start + entry.compress_size] = b"\xff" * entry.compress_size
     archive.write_bytes(content)
-    place.check_refused(source=archive, told=r"train\.json")
+    place.check_refused(source=archive, pattern=r"train\.json")
 
 
 def test_zip_that_is_encrypted(place):
@@ -448,18 +448,18 @@ def test_zip_that_is_encrypted(place):
             content[at + offset] |= 1
             at = content.find(signature, at + 4)
     archive.write_bytes(content)
-    place.check_refused(source=archive, told="encrypted|password")
+    place.check_refused(source=archive, pattern="encrypted|password")
 
 
 def test_zip_of_something_else(place):
     archive = place.top / "corpus.zip"
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("holiday/photo.jpg", b"x")
-    place.check_refused(source=archive, told="Annotations")
+    place.check_refused(source=archive, pattern="Annotations")
 
 
 def test_zip_has_no_paths_to_store(place):
-    place.check_refused("--no-embed", source=place.zip(), told="embed")
+    place.check_refused("--no-embed", source=place.zip(), pattern="embed")
 
 
 # The command
@@ -474,7 +474,7 @@ def test_zip_has_no_paths_to_store(place):
     ],
 )
 def test_wrong_argument(place, arguments):
-    place.check_refused(*arguments, told=re.escape(arguments[-1].lstrip("-")))
+    place.check_refused(*arguments, pattern=re.escape(arguments[-1].lstrip("-")))
 
 
 def test_unknown_command(sarchat):
@@ -488,29 +488,29 @@ def test_unknown_command(sarchat):
 
 def test_out_that_is_a_file(place):
     (place.top / "file").write_text("mine")
-    place.check_refused(out=place.top / "file", told="file")
+    place.check_refused(out=place.top / "file", pattern="file")
 
 
 @pytest.mark.parametrize("out", ["nowhere/sarchat", "file/sarchat"])
 def test_out_whose_parent_is_no_folder(place, out):
     (place.top / "file").write_text("mine")
-    place.check_refused(out=place.top / out, told="folder")
+    place.check_refused(out=place.top / out, pattern="folder")
 
 
 @pytest.mark.parametrize("inner", [".", ".."])
 def test_out_that_is_the_source_or_holds_it(place, inner):
-    place.check_refused(out=place.corpus / inner, told="would be replaced")
+    place.check_refused(out=place.corpus / inner, pattern="would be replaced")
 
 
 @pytest.mark.parametrize("inner", ["Annotations", "JPEGImages", "JPEGImages/train"])
 def test_out_that_is_a_part_of_the_source(place, inner):
-    place.check_refused(out=place.corpus / inner, told="something else")
+    place.check_refused(out=place.corpus / inner, pattern="something else")
 
 
 def test_out_that_holds_something_else(place):
     (place.top / "mine").mkdir()
     (place.top / "mine" / "thesis.tex").write_text("dear")
-    place.check_refused(out=place.top / "mine", told="something else")
+    place.check_refused(out=place.top / "mine", pattern="something else")
 
 
 @pytest.mark.parametrize("sums", ["", "no sums\n", "\xff\xfe", f"{'0' * 64}  ../../other\n"])
@@ -519,7 +519,7 @@ def test_out_with_a_file_named_like_the_sums(place, sums):
     mine.mkdir()
     (mine / "SHA256SUMS").write_bytes(sums.encode("latin-1"))
     (mine / "thesis.tex").write_text("dear")
-    place.check_refused(out=mine, told="something else")
+    place.check_refused(out=mine, pattern="something else")
 
 
 @pytest.mark.parametrize("out", ["/", "x" * 300, "x" * 250])
@@ -542,7 +542,7 @@ def test_name_that_no_text_can_hold_is_told(place):
     name = os.fsdecode(b"\xff.jpg")
     (place.corpus / "JPEGImages" / "train" / "0000001.jpg").rename(place.corpus / "JPEGImages" / "train" / name)
     place.edit(lambda coco: coco["images"][0].update(file_name=name))
-    place.check_refused(told=r"train")
+    place.check_refused(pattern=r"train")
 
 
 def test_good_corpus_is_built_at_the_same_place(place):

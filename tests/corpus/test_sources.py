@@ -162,7 +162,7 @@ def test_streaming_the_first_record_reads_a_small_part_of_the_zip(tmp_path, serv
 
 
 def test_streaming_a_folder_over_http_does_not_list_it_for_each_shard(tmp_path, serve):
-    """A listing of the true folder tells of a hundred thousand images."""
+    """A listing of the real folder would contain a hundred thousand images."""
     server = serve(plain_corpus(tmp_path).parent)
     builder = SARChat(data_dir=f"{server.url}/SARDet_100K", cache_dir=str(tmp_path / "cache"))
     assert list(builder.as_streaming_dataset()["train"])

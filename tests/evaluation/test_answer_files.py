@@ -411,7 +411,7 @@ def test_reversed_arguments_are_told(capsys, records, answers, tmp_path):
         ("a.csv", b"", [], "contains no answer"),
         ("a.parquet", b"PAR1", [], "is not a complete Parquet file"),
         ("a.pkl", b"x", [], "is a pickle"),
-        ("a.jsonl.gz", gzip.compress(b'{"id": "a"}' * 9, mtime=0)[:-4], [], "is no whole gzip file"),
+        ("a.jsonl.gz", gzip.compress(b'{"id": "a"}' * 9, mtime=0)[:-4], [], "is not a complete gzip file"),
         ("a.jsonl", b'{"id": "a", "text": "b"}', ["--prediction-field", "b"], "there is no 'b', only id, text"),
         ("a.jsonl", b'{"id": "a", "prediction": "b"}', ["--id-field", "key"], "there is no 'key', only id, prediction"),
         ("a.jsonl", b'{"response": "a"}', [], "name the tool that wrote the file with --from"),

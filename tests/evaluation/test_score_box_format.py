@@ -1,4 +1,4 @@
-"""`sarchat score --box-format`: answers in a family's notation, and what is told of them."""
+"""`sarchat score --box-format`: answers in a family's notation, and the warnings about them."""
 
 import json
 
@@ -67,13 +67,13 @@ def test_the_wrong_format_is_told_by_boxes_outside_of_their_images(records, tmp_
 
 def test_a_fifth_of_the_boxes_may_be_outside_before_it_is_told(records, tmp_path, capsys):
     some = [record for record in records if record["task"] == "referring"][:10]
-    for outside, told in ((2, False), (3, True)):
+    for outside, warned in ((2, False), (3, True)):
         boxes = ["[9000,9000,9100,9100]" if index < outside else "[1,1,9,9]" for index in range(10)]
         path = tmp_path / "a.jsonl"
         lines = (json.dumps({"id": row["id"], "prediction": box}) for row, box in zip(some, boxes, strict=True))
         path.write_text("\n".join(lines))
         _, _, errors = run(capsys, path, "--box-format", "list-px")
-        assert ("lie outside" in errors) is told
+        assert ("lie outside" in errors) is warned
 
 
 def test_cut_answers_rotated_boxes_and_points_are_told(records, tmp_path, capsys):

@@ -198,7 +198,7 @@ def test_the_table_has_the_order_of_table_3(noisy, sarchat):
         ('{"id": "a", "prediction": ""}\n{"id": "a", "prediction": ""}\n', "line 2: id 'a' appears more than once"),
         ("", "contains no answer"),
         (b"\xff\xfe", "line 1 is not UTF-8"),
-        (b"\x1f\x8b\x08\x00", "is no whole gzip file"),
+        (b"\x1f\x8b\x08\x00", "is not a complete gzip file"),
     ],
 )
 def test_a_wrong_file_of_predictions_is_told_in_one_line(content, message, tmp_path, sarchat):

@@ -192,7 +192,7 @@ def test_llama_factory_encodes_every_record(box_format, exported, records):
         entry.get("num_samples", sum(row["id"].startswith(name.split("_")[1]) for row in rows))
         for name, entry in info.items()
     )
-    # The sample of identification is in an order of the trainer's; all else is told by its text and image.
+    # The sample of identification is in an order of the trainer's; all others are identified by text and image.
     known = {(row["messages"][1]["content"], str(folder / row["images"][0])): records[row["id"]] for row in rows}
     gold = []
     for line in encoded:

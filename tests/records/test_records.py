@@ -173,7 +173,7 @@ def test_shape_changes_at_its_thresholds_and_is_that_of_the_clipped_box(tmp_path
 
 
 @pytest.mark.parametrize(
-    ("box", "told"),
+    ("box", "described"),
     [
         ((10, 10, 30, 30), True),
         ((10, 10, 30, 29.9), False),
@@ -187,14 +187,14 @@ def test_shape_changes_at_its_thresholds_and_is_that_of_the_clipped_box(tmp_path
         ((10, 250, 90, 51), False),
     ],
 )
-def test_description_tells_what_is_large_not_long_and_wholly_inside(tmp_path, box, told):
-    assert bool(answers(one_image(tmp_path, [("car", *box)]), "description")) == told
+def test_description_mentions_what_is_large_not_long_and_entirely_inside(tmp_path, box, described):
+    assert bool(answers(one_image(tmp_path, [("car", *box)]), "description")) == described
 
 
-@pytest.mark.parametrize(("size", "told"), [((224, 224), True), ((223, 400), False), ((400, 223), False)])
-def test_description_is_for_images_of_224_pixels_each_way(tmp_path, size, told):
+@pytest.mark.parametrize(("size", "described"), [((224, 224), True), ((223, 400), False), ((400, 223), False)])
+def test_description_is_for_images_of_224_pixels_each_way(tmp_path, size, described):
     found = one_image(tmp_path, [("car", 10, 10, 100, 100)], *size)
-    assert bool(answers(found, "description")) == told
+    assert bool(answers(found, "description")) == described
 
 
 def test_box_that_lies_inside_is_kept_as_it_is_written(tmp_path):
