@@ -10,7 +10,7 @@ from pathlib import Path
 from chat_server import Asked
 from PIL import Image
 
-from builders.evaluation.scoring import score_file
+from builders.evaluation.scoring import evaluate_file
 from builders.open_data import open_data
 
 
@@ -47,6 +47,6 @@ def read_lines(path: Path) -> list[dict]:
 def assert_all_gold(path: Path, location: object, ids: list[str], **options: object) -> None:
     """Every record has one answer, and all answers together score 100."""
     assert sorted(line["id"] for line in read_lines(path)) == sorted(ids)
-    scores = score_file(path, location, "all", "test", "sample", **options)
+    scores = evaluate_file(path, location, "all", "test", "sample", **options).scores
     assert scores.missing == 0
     assert {key: value for key, value in scores.result.items() if isinstance(value, float) and value != 100} == {}

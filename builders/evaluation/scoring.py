@@ -1,4 +1,4 @@
-"""A file of predictions against a data set: the scores, their intervals, and a line per record if wanted."""
+"""A file of predictions against a data set: the scores, their intervals, and optionally a line per record."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from builders.folder.writing import writing_whole
 from builders.open_data import open_data
 from sarchat_metric import RecordScore, Tally, collect, overall_score, summarise
 
-# What is counted of answers and of the boxes in them, beside the metric's own `unparsed`.
+# Counts of answers and of the boxes in them, in addition to the metric's `unparsed`.
 COUNTED = ("truncated", "failed", "boxes", "out_of_image", "rotated", "not_boxes")
 # What `sarchat predict` records of each answer's cost.
 COSTS = ("latency_s", "prompt_tokens", "completion_tokens")
@@ -38,7 +38,7 @@ AVERAGES = ("sample", "corpus")
 
 
 class Scores(NamedTuple):
-    """What an evaluation gave.
+    """The result of an evaluation.
 
     Attributes:
         result: the metric's flat dict; its `overall` has the chosen weights.
@@ -66,7 +66,7 @@ class Scores(NamedTuple):
 
 
 class Evaluation(NamedTuple):
-    """The scores of a file of answers, and what further figures follow from.
+    """The scores of a file of answers, with the counts from which further figures are computed.
 
     Attributes:
         scores: the scores.
@@ -77,39 +77,6 @@ class Evaluation(NamedTuple):
     scores: Scores
     tally: Tally
     records: str
-
-
-def score_file(
-    predictions: str | Path | AnswerSource,
-    references: str | Path,
-    config: str,
-    split: str,
-    average: str,
-    details: Path | None = None,
-    limit: int | None = None,
-    notation: Notation = SARCHAT_NOTATION,
-    weights: str = OWN,
-) -> Scores:
-    """Score a file of a model's answers against a split of a data set.
-
-    Args:
-        predictions: the file of `{"id", "prediction"}`, or which file of which tool. A record without an answer in it
-            gets an empty one, which scores 0.
-        references: the data set, as `open_data` takes it.
-        config: a task, or `all`.
-        split: the split.
-        average: `sample` or `corpus`.
-        details: where to write a line a record: what was read, the boxes matched, the accuracies.
-        limit: score only this many records of each task and scenario, see `choose_subset`; answers to the split's
-            other records are left out.
-        notation: the format in which the model writes boxes.
-        weights: the weights of the overall score: `own` or `published`.
-
-    Raises:
-        SARChatError: a file, a row, an id, the config, the split, the average or the weights are wrong, or rows without
-            an id are not in the records' order.
-    """
-    return evaluate_file(predictions, references, config, split, average, details, limit, notation, weights).scores
 
 
 def evaluate_file(
@@ -123,7 +90,25 @@ def evaluate_file(
     notation: Notation = SARCHAT_NOTATION,
     weights: str = OWN,
 ) -> Evaluation:
-    """Score a file as `score_file` does, and return the counts of the records too."""
+    """Score a file of a model's answers against a split of a data set.
+
+    Args:
+        predictions: the file of `{"id", "prediction"}`, or a file with the tool that wrote it. A record without an
+            answer in it scores 0.
+        references: the data set, as `open_data` takes it.
+        config: a task, or `all`.
+        split: the split.
+        average: `sample` or `corpus`.
+        details: the file to write, one line per record: what was read, the matched boxes, the accuracies.
+        limit: score only this many records of each task and scenario, see `choose_subset`; answers to the split's
+            other records are left out.
+        notation: the format in which the model writes boxes.
+        weights: the weights of the overall score: `own` or `published`.
+
+    Raises:
+        SARChatError: if a file, a row, an id, the config, the split, the average or the weights are wrong, or rows
+            without an id are not in the records' order.
+    """
     check_average(average)
     source = predictions if isinstance(predictions, AnswerSource) else AnswerSource(str(predictions))
     check_order(source.location, str(references))
@@ -137,7 +122,7 @@ def check_average(average: str) -> None:
     """Check the name of an average.
 
     Raises:
-        SARChatError: it is not one of `AVERAGES`.
+        SARChatError: if it is not one of `AVERAGES`.
     """
     if average not in AVERAGES:
         raise SARChatError(f"unknown average {average!r}; choose from {', '.join(AVERAGES)}")

@@ -20,7 +20,7 @@ from builders.box_formats.render import render_text
 from builders.cli.demo import add_noise
 from builders.errors import SARChatError
 from builders.evaluation.readers import TOOLS, AnswerSource, read_answers
-from builders.evaluation.scoring import score_file
+from builders.evaluation.scoring import evaluate_file
 from builders.open_data import open_data
 
 COLUMNS = ("id", "task", "scenario", "messages", "width", "height")
@@ -65,7 +65,7 @@ def expected(records, answers, tmp_path_factory):
 
 
 def score(source, **options):
-    return score_file(source, sample_build(), "all", "test", "sample", **options)
+    return evaluate_file(source, sample_build(), "all", "test", "sample", **options).scores
 
 
 def as_csv(rows, delimiter=","):
@@ -309,7 +309,7 @@ def test_a_limited_run_without_ids(records, answers, tmp_path):
             own = [pair for pair in kept if pair[0]["task"] == task]
             path.write_bytes(lines_of(ms_swift(*zip(*own, strict=True))))
             source = AnswerSource(str(path), "ms-swift")
-            found.append(score_file(source, sample_build(), task, "test", "sample", limit=2))
+            found.append(evaluate_file(source, sample_build(), task, "test", "sample", limit=2).scores)
     assert found[:2] == found[2:]
     assert not any(scores.missing for scores in found)
 

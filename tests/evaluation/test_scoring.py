@@ -12,7 +12,7 @@ from builders.errors import SARChatError
 from builders.evaluation.bootstrap import intervals
 from builders.evaluation.leaderboard import own_entry, published_results, tabulate_leaderboard
 from builders.evaluation.scores_file import read_scores
-from builders.evaluation.scoring import read_references, score_file
+from builders.evaluation.scoring import evaluate_file, read_references
 from builders.open_data import open_data
 from builders.schema import TASKS
 from builders.tables import write_tables
@@ -37,7 +37,7 @@ def noisy(gold, tmp_path):
 
 def test_a_file_scores_as_its_answers_do(gold, noisy):
     answers, path = noisy
-    scores = score_file(path, sample_build(), "all", "test", "corpus")
+    scores = evaluate_file(path, sample_build(), "all", "test", "corpus").scores
     assert scores.result == score(list(answers.values()), list(gold.values()), "corpus")
     assert scores.missing == 0
 
@@ -45,8 +45,9 @@ def test_a_file_scores_as_its_answers_do(gold, noisy):
 def test_the_order_of_the_lines_does_not_matter(gold, noisy, tmp_path):
     answers, path = noisy
     turned = write_predictions(tmp_path / "turned.jsonl", dict(reversed(answers.items())))
-    assert score_file(turned, sample_build(), "all", "test", "sample") == score_file(
-        path, sample_build(), "all", "test", "sample"
+    assert (
+        evaluate_file(turned, sample_build(), "all", "test", "sample").scores
+        == evaluate_file(path, sample_build(), "all", "test", "sample").scores
     )
 
 
@@ -57,7 +58,7 @@ def test_a_record_without_a_prediction_scores_0_and_is_told(gold, tmp_path, sarc
     run = sarchat("score", path, "--references", sample_build(), "--config", "referring", "--average", "corpus")
     assert run.returncode == 0
     assert f"{len(of_task) - 1} records have no prediction" in run.stderr
-    scores = score_file(path, sample_build(), "referring", "test", "sample")
+    scores = evaluate_file(path, sample_build(), "referring", "test", "sample").scores
     assert scores.result["unparsed"] == {"referring": len(of_task) - 1}
     scenario = of_task[first]["scenario"]
     n = scores.records[f"referring/{scenario}/iou@0.5"]
@@ -66,7 +67,7 @@ def test_a_record_without_a_prediction_scores_0_and_is_told(gold, tmp_path, sarc
 
 def test_details_tell_every_record(gold, noisy, tmp_path):
     _, path = noisy
-    result = score_file(path, sample_build(), "all", "test", "sample", tmp_path / "details.jsonl").result
+    result = evaluate_file(path, sample_build(), "all", "test", "sample", tmp_path / "details.jsonl").scores.result
     lines = [json.loads(line) for line in (tmp_path / "details.jsonl").read_text().splitlines()]
     assert [line["id"] for line in lines] == list(gold)
     accuracies = [line["accuracies"]["counting/count"] for line in lines if line["task"] == "counting"]
@@ -83,28 +84,28 @@ def test_a_limit_scores_the_same_records_whatever_else_was_answered(gold, noisy,
     few = write_predictions(tmp_path / "few.jsonl", {key: text for key, text in answers.items() if key in subset})
     expected = score([answers[key] for key in gold if key in subset], [gold[key] for key in gold if key in subset])
     for file in (path, few):
-        scores = score_file(file, sample_build(), "all", "test", "sample", limit=3)
+        scores = evaluate_file(file, sample_build(), "all", "test", "sample", limit=3).scores
         assert scores.result == expected
         assert scores.missing == 0
     # Of a subset too, a record without an answer is missing, and an id that is in no record is unknown.
     some = write_predictions(tmp_path / "some.jsonl", {key: answers[key] for key in sorted(subset)[1:]})
-    assert score_file(some, sample_build(), "all", "test", "sample", limit=3).missing == 1
+    assert evaluate_file(some, sample_build(), "all", "test", "sample", limit=3).scores.missing == 1
     with pytest.raises(SARChatError, match="id 'nowhere' is not in"):
         write_predictions(tmp_path / "some.jsonl", {**answers, "nowhere": ""})
-        score_file(tmp_path / "some.jsonl", sample_build(), "all", "test", "sample", limit=3)
+        evaluate_file(tmp_path / "some.jsonl", sample_build(), "all", "test", "sample", limit=3)
 
 
 def test_references_are_any_data(noisy):
     _, path = noisy
-    expected = score_file(path, sample_build(), "all", "test", "sample").result
-    assert score_file(path, sample_corpus(), "all", "test", "sample").result == expected
+    expected = evaluate_file(path, sample_build(), "all", "test", "sample").scores.result
+    assert evaluate_file(path, sample_corpus(), "all", "test", "sample").scores.result == expected
 
 
 def test_details_are_json_whatever_the_numbers(gold, tmp_path):
     record_id = next(key for key in gold if key.startswith("referring/"))
     answer = "{<1><2><3><" + "9" * 400 + ">}"
     path = write_predictions(tmp_path / "predictions.jsonl", {record_id: answer})
-    score_file(path, sample_build(), "referring", "test", "sample", tmp_path / "details.jsonl")
+    evaluate_file(path, sample_build(), "referring", "test", "sample", tmp_path / "details.jsonl")
 
     def refuse(constant):
         raise ValueError(constant)

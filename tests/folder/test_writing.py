@@ -71,7 +71,7 @@ def test_two_outputs_are_two_files(predictions, capsys):
 
 
 def test_output_that_cannot_be_written_is_refused_before_scoring(predictions, capsys, monkeypatch):
-    monkeypatch.setattr("builders.evaluation.scoring.score_file", lambda *arguments: pytest.fail("scored already"))
+    monkeypatch.setattr("builders.evaluation.scoring.evaluate_file", lambda *arguments: pytest.fail("scored already"))
     assert "is a folder" in refusal(capsys, *score(predictions, "--output", predictions.parent))
     assert "create it first" in refusal(capsys, *score(predictions, "--output", predictions.parent / "none" / "a.json"))
 

@@ -15,7 +15,6 @@ from oracle import NAMES, TAGS, TASKS
 from builders.corpus.sardet import find_corpus
 from builders.live import generate_examples, plan_shards
 
-FORMS = ({"one"}, {"one", "many"})
 KEYS = {
     "classification": {"tag", "questions", "answers"},
     "description": {"tag", "questions", "answers", "phrases"},
