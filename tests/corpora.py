@@ -14,6 +14,8 @@ from builders.synthetic.coco_writer import coco_annotation, coco_document
 
 NAMES = ("ship", "aircraft", "car", "tank", "bridge", "harbor")
 SPLITS = ("train", "val", "test")
+# The number of images of `slow_corpus`, and their width and height.
+SLOW_IMAGES, SLOW_SIDE = 200, 224
 LAYOUTS = ("JPEGImages/{split}", "JPEGImages", "Images/{split}")
 
 
@@ -43,7 +45,7 @@ def write_corpus(
     seed: int = 0,
     shuffled: bool = False,
 ) -> Path:
-    """Write `folder/SARDet_100K`. Where `shuffled`, neither ids nor the order of anything in the JSON tells a thing."""
+    """Write `folder/SARDet_100K`. If `shuffled`, ids and the order of entries in the JSON carry no information."""
     rng = random.Random(seed)
     corpus = folder / "SARDet_100K"
     (corpus / "Annotations").mkdir(parents=True)
@@ -94,6 +96,14 @@ def plain_pictures() -> dict[str, list[Picture]]:
 
 def plain_corpus(folder: Path, **options) -> Path:
     return write_corpus(folder, plain_pictures(), **options)
+
+
+def slow_corpus(folder: Path) -> Path:
+    """Write a corpus whose build takes a while: images to read, and many records."""
+    train, test = (
+        noisy_pictures(SLOW_IMAGES // 2, side=SLOW_SIDE, boxes=6, split=split) for split in ("train", "test")
+    )
+    return write_corpus(folder, train | test)
 
 
 def noisy_pictures(number: int, *, side: int = 256, boxes: int = 2, split: str = "train") -> dict[str, list[Picture]]:

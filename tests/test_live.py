@@ -147,7 +147,7 @@ def test_same_source_is_prepared_once_however_it_is_spelled(make, tmp_path, monk
 
 
 @pytest.mark.parametrize("way", ["download_and_prepare", "as_streaming_dataset"])
-def test_missing_data_dir_is_told_clearly(make, way):
+def test_missing_data_dir_is_reported_clearly(make, way):
     with pytest.raises(SARChatError, match="data_dir"):
         getattr(make("referring"), way)()
 
@@ -167,7 +167,7 @@ def test_seed_that_is_no_whole_number_is_refused(make, corpus, seed):
 
 
 @pytest.mark.parametrize("place", ["nowhere", "empty"])
-def test_wrong_data_dir_is_told_clearly(make, tmp_path, place):
+def test_wrong_data_dir_is_reported_clearly(make, tmp_path, place):
     (tmp_path / "empty").mkdir()
     with pytest.raises(SARChatError, match=place):
         make("referring", data_dir=str(tmp_path / place)).download_and_prepare()

@@ -125,7 +125,7 @@ def test_output_has_each_figure_beside_the_paper_s(capsys):
     assert not any("Not in this build" in line for line in lines)
 
 
-def test_partial_builds_are_told(capsys):
+def test_partial_builds_are_reported(capsys):
     main(["stats", str(sample_build(("description", "referring")))])
     output = capsys.readouterr().out
     assert "Not in this build: train of classification, counting, grounding, identification." in output

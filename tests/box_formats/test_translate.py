@@ -215,7 +215,7 @@ def test_reasoning_is_left_out_before_boxes_are_counted():
     assert read("list-px", thought + "[9,9,20,20]") == Translation("{<9><9><20><20>}", boxes=1)
 
 
-def test_rotated_boxes_are_told_and_are_no_boxes_to_the_metric():
+def test_rotated_boxes_are_reported_and_are_no_boxes_to_the_metric():
     result = read("minigpt-v2", "{<4><50><30><65>|<30>} {<4><50><30><65>|<0>}")
     assert (result.boxes, result.rotated) == (1, 1)
     assert result.text == "{<40><250><300><325>|<30>} {<40><250><300><325>}"

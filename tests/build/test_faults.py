@@ -12,22 +12,12 @@ from pathlib import Path
 
 import datasets
 import pytest
-from corpora import noisy_pictures, plain_corpus, write_corpus
+from corpora import SLOW_IMAGES, SLOW_SIDE, plain_corpus
 from oracle import TASKS
 from support import build, children, command, is_running, parquet, tree
 
 from builders.build.options import BuildOptions
 from builders.folder.checksums import verify_checksums
-
-NUMBER, SIDE = 200, 224
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory) -> Path:
-    """A corpus that takes a while: images to read, and many records."""
-    train = noisy_pictures(NUMBER // 2, side=SIDE, boxes=6)
-    test = noisy_pictures(NUMBER // 2, side=SIDE, boxes=6, split="test")
-    return write_corpus(tmp_path_factory.mktemp("slow"), train | test)
 
 
 @pytest.fixture(scope="module")
@@ -36,14 +26,6 @@ def fresh(corpus, tmp_path_factory) -> dict[str, str]:
     out = tmp_path_factory.mktemp("fresh") / "sarchat"
     build(corpus, out)
     return tree(out)
-
-
-@pytest.fixture
-def out(tmp_path) -> Path:
-    """A folder with a good build of another corpus, alone in its place."""
-    (tmp_path / "place").mkdir()
-    build(plain_corpus(tmp_path / "small"), tmp_path / "place" / "sarchat")
-    return tmp_path / "place" / "sarchat"
 
 
 def start(corpus: Path, out: Path, *options: object) -> subprocess.Popen:
@@ -89,7 +71,7 @@ def test_killed_build_leaves_a_whole_folder_and_the_next_one_clears_up(tmp_path,
         with suppress(FileNotFoundError):
             place = staging(out)
             size = sum(path.stat().st_size for path in place.rglob("*.parquet")) if place else 0
-            return size >= moment / 7 * len(TASKS) * NUMBER * SIDE**2 if moment else place is not None
+            return size >= moment / 7 * len(TASKS) * SLOW_IMAGES * SLOW_SIDE**2 if moment else place is not None
         return True
 
     while not is_time() and process.poll() is None:
@@ -115,8 +97,8 @@ def test_interrupted_build_ends_with_130_and_leaves_no_litter(corpus, out, proce
     else:
         wait_until(lambda: len(children(process.pid)) > 1, process)
     os.killpg(process.pid, signal.SIGINT)
-    _, told = process.communicate(timeout=60)
-    assert (process.returncode, told.strip()) == (130, "Aborted.")
+    _, output = process.communicate(timeout=60)
+    assert (process.returncode, output.strip()) == (130, "Aborted.")
     assert tree(out) == old
     assert left_beside(out) == []
 
@@ -170,7 +152,7 @@ def test_workers_end_with_their_parent(corpus, out):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
-def test_killed_worker_is_told_in_one_line(corpus, out):
+def test_killed_worker_is_reported_in_one_line(corpus, out):
     """As the system does when memory runs out."""
     old = tree(out)
     process = start(corpus, out, "--num-proc", 2)
@@ -179,9 +161,9 @@ def test_killed_worker_is_told_in_one_line(corpus, out):
         with suppress(OSError):
             if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
                 os.kill(child, signal.SIGKILL)
-    _, told = process.communicate(timeout=60)
+    _, output = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert told.startswith("Error: ") and len(told.splitlines()) == 1
+    assert output.startswith("Error: ") and len(output.splitlines()) == 1
     assert tree(out) == old
     assert left_beside(out) == []
 
@@ -201,7 +183,7 @@ def small_disk(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("processes", [1, 2])
-def test_full_disk_is_told_in_one_line_and_keeps_the_old_folder(
+def test_full_disk_is_reported_in_one_line_and_keeps_the_old_folder(
     tmp_path, corpus, small_disk, sarchat_process, processes
 ):
     out = small_disk / "sarchat"
@@ -246,7 +228,7 @@ def test_swap_by_two_renames_replaces_too(tmp_path, out, monkeypatch):
 
 
 @pytest.mark.slow
-def test_image_that_vanishes_during_the_build_is_told(tmp_path, corpus, out):
+def test_image_that_vanishes_during_the_build_is_reported(tmp_path, corpus, out):
     moved = tmp_path / "moved"
     shutil.copytree(corpus, moved / "SARDet_100K")
     old = tree(out)
@@ -256,8 +238,8 @@ def test_image_that_vanishes_during_the_build_is_told(tmp_path, corpus, out):
     for path in moved.rglob("*.png"):
         path.unlink()
     os.kill(process.pid, signal.SIGCONT)
-    _, told = process.communicate(timeout=60)
+    _, output = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert told.startswith("Error: ") and ".png" in told and len(told.splitlines()) == 1
+    assert output.startswith("Error: ") and ".png" in output and len(output.splitlines()) == 1
     assert tree(out) == old
     assert left_beside(out) == []

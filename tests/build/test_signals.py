@@ -13,10 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from corpora import noisy_pictures, plain_corpus, write_corpus
 from support import command, tree
 
-from builders.build.options import BuildOptions
 from builders.build.pipeline import build
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")
@@ -35,26 +33,11 @@ def heeded_signals():
 
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory) -> Path:
-    train = noisy_pictures(60, side=224, boxes=6)
-    test = noisy_pictures(60, side=224, boxes=6, split="test")
-    return write_corpus(tmp_path_factory.mktemp("slow"), train | test)
-
-
-@pytest.fixture(scope="module")
 def whole(corpus, tmp_path_factory) -> dict[str, str]:
     """What the whole build of that corpus looks like."""
     out = tmp_path_factory.mktemp("whole") / "sarchat"
     build(corpus, out)
     return tree(out)
-
-
-@pytest.fixture
-def out(tmp_path) -> Path:
-    """A folder with a good build of another corpus, alone in its place."""
-    (tmp_path / "place").mkdir()
-    build(plain_corpus(tmp_path / "small"), tmp_path / "place" / "sarchat", BuildOptions(tasks=["counting"]))
-    return tmp_path / "place" / "sarchat"
 
 
 def staging(out: Path) -> Path:
@@ -92,8 +75,8 @@ def test_signal_ends_a_build_that_is_writing(corpus, out, number, processes):
     )
     wait_for(lambda: staging(out).exists() and any(staging(out).rglob("*.parquet")))
     process.send_signal(number)
-    _, told = process.communicate(timeout=60)
-    assert (process.returncode, told.strip()) == (CODES[number], WORDS[number])
+    _, output = process.communicate(timeout=60)
+    assert (process.returncode, output.strip()) == (CODES[number], WORDS[number])
     assert tree(out) == old
     assert os.listdir(out.parent) == [out.name]
     wait_for(lambda: not group_exists(process.pid))
@@ -119,18 +102,18 @@ sys.path.remove("")
 from builders.cli.command import main
 import builders.build.pipeline, builders.build.report, builders.synthetic.sample
 for line in sys.stdin:
-    told = tempfile.TemporaryFile()
+    output = tempfile.TemporaryFile()
     pid = os.fork()
     if not pid:
         os.setsid()
-        os.dup2(told.fileno(), 1)
-        os.dup2(told.fileno(), 2)
+        os.dup2(output.fileno(), 1)
+        os.dup2(output.fileno(), 2)
         main(json.loads(line))
         sys.exit(0)
     print(pid, flush=True)
     _, status = os.waitpid(pid, 0)
-    told.seek(0)
-    print(json.dumps([os.waitstatus_to_exitcode(status), told.read().decode()]), flush=True)
+    output.seek(0)
+    print(json.dumps([os.waitstatus_to_exitcode(status), output.read().decode()]), flush=True)
 """
 
 
@@ -174,13 +157,13 @@ def test_signals_at_any_moment(corpus, whole, out, server, numbers, processes):
         ended_by = next((number for number in numbers if outcome.code == CODES[number]), None)
         if ended_by is not None:
             # A build that is in place may be reporting; before that, nothing else is printed.
-            *report, last = outcome.told.splitlines()
+            *report, last = outcome.output.splitlines()
             assert last == WORDS[ended_by]
             assert tree(out) == whole or (tree(out) == old and not report)
         else:
             # The build had ended well; a signal may still meet Python on its way out.
             assert outcome.code in (0, *(-number for number in numbers))
-            assert outcome.told.endswith("in all.")
+            assert outcome.output.endswith("in all.")
             assert tree(out) == whole
         assert os.listdir(out.parent) == [out.name]
         outcomes.append(outcome.code)
@@ -189,7 +172,7 @@ def test_signals_at_any_moment(corpus, whole, out, server, numbers, processes):
 
 class Outcome(NamedTuple):
     code: int
-    told: str
+    output: str
     seconds: float
 
 
@@ -204,7 +187,7 @@ def run_and_interrupt(server, arguments, numbers, pauses=()) -> Outcome:
         time.sleep(pause)
         if group_exists(pid):
             os.killpg(pid, number)
-    code, told = json.loads(server.stdout.readline())
+    code, output = json.loads(server.stdout.readline())
     seconds = time.monotonic() - started
     wait_for(lambda: not group_exists(pid))
-    return Outcome(code, told.strip(), seconds)
+    return Outcome(code, output.strip(), seconds)

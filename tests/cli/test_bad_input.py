@@ -537,7 +537,7 @@ def test_out_inside_the_source_leaves_the_source_as_it_was(place):
     assert {name: digest for name, digest in tree(place.corpus).items() if not name.startswith("sarchat/")} == before
 
 
-def test_name_that_no_text_can_hold_is_told(place):
+def test_name_that_no_text_can_hold_is_reported(place):
     """Names on disk are bytes; one that is no UTF-8 has no place in a record."""
     name = os.fsdecode(b"\xff.jpg")
     (place.corpus / "JPEGImages" / "train" / "0000001.jpg").rename(place.corpus / "JPEGImages" / "train" / name)

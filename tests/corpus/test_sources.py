@@ -170,7 +170,7 @@ def test_streaming_a_folder_over_http_does_not_list_it_for_each_shard(tmp_path, 
 
 
 @pytest.mark.parametrize("path", ["", "nothing.zip", "nothing", "empty/"])
-def test_url_of_nothing_is_told_in_one_line(tmp_path, serve, sarchat, path):
+def test_url_of_nothing_is_reported_in_one_line(tmp_path, serve, sarchat, path):
     (tmp_path / "empty").mkdir()
     result = sarchat("build", f"{serve(tmp_path).url}/{path}", "--out", tmp_path / "out")
     assert result.returncode == 1
@@ -178,7 +178,7 @@ def test_url_of_nothing_is_told_in_one_line(tmp_path, serve, sarchat, path):
     assert not (tmp_path / "out").exists()
 
 
-def test_server_that_is_gone_is_told_in_one_line(tmp_path, sarchat):
+def test_server_that_is_gone_is_reported_in_one_line(tmp_path, sarchat):
     result = sarchat("build", "http://127.0.0.1:9/corpus.zip", "--out", tmp_path / "out")
     assert result.returncode == 1
     assert re.fullmatch(r"Error: .+\n", result.stderr)
@@ -219,7 +219,7 @@ class FaultyHandler(RangeHandler):
         *(("SARDet_100K", 0, 503), ("SARDet_100K", 1000, 403), ("SARDet_100K", 1000, 503), ("SARDet_100K", 1000, None)),
     ],
 )
-def test_faulty_server_is_told_in_one_line(tmp_path, serve, capsys, monkeypatch, name, good, status):
+def test_faulty_server_is_reported_in_one_line(tmp_path, serve, capsys, monkeypatch, name, good, status):
     zip_corpus(plain_corpus(tmp_path), tmp_path / "corpus.zip", top=False)
     monkeypatch.setattr(FaultyHandler, "good", good)
     monkeypatch.setattr(FaultyHandler, "status", status)
@@ -231,7 +231,7 @@ def test_faulty_server_is_told_in_one_line(tmp_path, serve, capsys, monkeypatch,
     assert not (tmp_path / "out").exists()
 
 
-def test_hub_that_is_gone_is_told_in_one_line(tmp_path, sarchat_process):
+def test_hub_that_is_gone_is_reported_in_one_line(tmp_path, sarchat_process):
     environment = {**os.environ, "HF_ENDPOINT": "http://127.0.0.1:9"}
     result = sarchat_process("build", "hf://datasets/somebody/corpus", "--out", tmp_path / "out", env=environment)
     assert result.returncode == 1

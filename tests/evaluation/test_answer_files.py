@@ -291,7 +291,7 @@ def test_without_the_gold_the_question_is_compared(records, answers, expected, t
         score(AnswerSource(str(path), "csv"))
 
 
-def test_two_runs_in_one_file_are_told(records, answers, tmp_path):
+def test_two_runs_in_one_file_are_reported(records, answers, tmp_path):
     path = tmp_path / "result.jsonl"
     path.write_bytes(lines_of(ms_swift(records, answers)) * 2)
     with pytest.raises(SARChatError, match=rf"line {len(records) + 1}: there is no record .* keep the rows of one run"):
@@ -392,7 +392,7 @@ def refuse(capsys, *arguments):
     return refusal(capsys, "score", *arguments)
 
 
-def test_reversed_arguments_are_told(capsys, records, answers, tmp_path):
+def test_reversed_arguments_are_reported(capsys, records, answers, tmp_path):
     path = tmp_path / "answers.jsonl"
     path.write_bytes(lines_of(plain_rows(records, answers)))
     message = refuse(capsys, sample_build(), "--references", path)
@@ -423,7 +423,7 @@ def test_reversed_arguments_are_told(capsys, records, answers, tmp_path):
         ("a.jsonl", b'{"messages": 3, "response": ""}', ["--from", "ms-swift"], "line 1: this is no row of ms-swift"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_told_in_one_line(name, content, options, message, capsys, tmp_path):
+def test_what_is_wrong_is_reported_in_one_line(name, content, options, message, capsys, tmp_path):
     path = tmp_path / name
     path.write_bytes(content)
     assert message in refuse(capsys, path, "--references", sample_build(), *options)

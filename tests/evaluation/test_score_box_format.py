@@ -51,7 +51,7 @@ def test_gold_in_a_notation_scores_100_under_its_name(name, records, tmp_path, c
     assert scores["referring"] == 0 and sum(scores["boxes"].values()) == 0
 
 
-def test_the_wrong_format_is_told_by_boxes_outside_of_their_images(records, tmp_path, capsys):
+def test_the_wrong_format_is_reported_by_boxes_outside_of_their_images(records, tmp_path, capsys):
     writer = WRITERS["list-1000"][0][0]
     path = write(tmp_path / "a.jsonl", records, lambda gold, row: rewrite(gold, writer, row["width"], row["height"]))
     scores, table, errors = run(capsys, path, "--box-format", "list-1")
@@ -65,7 +65,7 @@ def test_the_wrong_format_is_told_by_boxes_outside_of_their_images(records, tmp_
     assert errors == ""
 
 
-def test_a_fifth_of_the_boxes_may_be_outside_before_it_is_told(records, tmp_path, capsys):
+def test_a_fifth_of_the_boxes_may_be_outside_before_it_is_reported(records, tmp_path, capsys):
     some = [record for record in records if record["task"] == "referring"][:10]
     for outside, warned in ((2, False), (3, True)):
         boxes = ["[9000,9000,9100,9100]" if index < outside else "[1,1,9,9]" for index in range(10)]
@@ -76,7 +76,7 @@ def test_a_fifth_of_the_boxes_may_be_outside_before_it_is_told(records, tmp_path
         assert ("lie outside" in errors) is warned
 
 
-def test_cut_answers_rotated_boxes_and_points_are_told(records, tmp_path, capsys):
+def test_cut_answers_rotated_boxes_and_points_are_reported(records, tmp_path, capsys):
     answers = ["{<4><50><30><65>|<30>}", "{<4><50><30><65>}{<4><50", "<think>hm", "3"]
     some = [record for record in records if record["task"] == "referring"][: len(answers)]
     path = tmp_path / "a.jsonl"

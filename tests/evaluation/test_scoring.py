@@ -51,7 +51,7 @@ def test_the_order_of_the_lines_does_not_matter(gold, noisy, tmp_path):
     )
 
 
-def test_a_record_without_a_prediction_scores_0_and_is_told(gold, tmp_path, sarchat):
+def test_a_record_without_a_prediction_scores_0_and_is_reported(gold, tmp_path, sarchat):
     of_task = {key: record for key, record in gold.items() if key.startswith("referring/")}
     first = next(iter(of_task))
     path = write_predictions(tmp_path / "one.jsonl", {first: of_task[first]["messages"][1]["content"]})
@@ -202,7 +202,7 @@ def test_the_table_has_the_order_of_table_3(noisy, sarchat):
         (b"\x1f\x8b\x08\x00", "is not a complete gzip file"),
     ],
 )
-def test_a_wrong_file_of_predictions_is_told_in_one_line(content, message, tmp_path, sarchat):
+def test_a_wrong_file_of_predictions_is_reported_in_one_line(content, message, tmp_path, sarchat):
     path = tmp_path / "predictions.jsonl"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     run = sarchat("score", path, "--references", sample_build(), "--output", tmp_path / "out.json")
@@ -222,7 +222,7 @@ def test_a_wrong_file_of_predictions_is_told_in_one_line(content, message, tmp_p
         (["--output", "nowhere/scores.json"], "the folder nowhere does not exist"),
     ],
 )
-def test_a_wrong_option_is_told_in_one_line(options, message, noisy, sarchat):
+def test_a_wrong_option_is_reported_in_one_line(options, message, noisy, sarchat):
     _, path = noisy
     run = sarchat("score", path, "--references", sample_build(), *options)
     assert run.returncode == 1
@@ -234,7 +234,7 @@ def test_a_wrong_option_is_told_in_one_line(options, message, noisy, sarchat):
     ["[]", "{}", "{", '{"counting/count": 101}', '{"counting/count": true}', "[" * 200_000, '{"a":' * 200_000],
     ids=["list", "empty", "cut off", "above 100", "bool", "deep", "deep object"],
 )
-def test_a_wrong_file_of_scores_is_told_in_one_line(content, tmp_path, sarchat):
+def test_a_wrong_file_of_scores_is_reported_in_one_line(content, tmp_path, sarchat):
     path = tmp_path / "scores.json"
     path.write_text(content)
     run = sarchat("leaderboard", path)

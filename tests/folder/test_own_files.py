@@ -21,7 +21,7 @@ from builders.folder.own_files import lasting_files, own_files
         (".cache/thesis.tex", False, True),
     ],
 )
-def test_files_of_tools_are_told_from_a_folder_s_own(tmp_path, path, is_own, is_lasting):
+def test_files_of_tools_are_reported_from_a_folder_s_own(tmp_path, path, is_own, is_lasting):
     (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / path).write_text("x")
     assert [found.as_posix() for found in own_files(tmp_path)] == [path] * is_own

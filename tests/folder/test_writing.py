@@ -76,7 +76,7 @@ def test_output_that_cannot_be_written_is_refused_before_scoring(predictions, ca
     assert "create it first" in refusal(capsys, *score(predictions, "--output", predictions.parent / "none" / "a.json"))
 
 
-def test_folder_in_place_of_predictions_is_told(capsys):
+def test_folder_in_place_of_predictions_is_reported(capsys):
     assert "--references" in refusal(capsys, *score(sample_build(("counting",), ("test",))))
 
 

@@ -700,7 +700,7 @@ def test_what_the_hub_client_leaves_behind_is_no_part_of_the_build(hub, shell, b
 
 
 @pytest.mark.parametrize("repo_id", ["a/b/c", "alice/--x", "alice/sar chat", "-alice/x", "", "alice/", "alice/x.git"])
-def test_a_wrong_repo_id_is_told_in_one_line(refuse, built, repo_id):
+def test_a_wrong_repo_id_is_reported_in_one_line(refuse, built, repo_id):
     assert "write NAMESPACE/NAME" in refuse("dataset", built, "--", repo_id)
 
 

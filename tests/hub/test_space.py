@@ -250,7 +250,7 @@ def text_of(html: str) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", html).split())
 
 
-def test_a_record_is_told_in_whole(page):
+def test_a_record_is_reported_in_whole(page):
     html = page.comparison.compare("referring", "multi", GOLD, "{<12><10><50><50>} {<200><60><240><90>}")
     text = text_of(html)
     # One of two found, one made up: 1 / (1 + 1 + 1) at both thresholds.
@@ -262,7 +262,7 @@ def test_a_record_is_told_in_whole(page):
     assert html.count('class="sar-box sar-box-gold"') == html.count('class="sar-box sar-box-answer"') == 2
 
 
-def test_what_both_say_is_told_from_what_one_says(page):
+def test_what_both_say_is_reported_from_what_one_says(page):
     text = text_of(page.comparison.compare("classification", "multi", "ship and harbor", "two boats and a bridge"))
     assert "categories ✓ ship ✗ harbor ✓ ship ✗ bridge" in text
     assert "Nothing to draw" in text
@@ -339,7 +339,7 @@ def test_images_of_any_depth_are_drawn_on(page, tmp_path, mode, kind, suffix):
     assert 'viewBox="0 0 2100 1500"' in html and "<image " in html
 
 
-def test_what_is_no_image_is_told(page, tmp_path):
+def test_what_is_no_image_is_reported(page, tmp_path):
     (tmp_path / "image.png").write_bytes(b"no image")
     with pytest.raises(
         ValueError, match=r"^image.png cannot be read as an image: it is not an image of BMP, JPEG, PNG, TIFF$"
@@ -459,7 +459,7 @@ def test_the_page_and_the_command_take_and_refuse_the_same_lines(page, tmp_path,
         ([{"id": "a", "prediction": "x" * 400_000}], "p.jsonl, line 1: this page takes texts of up to 300,000"),
     ],
 )
-def test_malformed_predictions_are_told_with_their_line(page, tmp_path, lines, message):
+def test_malformed_predictions_are_reported_with_their_line(page, tmp_path, lines, message):
     predictions = write_lines(tmp_path / "p.jsonl", *lines)
     references = write_lines(tmp_path / "r.jsonl", *REFERENCES)
     with pytest.raises(page.answer_files.FileError, match=message):
@@ -488,14 +488,14 @@ def test_malformed_predictions_are_told_with_their_line(page, tmp_path, lines, m
         (REFERENCES[0], 'line 4: id "a" appears more than once, first in r.jsonl, line 1'),
     ],
 )
-def test_malformed_references_are_told_with_their_line(page, tmp_path, entry, message):
+def test_malformed_references_are_reported_with_their_line(page, tmp_path, entry, message):
     predictions = write_lines(tmp_path / "p.jsonl", {"id": "a", "prediction": "x"})
     references = write_lines(tmp_path / "r.jsonl", *REFERENCES, entry)
     with pytest.raises(page.answer_files.FileError, match=message):
         page.answer_files.score_files(predictions, references)
 
 
-def test_other_encodings_are_told_with_their_line(page, tmp_path):
+def test_other_encodings_are_reported_with_their_line(page, tmp_path):
     references = write_lines(tmp_path / "r.jsonl", *REFERENCES)
     (tmp_path / "p.jsonl").write_bytes(b'{"id": "a", "prediction": "x"}\n{"id": "b", "prediction": "\xe9"}\n')
     with pytest.raises(page.answer_files.FileError, match="line 2: not UTF-8 at byte 28"):
