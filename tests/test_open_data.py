@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tracemalloc
 import zipfile
+from pathlib import Path
 
 import datasets
 import fsspec
@@ -57,7 +58,7 @@ def test_a_build_gives_what_load_dataset_gives(tmp_path, embed):
         assert data.count(task, "test") == len(found) == len(expected)
         for row, record in zip(found, expected, strict=True):
             stored = record["image"]
-            content = stored["bytes"] if embed else open(stored["path"], "rb").read()
+            content = stored["bytes"] if embed else Path(stored["path"]).read_bytes()
             assert row | {"image": None} == record | {"image": None}
             assert list(row) == list(record)
             assert row["image"].read() == content

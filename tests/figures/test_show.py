@@ -46,7 +46,8 @@ def test_every_task_is_drawn(task, tmp_path, capsys):
     assert count_pixels(out, style.PREDICTED) == 0
     # In inches: the image's longer side 6.4, the column of text 5.6, three margins of 0.25 across and two down.
     scale = 6.4 / max(record["width"], record["height"])
-    width, height = Image.open(out).size
+    with Image.open(out) as picture:
+        width, height = picture.size
     assert width == pytest.approx(style.DPI * (scale * record["width"] + 5.6 + 0.75), abs=2)
     assert height >= style.DPI * (scale * record["height"] + 0.5) - 2
 
@@ -154,7 +155,8 @@ def test_any_answer_is_drawn(tmp_path):
         ]
     ):
         show_record(record, tmp_path / f"{number}.png", answer)
-        assert max(Image.open(tmp_path / f"{number}.png").size) < 6000
+        with Image.open(tmp_path / f"{number}.png") as picture:
+            assert max(picture.size) < 6000
 
 
 def test_index_and_id_give_the_same_record():
