@@ -28,25 +28,25 @@ def encode_image(image: EncodedImage) -> str:
     """
     content = image.read()
     try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
-            kind = picture.format
-            if not (kind in _MEDIA_TYPES and picture.mode in _PLAIN_MODES and _is_upright(picture, content)):
-                kind, content = "PNG", _write_png(picture)
+        with Image.open(io.BytesIO(content), formats=FORMATS) as decoded:
+            kind = decoded.format
+            if not (kind in _MEDIA_TYPES and decoded.mode in _PLAIN_MODES and _is_upright(decoded, content)):
+                kind, content = "PNG", _write_png(decoded)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise SARChatError(f"the image {image.name} cannot be decoded: {error}") from error
     return f"data:{_MEDIA_TYPES[kind]};base64,{base64.b64encode(content).decode('ascii')}"
 
 
-def _is_upright(picture: Image.Image, content: bytes) -> bool:
+def _is_upright(decoded: Image.Image, content: bytes) -> bool:
     # A PNG without any of these has no EXIF entry; Pillow would decode the whole file to find out.
     if b"Exif" not in content and b"eXIf" not in content and b"Raw profile type exif" not in content:
         return True
-    return picture.getexif().get(ExifTags.Base.Orientation, 1) == 1
+    return decoded.getexif().get(ExifTags.Base.Orientation, 1) == 1
 
 
-def _write_png(picture: Image.Image) -> bytes:
+def _write_png(decoded: Image.Image) -> bytes:
     stream = io.BytesIO()
     # Without the image's metadata, above all a rotation, which must not reach the server.
-    plain = to_eight_bits(picture)
+    plain = to_eight_bits(decoded)
     Image.frombytes(plain.mode, plain.size, plain.tobytes()).save(stream, "PNG", compress_level=1)
     return stream.getvalue()

@@ -18,7 +18,7 @@ from builders.synthetic.speckle import GROUNDS, TARGETS, Echo, Ground, detect
 
 
 @dataclass(frozen=True)
-class Picture:
+class SampleImage:
     """The specification of one image.
 
     Attributes:
@@ -42,41 +42,41 @@ class Picture:
     awkward: tuple[str, ...] = ()
 
 
-PICTURES = (
-    Picture("train", "sea", (512, 512), (("ship", 1, 0.12),)),
-    Picture("train", "sea", (512, 512), (("ship", 4, 0.11),), awkward=("no width", "no height")),
-    Picture("train", "sea", (256, 256), (("ship", 2, 0.3),), awkward=("duplicate",)),
-    Picture("train", "sea", (416, 323), (("ship", 3, 0.16),), suffix=".png"),
-    Picture("train", "sea", (210, 200), (("ship", 1, 0.3),)),
-    Picture("train", "sea", (400, 300), (("ship", 5, 0.2),), cut=True, awkward=("outside",)),
-    Picture("train", "airport", (512, 512), (("aircraft", 5, 0.15), ("car", 6, 0.025))),
-    Picture("train", "airport", (512, 512), (("aircraft", 1, 0.36),), mode="RGB"),
-    Picture("train", "airport", (300, 300), (("aircraft", 2, 0.24),), suffix=".bmp", awkward=("ignore",)),
-    Picture("train", "airport", (256, 256), (("aircraft", 1, 0.66),)),
-    Picture("train", "river", (512, 512), (("bridge", 1, 0.4),)),
-    Picture("train", "river", (256, 256), (("bridge", 1, 0.9),)),
-    Picture("train", "river", (400, 320), (("bridge", 2, 0.3), ("ship", 2, 0.09))),
-    Picture("train", "port", (512, 512), (("harbor", 1, 0.42), ("ship", 5, 0.1))),
-    Picture("train", "port", (256, 256), (("harbor", 1, 0.84),)),
-    Picture("train", "port", (512, 512), (("harbor", 2, 0.36), ("ship", 2, 0.13), ("tank", 5, 0.07))),
-    Picture("train", "depot", (320, 320), (("car", 14, 0.06),), awkward=("crowd",)),
-    Picture("train", "depot", (256, 256), (("car", 1, 0.25),)),
-    Picture("train", "depot", (512, 512), (("tank", 9, 0.13),)),
-    Picture("train", "depot", (256, 256), (("tank", 2, 0.2), ("car", 3, 0.09))),
-    Picture("val", "sea", (512, 512), (("ship", 2, 0.16),)),
-    Picture("val", "sea", (256, 256), (("ship", 1, 0.22),), mode="RGB"),
-    Picture("val", "airport", (512, 512), (("aircraft", 3, 0.2), ("car", 4, 0.03))),
-    Picture("val", "river", (256, 256), (("bridge", 1, 0.55),)),
-    Picture("val", "port", (400, 400), (("harbor", 1, 0.5), ("ship", 3, 0.13), ("tank", 3, 0.08))),
-    Picture("val", "depot", (220, 200), (("tank", 1, 0.4),), suffix=".png"),
-    Picture("val", "depot", (256, 256), (("car", 5, 0.08),), awkward=("duplicate",)),
-    Picture("test", "sea", (512, 512), (("ship", 3, 0.14),), awkward=("no width",)),
-    Picture("test", "sea", (256, 256), (("ship", 1, 0.3),)),
-    Picture("test", "airport", (320, 320), (("aircraft", 4, 0.17), ("car", 3, 0.035)), suffix=".png"),
-    Picture("test", "river", (512, 512), (("bridge", 2, 0.3), ("ship", 1, 0.06))),
-    Picture("test", "port", (256, 256), (("harbor", 1, 0.75), ("ship", 1, 0.16))),
-    Picture("test", "depot", (256, 256), (("tank", 4, 0.17),)),
-    Picture("test", "depot", (216, 216), (("car", 1, 0.2),), suffix=".bmp"),
+SAMPLE_IMAGES = (
+    SampleImage("train", "sea", (512, 512), (("ship", 1, 0.12),)),
+    SampleImage("train", "sea", (512, 512), (("ship", 4, 0.11),), awkward=("no width", "no height")),
+    SampleImage("train", "sea", (256, 256), (("ship", 2, 0.3),), awkward=("duplicate",)),
+    SampleImage("train", "sea", (416, 323), (("ship", 3, 0.16),), suffix=".png"),
+    SampleImage("train", "sea", (210, 200), (("ship", 1, 0.3),)),
+    SampleImage("train", "sea", (400, 300), (("ship", 5, 0.2),), cut=True, awkward=("outside",)),
+    SampleImage("train", "airport", (512, 512), (("aircraft", 5, 0.15), ("car", 6, 0.025))),
+    SampleImage("train", "airport", (512, 512), (("aircraft", 1, 0.36),), mode="RGB"),
+    SampleImage("train", "airport", (300, 300), (("aircraft", 2, 0.24),), suffix=".bmp", awkward=("ignore",)),
+    SampleImage("train", "airport", (256, 256), (("aircraft", 1, 0.66),)),
+    SampleImage("train", "river", (512, 512), (("bridge", 1, 0.4),)),
+    SampleImage("train", "river", (256, 256), (("bridge", 1, 0.9),)),
+    SampleImage("train", "river", (400, 320), (("bridge", 2, 0.3), ("ship", 2, 0.09))),
+    SampleImage("train", "port", (512, 512), (("harbor", 1, 0.42), ("ship", 5, 0.1))),
+    SampleImage("train", "port", (256, 256), (("harbor", 1, 0.84),)),
+    SampleImage("train", "port", (512, 512), (("harbor", 2, 0.36), ("ship", 2, 0.13), ("tank", 5, 0.07))),
+    SampleImage("train", "depot", (320, 320), (("car", 14, 0.06),), awkward=("crowd",)),
+    SampleImage("train", "depot", (256, 256), (("car", 1, 0.25),)),
+    SampleImage("train", "depot", (512, 512), (("tank", 9, 0.13),)),
+    SampleImage("train", "depot", (256, 256), (("tank", 2, 0.2), ("car", 3, 0.09))),
+    SampleImage("val", "sea", (512, 512), (("ship", 2, 0.16),)),
+    SampleImage("val", "sea", (256, 256), (("ship", 1, 0.22),), mode="RGB"),
+    SampleImage("val", "airport", (512, 512), (("aircraft", 3, 0.2), ("car", 4, 0.03))),
+    SampleImage("val", "river", (256, 256), (("bridge", 1, 0.55),)),
+    SampleImage("val", "port", (400, 400), (("harbor", 1, 0.5), ("ship", 3, 0.13), ("tank", 3, 0.08))),
+    SampleImage("val", "depot", (220, 200), (("tank", 1, 0.4),), suffix=".png"),
+    SampleImage("val", "depot", (256, 256), (("car", 5, 0.08),), awkward=("duplicate",)),
+    SampleImage("test", "sea", (512, 512), (("ship", 3, 0.14),), awkward=("no width",)),
+    SampleImage("test", "sea", (256, 256), (("ship", 1, 0.3),)),
+    SampleImage("test", "airport", (320, 320), (("aircraft", 4, 0.17), ("car", 3, 0.035)), suffix=".png"),
+    SampleImage("test", "river", (512, 512), (("bridge", 2, 0.3), ("ship", 1, 0.06))),
+    SampleImage("test", "port", (256, 256), (("harbor", 1, 0.75), ("ship", 1, 0.16))),
+    SampleImage("test", "depot", (256, 256), (("tank", 4, 0.17),)),
+    SampleImage("test", "depot", (216, 216), (("car", 1, 0.2),), suffix=".bmp"),
 )
 
 
@@ -88,19 +88,19 @@ def write_sample(root: Path) -> None:
     """
     corpus = Path(root) / "SARDet_100K"
     (corpus / "Annotations").mkdir(parents=True, exist_ok=True)
-    ids = _shuffled("ids", len(PICTURES))
+    ids = _shuffled("ids", len(SAMPLE_IMAGES))
     files: dict[str, list[dict]] = {"train": [], "val": [], "test": []}
     targets: dict[str, list[dict]] = {split: [] for split in files}
-    for number, index in enumerate(_shuffled("numbers", len(PICTURES)), start=1):
-        picture = PICTURES[index]
-        pixels, annotations = _make(picture, index)
-        name = f"{number:07d}{picture.suffix}"
-        _save(pixels, picture, corpus / "JPEGImages" / picture.split / name)
+    for number, index in enumerate(_shuffled("numbers", len(SAMPLE_IMAGES)), start=1):
+        image = SAMPLE_IMAGES[index]
+        pixels, annotations = _make(image, index)
+        name = f"{number:07d}{image.suffix}"
+        _save(pixels, image, corpus / "JPEGImages" / image.split / name)
         # Differs from the file's number, as in SARDet-100K.
         identifier = 1_000 + ids[index]
         height, width = pixels.shape
-        files[picture.split].append({"file_name": name, "height": height, "width": width, "id": identifier})
-        targets[picture.split] += [{**annotation, "image_id": identifier} for annotation in annotations]
+        files[image.split].append({"file_name": name, "height": height, "width": width, "id": identifier})
+        targets[image.split] += [{**annotation, "image_id": identifier} for annotation in annotations]
     for split, images in files.items():
         annotations = [coco_annotation(index, **target) for index, target in enumerate(targets[split])]
         coco = coco_document(images, annotations)
@@ -115,38 +115,38 @@ def _shuffled(key: str, count: int) -> list[int]:
     return sorted(range(count), key=lambda index: _digest(key, index))
 
 
-def _save(pixels: np.ndarray, picture: Picture, path: Path) -> None:
+def _save(pixels: np.ndarray, image: SampleImage, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    options: dict[str, Any] = {"quality": 85} if picture.suffix == ".jpg" else {}
-    Image.fromarray(pixels).convert(picture.mode).save(path, **options)
+    options: dict[str, Any] = {"quality": 85} if image.suffix == ".jpg" else {}
+    Image.fromarray(pixels).convert(image.mode).save(path, **options)
 
 
-def _make(picture: Picture, index: int) -> tuple[np.ndarray, list[dict]]:
-    """Return pixels and annotations of one picture, which depend only on it and its index."""
+def _make(image: SampleImage, index: int) -> tuple[np.ndarray, list[dict]]:
+    """Return pixels and annotations of one image, which depend only on it and its index."""
     rng = np.random.default_rng(_digest("picture", index))
-    width, height = picture.size
-    lengths = {category: share * min(picture.size) for category, _, share in picture.targets}
-    ground = GROUNDS[picture.ground]((height, width), lengths, rng)
-    echoes = _place(picture, ground, lengths, rng)
+    width, height = image.size
+    lengths = {category: share * min(image.size) for category, _, share in image.targets}
+    ground = GROUNDS[image.ground]((height, width), lengths, rng)
+    echoes = _place(image, ground, lengths, rng)
     pixels = detect(ground, [echo for _, echo in echoes], rng)
     annotations = [_annotation(category, _box(echo.mask), float(echo.mask.sum())) for category, echo in echoes]
-    if picture.cut:
+    if image.cut:
         x, _, breadth, _ = max((annotation["bbox"] for annotation in annotations), key=lambda box: box[0] + box[2])
         pixels = pixels[:, : round(x + breadth / 2)]
-    for case in picture.awkward:
+    for case in image.awkward:
         annotations += _awkward(case, annotations, pixels.shape[1])
     return pixels, annotations
 
 
 def _place(
-    picture: Picture, ground: Ground, lengths: dict[str, float], rng: np.random.Generator
+    image: SampleImage, ground: Ground, lengths: dict[str, float], rng: np.random.Generator
 ) -> list[tuple[str, Echo]]:
     """Put each target on the first free place of its category, clear of the others and of the edge."""
     shape = ground.power.shape
     taken = np.ones(shape, dtype=bool)
     taken[2:-2, 2:-2] = False
     placed = []
-    for category, count, _ in picture.targets:
+    for category, count, _ in image.targets:
         places = iter(ground.places[category])
         for _ in range(count):
             length = lengths[category] * rng.uniform(0.94, 1.06)

@@ -12,7 +12,7 @@ from built_fixture import sample_corpus
 from PIL import Image
 
 from builders.schema import CATEGORIES
-from builders.synthetic.sample import PICTURES, write_sample
+from builders.synthetic.sample import SAMPLE_IMAGES, write_sample
 
 SPLITS = ("train", "val", "test")
 
@@ -88,7 +88,7 @@ def test_keys_are_those_of_sardet(cocos):
 
 def test_names_are_numbered_across_the_splits_and_ids_are_not_the_numbers(images):
     numbers = {int(path.stem): image["id"] for image, _, path in images}
-    assert sorted(numbers) == list(range(1, len(PICTURES) + 1))
+    assert sorted(numbers) == list(range(1, len(SAMPLE_IMAGES) + 1))
     assert all(number != identifier for number, identifier in numbers.items())
     assert sorted(numbers, key=numbers.get) != sorted(numbers)
     assert {path.suffix for _, _, path in images} == {".jpg", ".png", ".bmp"}
