@@ -24,6 +24,6 @@ class EncodedImage:
         """Return the bytes of the image file.
 
         Raises:
-            SARChatError: the file is missing or cannot be read.
+            SARChatError: if the file is missing or cannot be read.
         """
         return self._read()

@@ -50,7 +50,7 @@ def load_json(text: str | bytes) -> Any:  # noqa: ANN401
     """Parse JSON from anywhere.
 
     Raises:
-        ValueError: it is not valid, or nested too deeply.
+        ValueError: if it is not valid, or nested too deeply.
     """
     try:
         return json.loads(text)

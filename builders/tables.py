@@ -102,7 +102,7 @@ def write_tables(tables: Sequence[Table], style: str = "table") -> str:
         style: one of `FORMATS`.
 
     Raises:
-        SARChatError: the format is unknown.
+        SARChatError: if the format is unknown.
     """
     check_format(style)
     if style == "csv":
@@ -120,7 +120,7 @@ def check_format(style: str) -> None:
     """Check, before any work is done, that a format is one of `FORMATS`.
 
     Raises:
-        SARChatError: it is not.
+        SARChatError: if it is not.
     """
     if style not in FORMATS:
         raise SARChatError(f"unknown format {style!r}; choose from {', '.join(FORMATS)}")

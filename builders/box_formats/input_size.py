@@ -94,7 +94,7 @@ def read_input_size(text: str) -> InputSize:
     """Read `WIDTHxHEIGHT` in pixels, such as `1024x768`.
 
     Raises:
-        SARChatError: it does not read so.
+        SARChatError: if it does not read so.
     """
     match = re.fullmatch(r"([0-9]{1,6})[xX]([0-9]{1,6})", text.strip())
     if not match:
@@ -106,7 +106,7 @@ def read_resize_rule(text: str) -> ResizeRule:
     """Read `factor,min_pixels,max_pixels`, such as `28,3136,12845056`.
 
     Raises:
-        SARChatError: it does not read so.
+        SARChatError: if it does not read so.
     """
     if not re.fullmatch(r"[0-9]{1,12}(,[0-9]{1,12}){2}", text.strip()):
         raise SARChatError(

@@ -42,10 +42,10 @@ Value = str | float | list | None
 
 
 class _Object(NamedTuple):
-    """A JSON object, or what there is of it.
+    """A JSON object, or the part of it before the text ends.
 
     Attributes:
-        members: its keys and values. A list is kept if all in it are numbers, or lists of numbers, or strings.
+        members: its keys and values. A list is kept if it contains only numbers, lists of numbers, or strings.
         end: where it ends.
         whole: False if the text ends inside it.
     """
@@ -67,7 +67,7 @@ class _Ended(Exception):
 
 
 def read_lists(text: str, fmt: BoxFormat) -> Reading:
-    """Find the boxes of a text, and whether an object or a list was cut off at its end.
+    """Find the boxes of a text, and whether its end cuts off an object or a list.
 
     Args:
         text: an answer without the format's tokens.
@@ -121,7 +121,7 @@ def _split_run(run: str) -> list[tuple[float, ...]] | None:
 
 
 def _objects(text: str) -> Iterator[tuple[int, _Object]]:
-    """Yield the objects that have no object in them, and where they begin."""
+    """Yield the objects that contain no other object, and where they begin."""
     start = text.find("{")
     while start >= 0:
         try:
@@ -176,7 +176,7 @@ def _read_value(text: str, place: int) -> tuple[Value, int]:
 
 
 def _read_list(text: str, place: int) -> tuple[Value, int]:
-    """Read a list from behind its opening bracket."""
+    """Read a list from the position after its opening bracket."""
     items: list[Value] = []
     inner: list[float] | None = None
     try:
@@ -227,7 +227,7 @@ def _decode(token: str) -> str:
 
 
 def _groups_of(entry: _Object) -> tuple[Group, ...]:
-    """Return an object's boxes with their labels; nothing if it is not about boxes."""
+    """Return an object's boxes with their labels; none if it has no box."""
     lists: list[tuple[str, list[tuple[float, ...]]]] = []
     words: list[str] = []
     names: list[str] = []

@@ -1,4 +1,4 @@
-"""A model's answer by the columns of its record that say how the model writes boxes.
+"""Translation of an answer by the columns of its record that name the notation of boxes.
 
 `sarchat export` writes these columns beside the records; rewards and evaluation harnesses read answers with them.
 """
@@ -26,7 +26,7 @@ def translate_by_columns(answer: str, columns: Mapping[str, Any]) -> str:
             all in pixels. Other entries are ignored.
 
     Raises:
-        SARChatError: the notation is unknown, or lacks a size.
+        SARChatError: if the notation is unknown, or lacks a size.
     """
     name = columns.get("box_format")
     if name in (None, NATIVE):

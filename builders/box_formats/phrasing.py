@@ -1,4 +1,4 @@
-"""A question as a model is asked it."""
+"""The form in which a model is asked a question."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Phrasing(NamedTuple):
     suffix: str | None = None
 
     def phrase(self, text: str, task: str, width: int, height: int) -> str:
-        """Return a question as it is sent.
+        """Return a question in the form that is sent.
 
         Args:
             text: the record's question, with boxes in SARChat's notation.

@@ -1,4 +1,4 @@
-"""SARChat's text in the notation of another family: what a model is asked and trained with.
+"""SARChat's text in the notation of another family, for questions and training.
 
 Public names:
 
@@ -41,7 +41,7 @@ def render_text(
         input_size: the size that the model saw, where the format needs it.
 
     Raises:
-        SARChatError: the size is missing, or the format does not use it.
+        SARChatError: if the size is missing, or the format does not use it.
     """
     scale = scale_of(fmt, width, height, input_size)
     # Most answers hold no box.
@@ -63,7 +63,7 @@ def render_boxes(
     input_size: InputSize | ResizeRule | None = None,
     label: str | None = None,
 ) -> str:
-    """Write adjacent boxes as the format has them, with their label where the format marks labels.
+    """Write adjacent boxes in the format, with their label if the format marks labels.
 
     Args:
         boxes: (x1, y1, x2, y2) in pixels of the image.
@@ -74,7 +74,7 @@ def render_boxes(
         label: the boxes' label.
 
     Raises:
-        SARChatError: the size is missing, or the format does not use it.
+        SARChatError: if the size is missing, or the format does not use it.
     """
     scale = scale_of(fmt, width, height, input_size)
     before = _mark_label("", label, fmt) if label and fmt.label == "before" and fmt.mark else ""

@@ -51,7 +51,7 @@ def check_decodes(content: bytes, name: str) -> None:
     """Decode an image.
 
     Raises:
-        SARChatError: it cannot be decoded.
+        SARChatError: if it cannot be decoded.
     """
     with _readable(io.BytesIO(content), name) as opened:
         opened.load()

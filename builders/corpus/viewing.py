@@ -68,7 +68,7 @@ def to_eight_bits(image: Image.Image) -> Image.Image:
         image: in any mode that Pillow reads.
 
     Raises:
-        OSError: the pixels cannot be decoded.
+        OSError: if the pixels cannot be decoded.
     """
     if image.mode in ("L", "RGB"):
         image.load()

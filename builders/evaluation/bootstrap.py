@@ -53,7 +53,7 @@ def paired_intervals(
         Lower and upper end in points, by score.
 
     Raises:
-        ValueError: the two differ in their number of records, their tasks or their sub-scores.
+        ValueError: if the two differ in their number of records, their tasks or their sub-scores.
     """
     if not np.array_equal(first.tasks, second.tasks) or first.counts.keys() != second.counts.keys():
         raise ValueError("the two tallies are not of the same records")

@@ -61,7 +61,7 @@ def read_candidate(saved: SavedScores, average: str, weights: str) -> Candidate:
     """Return a model of a file of scores.
 
     Raises:
-        SARChatError: the file does not say how many records were scored, or has only scores of another average.
+        SARChatError: if the file does not say how many records were scored, or has only scores of another average.
     """
     if not saved.sizes:
         raise SARChatError(f"{saved.path} has no numbers of records (n); write it with `sarchat score --output`")
@@ -157,7 +157,7 @@ def check_same_records(saved: Sequence[SavedScores]) -> None:
     """Check that files of scores are of the same records.
 
     Raises:
-        SARChatError: they are not.
+        SARChatError: if they are not.
     """
     first = saved[0]
     for other in saved[1:]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from builders.open_data import OpenData, open_data
 
-# What scoring reads of a record.
+# The columns of a record that scoring needs.
 COLUMNS = ("id", "task", "scenario", "messages", "width", "height")
 
 
@@ -21,7 +21,7 @@ class Gold:
         config: a task, or `all`.
         tasks: its tasks that have the split.
         split: the split.
-        limit: at most so many records of each task and scenario; `None` for all.
+        limit: the maximum number of records per task and scenario; `None` for all.
         records: the chosen columns of each record, by id, in the order of the data set.
     """
 
@@ -54,10 +54,10 @@ def read_gold(
         config: a task, or `all`.
         split: the split.
         limit: read only this many records of each task and scenario, see `choose_subset`.
-        columns: the columns of each record, `id` among them; `image` is not.
+        columns: the columns of each record, including `id`, without `image`.
 
     Raises:
-        SARChatError: there is no such data set, config or split, or it cannot be read.
+        SARChatError: if there is no such data set, config or split, or it cannot be read.
     """
     data = open_data(location)
     tasks = data.select(config, split)

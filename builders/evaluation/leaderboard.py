@@ -119,7 +119,7 @@ def leaderboard_sizes(own: Sequence[Entry], weights: str) -> dict[str, int]:
         weights: `own`, for the numbers of records of their test set, or `published`.
 
     Raises:
-        SARChatError: the weights are unknown, or there is not one own test set with all six tasks.
+        SARChatError: if the weights are unknown, or there is not one own test set with all six tasks.
     """
     if weights == PUBLISHED:
         return read_test_sizes()
@@ -144,7 +144,7 @@ def tabulate_leaderboard(own: Sequence[Entry], weights: str = PUBLISHED) -> Tabl
         weights: the weights of the overall score: `published` or `own`.
 
     Raises:
-        SARChatError: the weights are unknown, or cannot be applied.
+        SARChatError: if the weights are unknown, or cannot be applied.
     """
     sizes = leaderboard_sizes(own, weights)
     # A score that the paper's models have, to be ranked by: none on a small test set or without every task.

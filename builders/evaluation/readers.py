@@ -1,4 +1,4 @@
-"""How the tools that ask models write answers: a small function each, from a row of their file to an `Answer`.
+"""Readers of the tools that run models: one small function per tool, from a row of its file to an `Answer`.
 
 Public names: `TOOLS`, `Answer`, `read_answers(source, split) -> Iterator[Answer]`, `AnswerSource` and `is_failure`.
 """
@@ -13,25 +13,25 @@ from typing import Any
 from builders.errors import SARChatError
 from builders.evaluation.answer_rows import INSPECT_LOG, read_rows
 
-# An Excel cell holds no more characters.
+# The maximum number of characters in an Excel cell.
 _LONGEST_EXCEL_CELL = 32_767
-# What a CSV file may call the gold and the question, for want of an id.
+# Names of the gold answer and the question in CSV files without an id.
 _GOLD_NAMES = ("gold", "answer", "label", "labels", "target", "reference")
 _QUESTION_NAMES = ("question", "prompt")
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer of a model, as its row has it.
+    """One answer of a model, from one row.
 
     Attributes:
         place: the file and row, for messages.
         text: the answer; empty if the request failed.
         id: the record's id; None if the tool does not keep it.
-        number: the record's place among those that were asked, from 0; None if the order of the rows is all there is.
-        gold: the gold answer that the row repeats.
-        question: a text that holds the question.
-        truncated: whether generation stopped at its limit of tokens.
+        number: the record's position among those that were asked, from 0; None if only the order of the rows is known.
+        gold: the row's copy of the gold answer.
+        question: a text that contains the question.
+        truncated: whether generation stopped at the token limit.
         failed: whether the tool got no answer.
         latency: the seconds that the request took, if the file has them.
         prompt_tokens: the tokens of question and image, likewise.
@@ -53,13 +53,13 @@ class Answer:
 
 @dataclass(frozen=True)
 class AnswerSource:
-    """Where answers are, and who wrote them.
+    """A file of answers and the tool that wrote it.
 
     Attributes:
         location: a file, `-` for standard input, or a data set on the Hub.
         tool: one of `TOOLS`; None for rows of an id and a prediction.
-        id_field: the column of the record's id, where it is not the tool's own.
-        prediction_field: the column of the answer, where it is not the tool's own.
+        id_field: the column of the record's id, if it is not the tool's default.
+        prediction_field: the column of the answer, if it is not the tool's default.
     """
 
     location: str
@@ -70,14 +70,14 @@ class AnswerSource:
 
 @dataclass(frozen=True)
 class _Tool:
-    """A tool's files.
+    """The form of a tool's files.
 
     Attributes:
         read: turns a row into an answer.
         prediction: the column of the answer; empty if it is nested.
-        columns: the columns that are read beside it.
+        columns: further columns that are read.
         container: the file's format, independent of its suffix; None to derive it from the suffix.
-        failures: how answers begin that are messages of a request that failed.
+        failures: prefixes of answers that are messages of a failed request.
     """
 
     read: Callable[[Mapping[str, Any], str], dict[str, Any]]
@@ -101,13 +101,13 @@ def _of_plain(row: Mapping[str, Any], place: str) -> dict[str, Any]:
 
 
 def _of_csv(row: Mapping[str, Any], place: str) -> dict[str, Any]:
-    """Cells named `id` and `prediction`; for want of an id, `gold` or `question` by one of their usual names."""
+    """Cells named `id` and `prediction`; without an id, `gold` or `question` by one of their usual names."""
     named = {"gold": _first(row, *_GOLD_NAMES), "question": _first(row, *_QUESTION_NAMES)}
     return _of_plain(row, place) | named
 
 
 def _of_ms_swift(row: Mapping[str, Any], place: str) -> dict[str, Any]:
-    """`swift infer`: `{"response", "labels", "messages"}`, the answer once more at the end of the messages."""
+    """`swift infer`: `{"response", "labels", "messages"}`, with the answer repeated at the end of the messages."""
     messages = row.get("messages") or ()
     asked = [message.get("content") for message in messages if message.get("role") == "user"]
     return {"id": _first(row, "id"), "gold": row.get("labels"), "question": asked[-1] if asked else None}
@@ -137,9 +137,9 @@ def _of_openai_batch(row: Mapping[str, Any], place: str) -> dict[str, Any]:
 
 
 def _of_lmms_eval(row: Mapping[str, Any], place: str) -> dict[str, Any]:
-    """lmms-eval's samples: `filtered_resps`, and `resps` where the answer was other before its filters.
+    """lmms-eval's samples: `filtered_resps`, and `resps` if the filters changed the answer.
 
-    What the model wrote is taken: the filters cut out reasoning, by a rule of their own.
+    The unfiltered answer is used: the filters remove reasoning by their own rule.
     """
     answer = row["resps"] if "resps" in row else row.get("filtered_resps")
     while isinstance(answer, list) and answer:
@@ -209,7 +209,7 @@ def read_answers(source: AnswerSource, split: str = "test") -> Iterator[Answer]:
         split: the split of a data set on the Hub.
 
     Raises:
-        SARChatError: the tool is unknown, the file cannot be read, or a row has no answer that is a text.
+        SARChatError: if the tool is unknown, the file cannot be read, or a row has no answer that is a text.
     """
     if source.tool is not None and source.tool not in _TOOLS:
         raise SARChatError(f"unknown tool {source.tool!r}; choose from {', '.join(TOOLS)}")
@@ -265,7 +265,7 @@ def _tokens(row: Mapping[str, Any]) -> dict[str, float | None]:
 
 
 def _measured(row: Mapping[str, Any], column: str) -> float | None:
-    """Return a measurement, or `None` if the cell holds no finite number from 0 on; no score depends on it."""
+    """Return a measurement, or `None` if the cell is not a finite number of at least 0; no score depends on it."""
     value = row.get(column)
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return None

@@ -54,7 +54,7 @@ def unpack_counts(packed: Mapping[str, Any], sizes: Mapping[str, int]) -> Tally:
         sizes: the number of records of each task.
 
     Raises:
-        ValueError: it is damaged.
+        ValueError: if it is damaged.
     """
     tasks: list[np.ndarray] = []
     counts: dict[str, np.ndarray] = {}

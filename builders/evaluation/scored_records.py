@@ -1,4 +1,4 @@
-"""Records with a model's answers, each scored by the metric: what scores, comparisons and reports are made from."""
+"""Records with a model's answers, each scored by the metric; the basis of scores, comparisons and reports."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from builders.evaluation.readers import Answer, AnswerSource, read_answers
 from sarchat_metric import RecordScore, score_record, task_scores
 
 SARCHAT_NOTATION = Notation(get_format(NATIVE))
-# A data set is no file of these kinds.
+# Suffixes of files that are not data sets.
 _ANSWER_SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".xlsx", ".parquet")
 _NO_ANSWER = Answer("", "")
 
@@ -29,7 +29,7 @@ class ScoredRecord(NamedTuple):
     Attributes:
         id: the record's id.
         reference: the columns of the record that were read.
-        answer: the answer as its file has it; `None` if there is none, which scores as an empty one.
+        answer: the answer from its file; `None` if there is none, which scores like an empty one.
         translation: the answer in SARChat's notation, without its reasoning.
         result: what the metric read of both, and the counts of each sub-score.
     """
@@ -74,7 +74,7 @@ class JoinedAnswers:
             ids: the ids of the records, in the order in which they come; all if `None`.
 
         Raises:
-            SARChatError: a gold answer cannot be read.
+            SARChatError: if a gold answer cannot be read.
         """
         bar = tqdm(self.gold.records if ids is None else ids, desc="Scoring", unit=" records", delay=1, disable=None)
         for record_id in bar:
@@ -100,7 +100,7 @@ def join_file(source: AnswerSource, gold: Gold, notation: Notation = SARCHAT_NOT
         notation: the format in which the model writes boxes.
 
     Raises:
-        SARChatError: the file, a row or an id is wrong, or rows without an id are not in the records' order.
+        SARChatError: if the file, a row or an id is wrong, or rows without an id are not in the records' order.
     """
     rows = list(read_answers(source, gold.split))
     records = gold.records
@@ -122,7 +122,7 @@ def join_file(source: AnswerSource, gold: Gold, notation: Notation = SARCHAT_NOT
 
 
 def check_order(predictions: str, references: str, option: str = "--references") -> None:
-    """Refuse the answers and the data set the wrong way round.
+    """Refuse answers and data set in the wrong order.
 
     Args:
         predictions: the file of answers.
@@ -130,7 +130,7 @@ def check_order(predictions: str, references: str, option: str = "--references")
         option: the option that takes the data set.
 
     Raises:
-        SARChatError: the answers are a folder, or the data set is a file of answers.
+        SARChatError: if the answers are a folder, or the data set is a file of answers.
     """
     if Path(predictions).is_dir():
         raise SARChatError(

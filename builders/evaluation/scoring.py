@@ -143,7 +143,7 @@ def evaluate(
         watch: functions that are called with each record in order; none is kept in memory.
 
     Raises:
-        SARChatError: a gold answer cannot be read, or the weights need tasks that were not scored.
+        SARChatError: if a gold answer cannot be read, or the weights need tasks that were not scored.
     """
     counters = {name: Counter[str]() for name in COUNTED}
     costs: dict[str, list[float]] = defaultdict(list)
@@ -195,7 +195,7 @@ def read_references(references: str | Path, config: str, split: str) -> Iterator
         split: the split.
 
     Raises:
-        SARChatError: there is no such data set, config or split.
+        SARChatError: if there is no such data set, config or split.
     """
     data = open_data(str(references))
     return read_rows(data, data.select(config, split), split)

@@ -21,7 +21,7 @@ def choose_sizes(weights: str, own: Mapping[str, int]) -> dict[str, int]:
         own: the number of records of each task that was scored.
 
     Raises:
-        SARChatError: the name is unknown, or the published sizes are wanted but not all six tasks were scored.
+        SARChatError: if the name is unknown, or the published sizes are wanted but not all six tasks were scored.
     """
     if weights == OWN:
         return dict(own)

@@ -1,4 +1,4 @@
-"""Files of records: JSON Lines, one JSON list, TSV, or Parquet. A file is made with its first record."""
+"""Files of records: JSON Lines, one JSON list, TSV, or Parquet. A file is created with its first record."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _ROW_GROUP_ROWS = 10_000
 
 
 class RecordFile(ABC):
-    """A file that takes records one by one.
+    """A file to which records are added one by one.
 
     Attributes:
-        path: where it is.
-        records: how many it has taken.
+        path: its path.
+        records: the number of records added.
     """
 
     def __init__(self, path: Path) -> None:
-        """Set the path; the file is made with the first record."""
+        """Set the path; the file is created with the first record."""
         self.path = path
         self.records = 0
 
@@ -120,10 +120,10 @@ _TEXT_FILES = {".jsonl": _JsonLines, ".json": _JsonList, ".tsv": _Tsv}
 
 
 def record_file(path: Path, complete: Callable[[pa.Schema], pa.Schema] = lambda schema: schema) -> RecordFile:
-    """Return a file of the kind that its name's ending says.
+    """Return a file of the kind that its suffix names.
 
     Args:
         path: the file.
-        complete: of Parquet, returns its schema, given the one that its first rows have by themselves.
+        complete: for Parquet, returns the schema to use, given the one inferred from the first rows.
     """
     return _Parquet(path, complete) if path.suffix == ".parquet" else _TEXT_FILES[path.suffix](path)

@@ -18,8 +18,8 @@ class Table(NamedTuple):
         task: their task.
         split: their split.
         name: the file's name in the folder.
-        records: how many there are.
-        use: how many of them the recipe trains on; fewer than there are, if the trainer draws a sample itself.
+        records: their number.
+        use: the number of them that the recipe trains on; less than `records` if the trainer draws a sample itself.
     """
 
     task: str

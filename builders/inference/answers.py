@@ -38,7 +38,7 @@ class AnswersFile:
         """Write one answer; it is in the file when this returns.
 
         Raises:
-            SARChatError: writing failed; the disk may be full.
+            SARChatError: if writing failed; the disk may be full.
         """
         line = (json.dumps(answer, ensure_ascii=False) + "\n").encode("utf-8")
         try:
