@@ -187,7 +187,7 @@ def check_file_name(file_name: object, name: str) -> None:
     parts = text.replace("\\", "/").split("/")
     if any(part in ("", ".", "..") for part in parts) or ":" in parts[0] or "\0" in text:
         raise SARChatError(f"{name}: file name {file_name!r} does not stay inside the image folder; fix the file")
-    if _CONTROL.search(file_name):
+    if _CONTROL.search(text):
         raise SARChatError(f"{name}: file name {file_name!r} contains a control character; rename the image")
 
 

@@ -126,7 +126,8 @@ def test_a_request_is_not_repeated_for_ever(impatient):
 def test_a_server_that_hangs(impatient):
     with pytest.raises(RequestFailure, match="timeout"), ChatServer(lambda asked: "", lambda number: "hang") as server:
         ask(server.url, timeout=0.05)
-    assert len(server.requests) == 9
+    # On a busy machine a request may time out before the server has read it.
+    assert 1 < len(server.requests) <= 9
 
 
 def test_a_server_that_is_not_there(impatient):
