@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib.patheffects as effects
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
@@ -72,7 +73,8 @@ def draw_radar(models: Sequence[Model], keys: Sequence[str]) -> Figure:
     height = 6.6 + 0.3 * rows
     figure = new_figure(8.4, height)
     figure.set_facecolor("white")
-    axes = figure.add_axes((0.21, (0.75 + 0.3 * rows) / height, 0.58, 5.0 / height), projection="polar")
+    # Matplotlib's types know only of axes that are not polar.
+    axes: Any = figure.add_axes((0.21, (0.75 + 0.3 * rows) / height, 0.58, 5.0 / height), projection="polar")
     axes.set_theta_zero_location("N")
     axes.set_theta_direction(-1)
     angles = [2 * math.pi * place / len(keys) for place in range(len(keys))]
@@ -121,14 +123,14 @@ def draw_costs(models: Sequence[Model], measures: Sequence[str]) -> Figure:
     width, height = _PANEL_WIDTH * len(measures), _PANEL_HEIGHT + _LEGEND_HEIGHT
     figure = new_figure(width, height)
     figure.set_facecolor("white")
-    handles: dict[str, object] = {}
+    handles: dict[str, Artist] = {}
     for place, measure in enumerate(measures):
         left = (place * _PANEL_WIDTH + 0.85) / width
         box = (left, (_LEGEND_HEIGHT + 0.65) / height, (_PANEL_WIDTH - 1.05) / width, (_PANEL_HEIGHT - 0.85) / height)
         handles |= _draw_cost(figure.add_axes(box), models, measure, families)
     figure.legend(
-        handles.values(),
-        handles.keys(),
+        list(handles.values()),
+        list(handles),
         loc="lower center",
         ncols=5 if len(measures) == 1 else 8,
         frameon=False,
@@ -139,13 +141,13 @@ def draw_costs(models: Sequence[Model], measures: Sequence[str]) -> Figure:
     return figure
 
 
-def _draw_cost(axes: Axes, models: Sequence[Model], measure: str, families: Sequence[str]) -> dict[str, object]:
+def _draw_cost(axes: Axes, models: Sequence[Model], measure: str, families: Sequence[str]) -> dict[str, Artist]:
     shown = [(model.costs[measure], model.overall, model) for model in models if measure in model.costs]
     points = sorted(
         ((cost, score, model) for cost, score, model in shown if score is not None and cost > 0),
         key=lambda point: point[:2],
     )
-    handles: dict[str, object] = {}
+    handles: dict[str, Artist] = {}
     own_names = {model.name for model in models if model.is_own}
     for number, family in enumerate(families):
         own = [point for point in points if point[2].name == family]
@@ -164,8 +166,8 @@ def _draw_cost(axes: Axes, models: Sequence[Model], measure: str, families: Sequ
             )[0]
     front = [points[index] for index in pareto_front([p[0] for p in points], [p[1] for p in points])]
     if front:
-        line = {"color": INK, "linestyle": (0, (4, 2)), "linewidth": 1.2, "zorder": 2}
-        ring = {"marker": "o", "markersize": 15, "markerfacecolor": "none", "markeredgecolor": INK}
+        line: dict[str, Any] = {"color": INK, "linestyle": (0, (4, 2)), "linewidth": 1.2, "zorder": 2}
+        ring: dict[str, Any] = {"marker": "o", "markersize": 15, "markerfacecolor": "none", "markeredgecolor": INK}
         handles["Pareto front"] = axes.plot(
             [cost for cost, _, _ in front], [score for _, score, _ in front], **line, **ring
         )[0]

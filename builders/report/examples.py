@@ -30,7 +30,7 @@ def choose_examples(ids: Sequence[str], tasks: Sequence[str], accuracies: np.nda
     by_task: dict[str, list[int]] = {}
     for place, task in enumerate(tasks):
         by_task.setdefault(task, []).append(place)
-    chosen = {}
+    chosen: dict[str, str] = {}
     for places in by_task.values():
         ranked = sorted(places, key=lambda place: rank(ids[place]))
         wrong = [place for place in sorted(ranked, key=lambda place: accuracies[place]) if accuracies[place] < 100]
@@ -54,7 +54,7 @@ def choose_changes(ids: Sequence[str], changes: np.ndarray, number: int) -> dict
     chosen: dict[str, str] = {}
     for name, sign in ((BETTER, -1), (WORSE, 1)):
         changed = np.flatnonzero(-sign * changes > _LEAST_CHANGE)
-        order = sorted(changed.tolist(), key=lambda place: (sign * round(changes[place], 6), rank(ids[place])))
+        order = sorted(changed.tolist(), key=lambda place: (sign * round(float(changes[place]), 6), rank(ids[place])))
         chosen |= {ids[place]: name for place in order[:number]}
     return chosen
 

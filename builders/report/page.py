@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -210,11 +211,11 @@ def _list_unread(report: Report) -> list[tuple[str, int]]:
     return [(kinds[name].label, total) for name, total in totals.items() if total and kinds[name].is_unread]
 
 
-def _make_matrix(corner: str, rows: Sequence[str], columns: Sequence[str], count: Callable[[str, str], int]) -> Matrix:
+def _make_matrix(corner: str, rows: Sequence[str], columns: Sequence[str], counts: Counter[tuple[str, str]]) -> Matrix:
     """Return a matrix of counts, each shaded by its share of its row."""
     made = []
     for row in rows:
-        numbers = [count(row, column) for column in columns]
+        numbers = [counts[row, column] for column in columns]
         total = sum(numbers) or 1
         cells = [
             Cell(f"{number:,}", _shade(number / total), f"{row} as {column}: {number:,} of {total:,}")
@@ -231,7 +232,7 @@ def _list_confusions(report: Report) -> list[tuple[str, Matrix]]:
     for task, counts in sorted(report.failures.confusion.items()):
         rows = [name for name in (*CATEGORIES, NONE) if any(gold == name for gold, _ in counts)]
         columns = [name for name in (*CATEGORIES, NONE) if any(read == name for _, read in counts) or name in rows]
-        matrices.append((task, _make_matrix("gold \\ answer", rows, columns, lambda g, r, c=counts: c[g, r])))
+        matrices.append((task, _make_matrix("gold \\ answer", rows, columns, counts)))
     return matrices
 
 
@@ -241,7 +242,7 @@ def _count_matrix(report: Report) -> Matrix | None:
         return None
     rows = [name for name in RANGES if any(true == name for true, _ in counts)]
     columns = [name for name in (*RANGES, UNREAD) if any(read == name for _, read in counts)]
-    return _make_matrix("true \\ answer", rows, columns, lambda true, read: counts[true, read])
+    return _make_matrix("true \\ answer", rows, columns, counts)
 
 
 def _list_histograms(report: Report) -> list[tuple[str, list[Bar], list[str]]]:

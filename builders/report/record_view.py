@@ -186,8 +186,8 @@ def _shape(kind: str, box: Box, label: str, width: int, height: int) -> Shape:
     x = min(x2, width - letter / 4) if is_right else max(x1, letter / 4)
     y = y1 - 0.35 * letter if kind == "gold" else y2 + letter
     y = min(max(y, letter), height - 0.35 * letter)
-    place = (round(value, 1) for value in (x1, y1, x2 - x1, y2 - y1))
-    return Shape(kind, *place, label, round(x, 1), round(y, 1), "end" if is_right else "start")
+    left, top, breadth, tall = (round(value, 1) for value in (x1, y1, x2 - x1, y2 - y1))
+    return Shape(kind, left, top, breadth, tall, label, round(x, 1), round(y, 1), "end" if is_right else "start")
 
 
 def _list_entries(gold: Mapping[str, Any], read: Mapping[str, Any]) -> Iterator[Entry]:
