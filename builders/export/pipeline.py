@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from tqdm import tqdm
 
 from builders.box_formats.formats import INPUT_PIXELS, NATIVE, BoxFormat, Notation, get_format
-from builders.box_formats.input_size import ResizeRule
+from builders.box_formats.input_size import InputSize, ResizeRule
 from builders.box_formats.phrasing import Phrasing
 from builders.box_formats.render import render_text
 from builders.errors import SARChatError
@@ -247,7 +247,7 @@ class _Writer:
 
 
 def make_record(
-    row: dict[str, Any], image: str, name: str | None, box_format: BoxFormat, resize: ResizeRule | None
+    row: dict[str, Any], image: str, name: str | None, box_format: BoxFormat, resize: InputSize | ResizeRule | None
 ) -> ExportRecord:
     """Return a row of the data set as an export format gets it.
 

@@ -41,7 +41,9 @@ def write_side_files(fmt: Format, export: Export, staging: Path) -> list[str]:
         if template.is_dir() or (template.name.startswith(_TRAINING) and not export.training):
             continue
         text = template.read_text(encoding="utf-8")
-        of_each = [known | fmt.task_values(table) for table in export.tables] if _EACH in template.name else [known]
+        of_each = (
+            [{**known, **fmt.task_values(table)} for table in export.tables] if _EACH in template.name else [known]
+        )
         for filling in of_each:
             name = _fill(template.name, filling)
             path = staging / name

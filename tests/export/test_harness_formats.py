@@ -12,7 +12,7 @@ from support import refusal
 
 from builders.cli.demo import add_noise
 from builders.evaluation.exported import figure_names
-from builders.evaluation.scoring import score_file
+from builders.evaluation.scoring import evaluate_file
 from builders.export.pipeline import ExportOptions, export
 from builders.schema import TASKS
 
@@ -57,7 +57,7 @@ def test_every_figure_is_that_of_score(folder, utils, tmp_path):
         sizes.append(len(rows))
         found |= own
     (tmp_path / "answers.jsonl").write_text("\n".join(map(json.dumps, lines)))
-    expected = dict(score_file(tmp_path / "answers.jsonl", sample_build(), "all", "test", "sample").result)
+    expected = dict(evaluate_file(tmp_path / "answers.jsonl", sample_build(), "all", "test", "sample").scores.result)
     assert utils.overall(overall, sizes, True) == expected.pop("overall")
     for name in ("n", "unparsed"):
         assert {task: found.pop(f"{task}/{name}") for task in TASKS} == expected.pop(name)

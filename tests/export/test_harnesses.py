@@ -23,7 +23,7 @@ from support import ROOT, command
 
 from builders.cli.demo import add_noise
 from builders.evaluation.readers import AnswerSource
-from builders.evaluation.scoring import Scores, score_file
+from builders.evaluation.scoring import Scores, evaluate_file
 from builders.export.pipeline import ExportOptions, export
 from builders.open_data import open_data
 from builders.schema import TASKS
@@ -80,7 +80,7 @@ def expected(model, tmp_path_factory):
     """The scores of the same answers by `sarchat score`."""
     path = tmp_path_factory.mktemp("plain") / "answers.jsonl"
     path.write_text("".join(json.dumps({"id": key, "prediction": text}) + "\n" for key, text in model.answers.items()))
-    scores = score_file(path, sample_build(), "all", "test", "sample")
+    scores = evaluate_file(path, sample_build(), "all", "test", "sample").scores
     is_gold = not any("cannot tell" in text for text in model.answers.values())
     assert all(value == 100 for value in scores.result.values() if isinstance(value, float)) == is_gold
     assert (sum(scores.result["unparsed"].values()) == 0) == is_gold
@@ -112,7 +112,7 @@ def assert_as_many_as_load_dataset_has(counts: dict[str, int]) -> None:
 def assert_read_back(files: dict[str, Path], tool: str, scores: Scores) -> None:
     """The harness's own files score the same, read by `sarchat score --from`; by config."""
     for config, path in files.items():
-        found = score_file(AnswerSource(str(path), tool), sample_build(), config, "test", "sample")
+        found = evaluate_file(AnswerSource(str(path), tool), sample_build(), config, "test", "sample").scores
         wanted = {name: value for name, value in flatten(scores).items() if name.partition("/")[0] == config}
         assert found.missing == 0 and wanted
         assert {name: flatten(found)[name] for name in wanted} == wanted
@@ -253,7 +253,7 @@ def test_vlmevalkit_has_the_figures_of_score(model, expected, tmp_path):
     assert_same_figures(found, expected)
     assert_as_many_as_load_dataset_has({task: found[f"{task}/n"] for task in TASKS})
     (path,) = (tmp_path / "out").glob("stub/T*/stub_SARChat.tsv")
-    read_back = score_file(AnswerSource(str(path), "vlmevalkit"), sample_build(), "all", "test", "sample")
+    read_back = evaluate_file(AnswerSource(str(path), "vlmevalkit"), sample_build(), "all", "test", "sample").scores
     assert read_back.result == expected.result
 
 
