@@ -87,7 +87,7 @@ def _check_events(events: Iterable[yaml.Event]) -> None:
             anchor, size = stack.pop() if isinstance(event, yaml.CollectionEndEvent) else (event.anchor, 1)
             if isinstance(event, yaml.AliasEvent):
                 # One that stands for a collection around it has no end.
-                size = size_of.get(event.anchor, _MOST_YAML)
+                size = size_of.get(event.anchor or "", _MOST_YAML)
             elif anchor:
                 size_of[anchor] = size
             outer, total = stack.pop()

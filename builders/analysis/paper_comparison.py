@@ -165,7 +165,7 @@ def _text_table(statistics: Mapping[str, Statistics], paper: Mapping[str, Any]) 
     printed = paper["texts"]
     total = sum(paper["records"][split][ALL] for split in ("train", "test"))
     is_full = parts[-1].messages >= _LEAST_SHARE * 2 * total
-    measures = {
+    measures: dict[str, tuple[list[Any], Any]] = {
         "messages": ([part.messages for part in parts], 2 * total),
         "words": ([part.words for part in parts], printed["words"]),
         "sentences": ([part.sentences for part in parts], printed["sentences"]),

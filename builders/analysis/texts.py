@@ -84,11 +84,15 @@ def describe_texts(texts: Counter[str]) -> TextStatistics:
 def add_up(parts: Iterable[TextStatistics]) -> TextStatistics:
     """Return the statistics of several splits as one."""
     listed = list(parts)
-    totals = (sum(part[index] for part in listed) for index in range(3))
     frequencies: Counter[str] = Counter()
     for part in listed:
         frequencies.update(part.frequencies)
-    return TextStatistics(*totals, frequencies)
+    return TextStatistics(
+        messages=sum(part.messages for part in listed),
+        words=sum(part.words for part in listed),
+        sentences=sum(part.sentences for part in listed),
+        frequencies=frequencies,
+    )
 
 
 def _distinct(messages: pa.ListArray) -> Counter[str]:

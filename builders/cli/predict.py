@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from builders.cli.options import box_format_options
+from builders.cli.options import SPLIT, box_format_options
 from builders.errors import SARChatError
 from builders.resources import load_json
 
