@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from itertools import islice
 from pathlib import Path
@@ -73,7 +73,9 @@ def _write_images(job: ShardJob, writers: Mapping[str, _TaskWriter], advance: Ca
             advance(1)
 
 
-def _read_images(source: Source, names: Sequence[str], sizes: Sequence[int | None] | None) -> Iterator[bytes | None]:
+def _read_images(
+    source: Source, names: Sequence[str], sizes: Sequence[int | None] | None
+) -> Generator[bytes | None, None, None]:
     """Yield the images' bytes, or `None` for each if only paths are stored."""
     if sizes is None:
         yield from [None] * len(names)

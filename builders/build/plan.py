@@ -135,7 +135,7 @@ def _plan_split(
             images=images[shard.start : shard.stop],
             paths=of_shard,
             seed=options.seed,
-            sizes=[sizes[image.file_name] for image in images] if sizes is not None else None,
+            sizes=[sizes[image.file_name] for image in images[shard.start : shard.stop]] if sizes is not None else None,
             images_at=str(images_at / split) if images_at else corpus.source.path(folder),
             check_images=options.check_images,
         )
