@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from typing import Any
 from string import Template
 
 from builders.box_formats.coordinates import Box, Scale, scale_of
@@ -86,7 +87,7 @@ def _runs(text: str) -> Iterator[tuple[str, list[Box], str | None]]:
     # Words and the four numbers of a box in turn.
     pieces = BOX.split(text)
     words = pieces[::5]
-    boxes = [tuple(map(float, pieces[at : at + 4])) for at in range(1, len(pieces), 5)]
+    boxes: list[Any] = [tuple(map(float, pieces[at : at + 4])) for at in range(1, len(pieces), 5)]
     labels = _labels_between(tuple(words))
     start = 0
     for end in range(1, len(words)):
