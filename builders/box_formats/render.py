@@ -14,8 +14,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Any
 from string import Template
+from typing import Any
 
 from builders.box_formats.coordinates import Box, Scale, scale_of
 from builders.box_formats.formats import BoxFormat
