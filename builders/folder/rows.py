@@ -49,13 +49,15 @@ class ParquetPart(NamedTuple):
         try:
             with self._open(options) as file:
                 yield file
-        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-            raise SARChatError(
-                f"{self.path} is not a complete Parquet file: {error}; download it or build the folder again"
-            ) from error
         except Exception as error:
-            # Remote file systems raise errors without a common class.
-            if self.fs is None or isinstance(error, SARChatError):
+            # Arrow raises an OSError for a damaged file; remote file systems raise errors without a common class.
+            is_local = self.fs is None
+            is_damaged = isinstance(error, (pa.ArrowException, UnicodeDecodeError))
+            if is_damaged or (is_local and isinstance(error, OSError)):
+                raise SARChatError(
+                    f"{self.path} is not a complete Parquet file: {error}; download it or build the folder again"
+                ) from error
+            if is_local or isinstance(error, SARChatError):
                 raise
             raise SARChatError(f"cannot read {self.path}: {type(error).__name__}: {error}") from error
 
