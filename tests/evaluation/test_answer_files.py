@@ -416,11 +416,11 @@ def test_reversed_arguments_are_reported(capsys, records, answers, tmp_path):
         ("a.jsonl", b'{"id": "a", "prediction": "b"}', ["--id-field", "key"], "there is no 'key', only id, prediction"),
         ("a.jsonl", b'{"response": "a"}', [], "name the tool that wrote the file with --from"),
         ("a.jsonl", b'{"response": "a"}', ["--from", "swift"], "unknown tool 'swift'; choose from csv, evalscope"),
-        ("a.jsonl", b'{"response": "a"}', ["--from", "ms-swift"], "line 1: it has no id, and neither the gold answer"),
-        ("a.jsonl", b'{"response": "a"}', ["--from", "openai-batch"], "line 1: this is no row of openai-batch"),
+        ("a.jsonl", b'{"response": "a"}', ["--from", "ms-swift"], "line 1: it has no id, and neither a gold answer"),
+        ("a.jsonl", b'{"response": "a"}', ["--from", "openai-batch"], "line 1: this is not a row of openai-batch"),
         ("a.jsonl", b'{"predict": 3, "label": ""}', ["--from", "llama-factory"], "line 1: predict must be text, got 3"),
         ("a.jsonl", b'{"doc_id": 0, "target": "a"}', ["--from", "lmms-eval"], "line 1: the answer must be text"),
-        ("a.jsonl", b'{"messages": 3, "response": ""}', ["--from", "ms-swift"], "line 1: this is no row of ms-swift"),
+        ("a.jsonl", b'{"messages": 3, "response": ""}', ["--from", "ms-swift"], "this is not a row of ms-swift"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_reported_in_one_line(name, content, options, message, capsys, tmp_path):

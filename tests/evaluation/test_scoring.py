@@ -188,7 +188,7 @@ def test_the_table_has_the_order_of_table_3(noisy, sarchat):
         ('{"id": "x", "prediction": "y"}\n', "id 'x' is not in"),
         ('{"id": "x", "prediction": "y"}\n{"id": "z", "prediction": "y"}\n', "(and 1 more)"),
         ('{"id": "x"}\n', "line 1: there is no 'prediction', only id"),
-        ('{"prediction": "y"}\n', "line 1: it has no id, and neither the gold answer nor the question"),
+        ('{"prediction": "y"}\n', "line 1: it has no id, and neither a gold answer nor a question"),
         ('{"id": "x", "prediction": "y"}\n{"prediction": "y"}\n', "line 2: some rows have an id and some have none"),
         ("3\n", "line 1: expected an object"),
         ("[3]\n", "entry 1: expected an object"),
