@@ -66,7 +66,7 @@ def command(
         candidates = []
         for file in files:
             joined = join_file(AnswerSource(file, tool, id_field, prediction_field), gold, notation)
-            tally = evaluate(joined, average, weights).tally
+            tally = evaluate(joined, average, weights, resamples=0).tally
             candidates.append(comparison.make_candidate(file, tally, average, weights))
     baseline, *models = [candidate._replace(name=name) for candidate, name in zip(candidates, names, strict=True)]
     results = [comparison.compare(model, baseline, average, weights) for model in models]

@@ -15,7 +15,7 @@ from builders.errors import SARChatError
 from builders.evaluation.gold import Gold
 from builders.evaluation.joining import join_answers
 from builders.evaluation.readers import Answer, AnswerSource, read_answers
-from sarchat_metric import RecordScore, score_record, task_scores
+from sarchat_metric import SUB_SCORES, RecordScore, score_record
 
 SARCHAT_NOTATION = Notation(get_format(NATIVE))
 # Suffixes of files that are not data sets.
@@ -43,7 +43,9 @@ class ScoredRecord(NamedTuple):
     @property
     def accuracy(self) -> float:
         """The record's score in percent: Eq. 5 for this record alone, the mean of its sub-scores."""
-        return task_scores(self.result.accuracies)[self.result.task]
+        counts = self.result.counts
+        own = [counts[key] for key in SUB_SCORES[self.result.task] if key in counts]
+        return sum(100 * tp / (tp + fp + fn) for tp, fp, fn in own) / len(own)
 
 
 @dataclass(frozen=True)

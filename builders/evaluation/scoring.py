@@ -14,7 +14,7 @@ import numpy as np
 
 from builders.box_formats.formats import Notation
 from builders.errors import SARChatError
-from builders.evaluation.bootstrap import intervals
+from builders.evaluation.bootstrap import RESAMPLES, intervals
 from builders.evaluation.gold import read_gold, read_rows
 from builders.evaluation.readers import Answer, AnswerSource
 from builders.evaluation.record_counts import hash_records
@@ -133,6 +133,7 @@ def evaluate(
     average: str,
     weights: str = OWN,
     watch: Sequence[Callable[[ScoredRecord], None]] = (),
+    resamples: int = RESAMPLES,
 ) -> Evaluation:
     """Score joined answers record by record.
 
@@ -141,6 +142,7 @@ def evaluate(
         average: `sample` or `corpus`.
         weights: the weights of the overall score: `own` or `published`.
         watch: functions that are called with each record in order; none is kept in memory.
+        resamples: the number of draws for the intervals; with 0 there are none.
 
     Raises:
         SARChatError: if a gold answer cannot be read, or the weights need tasks that were not scored.
@@ -164,7 +166,7 @@ def evaluate(
     scores = Scores(
         result,
         {key: len(rows) for key, rows in tally.records.items()},
-        intervals(tally, average, sizes),
+        intervals(tally, average, sizes, resamples) if resamples else {},
         joined.missing,
         {name: {task: counter[task] for task in result["n"]} for name, counter in counters.items()},
         weights,

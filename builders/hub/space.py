@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
+import builders
 import sarchat_metric
 from builders.corpus import viewing
 from builders.evaluation.leaderboard import Entry, published_results
@@ -20,6 +21,9 @@ from sarchat_metric import SUB_SCORES, TASKS
 METRIC_FILE = "sarchat_metric.py"
 CARD = "README.md"
 _PAGE = Path(__file__).with_name("page")
+_BUILDERS = Path(builders.__file__).parent
+# What the room of box formats imports; the page translates answers with it.
+_FOR_BOX_FORMATS = ("__init__.py", "errors.py", "redact.py", "resources.py")
 _CARD_START = "---\ntitle: SARChat Metric\n"
 
 
@@ -37,7 +41,7 @@ def write_space(out: Path) -> list[str]:
     """
     with replacing_folder(out, is_space) as staging:
         for name, source in _copied_files().items():
-            (staging / name).parent.mkdir(exist_ok=True)
+            (staging / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, staging / name)
         (staging / CARD).write_text(format_card(), encoding="utf-8", newline="\n")
         write_checksums(staging)
@@ -57,7 +61,12 @@ def is_space(folder: Path) -> bool:
 def _copied_files() -> dict[str, Path]:
     """Map the files of the folder, apart from its card, to the files that they are copies of."""
     page = {path.as_posix(): _PAGE / path for path in own_files(_PAGE)}
-    return page | {METRIC_FILE: Path(sarchat_metric.__file__), "viewing.py": Path(viewing.__file__)}
+    formats = {
+        f"builders/{path.as_posix()}": _BUILDERS / path
+        for path in own_files(_BUILDERS)
+        if path.as_posix() in _FOR_BOX_FORMATS or path.parts[0] == "box_formats"
+    }
+    return page | formats | {METRIC_FILE: Path(sarchat_metric.__file__), "viewing.py": Path(viewing.__file__)}
 
 
 def _has_our_card(folder: Path) -> bool:

@@ -73,7 +73,7 @@ def _collect(joined: JoinedAnswers, before: JoinedAnswers | None, options: Repor
     choices = choose_examples(ids, tasks, accuracies, options.examples)
     paired, entry_before = None, None
     if before is not None:
-        other = evaluate(before, options.average, options.weights)
+        other = evaluate(before, options.average, options.weights, resamples=0)
         names = comparison.name_apart([name, comparison.stem_of(before.location)])
         reference = comparison.make_candidate(names[1], other.tally, options.average, options.weights)
         paired = reference, comparison.compare(candidate, reference, options.average, options.weights)

@@ -9,9 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from comparison import MOST_CHARACTERS, MOST_PAIRS, count_pairs
 from markup import escape, notice, table
 
+from builders.box_formats.formats import FORMAT_NAMES, Notation, read_notation
+from builders.box_formats.translate import translate
+from builders.errors import SARChatError
 from sarchat_metric import (
     EXTRA_SCORES,
     SCENARIOS,
@@ -25,6 +30,10 @@ from sarchat_metric import (
 
 # What scoring one upload may take of the processor.
 MOST_SECONDS = 60.0
+_TABLES = {".csv": "CSV", ".tsv": "TSV", ".xlsx": "Excel"}
+# What is read of a Parquet file of the data set.
+_COLUMNS = ("id", "task", "scenario", "messages", "answer", "width", "height", "prediction")
+_ROWS_AT_ONCE = 5000
 
 
 class FileError(ValueError):
@@ -57,21 +66,35 @@ class Scores(NamedTuple):
     records: dict[str, int]
 
 
-def score_files(predictions: str | Path, references: str | Path, average: str = "sample") -> Scores:
+def score_files(
+    predictions: str | Path,
+    references: str | Path,
+    average: str = "sample",
+    box_format: str = FORMAT_NAMES[0],
+    model_input: str = "",
+) -> Scores:
     """Score a file of predictions; a reference without a prediction scores 0 and counts as `missing`.
 
     Args:
         predictions: a file of `{"id", "prediction"}`.
         references: a file of `{"id", "task", "scenario"}` and `answer` or `messages`.
         average: `sample` or `corpus`.
+        box_format: the format in which the model writes boxes.
+        model_input: the size of the image that the model saw, `WxH`, or its processor's `FACTOR,MIN,MAX`, if the
+            format needs it.
 
     Raises:
-        FileError: if a file is malformed, the two do not match, or there is too much to compare.
+        FileError: if a file is malformed, the two do not match, the format needs a size that is not there, or there is
+            too much to compare.
     """
+    notation = _read_notation(box_format, model_input)
     budget = _Budget()
     places, golds = _read_references(Path(references), budget)
     answers = _read_predictions(Path(predictions), places, budget)
-    texts = [answers.get(record_id, "") for record_id in golds]
+    texts = [
+        _translate(answers.get(record_id, ""), notation, gold, places[record_id], budget)
+        for record_id, gold in golds.items()
+    ]
     pairs = [count_pairs(text, gold["answer"]) for text, gold in zip(texts, golds.values(), strict=True)]
     if max(pairs) > MOST_PAIRS:
         record_id = max(zip(pairs, golds, strict=True))[1]
@@ -85,7 +108,7 @@ def score_files(predictions: str | Path, references: str | Path, average: str = 
 
 
 def _score_each(
-    texts: list[str], golds: dict[str, dict[str, str]], places: dict[str, str], budget: _Budget
+    texts: list[str], golds: dict[str, dict[str, Any]], places: dict[str, str], budget: _Budget
 ) -> Iterator[RecordScore]:
     for text, (record_id, gold) in zip(texts, golds.items(), strict=True):
         budget.check()
@@ -93,6 +116,58 @@ def _score_each(
             yield score_record(text, gold)
         except ValueError as error:
             raise FileError(f"{places[record_id]}: {error}") from error
+
+
+def _read_notation(box_format: str, model_input: str) -> Notation:
+    text = (model_input or "").strip()
+    try:
+        return read_notation(box_format, *((None, text) if "," in text else (text or None, None)))
+    except SARChatError as error:
+        raise FileError(str(error)) from error
+
+
+def _translate(answer: str, notation: Notation, gold: dict[str, Any], place: str, budget: _Budget) -> str:
+    """Return an answer with its boxes in SARChat's notation, in pixels of the image."""
+    if notation.format.is_native:
+        return answer
+    budget.check()
+    if "width" not in gold:
+        raise FileError(
+            f"{place}: boxes of {notation.format.name} are translated by the size of their image, so a reference needs "
+            "its width and height"
+        )
+    try:
+        return translate(answer, notation.format, gold["width"], gold["height"], notation.input_size).text
+    except SARChatError as error:
+        raise FileError(f"{place}: {error}") from error
+
+
+def read_saved_scores(path: Path) -> Scores | None:
+    """Read a file of `sarchat score --output`; return `None` if it is none."""
+    try:
+        content = json.loads(path.read_bytes()) if path.suffix == ".json" else None
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(content, dict) or not _is_result(content):
+        return None
+    known = [*(key for keys in SUB_SCORES.values() for key in keys), *EXTRA_SCORES, *TASKS, "overall"]
+    result = {key: content[key] for key in known if key in content}
+    missing = content.get("missing")
+    result |= {"n": content["n"], "unparsed": content["unparsed"], "missing": missing if type(missing) is int else 0}
+    return Scores(result, {})
+
+
+def _is_result(content: dict[str, Any]) -> bool:
+    """Return whether a dict has the numbers of the metric's result where the table needs them."""
+    tables = [content.get(name) for name in ("n", "unparsed")]
+    if not all(isinstance(table, dict) and table and table.keys() <= set(TASKS) for table in tables):
+        return False
+    keys = ["overall", *tables[0], *(key for key in content if key in EXTRA_SCORES or "/" in key)]
+    return (
+        tables[0].keys() == tables[1].keys()
+        and all(type(number) is int for table in tables for number in table.values())
+        and all(type(content.get(key)) in (int, float) for key in keys)
+    )
 
 
 def show_scores(scores: Scores) -> str:
@@ -123,14 +198,15 @@ def show_scores(scores: Scores) -> str:
 
 def _row(scores: Scores, task: str, key: str) -> list[str]:
     faint = f'<span class="sar-faint">{task}</span>'
-    return [faint, key.partition("/")[2], f"{scores.records[key]:,}", f"{scores.result[key]:.2f}", ""]
+    number = f"{scores.records[key]:,}" if key in scores.records else ""
+    return [faint, key.partition("/")[2], number, f"{scores.result[key]:.2f}", ""]
 
 
 def _strong(cell: str) -> str:
     return f"<strong>{cell}</strong>"
 
 
-def _read_references(path: Path, budget: _Budget) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+def _read_references(path: Path, budget: _Budget) -> tuple[dict[str, str], dict[str, dict[str, Any]]]:
     """Read the location and the reference of each id."""
     places: dict[str, str] = {}
     golds = {}
@@ -145,6 +221,9 @@ def _read_references(path: Path, budget: _Budget) -> tuple[dict[str, str], dict[
         answer = _read_answer(entry, place)
         _check_length(answer, place)
         golds[record_id] = {"task": entry["task"], "scenario": entry["scenario"], "answer": answer}
+        size = {side: entry[side] for side in ("width", "height") if type(entry.get(side)) is int and entry[side] > 0}
+        if len(size) == 2:
+            golds[record_id] |= size
     return places, golds
 
 
@@ -197,7 +276,15 @@ def _check_length(text: str, place: str) -> None:
 
 
 def _read_lines(path: Path, budget: _Budget) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the location and the object of each line that is not blank."""
+    """Yield the location and the object of each line that is not blank, or of each row of a Parquet file."""
+    if path.suffix.lower() in _TABLES:
+        raise FileError(
+            f"{path.name} is a {_TABLES[path.suffix.lower()]} file; this page reads JSON Lines, an object such as "
+            '{"id": "...", "prediction": "..."} per line. `sarchat score` reads the file as it is'
+        )
+    if path.suffix.lower() == ".parquet":
+        yield from _read_parquet(path, budget)
+        return
     is_empty = True
     with path.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
@@ -212,6 +299,22 @@ def _read_lines(path: Path, budget: _Budget) -> Iterator[tuple[str, dict[str, An
                 yield place, _parse(text, place)
                 is_empty = False
     if is_empty:
+        raise FileError(f"{path.name} is empty")
+
+
+def _read_parquet(path: Path, budget: _Budget) -> Iterator[tuple[str, dict[str, Any]]]:
+    try:
+        with pq.ParquetFile(path) as file:
+            columns = [name for name in _COLUMNS if name in file.schema_arrow.names]
+            number = 0
+            for batch in file.iter_batches(_ROWS_AT_ONCE, columns=columns):
+                for entry in batch.to_pylist():
+                    budget.check()
+                    number += 1
+                    yield f"{path.name}, row {number}", entry
+    except (pa.ArrowException, OSError) as error:
+        raise FileError(f"{path.name} is not a whole Parquet file: {error}") from error
+    if not number:
         raise FileError(f"{path.name} is empty")
 
 
@@ -233,14 +336,23 @@ def _short(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:80]}…"
 
 
-def show_files(predictions: str | None, references: str | None, average: str) -> str:
+def show_files(
+    predictions: str | None,
+    references: str | None,
+    average: str,
+    box_format: str = FORMAT_NAMES[0],
+    model_input: str = "",
+) -> str:
     """Score two uploaded files, or return what is wrong with them: HTML."""
+    saved = read_saved_scores(Path(predictions)) if predictions and not references else None
+    if saved is not None:
+        return show_scores(saved)
     if not predictions or not references:
         missing = " and ".join(
             name for name, path in (("predictions", predictions), ("references", references)) if not path
         )
         return notice(f"Upload the file of {missing}.")
     try:
-        return show_scores(score_files(predictions, references, average))
+        return show_scores(score_files(predictions, references, average, box_format, model_input))
     except FileError as error:
         return notice(escape(error, 600), "error")

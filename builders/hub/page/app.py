@@ -11,6 +11,7 @@ from comparison import compare
 from markup import escape, notice
 from picture import read_backdrop
 
+from builders.box_formats.formats import FORMAT_NAMES
 from sarchat_metric import SCENARIOS, TASKS
 
 HERE = Path(__file__).resolve().parent
@@ -30,11 +31,13 @@ images? Every score is TP / (TP + FP + FN) in percent, computed by the same <cod
 _FILES_HELP = """\
 Two JSON Lines files with one object per line, joined by `id`:
 
-- predictions: `{"id": "...", "prediction": "what the model said"}`
+- predictions: `{"id": "...", "prediction": "what the model said"}`, as `sarchat predict` writes them
 - references: `{"id": "...", "task": "counting", "scenario": "multi", "answer": "the gold"}`, or with `messages`, as in
-  the data set, instead of `answer`
+  the data set, instead of `answer`; a Parquet file of the data set, or what `sarchat score --details` wrote
 
-A reference without a prediction scores 0.
+A reference without a prediction scores 0. Boxes in another notation than SARChat's are translated if you name it; the
+references then need the `width` and `height` of their images. What `sarchat score --output` wrote is shown as it is:
+give it as predictions, without references.
 """
 
 
@@ -100,7 +103,8 @@ def build_page() -> gr.Blocks:
         with gr.Tab("Files of answers"):
             gr.Markdown(_FILES_HELP)
             with gr.Row():
-                kinds = {"file_types": [".jsonl", ".json", ".txt"], "height": 140}
+                # Tables are taken too, to say what is wrong with them.
+                kinds = {"file_types": [".jsonl", ".json", ".txt", ".parquet", ".csv", ".tsv", ".xlsx"], "height": 140}
                 predictions = gr.File(label="Predictions", elem_id="predictions", **kinds)
                 references = gr.File(label="References", elem_id="references", **kinds)
             with gr.Row():
@@ -110,6 +114,12 @@ def build_page() -> gr.Blocks:
                     label="Average",
                     elem_id="average",
                     scale=2,
+                )
+                formats = gr.Dropdown(FORMAT_NAMES, value=FORMAT_NAMES[0], label="Box format", elem_id="format")
+                model_input = gr.Textbox(
+                    label="Image size that the model saw",
+                    info="for formats that need it: WxH, or the processor's FACTOR,MIN,MAX",
+                    elem_id="input-size",
                 )
                 fill = gr.Button("Use the example files", elem_id="fill")
                 run = gr.Button("Score", variant="primary", elem_id="run")
@@ -129,7 +139,8 @@ def build_page() -> gr.Blocks:
             **private,
         )
         fill.click(lambda: (PREDICTIONS, REFERENCES), None, [predictions, references], **private)
-        run.click(show_files, [predictions, references, average], scores, concurrency_limit=_MOST_FILES, **private)
+        inputs = [predictions, references, average, formats, model_input]
+        run.click(show_files, inputs, scores, concurrency_limit=_MOST_FILES, **private)
     # Answers are quick to score; a user whose turn does not come soon is better off with a notice.
     return page.queue(default_concurrency_limit=_MOST_ANSWERS, max_size=_LONGEST_QUEUE)
 
@@ -148,7 +159,8 @@ def main() -> None:
         button_primary_background_fill_hover="#00573f",
         button_primary_background_fill_hover_dark="#00805f",
     )
-    build_page().launch(
+    page = build_page()
+    _, address, _ = page.launch(
         theme=theme,
         css_paths=HERE / "style.css",
         allowed_paths=[str(EXAMPLES)],
@@ -157,7 +169,10 @@ def main() -> None:
         ssr_mode=False,
         share=False,
         quiet=True,
+        prevent_thread_lock=True,
     )
+    print(f"Running on {address}", flush=True)
+    page.block_thread()
 
 
 if __name__ == "__main__":
