@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from built_fixture import sample_build
 from huggingface_hub import SpaceCard, SpaceCardData
 from PIL import Image
 from support import ROOT, refusal
@@ -26,6 +27,7 @@ from builders.evaluation.scoring import SARCHAT_NOTATION
 from builders.folder.checksums import verify_checksums, write_checksums
 from builders.hub.metric_check import inspect_metric, list_metric_files
 from builders.hub.space import write_space
+from builders.open_data import open_data
 from sarchat_metric import SUB_SCORES, TASKS, score
 
 needs_gradio = pytest.mark.skipif(
@@ -70,11 +72,12 @@ def test_folder_holds_script_card_page_and_sums(space):
 
 def test_every_import_is_in_the_requirements_or_in_the_folder(space):
     required = set(re.findall(r"^[a-z]+", (space / "requirements.txt").read_text(), re.MULTILINE))
-    modules = {path.stem for path in space.glob("*.py")}
-    for path in space.glob("*.py"):
-        for name in re.findall(r"^(?:from|import) (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE):
-            known = required | modules | set(sys.stdlib_module_names)
-            assert {"PIL": "pillow"}.get(name, name) in known, (path.name, name)
+    modules = {path.relative_to(space).with_suffix("").as_posix().replace("/", ".") for path in space.rglob("*.py")}
+    for path in space.rglob("*.py"):
+        for name in re.findall(r"^(?:from|import) ([\w.]+)", path.read_text(encoding="utf-8"), re.MULTILINE):
+            known = modules if name.startswith("builders.") else required | modules | set(sys.stdlib_module_names)
+            top = name if name.startswith("builders.") else name.partition(".")[0]
+            assert {"PIL": "pillow", "yaml": "pyyaml"}.get(top, top) in known | {"builders"}, (path.name, name)
 
 
 def test_command_prints_files_and_the_line_to_load_with(tmp_path, monkeypatch, capsys):
@@ -539,3 +542,78 @@ def test_page_is_laid_out(page):
         assert 'class="sar-mean"' in result and 'class="sar-question"' in question and all(fields)
     assert 'role="alert"' in app.show_answer("referring", "multi", GOLD, GOLD, __file__)
     assert 'role="status"' in app.show_answer("referring", "multi", None, None, None)
+
+
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory):
+    """What `sarchat score` writes for answers in Qwen3-VL's notation, and what it reads."""
+    folder = tmp_path_factory.mktemp("scored")
+    lines, boxes = (
+        [],
+        open_data(str(sample_build())).rows("referring", "test", columns=("id", "messages", "width", "height")),
+    )
+    for row in boxes:
+        found = sarchat_metric.parse_boxes(row["messages"][1]["content"])
+        scale = [1000 / row["width"], 1000 / row["height"]] * 2
+        thousandths = [[round(edge * part) for edge, part in zip(box, scale, strict=True)] for box in found[:1]]
+        text = json.dumps([{"bbox_2d": box, "label": "target"} for box in thousandths])
+        lines.append(
+            json.dumps({"id": row["id"], "prediction": text, "finish_reason": "stop", "latency_s": 0.1}) + "\n"
+        )
+    (folder / "answers.jsonl").write_text("".join(lines))
+    arguments = ["score", folder / "answers.jsonl", "--references", sample_build(), "--config", "referring"]
+    options = ["--box-format", "qwen3-vl", "--output", folder / "scores.json", "--details", folder / "details.jsonl"]
+    main([str(argument) for argument in (*arguments, *options)])
+    return folder
+
+
+def test_the_page_takes_what_predict_and_score_write(page, scored):
+    expected = json.loads((scored / "scores.json").read_text())
+    assert expected["overall"] > 20
+    parquet = next((sample_build() / "referring").glob("test-*.parquet"))
+    for references in (scored / "details.jsonl", parquet):
+        result = page.answer_files.score_files(scored / "answers.jsonl", references, box_format="qwen3-vl").result
+        assert result["overall"] == expected["overall"] and result["n"] == expected["n"]
+    shown = page.answer_files.show_files(str(scored / "scores.json"), None, "sample")
+    assert f"{expected['overall']:.2f}" in shown and "sar-error" not in shown
+
+
+def test_a_box_format_needs_the_size_of_the_image(page, scored, tmp_path):
+    lines = [json.loads(line) for line in (scored / "details.jsonl").read_text().splitlines()]
+    rows = ({key: line[key] for key in ("id", "task", "scenario", "answer")} for line in lines)
+    (tmp_path / "r.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(page.answer_files.FileError, match="a reference needs its width and height"):
+        page.answer_files.score_files(scored / "answers.jsonl", tmp_path / "r.jsonl", box_format="qwen3-vl")
+    with pytest.raises(page.answer_files.FileError, match="input-size"):
+        page.answer_files.score_files(scored / "answers.jsonl", tmp_path / "r.jsonl", box_format="qwen2.5-vl")
+
+
+@pytest.mark.parametrize(("name", "kind"), [("a.csv", "CSV"), ("a.tsv", "TSV"), ("a.xlsx", "Excel")])
+def test_a_table_is_named_for_what_it_is(page, name, kind, scored, tmp_path):
+    (tmp_path / name).write_text("id,prediction\n")
+    shown = page.answer_files.show_files(str(tmp_path / name), str(scored / "details.jsonl"), "sample")
+    assert f"{name} is a {kind} file; this page reads JSON Lines" in shown
+
+
+@pytest.mark.parametrize(
+    "content", ["[]", "{}", '{"overall": 1, "n": {"counting": "<b>"}, "unparsed": {"counting": 0}}']
+)
+def test_no_other_json_is_taken_for_scores(page, content, tmp_path):
+    (tmp_path / "scores.json").write_text(content)
+    assert "Upload the file of references" in page.answer_files.show_files(
+        str(tmp_path / "scores.json"), None, "sample"
+    )
+
+
+def test_the_space_runs_without_the_project(space):
+    """Its copy of the box formats imports nothing that is not in the folder."""
+    code = "import answer_files, builders; print(builders.__file__)"
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=space,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert Path(run.stdout.strip()).is_relative_to(space)

@@ -207,3 +207,6 @@ def test_nothing_is_cut_off_on_a_narrow_screen(page, tmp_path):
     wait_for(page, "#result", "referring/multi/cell")
     shoot(page, tmp_path, "narrow")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    # The table of matches needs no sideways scrolling either.
+    wide = "[...document.querySelectorAll('#result .sar-scroll')].filter(e => e.scrollWidth > e.clientWidth + 1).length"
+    assert page.locator('[aria-label="Matches"]').count() == 1 and page.evaluate(wide) == 0
