@@ -75,7 +75,7 @@ def test_signal_ends_a_build_that_is_writing(corpus, out, number, processes):
     )
     wait_for(lambda: staging(out).exists() and any(staging(out).rglob("*.parquet")))
     process.send_signal(number)
-    _, output = process.communicate(timeout=60)
+    _, output = process.communicate(timeout=600)
     assert (process.returncode, output.strip()) == (CODES[number], WORDS[number])
     assert tree(out) == old
     assert os.listdir(out.parent) == [out.name]
@@ -89,7 +89,7 @@ def test_hangup_that_is_ignored_stays_ignored(corpus, out, whole):
     process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     wait_for(staging(out).exists)
     process.send_signal(signal.SIGHUP)
-    process.communicate(timeout=60)
+    process.communicate(timeout=600)
     assert process.returncode == 0
     assert tree(out) == whole
 
