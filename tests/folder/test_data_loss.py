@@ -216,5 +216,5 @@ def test_working_folder_is_not_replaced(tmp_path, monkeypatch, capsys, here, giv
     """The shell would stand in a removed folder."""
     (tmp_path / here).mkdir(parents=True)
     monkeypatch.chdir(tmp_path / here)
-    assert "working folder" in refusal(capsys, "build", "--sample", "--out", given)
+    assert "working folder" in refusal(capsys, "build", sample_corpus(), "--out", given)
     assert (tmp_path / here).is_dir() and Path.cwd() == tmp_path / here
