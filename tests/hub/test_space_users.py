@@ -16,6 +16,8 @@ pytestmark = [
 ]
 REFERENCE = {"task": "counting", "scenario": "single", "answer": "There is 1 instance. {<1><1><9><9>}"}
 USERS = 20
+# What the form asks beside the files: average, box format, image size.
+CHOICES = ["sample", "sarchat", ""]
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +50,7 @@ class User:
         for name, entries in (("predictions.jsonl", predictions), ("references.jsonl", references)):
             reply = self.upload(name, "".join(json.dumps(entry) + "\n" for entry in entries).encode())
             data.append({"path": reply.raise_for_status().json()[0], "meta": {"_type": "gradio.FileData"}})
-        return self.press([*data, "sample"], "show_files")
+        return self.press([*data, *CHOICES], "show_files")
 
     def press(self, data: list, function: str) -> str:
         config = self._client.get("/config").json()
@@ -135,7 +137,7 @@ def test_hostile_names_stay_names(wary_server, name):
     (path,) = reply.json()
     assert "uploads" in Path(path).parts and ".." not in Path(path).parts
     file = {"path": path, "orig_name": name, "meta": {"_type": "gradio.FileData"}}
-    shown = user.press([file, file, "sample"], "show_files")
+    shown = user.press([file, file, *CHOICES], "show_files")
     # Gradio looks at the ending; what it lets through is read.
     assert ("not JSON" in shown or "Invalid file type" in shown) and "<script>" not in shown and "{{" not in shown
 
@@ -148,5 +150,5 @@ def test_a_file_beyond_the_limit_is_refused(wary_server):
 @pytest.mark.parametrize("path", ["/etc/passwd", "app.py", "../../../etc/passwd"])
 def test_files_of_the_machine_are_not_read(wary_server, path):
     file = {"path": path, "meta": {"_type": "gradio.FileData"}}
-    shown = User(wary_server, "thief").press([file, file, "sample"], "show_files")
+    shown = User(wary_server, "thief").press([file, file, *CHOICES], "show_files")
     assert "root:" not in shown and "import gradio" not in shown
