@@ -26,6 +26,7 @@ def convert(record: ExportRecord) -> dict[str, Any]:
             more = {"objects": {"ref": [], "bbox": boxes}}
     else:
         more = reward_columns(record)
+    # No `channel`: `swift infer` (4.6.0) hands it to the model's `generate`, which refuses it.
     return {
         "id": record.id,
         "messages": [
@@ -34,7 +35,6 @@ def convert(record: ExportRecord) -> dict[str, Any]:
         ],
         "images": [record.image],
         **more,
-        "channel": record.task,
     }
 
 

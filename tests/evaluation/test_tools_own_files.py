@@ -32,7 +32,7 @@ def ms_swift(folder, out):
 
 
 def llama_factory(folder, out):
-    arguments = f"eval_dataset=sarchat_{TASK}_{SPLIT} eval_dataset_dir={folder} do_train=false do_predict=true"
+    arguments = f"eval_dataset=sarchat_{TASK}_{SPLIT} do_train=false do_predict=true"
     arguments += " predict_with_generate=true max_new_tokens=8 bf16=false report_to=none preprocessing_num_workers=1"
     arguments += f" per_device_eval_batch_size=2 output_dir={out} dataset_dir={folder}"
     model = f"model_name_or_path={tools.tiny_model('llama-factory', 'qwen2.5-vl')}"
