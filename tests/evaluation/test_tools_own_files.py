@@ -1,7 +1,7 @@
-"""Files that ms-swift and LLaMA-Factory write themselves, from an export: they score as the plain file does.
+"""A file that ms-swift writes itself, from an export: it scores as the plain file does.
 
 A tiny random model answers with nonsense. So its answers are replaced by noisy gold afterwards, which scores something;
-everything else in the files is as the tool left it.
+everything else in the file is as the tool left it.
 """
 
 import json
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 TASK, SPLIT = "referring", "test"
 
 
-def ms_swift(folder, out):
+def infer(folder, out):
     arguments = "--model_type qwen2_5_vl --template qwen2_5_vl --torch_dtype float32 --infer_backend transformers"
     arguments += " --max_new_tokens 8 --max_batch_size 1"
     files = ["--val_dataset", folder / f"{TASK}-{SPLIT}.jsonl", "--result_path", out / "result.jsonl"]
@@ -31,36 +31,18 @@ def ms_swift(folder, out):
     return out / "result.jsonl"
 
 
-def llama_factory(folder, out):
-    arguments = f"eval_dataset=sarchat_{TASK}_{SPLIT} do_train=false do_predict=true"
-    arguments += " predict_with_generate=true max_new_tokens=8 bf16=false report_to=none preprocessing_num_workers=1"
-    arguments += f" per_device_eval_batch_size=2 output_dir={out} dataset_dir={folder}"
-    model = f"model_name_or_path={tools.tiny_model('llama-factory', 'qwen2.5-vl')}"
-    tools.run("llama-factory", "llamafactory-cli", "train", folder / "train.yaml", *arguments.split(), model)
-    return out / "generated_predictions.jsonl"
-
-
-@pytest.mark.parametrize(
-    ("tool", "box_format", "infer"),
-    [
-        ("ms-swift", None, ms_swift),
-        ("ms-swift", "qwen3-vl", ms_swift),
-        ("llama-factory", "sarchat", llama_factory),
-        ("llama-factory", "qwen3-vl", llama_factory),
-    ],
-)
-def test_a_file_scores_as_the_plain_one(tool, box_format, infer, tmp_path):
-    export(str(sample_build()), tmp_path / "export", ExportOptions(tool, tasks=(TASK,), box_format=box_format))
+def test_a_file_of_ms_swift_scores_as_the_plain_one(tmp_path):
+    export(str(sample_build()), tmp_path / "export", ExportOptions("ms-swift", tasks=(TASK,)))
     (tmp_path / "out").mkdir()
     written = infer(tmp_path / "export", tmp_path / "out")
     records = list(open_data(str(sample_build())).rows(TASK, SPLIT))
-    source = AnswerSource(str(written), tool)
+    source = AnswerSource(str(written), "ms-swift")
     assert_same_scores(source, [answer.text for answer in read_answers(source)], records, tmp_path)
 
     texts = [add_noise(record["messages"][1]["content"], record["id"]) for record in records]
     rows = [json.loads(line) for line in written.read_text(encoding="utf-8").splitlines()]
     for row, text in zip(rows, texts, strict=True):
-        row["response" if tool == "ms-swift" else "predict"] = text
+        row["response"] = text
     written.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     scores = assert_same_scores(source, texts, records, tmp_path)
     assert 0 < scores.result["overall"] < 100

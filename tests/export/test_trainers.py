@@ -159,23 +159,6 @@ def test_ms_swift_rewards(box_format, exported, records):
     assert min(gold) > 0.9
 
 
-def test_ms_swift_trains_by_reinforcement(exported):
-    folder = exported("ms-swift", "qwen3-vl")
-    arguments = "--rlhf_type grpo --reward_funcs sarchat --use_vllm false --num_generations 2 --max_completion_length 8"
-    arguments += " --max_steps 2 --logging_steps 1 --torch_dtype float32 --bf16 false --report_to none"
-    arguments += " --save_strategy no --per_device_train_batch_size 2 --gradient_accumulation_steps 1"
-    arguments += f" --model_type qwen2_5_vl --template qwen2_5_vl --output_dir {folder}-grpo"
-    printed = trainers.run(
-        "ms-swift",
-        *("swift", "rlhf", "--model", trainers.tiny_model("ms-swift", "qwen2.5-vl")),
-        *("--dataset", folder / f"referring-{SPLIT}.jsonl", "--external_plugins", PLUGIN, *arguments.split()),
-    )
-    assert len(trainers.losses(printed)) >= 2
-    # A random model writes nonsense.
-    rewards = re.findall(r"'reward': '?([\d.]+)", printed)
-    assert len(rewards) == 2 and {float(value) for value in rewards} == {0.0}
-
-
 @pytest.mark.parametrize("box_format", ["sarchat", "qwen2.5-vl", "qwen3-vl"])
 def test_llama_factory_encodes_every_record(box_format, exported, records):
     folder = exported("llama-factory", box_format)
