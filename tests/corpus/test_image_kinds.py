@@ -33,10 +33,13 @@ def picture(mode: str) -> Image.Image:
 
 
 def encode(image: Image.Image, suffix: str, **options) -> bytes | None:
-    """Return the file, or `None` if the format has no such mode."""
+    """Return the file, or `None` if the format has no such mode, or Pillow cannot read back what it writes."""
     sink = io.BytesIO()
     try:
         image.save(sink, FORMATS[suffix], **options)
+        with Image.open(sink) as opened:
+            # Pillow 12 writes YCbCr as TIFF and then finds it truncated.
+            opened.load()
     except OSError:
         return None
     return sink.getvalue()

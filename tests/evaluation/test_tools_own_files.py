@@ -12,7 +12,7 @@ from built_fixture import sample_build
 
 from builders.cli.demo import add_noise
 from builders.evaluation.readers import AnswerSource, read_answers
-from builders.evaluation.scoring import score_file
+from builders.evaluation.scoring import evaluate_file
 from builders.export.pipeline import ExportOptions, export
 from builders.open_data import open_data
 
@@ -54,7 +54,7 @@ def assert_same_scores(source, texts, records, folder):
         json.dumps({"id": record["id"], "prediction": text}) + "\n" for record, text in zip(records, texts, strict=True)
     )
     plain.write_text("".join(lines), encoding="utf-8")
-    scores = score_file(source, sample_build(), TASK, SPLIT, "sample")
-    assert scores == score_file(plain, sample_build(), TASK, SPLIT, "sample")
+    scores = evaluate_file(source, sample_build(), TASK, SPLIT, "sample").scores
+    assert scores == evaluate_file(plain, sample_build(), TASK, SPLIT, "sample").scores
     assert scores.missing == 0
     return scores

@@ -427,8 +427,10 @@ def image_seeds() -> list[bytes]:
             sink = io.BytesIO()
             try:
                 image.save(sink, kind)
+                with Image.open(sink) as opened:
+                    opened.load()
             except OSError:
-                # This format has no such mode.
+                # This format has no such mode, or Pillow cannot read back what it writes (12: YCbCr as TIFF).
                 continue
             seeds.append(sink.getvalue())
     return seeds

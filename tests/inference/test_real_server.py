@@ -13,7 +13,7 @@ from asked_models import read_lines
 from built_fixture import sample_build
 from support import ROOT, command
 
-from builders.evaluation.scoring import score_file
+from builders.evaluation.scoring import evaluate_file
 from builders.open_data import open_data
 from builders.schema import ALL
 
@@ -81,5 +81,5 @@ def test_every_question_gets_the_models_answer(url, model, tmp_path):
         assert line["prediction"] or line["finish_reason"] == "stop"
         assert 0 < line["completion_tokens"] <= 16
         assert line["prompt_tokens"] > 0
-    scores = score_file(out, sample_build(), ALL, "test", "sample", limit=2)
+    scores = evaluate_file(out, sample_build(), ALL, "test", "sample", limit=2).scores
     assert scores.missing == 0
