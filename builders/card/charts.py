@@ -9,9 +9,11 @@ from typing import Any
 
 from builders.analysis.statistics import count_boxes
 from builders.analysis.target_table import concatenate
+from builders.analysis.texts import count_texts
 from builders.card.contents import Contents
 from builders.figures import NEEDS_MATPLOTLIB, has_matplotlib
 
+_WORDS = 30
 _LOG = logging.getLogger(__name__)
 FOLDER = "pictures"
 
@@ -52,12 +54,21 @@ def draw_charts(contents: Contents) -> dict[str, Chart]:
 
 def _list_charts(contents: Contents) -> Iterator[tuple[str, Callable[[], Any], str]]:
     """Yield each figure's name, the function that draws it, and its caption."""
-    from builders.figures import bars, heatmaps, panels, stacked_bars
+    from builders.figures import bars, heatmaps, panels, stacked_bars, words
 
     examples, targets = contents.examples, contents.targets
     records = {split: {task: contents.count([task], split) for task in contents.tasks} for split in contents.splits}
     yield "examples", lambda: panels.draw_panels(examples), "An example of each task: image, boxes, question and answer"
     yield "records", lambda: bars.draw_bars(records, "records"), "Records per task in each split"
+    # One split, the smallest of the published ones: reading the texts of all would take as long as writing them.
+    split = contents.splits[-1]
+    texts = count_texts(contents.build, split)
+    title = f"{split}: {texts.words:,} words in {texts.messages:,} messages"
+    yield (
+        "words",
+        lambda: words.draw_words(texts.most_common(_WORDS), title),
+        f"The most frequent words of questions and answers in the split {split}, function words left out",
+    )
     if targets:
         boxes = {split: count_boxes(table) for split, table in targets.items()}
         every = concatenate(targets.values())

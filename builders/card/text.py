@@ -22,7 +22,7 @@ from builders.schema import ALL, CATEGORIES, SPLITS, TASKS, describe_columns
 from builders.tables import format_markdown
 from builders.versions import RELEASE_NOTES
 
-_CHARTS = ("examples", "records", "categories", "shapes", "positions")
+_CHARTS = ("examples", "records", "words", "categories", "shapes", "positions")
 
 
 def write_card(contents: Contents, charts: Mapping[str, Chart], info: Mapping[str, Any]) -> None:

@@ -9,12 +9,12 @@ matplotlib = pytest.importorskip("matplotlib")
 
 from builders.analysis.target_table import read_targets  # noqa: E402
 from builders.card.example_records import choose_examples  # noqa: E402
-from builders.figures import bars, heatmaps, scene, stacked_bars, style, text_wrap  # noqa: E402
+from builders.figures import bars, heatmaps, scene, stacked_bars, style, text_wrap, words  # noqa: E402
 from builders.folder.reader import open_build  # noqa: E402
 from builders.records.geometry import CELLS, cell  # noqa: E402
 from builders.schema import TASKS  # noqa: E402
 
-NAMES = ["categories", "examples", "positions", "records", "shapes"]
+NAMES = ["categories", "examples", "positions", "records", "shapes", "words"]
 
 
 def read_picture(path: Path) -> np.ndarray:
@@ -46,7 +46,7 @@ def test_pictures_contain_no_time_and_no_name_of_software():
 
 def test_description_alone_has_no_picture_of_targets():
     folder = sample_build(("description",), pictures=True)
-    assert sorted(path.stem for path in (folder / "pictures").iterdir()) == ["examples", "records"]
+    assert sorted(path.stem for path in (folder / "pictures").iterdir()) == ["examples", "records", "words"]
 
 
 def test_a_user_s_own_settings_change_nothing(tmp_path):
@@ -72,6 +72,21 @@ def test_long_figures_of_bars_stay_inside():
         for axes in figure.axes:
             right = axes.get_window_extent(renderer).x1
             assert all(text.get_window_extent(renderer).x1 <= right + 1 for text in axes.texts)
+
+
+def test_every_word_has_a_bar_as_long_as_its_number_and_all_stay_inside():
+    frequencies = [("identification", 1_423_548), *((f"word{number}", 1000 - number) for number in range(24))]
+    with style.styled():
+        figure = words.draw_words(frequencies, "train: 1,434,000 words in 900,000 messages")
+        renderer = figure.canvas.get_renderer()
+    drawn = []
+    for axes in figure.axes:
+        names = [label.get_text() for label in axes.get_yticklabels()]
+        drawn += zip(names, (int(bar.get_width()) for bar in axes.patches), strict=True)
+        right = axes.get_window_extent(renderer).x1
+        assert all(text.get_window_extent(renderer).x1 <= right + 1 for text in axes.texts)
+        assert all(label.get_window_extent(renderer).x0 >= 0 for label in axes.get_yticklabels())
+    assert drawn == frequencies
 
 
 def test_examples_are_one_a_task_and_the_same_each_time():
