@@ -120,11 +120,18 @@ def check(target: Target, data: bytes) -> bool:
     return True
 
 
-# What the targets work in: one folder per process.
+# What the targets work in: one folder per process, as each makes its corpus and builds again.
+
+
+def working_folder() -> Path:
+    """Return this process's folder, in the one of the process that it was forked from."""
+    folder = _top_folder() / str(os.getpid())
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @cache
-def working_folder() -> Path:
+def _top_folder() -> Path:
     """Return a folder of this process and its forks, which it removes at its end."""
     top = Path(tempfile.mkdtemp(prefix="sarchat-fuzz-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None))
     # A fork must not remove its parent's.
