@@ -129,7 +129,7 @@ def check_input_size(fmt: BoxFormat, input_size: InputSize | ResizeRule | None) 
     """Check that a size is given where the format needs one, and nowhere else.
 
     Raises:
-        SARChatError: if if it is missing, or would not be used.
+        SARChatError: if it is missing, or would not be used.
     """
     if fmt.unit == INPUT_PIXELS and input_size is None:
         raise SARChatError(

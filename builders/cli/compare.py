@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from builders.cli.options import answer_options, average_option, box_format_options, format_option, weights_option
+from builders.cli.options import AnswerOptions, answer_options, average_option, format_option, weights_option
 from builders.errors import SARChatError
 
 
@@ -12,22 +12,13 @@ from builders.errors import SARChatError
 @click.argument("files", metavar="BASELINE MODEL...", nargs=-1, required=True)
 @click.option("--references", metavar="DATA", help="The files are answers to this data set, not scores.")
 @answer_options
-@box_format_options
 @average_option
 @weights_option("own")
 @format_option
 def command(
     files: tuple[str, ...],
     references: str | None,
-    config: str,
-    split: str,
-    limit: int | None,
-    tool: str | None,
-    id_field: str | None,
-    prediction_field: str | None,
-    box_format: str,
-    input_size: str | None,
-    resize: str | None,
+    asked: AnswerOptions,
     average: str,
     weights: str,
     style: str,
@@ -39,10 +30,8 @@ def command(
     """
     from pathlib import Path
 
-    from builders.box_formats.formats import read_notation
     from builders.evaluation import comparison
     from builders.evaluation.gold import read_gold
-    from builders.evaluation.readers import AnswerSource
     from builders.evaluation.scored_records import check_order, join_file
     from builders.evaluation.scores_file import read_scores
     from builders.evaluation.scoring import check_average, evaluate
@@ -58,14 +47,14 @@ def command(
         names = comparison.name_apart([scores.name for scores in saved])
         candidates = [comparison.read_candidate(scores, average, weights) for scores in saved]
     else:
-        notation = read_notation(box_format, input_size, resize)
+        notation = asked.read_notation()
         for file in files:
             check_order(file, references)
-        gold = read_gold(references, config, split, limit)
+        gold = read_gold(references, asked.config, asked.split, asked.limit)
         names = comparison.name_apart([comparison.stem_of(file) for file in files])
         candidates = []
         for file in files:
-            joined = join_file(AnswerSource(file, tool, id_field, prediction_field), gold, notation)
+            joined = join_file(asked.source_of(file), gold, notation)
             tally = evaluate(joined, average, weights, resamples=0).tally
             candidates.append(comparison.make_candidate(file, tally, average, weights))
     baseline, *models = [candidate._replace(name=name) for candidate, name in zip(candidates, names, strict=True)]

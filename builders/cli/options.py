@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import Any, TypeVar
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from builders.schema import ALL, split_name
+
+if TYPE_CHECKING:
+    from builders.box_formats.formats import Notation
+    from builders.evaluation.readers import AnswerSource
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -42,8 +48,53 @@ def box_format_options(command: Command) -> Command:
     return command
 
 
-def answer_options(command: Command) -> Command:
-    """Add what a file of answers needs beside `box_format_options`: which records they answer, and who wrote them."""
+@dataclass(frozen=True)
+class AnswerOptions:
+    """What a file of answers needs to be scored: which records they answer, who wrote them, and how boxes are written.
+
+    The attributes are the values of the options of `answer_options`.
+    """
+
+    config: str
+    split: str
+    limit: int | None
+    tool: str | None
+    id_field: str | None
+    prediction_field: str | None
+    box_format: str
+    input_size: str | None
+    resize: str | None
+
+    def source_of(self, file: str) -> AnswerSource:
+        """Return a file of answers with the tool that wrote it.
+
+        Raises:
+            SARChatError: if the tool is unknown.
+        """
+        from builders.evaluation.readers import AnswerSource
+
+        return AnswerSource(file, self.tool, self.id_field, self.prediction_field)
+
+    def read_notation(self) -> Notation:
+        """Return the format in which the model writes boxes.
+
+        Raises:
+            SARChatError: see `builders.box_formats.formats.read_notation`.
+        """
+        from builders.box_formats.formats import read_notation
+
+        return read_notation(self.box_format, self.input_size, self.resize)
+
+
+def answer_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of `AnswerOptions`, which the command takes as its argument `asked`."""
+
+    @functools.wraps(command)
+    def collect(**values: Any) -> None:  # noqa: ANN401
+        asked = AnswerOptions(**{field.name: values.pop(field.name) for field in fields(AnswerOptions)})
+        command(asked=asked, **values)
+
+    wrapped = box_format_options(collect)
     for option in (
         click.option("--prediction-field", metavar="NAME", help="Column of the answer, if not the tool's own."),
         click.option("--id-field", metavar="NAME", help="Column of the record's id, if not the tool's own."),
@@ -54,8 +105,8 @@ def answer_options(command: Command) -> Command:
         click.option("--split", type=SPLIT, default="test", show_default=True, help="The split that was asked."),
         click.option("--config", default=ALL, show_default=True, help="A task, or all."),
     ):
-        command = option(command)
-    return command
+        wrapped = option(wrapped)
+    return wrapped
 
 
 def average_option(command: Command) -> Command:

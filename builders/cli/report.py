@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from builders.cli.options import answer_options, average_option, box_format_options, weights_option
+from builders.cli.options import AnswerOptions, answer_options, average_option, weights_option
 from builders.errors import SARChatError
 
 
@@ -26,7 +26,6 @@ from builders.errors import SARChatError
 @click.option("--model", metavar="NAME", help="The model's name; default: that of ANSWERS.")
 @click.option("--params", metavar="SIZE", help="Its number of parameters, such as 7B.")
 @answer_options
-@box_format_options
 @average_option
 @weights_option("own")
 def command(
@@ -37,15 +36,7 @@ def command(
     examples: int,
     model: str | None,
     params: str | None,
-    config: str,
-    split: str,
-    limit: int | None,
-    tool: str | None,
-    id_field: str | None,
-    prediction_field: str | None,
-    box_format: str,
-    input_size: str | None,
-    resize: str | None,
+    asked: AnswerOptions,
     average: str,
     weights: str,
 ) -> None:
@@ -57,18 +48,18 @@ def command(
 
     if not has_extras():
         raise SARChatError(NEEDS_REPORT)
-    from builders.box_formats.formats import read_notation
-    from builders.evaluation.readers import AnswerSource
     from builders.evaluation.score_table import list_warnings
     from builders.folder.writing import check_outputs
     from builders.report.contents import ReportOptions
     from builders.report.write import write_report
 
-    notation = read_notation(box_format, input_size, resize)
+    notation = asked.read_notation()
     check_outputs({"--out": out}, list(filter(None, [answers, baseline, data])))
-    sources = [AnswerSource(file, tool, id_field, prediction_field) for file in filter(None, (answers, baseline))]
-    options = ReportOptions(config, split, limit, average, weights, examples, box_format, model, params)
+    sources = [asked.source_of(file) for file in filter(None, (answers, baseline))]
+    options = ReportOptions(
+        asked.config, asked.split, asked.limit, average, weights, examples, asked.box_format, model, params
+    )
     report = write_report(sources[0], data, out, options, notation, *sources[1:])
-    for warning in list_warnings(report.evaluation.scores, box_format):
+    for warning in list_warnings(report.evaluation.scores, asked.box_format):
         click.echo(f"Warning: {warning}", err=True)
     click.echo(f"Wrote {out} ({out.stat().st_size / 1e6:.1f} MB, {len(report.records):,} records).")

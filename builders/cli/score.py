@@ -6,14 +6,13 @@ from pathlib import Path
 
 import click
 
-from builders.cli.options import answer_options, average_option, box_format_options, format_option, weights_option
+from builders.cli.options import AnswerOptions, answer_options, average_option, format_option, weights_option
 
 
 @click.command("score")
 @click.argument("predictions", metavar="FILE")
 @click.option("--references", metavar="DATA", required=True, help="Built folder, Hub data set or SARDet-100K.")
 @answer_options
-@box_format_options
 @average_option
 @weights_option("own")
 @format_option
@@ -29,15 +28,7 @@ from builders.cli.options import answer_options, average_option, box_format_opti
 def command(
     predictions: str,
     references: str,
-    config: str,
-    split: str,
-    limit: int | None,
-    tool: str | None,
-    id_field: str | None,
-    prediction_field: str | None,
-    box_format: str,
-    input_size: str | None,
-    resize: str | None,
+    asked: AnswerOptions,
     average: str,
     weights: str,
     style: str,
@@ -52,10 +43,8 @@ def command(
     FILE holds an id and a prediction per row: JSON Lines, JSON, CSV, TSV, Parquet or Excel, also as gzip; "-" is
     standard input, and OWNER/NAME a data set on the Hub. With --from it is what another tool wrote.
     """
-    from builders.box_formats.formats import read_notation
     from builders.errors import SARChatError
     from builders.evaluation.eval_results import EVAL_RESULTS, check_repo_id, write_eval_results
-    from builders.evaluation.readers import AnswerSource
     from builders.evaluation.score_table import list_warnings, tabulate_scores
     from builders.evaluation.scores_file import write_scores
     from builders.evaluation.scoring import evaluate_file
@@ -64,32 +53,37 @@ def command(
     from sarchat_metric import VERSION
 
     check_format(style)
-    notation = read_notation(box_format, input_size, resize)
-    source = AnswerSource(predictions, tool, id_field, prediction_field)
+    notation = asked.read_notation()
+    source = asked.source_of(predictions)
     check_outputs({"--output": output, "--details": details}, [predictions, references])
     if eval_results is not None:
         check_repo_id(eval_results)
-        if limit is not None:
+        if asked.limit is not None:
             raise SARChatError("--eval-results is for the scores of a whole split; leave out --limit")
-    evaluation = evaluate_file(source, references, config, split, average, details, limit, notation, weights)
+    evaluation = evaluate_file(
+        source, references, asked.config, asked.split, average, details, asked.limit, notation, weights
+    )
     if output is not None:
         run = {
             "model": model,
             "params": params,
-            "config": config,
-            "split": split,
-            "limit": limit,
+            "config": asked.config,
+            "split": asked.split,
+            "limit": asked.limit,
             "average": average,
-            "box_format": box_format,
-            "input_size": input_size,
-            "resize": resize,
+            "box_format": asked.box_format,
+            "input_size": asked.input_size,
+            "resize": asked.resize,
         }
         write_scores(output, evaluation, run)
     if eval_results is not None:
-        notes = f"split {split}, metric {VERSION}, average {average}, weights {weights}, box format {box_format}"
+        notes = (
+            f"split {asked.split}, metric {VERSION}, average {average}, weights {weights}, "
+            f"box format {asked.box_format}"
+        )
         write_eval_results(eval_results, evaluation.scores.result, notes)
     click.echo(write_tables(tabulate_scores(evaluation.scores), style))
     if eval_results is not None:
         click.echo(f"Wrote {EVAL_RESULTS}; publish it: hf upload MODEL {EVAL_RESULTS} {EVAL_RESULTS}", err=True)
-    for warning in list_warnings(evaluation.scores, box_format):
+    for warning in list_warnings(evaluation.scores, asked.box_format):
         click.echo(f"Warning: {warning}", err=True)

@@ -13,7 +13,7 @@ from builders.schema import COLUMNS
 _WHOLE = 100 - 1e-9
 
 
-def draw_worst(joined: JoinedAnswers, number: int, out: Path, suffix: str = ".png") -> list[Path]:
+def draw_worst(joined: JoinedAnswers, number: int, out: Path) -> list[Path]:
     """Draw the records with the lowest scores, the worst first; records that are right are not drawn.
 
     Args:
@@ -21,7 +21,6 @@ def draw_worst(joined: JoinedAnswers, number: int, out: Path, suffix: str = ".pn
         number: how many pictures at most.
         out: the folder of the pictures, which is made if it is missing. A picture is named by its place and the
             record's id.
-        suffix: the ending of the pictures, which says their format.
 
     Returns:
         The pictures, the worst record first.
@@ -41,7 +40,7 @@ def draw_worst(joined: JoinedAnswers, number: int, out: Path, suffix: str = ".pn
     paths = {}
     for record_id, row in joined.gold.read(set(worst), COLUMNS):
         image = {"bytes": row["image"].read(), "path": None}
-        name = f"{places[record_id]:0{digits}}-{Path(default_name(record_id)).stem}{suffix}"
+        name = f"{places[record_id]:0{digits}}-{Path(default_name(record_id)).stem}.png"
         show_record({**row, "id": record_id, "image": image}, out / name, answers[record_id])
         paths[record_id] = out / name
     return [paths[record_id] for record_id in worst]

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from built_fixture import sample_build
+from resampling import draw_records
 from support import refusal
 
 from builders.cli.demo import add_noise
@@ -49,10 +50,7 @@ def test_paired_intervals_agree_with_a_bootstrap_record_by_record(tallies):
     rng = np.random.default_rng(2)
     drawn = []
     for _ in range(1000):
-        weights = np.zeros(len(first.tasks), dtype=int)
-        for task in np.unique(first.tasks):
-            own = np.flatnonzero(first.tasks == task)
-            np.add.at(weights, rng.choice(own, len(own)), 1)
+        weights = draw_records(first.tasks, rng)
         scores = [summarise(counts, "sample", weights) for counts in (first, second)]
         drawn.append({key: scores[0][key] - scores[1][key] for key in ("overall", "counting", "identification")})
     found = paired_intervals(first, second, "sample")

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from built_fixture import sample_build, sample_corpus
+from resampling import draw_records
 
 from builders.cli.demo import add_noise, main
 from builders.errors import SARChatError
@@ -277,10 +278,7 @@ def test_intervals_agree_with_a_bootstrap_record_by_record():
     rng = np.random.default_rng(1)
     drawn = []
     for _ in range(1000):
-        weights = np.zeros(len(counts.tasks), dtype=int)
-        for task in np.unique(counts.tasks):
-            own = np.flatnonzero(counts.tasks == task)
-            np.add.at(weights, rng.choice(own, len(own)), 1)
+        weights = draw_records(counts.tasks, rng)
         drawn.append(summarise(counts, "sample", weights))
     for key in ("overall", "counting", "referring/multi/iou@0.5"):
         expected = np.percentile([result[key] for result in drawn], (2.5, 97.5))

@@ -1,6 +1,6 @@
 """Whatever bytes a reader gets, it returns or raises one SARChatError, in time and memory that its length bounds.
 
-`SARCHAT_FUZZ_EXAMPLES=5000` tries that many random inputs per reader; `make fuzz` goes on for as long as it is told.
+`SARCHAT_FUZZ_EXAMPLES=5000` tries that many random inputs per reader; `make fuzz SECONDS=N` runs each for N seconds.
 """
 
 from __future__ import annotations

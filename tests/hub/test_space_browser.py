@@ -1,31 +1,18 @@
 """The metric's page in a browser: `python app.py` from the written folder, driven through Chromium."""
 
-import importlib.util
 import json
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from browser import browser_marks, launching
 from page_server import serving_page
 from PIL import Image
 
 from sarchat_metric import score
 
-CHROMIUM = shutil.which("chromium")
-_LACKING = [name for name in ("gradio", "playwright") if importlib.util.find_spec(name) is None]
-_LACKING += ["chromium"] * (CHROMIUM is None)
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        bool(_LACKING), reason=f"not installed: {', '.join(_LACKING)} (extras `space` and `browser`; apt-get: chromium)"
-    ),
-]
-_ARGUMENTS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+pytestmark = browser_marks(("gradio",), "space")
 _WAIT = 20_000  # milliseconds
 
 
@@ -37,12 +24,8 @@ def server(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS)
+    with launching() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(params=["light", "dark"])

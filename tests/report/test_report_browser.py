@@ -1,25 +1,14 @@
 """A report of hostile answers in Chromium: nothing in them runs, and nothing leaves the page."""
 
-import importlib.util
 import json
-import shutil
 
 import pytest
+from browser import browser_marks, launching
 from built_fixture import sample_build
 
 from builders.evaluation.scoring import read_references
 
-CHROMIUM = shutil.which("chromium")
-_LACKING = [name for name in ("jinja2", "matplotlib", "playwright") if importlib.util.find_spec(name) is None]
-_LACKING += ["chromium"] * (CHROMIUM is None)
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        bool(_LACKING),
-        reason=f"not installed: {', '.join(_LACKING)} (extras `report` and `browser`; apt-get: chromium)",
-    ),
-]
-_ARGUMENTS = "--no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-sync".split()
+pytestmark = browser_marks(("jinja2", "matplotlib"), "report")
 _RAN = "window.ran=1"
 HOSTILE = [
     f"<script>{_RAN}</script>",
@@ -61,12 +50,8 @@ def report(tmp_path_factory, sarchat):
 
 @pytest.fixture(scope="module")
 def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS)
+    with launching() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(params=[("light", 1280), ("dark", 1280), ("light", 390)], ids=lambda value: f"{value[0]}-{value[1]}")
