@@ -51,6 +51,11 @@ class ShardJob:
     images_at: str
     check_images: bool
 
+    @property
+    def count(self) -> int:
+        """The number of images."""
+        return len(self.images)
+
 
 @dataclass(frozen=True)
 class Plan:

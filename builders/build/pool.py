@@ -35,7 +35,7 @@ def write_shards(jobs: Sequence[ShardJob], num_proc: int) -> list[ParquetFile]:
         OSError: if writing fails.
     """
     files: list[ParquetFile] = []
-    total = sum(len(job.images) for job in jobs)
+    total = sum(job.count for job in jobs)
     with tqdm(total=total, desc="Building", unit=" images", disable=None) as bar:
         if num_proc == 1:
             for job in jobs:
@@ -44,7 +44,7 @@ def write_shards(jobs: Sequence[ShardJob], num_proc: int) -> list[ParquetFile]:
             with closing(_in_processes(jobs, num_proc)) as finished:
                 for job, written in finished:
                     files += written
-                    bar.update(len(job.images))
+                    bar.update(job.count)
     tasks, splits = list(TASKS), list(SPLITS)
     return sorted(files, key=lambda file: (tasks.index(file.task), splits.index(file.split), file.path))
 
