@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from builders.build.engines import ENGINES
 from builders.errors import SARChatError
 from builders.schema import SPLITS, TASKS, split_name
 
@@ -21,13 +22,15 @@ class BuildOptions:
         embed: whether to store the images' bytes; otherwise their paths, for use on this machine only.
         sample: whether the corpus is the synthetic sample, which the card then states.
         pictures: whether to draw the card's pictures.
-        num_proc: the number of processes.
+        num_proc: the number of processes; `None` for what suits the engine, which is 1 for `processes`.
+        engine: what does the work, one of `builders.build.engines.ENGINES`.
+        address: the cluster to work on, for an engine that has one.
         check_images: whether to decode every image instead of only comparing its header with its annotation.
         max_records_per_image: the maximum number of records per task and image; n targets give n^2 records of
             identification.
 
     Raises:
-        SARChatError: if a value is unknown or out of range.
+        SARChatError: if a value is unknown or out of range, or the engine cannot be used.
     """
 
     tasks: Sequence[str] = ()
@@ -36,7 +39,9 @@ class BuildOptions:
     embed: bool = True
     sample: bool = False
     pictures: bool = True
-    num_proc: int = 1
+    num_proc: int | None = None
+    engine: str = "processes"
+    address: str | None = None
     check_images: bool = False
     max_records_per_image: int = 250_000
 
@@ -44,7 +49,10 @@ class BuildOptions:
         """Check the values and sort tasks and splits."""
         object.__setattr__(self, "tasks", _in_order("task", self.tasks or TASKS, TASKS))
         object.__setattr__(self, "splits", _in_order("split", list(map(split_name, self.splits)), tuple(SPLITS)))
-        if self.num_proc < 1:
+        if self.engine not in ENGINES:
+            raise SARChatError(f"unknown engine {self.engine!r}; choose from {', '.join(ENGINES)}")
+        ENGINES[self.engine].check(self.address)
+        if self.num_proc is not None and self.num_proc < 1:
             raise SARChatError(f"the number of processes must be 1 or more, but got {self.num_proc}")
         if self.max_records_per_image < 1:
             raise SARChatError(

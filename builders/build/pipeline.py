@@ -11,8 +11,8 @@ from pathlib import Path
 
 from builders.build.options import BuildOptions
 from builders.build.plan import Plan, make_plan
-from builders.build.pool import write_shards
 from builders.build.provenance import describe_build, is_build_info, write_build_info
+from builders.build.shards import write_shards
 from builders.card.charts import draw_charts
 from builders.card.contents import read_contents
 from builders.card.text import write_card
@@ -78,7 +78,7 @@ def build(location: str | os.PathLike[str] | Location, out: Path, options: Build
         plan = make_plan(corpus, location, staging, options, place / _IMAGES if keeps_images else None)
         if keeps_images:
             _copy_images(corpus, plan, staging / _IMAGES)
-        files = write_shards(plan.jobs, options.num_proc)
+        files = write_shards(plan.jobs, options)
         document(staging, files, plan, options, place)
         total = sum(path.stat().st_size for path in staging.rglob("*") if path.is_file())
     return Report(out, plan, files, total)

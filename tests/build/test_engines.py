@@ -1,0 +1,87 @@
+"""Any engine in the table builds the same bytes, and nothing else needs to know it."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import sys
+from types import SimpleNamespace
+
+import pytest
+from corpora import plain_corpus
+from support import build, tree
+
+from builders.build import limits
+from builders.build.engines import ENGINES
+from builders.build.options import BuildOptions
+from builders.errors import SARChatError
+
+
+class Elsewhere(SimpleNamespace):
+    """An engine that sends what it gets through pickle, ends the jobs in reverse order, and writes down its calls."""
+
+    def __init__(self) -> None:
+        super().__init__(checked=[], asked=[], closed=0)
+
+    def check(self, address):
+        self.checked.append(address)
+
+    def run(self, work, jobs, num_proc, address, advance):
+        self.asked.append((len(jobs), num_proc, address))
+        try:
+            for job in reversed(jobs):
+                away, other = pickle.loads(pickle.dumps((work, job)))
+                yield job, away(other, lambda images: None)
+        finally:
+            self.closed += 1
+
+
+@pytest.fixture
+def engine(monkeypatch) -> Elsewhere:
+    engine = Elsewhere()
+    monkeypatch.setitem(ENGINES, "elsewhere", engine)
+    return engine
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    return plain_corpus(tmp_path)
+
+
+def test_another_engine_builds_the_same_bytes(tmp_path, monkeypatch, corpus, engine):
+    monkeypatch.setattr(limits, "SHARD_RECORDS", 1)
+    build(corpus, tmp_path / "here")
+    build(corpus, tmp_path / "away", BuildOptions(engine="elsewhere", num_proc=5, address="host:1"))
+    assert tree(tmp_path / "away") == tree(tmp_path / "here")
+    assert (engine.asked, engine.closed) == ([(7, 5, "host:1")], 1)
+    assert set(engine.checked) == {"host:1"}
+
+
+def test_engine_is_closed_when_an_image_is_damaged(tmp_path, corpus, engine):
+    (corpus / "JPEGImages" / "test" / "0000006.jpg").write_bytes(b"none")
+    with pytest.raises(SARChatError, match=r"0000006\.jpg"):
+        build(corpus, tmp_path / "out", BuildOptions(engine="elsewhere"))
+    assert engine.closed == 1
+    assert not (tmp_path / "out").exists()
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize("name", ["processes", "elsewhere"])
+def test_bar_counts_every_image_once(tmp_path, monkeypatch, corpus, engine, name):
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    build(corpus, tmp_path / "out", BuildOptions(engine=name))
+    assert "| 7/7 " in terminal.getvalue()
+
+
+def test_unknown_engine_is_refused_with_the_known_ones():
+    with pytest.raises(SARChatError, match=f"'spark'.*{', '.join(ENGINES)}"):
+        BuildOptions(engine="spark")
+
+
+def test_address_without_a_cluster_is_refused():
+    with pytest.raises(SARChatError, match="--address auto.*--engine"):
+        BuildOptions(address="auto")
