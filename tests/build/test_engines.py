@@ -83,5 +83,5 @@ def test_unknown_engine_is_refused_with_the_known_ones():
 
 
 def test_address_without_a_cluster_is_refused():
-    with pytest.raises(SARChatError, match="--address auto.*--engine"):
+    with pytest.raises(SARChatError, match=r"--address auto.*--engine"):
         BuildOptions(address="auto")
