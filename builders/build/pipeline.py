@@ -9,13 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from builders.build.documents import write_documents
 from builders.build.options import BuildOptions
 from builders.build.plan import Plan, make_plan
-from builders.build.provenance import describe_build, is_build_info, write_build_info
-from builders.build.shards import write_shards
-from builders.card.charts import draw_charts
-from builders.card.contents import read_contents
-from builders.card.text import write_card
+from builders.build.provenance import is_build_info
+from builders.build.shards import sort_files, write_shards
 from builders.corpus.location import Location, locate
 from builders.corpus.sardet import Corpus, find_corpus
 from builders.corpus.source import join
@@ -23,7 +21,7 @@ from builders.errors import SARChatError
 from builders.folder.atomic import replacing_folder
 from builders.folder.checksums import list_replaceable, write_checksums
 from builders.folder.parquet_file import ParquetFile
-from builders.folder.reader import BUILD_INFO, CARD, arrange
+from builders.folder.reader import BUILD_INFO, CARD
 from builders.schema import SPLITS, TASKS
 
 _CARD_START = re.compile(r"---\r?\npretty_name: SARChat\b")
@@ -74,12 +72,14 @@ def build(location: str | os.PathLike[str] | Location, out: Path, options: Build
     _refuse_overlap(location, out)
     keeps_images = options.sample and not options.embed
     with replacing_folder(out, is_build) as staging:
-        place = Path(os.path.realpath(out))
-        plan = make_plan(corpus, location, staging, options, place / _IMAGES if keeps_images else None)
+        images_at = Path(os.path.realpath(out)) / _IMAGES if keeps_images else None
+        plan = make_plan(corpus, location, staging, options, images_at)
         if keeps_images:
             _copy_images(corpus, plan, staging / _IMAGES)
-        files = write_shards(plan.jobs, options)
-        document(staging, files, plan, options, place)
+        receipts = write_shards(plan.jobs, options)
+        write_documents(staging, receipts, plan, corpus, options)
+        files = sort_files(receipts)
+        write_checksums(staging, {file.path.relative_to(staging).as_posix(): file.sha256 for file in files})
         total = sum(path.stat().st_size for path in staging.rglob("*") if path.is_file())
     return Report(out, plan, files, total)
 
@@ -90,26 +90,6 @@ def _copy_images(corpus: Corpus, plan: Plan, folder: Path) -> None:
         (folder / job.split).mkdir(parents=True, exist_ok=True)
         for image in job.images:
             shutil.copyfile(corpus.source.path(join(job.folder, image.file_name)), folder / job.split / image.file_name)
-
-
-def document(
-    folder: Path, files: Sequence[ParquetFile], plan: Plan, options: BuildOptions, place: Path | None = None
-) -> None:
-    """Add pictures, card, `build.json` and checksums to the Parquet files of a build.
-
-    Args:
-        folder: the folder that contains the files.
-        files: the files.
-        plan: the plan that they were written by.
-        options: the options of the build.
-        place: the folder's final path, if it is not there yet.
-    """
-    contents = read_contents(arrange(folder, files, place), files)
-    info = describe_build(plan.fingerprint, options, plan.source)
-    charts = draw_charts(contents) if options.pictures else {}
-    write_card(contents, charts, info)
-    write_build_info(folder, info)
-    write_checksums(folder, {file.path.relative_to(folder).as_posix(): file.sha256 for file in files})
 
 
 def is_build(folder: Path) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 from tqdm import tqdm
@@ -13,13 +15,42 @@ from builders.build.engines.engine import Advance
 from builders.build.options import BuildOptions
 from builders.build.parquet import write_shard
 from builders.build.plan import ShardJob
+from builders.build.receipt import Receipt
+from builders.card.summary import summarize
 from builders.folder.parquet_file import ParquetFile
+from builders.folder.reader import arrange
 from builders.schema import SPLITS, TASKS
 
 _Result = TypeVar("_Result")
 
 
-def write_shards(jobs: Sequence[ShardJob], options: BuildOptions) -> list[ParquetFile]:
+@dataclass(frozen=True)
+class ShardWriter:
+    """The work of a job: writing a shard and summarizing it, from its files on this machine.
+
+    Attributes:
+        texts_of: the split whose texts are counted, see `split_of_texts`.
+    """
+
+    texts_of: str | None
+
+    def __call__(self, job: ShardJob, advance: Advance) -> Receipt:
+        """Do a job, see `write_shard`."""
+        files = write_shard(job, advance)
+        part = arrange(Path(), files)
+        return Receipt(job.split, files, summarize(part, job.split, with_texts=job.split == self.texts_of))
+
+
+def split_of_texts(jobs: Iterable[ShardJob]) -> str | None:
+    """Return the split whose texts the card counts: the last one, which is the smallest of the published data set.
+
+    Reading the texts of all would take as long as writing them.
+    """
+    built = {job.split for job in jobs if job.paths}
+    return next((split for split in reversed(SPLITS) if split in built), None)
+
+
+def write_shards(jobs: Sequence[ShardJob], options: BuildOptions) -> list[Receipt]:
     """Write all shards into the folder that their paths name.
 
     Args:
@@ -27,14 +58,14 @@ def write_shards(jobs: Sequence[ShardJob], options: BuildOptions) -> list[Parque
         options: the engine and the number of processes.
 
     Returns:
-        The files, sorted by task, split and path.
+        The receipts, in the order in which the jobs were done.
 
     Raises:
         SARChatError: if an image is wrong or a worker was lost.
         OSError: if writing fails.
     """
-    with closing(do_jobs(write_shard, jobs, options)) as finished:
-        return sort_files(file for _, written in finished for file in written)
+    with closing(do_jobs(ShardWriter(split_of_texts(jobs)), jobs, options)) as finished:
+        return [receipt for _, receipt in finished]
 
 
 def do_jobs(
@@ -72,7 +103,8 @@ def do_jobs(
                 yield job, result
 
 
-def sort_files(files: Iterable[ParquetFile]) -> list[ParquetFile]:
-    """Sort files by task, split and path."""
+def sort_files(receipts: Iterable[Receipt]) -> list[ParquetFile]:
+    """Return the files of all shards, sorted by task, split and path."""
     tasks, splits = list(TASKS), list(SPLITS)
+    files = (file for receipt in receipts for file in receipt.files)
     return sorted(files, key=lambda file: (tasks.index(file.task), splits.index(file.split), file.path))

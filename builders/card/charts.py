@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from builders.analysis.statistics import count_boxes
-from builders.analysis.target_table import concatenate
-from builders.analysis.texts import count_texts
+from builders.analysis.target_counts import add_counts
 from builders.card.contents import Contents
 from builders.figures import NEEDS_MATPLOTLIB, has_matplotlib
 
@@ -31,8 +30,12 @@ class Chart:
     caption: str
 
 
-def draw_charts(contents: Contents) -> dict[str, Chart]:
-    """Draw a build's figures into its folder `pictures`; without Matplotlib, log a warning and draw none.
+def draw_charts(folder: Path, contents: Contents) -> dict[str, Chart]:
+    """Draw a build's figures into the folder `pictures`; without Matplotlib, log a warning and draw none.
+
+    Args:
+        folder: the folder that will contain `pictures`.
+        contents: the contents of the build.
 
     Returns:
         The figures by name; those of targets are left out if no task contains every target.
@@ -43,7 +46,6 @@ def draw_charts(contents: Contents) -> dict[str, Chart]:
     from builders.figures import style
 
     charts = {}
-    folder = contents.build.folder
     (folder / FOLDER).mkdir()
     with style.styled():
         for name, draw, caption in _list_charts(contents):
@@ -60,9 +62,7 @@ def _list_charts(contents: Contents) -> Iterator[tuple[str, Callable[[], Any], s
     records = {split: {task: contents.count([task], split) for task in contents.tasks} for split in contents.splits}
     yield "examples", lambda: panels.draw_panels(examples), "An example of each task: image, boxes, question and answer"
     yield "records", lambda: bars.draw_bars(records, "records"), "Records per task in each split"
-    # One split, the smallest of the published ones: reading the texts of all would take as long as writing them.
-    split = contents.splits[-1]
-    texts = count_texts(contents.build, split)
+    split, texts = contents.splits[-1], contents.texts
     title = f"{split}: {texts.words:,} words in {texts.messages:,} messages"
     yield (
         "words",
@@ -70,8 +70,8 @@ def _list_charts(contents: Contents) -> Iterator[tuple[str, Callable[[], Any], s
         f"The most frequent words of questions and answers in the split {split}, function words left out",
     )
     if targets:
-        boxes = {split: count_boxes(table) for split, table in targets.items()}
-        every = concatenate(targets.values())
+        boxes = {split: counts.boxes() for split, counts in targets.items()}
+        every = add_counts(targets.values())
         yield "categories", lambda: bars.draw_bars(boxes, "boxes"), "Boxes per category in each split"
         yield "shapes", lambda: stacked_bars.draw_shares(every), "Shapes and sizes of the targets of each category"
         yield (

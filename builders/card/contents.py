@@ -1,32 +1,34 @@
-"""The contents of a build that its card describes, read from its files once."""
+"""The contents of a build that its card describes, put together from the summaries of its parts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from builders.analysis.target_table import TargetTable, read_targets
-from builders.card.example_records import choose_examples
+from builders.analysis.target_counts import TargetCounts, add_counts
+from builders.analysis.texts import TextStatistics, add_up
+from builders.card.example_records import Record, best_of, choose_examples
+from builders.card.summary import Summary
 from builders.folder.parquet_file import ParquetFile
-from builders.folder.reader import Build
+from builders.schema import SPLITS, TASKS
 
 
 @dataclass(frozen=True)
 class Contents:
-    """The contents of a build; writing its card needs no further reading.
+    """The contents of a build; writing its card needs no reading.
 
     Attributes:
-        build: the build.
         files: its Parquet files.
         examples: one record with its image per built task, in the order of `TASKS`.
-        targets: the targets of each split, except splits in which no task contains every target.
+        targets: the counts of the targets of each split, except splits in which no task contains every target.
+        texts: the statistics of the texts of the last split.
     """
 
-    build: Build
     files: Sequence[ParquetFile]
     examples: Mapping[str, Mapping[str, Any]]
-    targets: Mapping[str, TargetTable]
+    targets: Mapping[str, TargetCounts]
+    texts: TextStatistics
 
     @property
     def tasks(self) -> list[str]:
@@ -36,7 +38,11 @@ class Contents:
     @property
     def splits(self) -> list[str]:
         """The splits that were built."""
-        return self.build.splits
+        return built_splits(self.files)
+
+    def has(self, task: str, split: str) -> bool:
+        """Return whether a task has records in a split."""
+        return any((file.task, file.split) == (task, split) for file in self.files)
 
     def count(self, tasks: Iterable[str] | None = None, split: str | None = None) -> int:
         """Return the number of records of the given tasks and split, or of all if not given."""
@@ -44,13 +50,44 @@ class Contents:
         return sum(file.rows for file in self.files if file.task in among and split in (None, file.split))
 
 
-def read_contents(build: Build, files: Sequence[ParquetFile]) -> Contents:
-    """Read the contents of a build; of its images, only those of the examples.
+def built_splits(files: Iterable[ParquetFile]) -> list[str]:
+    """Return the splits that have files, in the usual order."""
+    found = {file.split for file in files}
+    return [split for split in SPLITS if split in found]
+
+
+def gather_contents(
+    files: Sequence[ParquetFile],
+    summaries: Iterable[tuple[str, Summary]],
+    read_image: Callable[[str, Record], bytes],
+) -> Contents:
+    """Put the contents of a build together.
 
     Args:
-        build: the build, whose card need not exist yet.
         files: its Parquet files.
+        summaries: split and summary of each of its parts, in any order.
+        read_image: returns the encoded image of a record, given its split and the record.
+
+    Raises:
+        SARChatError: if no image of a task's candidates can be decoded.
     """
-    targets = {split: read_targets(build, split) for split in build.splits}
-    found = {split: table for split, table in targets.items() if table is not None}
-    return Contents(build, files, choose_examples(build), found)
+    by_split: dict[str, list[Summary]] = {}
+    for split, summary in summaries:
+        by_split.setdefault(split, []).append(summary)
+    targets = {
+        split: add_counts(counts)
+        for split in SPLITS
+        if (counts := [part.targets for part in by_split.get(split, []) if part.targets is not None])
+    }
+    candidates, split_of = {}, {}
+    for task in TASKS:
+        # Examples come from the first split of a task.
+        first = next(
+            (split for split in SPLITS if any(part.examples.get(task) for part in by_split.get(split, []))), None
+        )
+        if first is not None:
+            split_of[task] = first
+            candidates[task] = best_of(record for part in by_split[first] for record in part.examples.get(task, ()))
+    texts = [part.texts for parts in by_split.values() for part in parts if part.texts is not None]
+    examples = choose_examples(candidates, lambda record: read_image(split_of[record["task"]], record))
+    return Contents(files, examples, targets, add_up(texts))

@@ -2,68 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
 from builders.corpus.image_check import check_decodes
 from builders.errors import SARChatError
-from builders.folder.reader import Build, image_bytes
-from builders.schema import SPLITS, TASKS
+from builders.folder.reader import Build
+from builders.schema import COLUMNS, TASKS
 
-# A sample of a few thousand records per task is enough, and costs the same for any size of the data set.
-_GROUPS, _ROWS = 12, 400
-_COLUMNS = ("id", "file_name", "width", "height", "messages", "objects")
+Record = Mapping[str, Any]
+# The records of a shard that are looked at: the first of row groups that are spread evenly over it.
+_GROUPS, _ROWS = 6, 200
+# More than there are tasks: so one of the images is shown by no other example, even if some cannot be decoded.
+_CANDIDATES = 2 * len(TASKS)
+_TEXT_COLUMNS = tuple(name for name in COLUMNS if name != "image")
 _MOST_TARGETS, _LEAST_SHARE, _LONGEST, _LEAST_SIDE = 5, 0.004, 340, 224
 
 
-def choose_examples(build: Build) -> dict[str, dict[str, Any]]:
-    """Choose one record of each task that was built, and read it with its image.
+def propose_examples(build: Build, task: str, split: str) -> list[Record]:
+    """Return the best records of a split for an example of a task, without images, each of another image."""
+    records = (
+        record for batch in build.sample(task, split, _TEXT_COLUMNS, _GROUPS, _ROWS) for record in batch.to_pylist()
+    )
+    return best_of(records)
 
-    They come from the first split of a task. Preferred are images that no other example shows, with a few targets of
-    several categories that are not tiny and do not overlap, and categories that the other examples rarely show.
+
+def best_of(records: Iterable[Record]) -> list[Record]:
+    """Return the best records of one task, best first, each of another image; the order given does not matter."""
+    by_image: dict[str, Record] = {}
+    for record in sorted(records, key=lambda record: _rate(record, [])):
+        by_image.setdefault(record["file_name"], record)
+        if len(by_image) == _CANDIDATES:
+            break
+    return list(by_image.values())
+
+
+def choose_examples(
+    candidates: Mapping[str, Sequence[Record]], read_image: Callable[[Record], bytes]
+) -> dict[str, dict[str, Any]]:
+    """Choose one record of each task, and read its image.
+
+    Preferred are images that no other example shows, with a few targets of several categories that are not tiny and do
+    not overlap, and categories that the other examples rarely show.
+
+    Args:
+        candidates: the records to choose from, by task.
+        read_image: returns the encoded image of a record.
+
+    Returns:
+        The records by task, with the columns `COLUMNS`; an image has its bytes and no path.
+
+    Raises:
+        SARChatError: if no image of a task's candidates can be decoded; the message is about the first one.
     """
     chosen: dict[str, dict[str, Any]] = {}
-    for task in TASKS:
-        splits = [split for split in SPLITS if split in build.configs.get(task, {})]
-        if splits:
-            candidates = (
-                record
-                for batch in build.sample(task, splits[0], _COLUMNS, _GROUPS, _ROWS)
-                for record in batch.to_pylist()
-            )
-            ranked = sorted(candidates, key=lambda record: _rate(record, chosen))
-            chosen[task] = _first_readable(build, task, splits[0], [record["id"] for record in ranked])
+    for task, records in candidates.items():
+        others = list(chosen.values())
+        ranked = sorted(records, key=lambda record: _rate(record, others))
+        chosen[task] = _first_readable(ranked, read_image)
     return chosen
 
 
-def _first_readable(build: Build, task: str, split: str, ids: Sequence[str]) -> dict[str, Any]:
-    """Return the first of the records whose image can be decoded.
-
-    Raises:
-        SARChatError: if no image can be decoded; the message is about the first one.
-    """
+def _first_readable(records: Sequence[Record], read_image: Callable[[Record], bytes]) -> dict[str, Any]:
     first_error = None
-    for record_id in ids:
-        record = build.record_with_id(task, record_id, [split])
+    for record in records:
         try:
-            check_decodes(image_bytes(record), record["file_name"])
+            content = read_image(record)
+            check_decodes(content, record["file_name"])
         except SARChatError as error:
             first_error = first_error or error
         else:
-            return record
-    raise first_error or SARChatError(f"{build.folder}: no record of {task} in {split}")
+            image = {"bytes": content, "path": None}
+            return {name: image if name == "image" else record[name] for name in COLUMNS}
+    raise first_error or ValueError("no candidates")
 
 
-def _rate(record: Mapping[str, Any], chosen: Mapping[str, Mapping[str, Any]]) -> tuple:
+def _rate(record: Record, others: Sequence[Record]) -> tuple:
     """Return a sort key that puts better records first; the id comes last, so that the choice is deterministic."""
     boxes, categories = record["objects"]["bbox"], set(record["objects"]["category"])
     area = record["width"] * record["height"]
-    shown = [category for other in chosen.values() for category in set(other["objects"]["category"])]
+    shown = [category for other in others for category in set(other["objects"]["category"])]
     sides = sorted([record["width"], record["height"]])
     return (
         sides[0] < _LEAST_SIDE or sides[1] > 2 * sides[0],
-        record["file_name"] in {other["file_name"] for other in chosen.values()},
+        record["file_name"] in {other["file_name"] for other in others},
         sum(len(message["content"]) for message in record["messages"]) > _LONGEST,
         min(w * h for _, _, w, h in boxes) / area < _LEAST_SHARE,
         len(categories) < 2,

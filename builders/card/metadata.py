@@ -36,7 +36,7 @@ def card_metadata(contents: Contents, *, sample: bool = False) -> dict[str, Any]
 def _config(name: str, tasks: Sequence[str], contents: Contents) -> dict[str, Any]:
     data_files = []
     for split in contents.splits:
-        paths = [f"{task}/{split}-*.parquet" for task in tasks if split in contents.build.configs[task]]
+        paths = [f"{task}/{split}-*.parquet" for task in tasks if contents.has(task, split)]
         if paths:
             data_files.append({"split": split, "path": paths if len(paths) > 1 else paths[0]})
     return {"config_name": name, **({"default": True} if name == ALL else {}), "data_files": data_files}

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pprint
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from string import Template
 from typing import Any
 
 import yaml
 
-from builders.analysis.statistics import count_boxes
+from builders.analysis.target_counts import add_counts
 from builders.card.charts import Chart
 from builders.card.contents import Contents
 from builders.card.metadata import card_metadata
@@ -18,17 +19,18 @@ from builders.folder.reader import CARD
 from builders.records.phrases import enumerate_words
 from builders.records.templating import load_templates
 from builders.resources import read_text, read_yaml
-from builders.schema import ALL, CATEGORIES, SPLITS, TASKS, describe_columns
+from builders.schema import ALL, SPLITS, TASKS, describe_columns
 from builders.tables import format_markdown
 from builders.versions import RELEASE_NOTES
 
 _CHARTS = ("examples", "records", "words", "categories", "shapes", "positions")
 
 
-def write_card(contents: Contents, charts: Mapping[str, Chart], info: Mapping[str, Any]) -> None:
+def write_card(folder: Path, contents: Contents, charts: Mapping[str, Chart], info: Mapping[str, Any]) -> None:
     """Write a build's `README.md`. Nothing in it depends on the time, the machine or the folder's name.
 
     Args:
+        folder: the folder to write it into.
         contents: the contents of the build.
         charts: the figures to show, by name.
         info: the content of `build.json`.
@@ -59,7 +61,7 @@ def write_card(contents: Contents, charts: Mapping[str, Chart], info: Mapping[st
         licence=_note("licence_of_sample" if sample else "licence_of_sardet"),
         citation=read_text("citation.bib").rstrip(),
     )
-    (contents.build.folder / CARD).write_text(text, encoding="utf-8", newline="\n")
+    (folder / CARD).write_text(text, encoding="utf-8", newline="\n")
 
 
 def _note(name: str, **values: object) -> str:
@@ -158,8 +160,7 @@ def _note_biases(contents: Contents) -> str:
         task = max(counts, key=counts.__getitem__)
         notes.append(_note("uneven_tasks", task=task, share=_percent(counts[task], contents.count())))
     if contents.targets:
-        tables = [count_boxes(table) for table in contents.targets.values()]
-        boxes = {category: sum(table[category] for table in tables) for category in CATEGORIES}
+        boxes = add_counts(contents.targets.values()).boxes()
         total, most, least = sum(boxes.values()), max(boxes, key=boxes.__getitem__), min(boxes, key=boxes.__getitem__)
         shares = {"most_share": _percent(boxes[most], total), "least_share": _percent(boxes[least], total)}
         notes.append(_note("uneven_categories", boxes=f"{total:,}", most=most, least=least, **shares))

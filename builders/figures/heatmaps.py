@@ -7,19 +7,19 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from builders.analysis.target_table import TargetTable
+from builders.analysis.target_counts import TargetCounts
 from builders.figures.style import hide_frame, new_figure
 from builders.schema import CATEGORIES
 
 _WIDTH, _PANEL, _GAP, _TITLE = 12.0, 3.7, 0.2, 0.5
 _COLUMNS = 3
-# Bins per side: a multiple of three, so that cells consist of whole bins.
+# Bins per side: a multiple of three, so that cells consist of whole bins; a divisor of `FINEST_BINS`.
 _BINS_FOR = {20_000: 48, 2_000: 24, 400: 12, 0: 3}
 
 
-def draw_positions(targets: TargetTable) -> Figure:
+def draw_positions(targets: TargetCounts) -> Figure:
     """Draw a heat map for each category, with the lines of the nine cells and the percentage in each."""
-    present = [index for index in range(len(CATEGORIES)) if (targets.category == index).any()]
+    present = targets.present
     columns = min(_COLUMNS, len(present))
     rows = -(-len(present) // columns)
     width, height = columns * (_PANEL + _GAP) + _GAP, rows * (_PANEL + _TITLE) + _GAP
@@ -28,34 +28,19 @@ def draw_positions(targets: TargetTable) -> Figure:
         row, column = divmod(number, columns)
         left, top = _GAP + column * (_PANEL + _GAP), row * (_PANEL + _TITLE) + _TITLE
         axes = figure.add_axes((left / width, 1 - (top + _PANEL) / height, _PANEL / width, _PANEL / height))
-        centers = targets.center[targets.category == index]
-        _draw_heat(axes, centers)
-        axes.set_title(f"{CATEGORIES[index]}: {len(centers):,} targets")
+        total = int(targets.by_category[index])
+        bins = next(bins for least, bins in _BINS_FOR.items() if total >= least)
+        _draw_heat(axes, targets.grid(index, bins), targets.grid(index, 3) / total)
+        axes.set_title(f"{CATEGORIES[index]}: {total:,} targets")
     return figure
 
 
-def count_centers(centers: np.ndarray, bins: int) -> np.ndarray:
-    """Count centres in a grid of bins over the image; a centre between two bins is in the right or lower one.
-
-    Args:
-        centers: shares of width and height, 0 to 1; floats of shape (N, 2).
-        bins: the number of bins per side.
-
-    Returns:
-        Ints of shape (bins, bins): rows from the top, columns from the left.
-    """
-    places = np.minimum((centers * bins).astype(int), bins - 1)
-    return np.bincount(places[:, 1] * bins + places[:, 0], minlength=bins * bins).reshape(bins, bins)
-
-
-def _draw_heat(axes: Axes, centers: np.ndarray) -> None:
-    bins = next(bins for least, bins in _BINS_FOR.items() if len(centers) >= least)
-    axes.imshow(count_centers(centers, bins), cmap="cividis", vmin=0, extent=(0, 3, 3, 0), interpolation="nearest")
+def _draw_heat(axes: Axes, grid: np.ndarray, shares: np.ndarray) -> None:
+    axes.imshow(grid, cmap="cividis", vmin=0, extent=(0, 3, 3, 0), interpolation="nearest")
     hide_frame(axes)
     for place in (1, 2):
         axes.axhline(place, color="white", linewidth=1.2, alpha=0.85)
         axes.axvline(place, color="white", linewidth=1.2, alpha=0.85)
-    shares = count_centers(centers, 3) / len(centers)
     for (row, column), share in np.ndenumerate(shares):
         axes.text(
             column + 0.5,

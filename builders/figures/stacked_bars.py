@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from builders.analysis.target_table import TargetTable
+from builders.analysis.target_counts import TargetCounts
 from builders.figures.style import BLUE, PAGE, SKY, YELLOW, hide_frame, new_figure
-from builders.records.geometry import IDENTIFICATION_SIZES, SHAPES, identification_size, shape
+from builders.records.geometry import IDENTIFICATION_SIZES, SHAPES
 from builders.schema import CATEGORIES
 
 # From dark to light, so that the order is visible without colours too.
@@ -20,17 +20,16 @@ _WIDTH, _HEIGHT = 12.0, 3.9
 _LEAST_LABELLED = 0.07
 
 
-def draw_shares(targets: TargetTable) -> Figure:
+def draw_shares(targets: TargetCounts) -> Figure:
     """Draw two panels: the shapes and the sizes of each category's targets."""
-    present = [index for index in range(len(CATEGORIES)) if (targets.category == index).any()]
+    present = targets.present
     figure = new_figure(_WIDTH, _HEIGHT)
-    for left, title, names, colors, found in (
-        (0.095, "Shape", SHAPES, _SHAPE_COLORS, _name_shapes(targets)),
-        (0.565, "Size", IDENTIFICATION_SIZES, _SIZE_COLORS, _name_sizes(targets)),
+    for left, title, names, colors, counts in (
+        (0.095, "Shape", SHAPES, _SHAPE_COLORS, targets.shapes[present]),
+        (0.565, "Size", IDENTIFICATION_SIZES, _SIZE_COLORS, targets.sizes[present]),
     ):
         axes = figure.add_axes((left, 0.04, 0.415, 0.735))
-        shares = np.array([[np.mean(found[targets.category == index] == name) for name in names] for index in present])
-        _stack(axes, shares, names, colors)
+        _stack(axes, counts / counts.sum(axis=1, keepdims=True), names, colors)
         axes.set_title(title, pad=34)
         if left < 0.5:
             axes.set_yticks(range(len(present)), [CATEGORIES[index] for index in present])
@@ -66,15 +65,6 @@ def _stack(axes: Axes, shares: np.ndarray, names: Sequence[str], colors: Sequenc
         handletextpad=0.4,
         borderaxespad=0.2,
     )
-
-
-def _name_shapes(targets: TargetTable) -> np.ndarray:
-    x, y, w, h = targets.bbox.T
-    return np.array([shape(box) for box in zip(x, y, x + w, y + h, strict=True)])
-
-
-def _name_sizes(targets: TargetTable) -> np.ndarray:
-    return np.array([identification_size(share) for share in targets.area_share])
 
 
 def _readable_on(color: str) -> str:

@@ -39,12 +39,10 @@ class Build:
     Attributes:
         folder: its path.
         configs: the files, by config and split.
-        place: where the folder will be, if it is still being made elsewhere; paths of images in it already say so.
     """
 
     folder: Path
     configs: Mapping[str, Mapping[str, Sequence[Path]]]
-    place: Path | None = None
 
     @property
     def splits(self) -> list[str]:
@@ -128,7 +126,7 @@ class Build:
         for path in self.files(config, split):
             rows = _read_footer(path).num_rows
             if index < rows:
-                return self._here(read_row(path, index))
+                return read_row(path, index)
             index -= rows
         raise AssertionError("unreachable: the index was checked against the sum of the rows")
 
@@ -148,18 +146,11 @@ class Build:
             for path in self.files(config, split):
                 row = _find(path, record_id)
                 if row is not None:
-                    return self._here(read_row(path, row))
+                    return read_row(path, row)
         raise SARChatError(
             f"{self.folder}: no record with id {record_id!r} in {config}, {', '.join(splits)}; "
             "ids look like 'referring/test/0000026/0'"
         )
-
-    def _here(self, record: dict[str, Any]) -> dict[str, Any]:
-        """Return a record whose image can be read before the folder is in its place."""
-        image = record["image"]
-        if self.place and image["path"] and Path(image["path"]).is_relative_to(self.place):
-            image["path"] = str(self.folder / Path(image["path"]).relative_to(self.place))
-        return record
 
 
 def open_build(folder: Path) -> Build:
@@ -227,13 +218,13 @@ def _read_card(card: Path) -> str:
     return content.decode("utf-8")
 
 
-def arrange(folder: Path, shards: Iterable[ParquetFile], place: Path | None = None) -> Build:
-    """Return the build that consists of these Parquet files, before its card is written and it is moved to `place`."""
+def arrange(folder: Path, shards: Iterable[ParquetFile]) -> Build:
+    """Return the build, or the part of one, that consists of these Parquet files; it needs no card."""
     configs: dict[str, dict[str, list[Path]]] = {ALL: {}}
     for shard in shards:
         for config in (ALL, shard.task):
             configs.setdefault(config, {}).setdefault(shard.split, []).append(shard.path)
-    return Build(folder, configs, place)
+    return Build(folder, configs)
 
 
 def read_row(path: Path, row: int) -> dict[str, Any]:

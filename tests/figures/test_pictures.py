@@ -7,12 +7,12 @@ from PIL import Image
 
 matplotlib = pytest.importorskip("matplotlib")
 
+from builders.analysis.target_counts import count_targets  # noqa: E402
 from builders.analysis.target_table import read_targets  # noqa: E402
-from builders.card.example_records import choose_examples  # noqa: E402
-from builders.figures import bars, heatmaps, scene, stacked_bars, style, text_wrap, words  # noqa: E402
+from builders.figures import bars, scene, stacked_bars, style, text_wrap, words  # noqa: E402
 from builders.folder.reader import open_build  # noqa: E402
 from builders.records.geometry import CELLS, cell  # noqa: E402
-from builders.schema import TASKS  # noqa: E402
+from builders.schema import CATEGORIES  # noqa: E402
 
 NAMES = ["categories", "examples", "positions", "records", "shapes", "words"]
 
@@ -89,29 +89,22 @@ def test_every_word_has_a_bar_as_long_as_its_number_and_all_stay_inside():
     assert drawn == frequencies
 
 
-def test_examples_are_one_a_task_and_the_same_each_time():
-    made = open_build(sample_build())
-    examples = choose_examples(made)
-    assert list(examples) == list(TASKS)
-    assert len({record["file_name"] for record in examples.values()}) == len(TASKS)
-    assert {record["id"] for record in examples.values()} == {record["id"] for record in choose_examples(made).values()}
-
-
 def test_centres_are_counted_in_the_cells_that_answers_name():
     targets = read_targets(open_build(sample_build()), "train")
-    grid = heatmaps.count_centers(targets.center, 3)
+    counts = count_targets(targets)
     named = [
         cell((x, y, x + w, y + h), *size)
         for (x, y, w, h), size in zip(targets.bbox.tolist(), targets.image_size.tolist(), strict=True)
     ]
+    grid = sum(counts.grid(category, 3) for category in range(len(CATEGORIES)))
     assert grid.ravel().tolist() == [named.count(name) for name in CELLS]
-    assert heatmaps.count_centers(targets.center, 12).sum() == len(targets.category)
+    assert sum(counts.boxes().values()) == len(named)
 
 
 def test_shares_of_each_category_add_up():
     targets = read_targets(open_build(sample_build()), "train")
     with style.styled():
-        figure = stacked_bars.draw_shares(targets)
+        figure = stacked_bars.draw_shares(count_targets(targets))
     for axes in figure.axes:
         ends = {}
         for bar in axes.patches:

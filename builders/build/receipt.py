@@ -1,0 +1,41 @@
+"""What remains of a shard once it is written: its files, and what the card needs of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from builders.card.summary import Summary
+from builders.folder.parquet_file import ParquetFile
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """The result of a job.
+
+    Attributes:
+        split: the split of its records.
+        files: the files, one per task that has records.
+        summary: what the card needs of them.
+    """
+
+    split: str
+    files: Sequence[ParquetFile]
+    summary: Summary
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the receipt as JSON can hold it; the files' paths are written with '/'."""
+        files = [{**asdict(file), "path": file.path.as_posix()} for file in self.files]
+        return {"split": self.split, "files": files, "summary": self.summary.to_json()}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Receipt:
+        """Return the receipt that `to_json` returned.
+
+        Raises:
+            KeyError, TypeError, ValueError: if it is not one.
+        """
+        files = [ParquetFile(**{**file, "path": Path(file["path"])}) for file in content["files"]]
+        return cls(content["split"], files, Summary.from_json(content["summary"]))

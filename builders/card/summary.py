@@ -1,0 +1,93 @@
+"""What the card needs of a part of the records: counts that add up, and candidates for the examples."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from builders.analysis.target_counts import FINEST_BINS, TargetCounts, count_targets
+from builders.analysis.target_table import read_targets
+from builders.analysis.texts import TextStatistics, count_texts
+from builders.card.example_records import Record, propose_examples
+from builders.folder.reader import Build
+from builders.records.geometry import IDENTIFICATION_SIZES, SHAPES
+from builders.schema import CATEGORIES, TASKS
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The summary of a part of one split.
+
+    Attributes:
+        targets: the counts of its targets, or `None` if no task contains every target.
+        texts: the statistics of its texts, or `None` if they were not asked for.
+        examples: candidates for the card's examples by task, see `propose_examples`.
+    """
+
+    targets: TargetCounts | None
+    texts: TextStatistics | None
+    examples: Mapping[str, Sequence[Record]]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the summary as JSON can hold it."""
+        return {
+            "targets": self.targets and _targets_to_json(self.targets),
+            "texts": self.texts and self.texts._asdict(),
+            "examples": {task: list(records) for task, records in self.examples.items()},
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Summary:
+        """Return the summary that `to_json` returned.
+
+        Raises:
+            KeyError, TypeError, ValueError: if it is not one.
+        """
+        targets, texts = content["targets"], content["texts"]
+        return cls(
+            targets and _targets_from_json(targets),
+            texts and TextStatistics(**{**texts, "frequencies": Counter(texts["frequencies"])}),
+            content["examples"],
+        )
+
+
+def summarize(build: Build, split: str, *, with_texts: bool) -> Summary:
+    """Summarize a split of a build, reading no image.
+
+    Args:
+        build: the build, which may be a part of one.
+        split: the split.
+        with_texts: whether to count its texts: reading them takes about as long as writing them.
+    """
+    targets = read_targets(build, split)
+    return Summary(
+        count_targets(targets) if targets else None,
+        count_texts(build, split) if with_texts else None,
+        {task: propose_examples(build, task, split) for task in TASKS if split in build.configs.get(task, {})},
+    )
+
+
+# Most bins of the finest grid are empty in a shard: only the others are listed, as pairs of a place and a number.
+def _targets_to_json(counts: TargetCounts) -> dict[str, Any]:
+    flat = counts.positions.ravel()
+    filled = np.flatnonzero(flat)
+    return {
+        "shapes": counts.shapes.tolist(),
+        "sizes": counts.sizes.tolist(),
+        "positions": [filled.tolist(), flat[filled].tolist()],
+    }
+
+
+def _targets_from_json(content: Mapping[str, Any]) -> TargetCounts:
+    places, numbers = content["positions"]
+    positions = np.zeros(len(CATEGORIES) * FINEST_BINS**2, int)
+    positions[places] = numbers
+    return TargetCounts(
+        np.array(content["shapes"], int).reshape(len(CATEGORIES), len(SHAPES)),
+        np.array(content["sizes"], int).reshape(len(CATEGORIES), len(IDENTIFICATION_SIZES)),
+        positions.reshape(len(CATEGORIES), FINEST_BINS, FINEST_BINS),
+    )

@@ -1,0 +1,34 @@
+"""Counts of targets: coarse grids agree with the finest one, and parts add up to the whole."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from built_fixture import sample_build
+
+from builders.analysis.target_counts import add_counts, count_targets
+from builders.analysis.target_table import TargetTable, read_targets
+from builders.folder.reader import open_build
+
+
+@pytest.mark.parametrize("bins", [3, 12, 24, 48])
+def test_coarser_grids_count_the_same_centres(bins):
+    """Also of centres on the lines between bins."""
+    edges = np.arange(97) / 96
+    x, y = (side.ravel() for side in np.meshgrid(edges, edges))
+    bbox = np.column_stack([x * 10 - 1, y * 10 - 1, np.full((len(x), 2), 2.0)])
+    targets = TargetTable(np.zeros(len(x), int), bbox, np.full((len(x), 2), 10))
+    expected = np.zeros((bins, bins), int)
+    for across, down in targets.center.tolist():
+        expected[min(int(down * bins), bins - 1), min(int(across * bins), bins - 1)] += 1
+    assert count_targets(targets).grid(0, bins).tolist() == expected.tolist()
+
+
+def test_parts_add_up():
+    targets = read_targets(open_build(sample_build()), "train")
+    parts = [
+        TargetTable(targets.category[chosen], targets.bbox[chosen], targets.image_size[chosen])
+        for chosen in (slice(0, 1), slice(1, 20), slice(20, None))
+    ]
+    for added, counted in zip(add_counts(map(count_targets, parts)), count_targets(targets), strict=True):
+        assert (added == counted).all()
