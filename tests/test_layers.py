@@ -17,6 +17,7 @@ ROOMS = (
     "encoded_image",
     "signals",
     "processes",
+    "storage",
     "corpus",
     "records",
     "box_formats",

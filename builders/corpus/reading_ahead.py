@@ -6,7 +6,8 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from builders.corpus.source import READS_AT_ONCE, Source
+from builders.corpus.source import Source
+from builders.storage import REQUESTS_AT_ONCE
 
 # What is read or being read and not used yet, in bytes per process.
 BYTES_AHEAD = 256_000_000
@@ -15,7 +16,7 @@ BYTES_AHEAD = 256_000_000
 def read_ahead(source: Source, files: Iterable[tuple[str, int | None]]) -> Iterator[bytes]:
     """Yield the content of each file, in order.
 
-    From a remote folder, up to `READS_AT_ONCE` files are read at a time, as long as together they have no more than
+    From a remote folder, up to `REQUESTS_AT_ONCE` files are read at a time, as long as together they have no more than
     `BYTES_AHEAD` bytes; a larger file is read alone. A local file is read when it is needed, and so is one in an
     archive, whose files share one stream.
 
@@ -30,13 +31,13 @@ def read_ahead(source: Source, files: Iterable[tuple[str, int | None]]) -> Itera
     if source.is_local_folder or source.is_archive:
         yield from (source.read(relative) for relative, _ in files)
         return
-    coming = deque((relative, BYTES_AHEAD // READS_AT_ONCE if size is None else size) for relative, size in files)
+    coming = deque((relative, BYTES_AHEAD // REQUESTS_AT_ONCE if size is None else size) for relative, size in files)
     reading: deque[tuple[Future[bytes], int]] = deque()
     ahead = 0
-    pool = ThreadPoolExecutor(READS_AT_ONCE, thread_name_prefix="read-ahead")
+    pool = ThreadPoolExecutor(REQUESTS_AT_ONCE, thread_name_prefix="read-ahead")
     try:
         while coming or reading:
-            while coming and len(reading) < READS_AT_ONCE and (not reading or ahead + coming[0][1] <= BYTES_AHEAD):
+            while coming and len(reading) < REQUESTS_AT_ONCE and (not reading or ahead + coming[0][1] <= BYTES_AHEAD):
                 relative, size = coming.popleft()
                 reading.append((pool.submit(source.read, relative), size))
                 ahead += size

@@ -14,35 +14,14 @@ from typing import BinaryIO
 
 import fsspec
 from fsspec import AbstractFileSystem
-from fsspec.core import url_to_fs
 
 from builders.errors import SARChatError
+from builders.storage import PerProcess, cannot_open, describe, open_url
 
 # No file of a corpus comes near; a small archive may promise far more.
 _MOST_BYTES = 1 << 30
 # Large enough for most images in one request, small enough that reading one image transfers little of an archive.
 _REMOTE_BLOCK = 256 * 1024
-# Requests to a remote source at a time. More gain little, and object storage starts to answer 503.
-READS_AT_ONCE = 32
-# By default, s3fs has 10 connections.
-_OPTIONS = {"s3": {"config_kwargs": {"max_pool_connections": READS_AT_ONCE}}}
-
-
-class _PerProcess:
-    """Opens a file system once per process.
-
-    A forked process must not read through its parent's: the two would share the offset of one open file, and remote
-    file systems have threads that a fork does not copy.
-    """
-
-    def __init__(self, open_fs: Callable[[], AbstractFileSystem]) -> None:
-        self._open = open_fs
-        self._opened: dict[int, AbstractFileSystem] = {}
-
-    def __call__(self) -> AbstractFileSystem:
-        process = os.getpid()
-        # No lock: a fork might copy it while another thread holds it. If two threads both open, one instance is kept.
-        return self._opened.get(process) or self._opened.setdefault(process, self._open())
 
 
 @dataclass(frozen=True)
@@ -140,7 +119,7 @@ class Source:
             # Remote file systems raise errors without a common class. On a local folder, any other error is a bug.
             if self.is_local_folder:
                 raise
-            raise SARChatError(f"cannot read {self.show(relative)}: {_describe(error)}") from error
+            raise SARChatError(f"cannot read {self.show(relative)}: {describe(error)}") from error
 
     def names(self, relative: str) -> Set[str]:
         """List the files under a folder by their relative paths; faster than `sizes`, which queries each file."""
@@ -172,17 +151,15 @@ def open_source(location: str | os.PathLike[str]) -> Source:
         return _open_local(Path(location).expanduser())
     if location.partition("?")[0].endswith(".zip"):
         return _open_zip(location, partial(_remote_zip, location))
-    options = _OPTIONS.get(location.partition("://")[0], {})
     try:
-        root = url_to_fs(location, **options)[1]
-        open_fs = _PerProcess(lambda: url_to_fs(location, **options)[0])
+        open_fs, root = open_url(location)
         found = open_fs().exists(root)
     # Remote file systems raise errors without a common class.
     except Exception as error:
-        raise _cannot_open(location, error) from error
+        raise cannot_open(location, error) from error
     if not found:
         raise SARChatError(f"nothing found at {location}; check the URL")
-    return Source(location, open_fs, root.rstrip("/"), is_local_folder=False, is_archive=False)
+    return Source(location, open_fs, root, is_local_folder=False, is_archive=False)
 
 
 def _open_local(path: Path) -> Source:
@@ -199,7 +176,7 @@ def _open_local(path: Path) -> Source:
 
 
 def _open_zip(location: str, open_fs: Callable[[], AbstractFileSystem]) -> Source:
-    per_process = _PerProcess(open_fs)
+    per_process = PerProcess(open_fs)
     is_local = "://" not in location
     try:
         per_process()
@@ -211,7 +188,7 @@ def _open_zip(location: str, open_fs: Callable[[], AbstractFileSystem]) -> Sourc
             raise SARChatError(
                 f"{location} is not a readable zip: {error}; download it again, or give the folder"
             ) from error
-        raise _cannot_open(location, error) from error
+        raise cannot_open(location, error) from error
     return Source(location, per_process, "", is_local_folder=False, is_archive=True)
 
 
@@ -243,25 +220,6 @@ def _zip_fs(target: str | BinaryIO, options: dict[str, int]) -> AbstractFileSyst
     # fsspec lists the members at the first query. Without this one, a second thread could see an incomplete list.
     fs.exists("")
     return fs
-
-
-def _cannot_open(location: str, error: Exception) -> SARChatError:
-    if isinstance(error, ImportError):
-        # fsspec's message names the package.
-        return SARChatError(f"cannot open {location}: {error}; for S3, run `pip install 'sarchat-bench[s3]'`")
-    hint = "" if _lacks_ranges(error) else "; check the URL"
-    return SARChatError(f"cannot open {location}: {_describe(error)}{hint}")
-
-
-def _lacks_ranges(error: Exception) -> bool:
-    """Return whether an error of fsspec says that a server sends files as a whole only."""
-    return "range requests" in str(error)
-
-
-def _describe(error: Exception) -> str:
-    if _lacks_ranges(error):
-        return "its server sends files as a whole only (no byte ranges); download it and give the file"
-    return f"{type(error).__name__}: {error}".rstrip(": ")
 
 
 def _walk(top: str, prefix: str = "") -> Iterator[tuple[str, os.DirEntry[str]]]:

@@ -18,8 +18,9 @@ from support import build, tree
 from builders.build.options import BuildOptions
 from builders.corpus import reading_ahead
 from builders.corpus.reading_ahead import read_ahead
-from builders.corpus.source import READS_AT_ONCE, open_source
+from builders.corpus.source import open_source
 from builders.errors import SARChatError
+from builders.storage import REQUESTS_AT_ONCE
 
 SIZE = 1000
 
@@ -69,7 +70,7 @@ def test_files_come_in_order_several_at_a_time(storage):
     files = fill(storage, 100)
     contents = list(read_ahead(open_source(storage), files))
     assert contents == [bytes([index]) * SIZE for index in range(100)]
-    assert 2 * SIZE <= Observed.most <= READS_AT_ONCE * SIZE
+    assert 2 * SIZE <= Observed.most <= REQUESTS_AT_ONCE * SIZE
 
 
 def test_files_of_unknown_size_are_read_ahead_too(storage):

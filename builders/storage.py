@@ -1,0 +1,147 @@
+"""File systems at URLs: one instance per process, and a bounded number of attempts when a server or network fails."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar, cast
+
+from fsspec import AbstractFileSystem
+from fsspec.core import url_to_fs
+
+from builders.errors import SARChatError
+
+_T = TypeVar("_T")
+# Requests of a process to remote storage at a time. More gain little, and object storage starts to answer 503.
+REQUESTS_AT_ONCE = 32
+_OPTIONS: dict[str, dict[str, Any]] = {
+    # By default, s3fs has 10 connections.
+    "s3": {"config_kwargs": {"max_pool_connections": REQUESTS_AT_ONCE}},
+    # A folder that is used like object storage, where folders are only names.
+    "file": {"auto_mkdir": True},
+}
+# Seconds before the second attempt, the third one, and so on. File systems have shorter retries of their own.
+WAITS = (1, 2, 4, 8)
+# A server that is overloaded or failing (RFC 9110, section 15.6; RFC 6585, section 4).
+_TRANSIENT_STATUS = {408, 425, 429, 500, 502, 503, 504}
+# Codes of connections that fail, and those that s3fs makes of 409, 500 and 503.
+_TRANSIENT_CODES = {
+    getattr(errno, name, None)
+    for name in (
+        *("EAGAIN", "EBUSY", "ECONNABORTED", "ECONNREFUSED", "ECONNRESET", "EHOSTUNREACH", "EIO", "ENETDOWN"),
+        *("ENETUNREACH", "EPIPE", "EREMOTEIO", "ETIMEDOUT"),
+    )
+} - {None}
+# HTTP libraries raise errors without a common class, some of which are no `OSError`.
+_HTTP_LIBRARIES = {"aiohttp", "botocore", "httpcore", "httpx", "requests", "urllib3"}
+_TRANSIENT_NAMES = ("Connect", "Connection", "Disconnected", "IncompleteRead", "Payload", "Protocol", "Read", "Timeout")
+
+
+class PerProcess:
+    """Opens a file system once per process.
+
+    A forked process must not read through its parent's: the two would share the offset of one open file, and remote
+    file systems have threads that a fork does not copy.
+    """
+
+    def __init__(self, open_fs: Callable[[], AbstractFileSystem]) -> None:
+        """Take the function that opens it."""
+        self._open = open_fs
+        self._opened: dict[int, AbstractFileSystem] = {}
+
+    def __call__(self) -> AbstractFileSystem:
+        """Return the calling process's instance."""
+        process = os.getpid()
+        # No lock: a fork might copy it while another thread holds it. If two threads both open, one instance is kept.
+        return self._opened.get(process) or self._opened.setdefault(process, self._open())
+
+
+def open_url(url: str) -> tuple[PerProcess, str]:
+    """Open the file system of a URL that fsspec knows.
+
+    Returns:
+        What gives the calling process's file system, whose methods are repeated after transient errors; and the URL's
+        path in it.
+
+    Raises:
+        ImportError: if a package for such URLs is not installed.
+        ValueError: if fsspec knows no such URLs.
+    """
+    options = _OPTIONS.get(url.partition("://")[0], {})
+    root = url_to_fs(url, **options)[1]
+    return PerProcess(lambda: cast(AbstractFileSystem, _Retrying(url_to_fs(url, **options)[0]))), root.rstrip("/")
+
+
+class _Retrying:
+    """A file system whose methods are repeated after transient errors."""
+
+    def __init__(self, fs: AbstractFileSystem) -> None:
+        self._fs = fs
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        found = getattr(self._fs, name)
+        return partial(retry, found) if callable(found) else found
+
+
+def retry(function: Callable[..., _T], *arguments: Any, **options: Any) -> _T:  # noqa: ANN401
+    """Call a function, again after each transient error, at most `len(WAITS)` times more.
+
+    Raises:
+        Exception: the function's error if it is not transient, or the last one.
+    """
+    for wait in WAITS:
+        try:
+            return function(*arguments, **options)
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            time.sleep(wait)
+    return function(*arguments, **options)
+
+
+def is_transient(error: BaseException) -> bool:
+    """Return whether the same call may succeed later: a failing connection, or a server that is overloaded."""
+    if (status := _http_status(error)) is not None:
+        return status in _TRANSIENT_STATUS
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno in _TRANSIENT_CODES
+    # Before Python 3.11, the two timeouts are different classes.
+    if isinstance(error, (ConnectionError, TimeoutError, asyncio.TimeoutError)):
+        return True
+    library = type(error).__module__.partition(".")[0]
+    return library in _HTTP_LIBRARIES and any(name in type(error).__name__ for name in _TRANSIENT_NAMES)
+
+
+def _http_status(error: BaseException) -> int | None:
+    """Return the status code of a server's answer, which each library keeps in another place."""
+    response = getattr(error, "response", None)
+    if isinstance(response, dict):
+        status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    else:
+        status = getattr(response, "status_code", None) or getattr(error, "status", None)
+    return status if isinstance(status, int) else None
+
+
+def cannot_open(location: str, error: Exception) -> SARChatError:
+    """Return the error for a URL or a file that cannot be opened."""
+    if isinstance(error, ImportError):
+        # fsspec's message names the package.
+        return SARChatError(f"cannot open {location}: {error}; for S3, run `pip install 'sarchat-bench[s3]'`")
+    hint = "" if _lacks_ranges(error) else "; check the URL"
+    return SARChatError(f"cannot open {location}: {describe(error)}{hint}")
+
+
+def describe(error: Exception) -> str:
+    """Return class and message of an error, whose class may be unknown."""
+    if _lacks_ranges(error):
+        return "its server sends files as a whole only (no byte ranges); download it and give the file"
+    return f"{type(error).__name__}: {error}".rstrip(": ")
+
+
+def _lacks_ranges(error: Exception) -> bool:
+    """Return whether an error of fsspec says that a server sends files as a whole only."""
+    return "range requests" in str(error)
