@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from builders.corpus.coco import Annotations
+from builders.corpus.annotations import Annotations
 from builders.corpus.image_check import check_image
 from builders.corpus.location import Location
 from builders.corpus.sardet import Corpus, open_corpus

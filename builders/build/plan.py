@@ -12,7 +12,7 @@ from typing import Any
 
 from builders.build import limits
 from builders.build.options import BuildOptions
-from builders.corpus.coco import Annotations
+from builders.corpus.annotations import Annotations
 from builders.corpus.location import Location
 from builders.corpus.sardet import Corpus, check_images_exist
 from builders.corpus.targets import AnnotatedImage

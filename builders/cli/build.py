@@ -21,7 +21,7 @@ from builders.errors import SARChatError
     "--annotations",
     multiple=True,
     metavar="SPLIT=FILE",
-    help="COCO file of a split, if it is in no known place; may be repeated; needs --images.",
+    help="Annotations of a split (COCO, Parquet, or a folder of parts), if in no known place; needs --images.",
 )
 @click.option("--images", metavar="DIR", help="Folder or zip of the images that --annotations name.")
 @click.option("--sample", is_flag=True, help="Build the embedded synthetic sample instead of a SOURCE.")

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from builders.corpus.coco import Annotations, digest_of, parse_annotations
+from builders.corpus.annotations import AnnotationFile, AnnotationFiles, Annotations, find_files, find_parts
 from builders.corpus.layouts import Layout, known_layouts
 from builders.corpus.location import Location, locate
 from builders.corpus.source import Source, join, open_source
@@ -22,41 +22,24 @@ _HOW_TO_NAME = "or name the files with --annotations SPLIT=FILE and --images DIR
 
 
 @dataclass(frozen=True)
-class AnnotationFile:
-    """An annotation file: the source that contains it, and its path in it."""
-
-    source: Source
-    path: str
-
-    @property
-    def name(self) -> str:
-        """The file as shown to the user."""
-        return self.source.show(self.path)
-
-    def read(self) -> bytes:
-        """Read the file."""
-        return self.source.read(self.path)
-
-
-@dataclass(frozen=True)
 class Corpus:
     """A corpus.
 
     Attributes:
         source: its images; paths are relative to the top folder.
-        files: the annotation file of each split that has one, in the order of `SPLITS`.
+        files: the annotation files of each split that has any, in the order of `SPLITS`.
         layout: its layout; `None` if the annotation files were named, and all images are in the top folder.
         renames: one of `CATEGORIES` for each other name that the user gave.
     """
 
     source: Source
-    files: Mapping[str, AnnotationFile]
+    files: Mapping[str, AnnotationFiles]
     layout: Layout | None = None
     renames: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """The splits with an annotation file, in the order of `SPLITS`."""
+        """The splits with annotations, in the order of `SPLITS`."""
         return tuple(self.files)
 
     def describe(self) -> dict[str, Any]:
@@ -66,17 +49,17 @@ class Corpus:
         return differs | ({"renames": dict(self.renames)} if self.renames else {})
 
     def annotations(self, split: str) -> Annotations:
-        """Read a split's annotation file.
+        """Read a split's annotations.
 
         Raises:
-            SARChatError: if the split does not exist or its file is wrong.
+            SARChatError: if the split does not exist or a file of it is wrong.
         """
         if split not in self.files:
             wanted = f": {self.layout.annotation_file(split)} does not exist" if self.layout else ""
             raise SARChatError(
                 f"{self.source.location} has no split {split!r}{wanted}; it has {', '.join(self.splits)}"
             )
-        return parse_annotations(self.files[split].read(), self.files[split].name, self.renames)
+        return self.files[split].read(self.renames)
 
     def image_folder(self, split: str) -> str:
         """Return the folder with a split's images, relative to the corpus's top folder; empty for that folder itself.
@@ -102,8 +85,8 @@ class Corpus:
             [
                 *self._archive_entries(),
                 *(
-                    f"{split}:{digest_of(file.read())}:{self.image_folder(split)}"
-                    for split, file in self._files_outside_archive()
+                    f"{split}:{files.digest()}:{self.image_folder(split)}"
+                    for split, files in self._files_outside_archive()
                 ),
                 *(f"rename:{name}:{category}" for name, category in self.renames.items()),
             ]
@@ -115,7 +98,7 @@ class Corpus:
         Of an archive, every file's length and checksum goes in, as its directory lists them; else what the file system
         says of the annotation files: size and time of the last change where it knows them.
         """
-        identities = (file.source.identity(file.path) for _, file in self._files_outside_archive())
+        identities = (files.identity() for _, files in self._files_outside_archive())
         return _hash([*self._archive_entries(), *identities])
 
     def _archive_entries(self) -> list[str]:
@@ -124,8 +107,8 @@ class Corpus:
         entries = self.source.fs.find(self.source.root, detail=True)
         return [f"{name}:{entry['size']}:{entry['CRC']}" for name, entry in sorted(entries.items())]
 
-    def _files_outside_archive(self) -> list[tuple[str, AnnotationFile]]:
-        return [(split, file) for split, file in self.files.items() if not file.source.is_archive]
+    def _files_outside_archive(self) -> list[tuple[str, AnnotationFiles]]:
+        return [(split, files) for split, files in self.files.items() if not files.source.is_archive]
 
 
 def find_corpus(location: str | os.PathLike[str] | Location) -> Corpus:
@@ -139,8 +122,8 @@ def find_corpus(location: str | os.PathLike[str] | Location) -> Corpus:
     renames = dict(location.renames)
     if location.annotations:
         given = dict(location.annotations)
-        files = {split: _open_annotation_file(given[split]) for split in SPLITS if split in given}
-        return Corpus(source, files, None, renames)
+        named = {split: _open_annotations(given[split]) for split in SPLITS if split in given}
+        return Corpus(source, named, None, renames)
     found = _match_layouts(source)
     if not found:
         found = [match for folder in source.folders() for match in _match_layouts(source.inside(folder))]
@@ -156,8 +139,8 @@ def _match_layouts(top: Source) -> list[Corpus]:
     """Return the corpora that a folder is by any of the layouts."""
     found = []
     for layout in known_layouts():
-        paths = {split: layout.annotation_file(split) for split in SPLITS}
-        files = {split: AnnotationFile(top, path) for split, path in paths.items() if top.is_file(path)}
+        searched = {split: find_files(top, layout.annotation_file(split)) for split in SPLITS}
+        files = {split: found_files for split, found_files in searched.items() if found_files}
         if files:
             found.append(Corpus(top, files, layout))
     return found
@@ -170,13 +153,19 @@ def _describe_search(source: Source) -> str:
     return f"expected {expected}, in it or in one of its folders; give the folder or zip of the corpus, {_HOW_TO_NAME}"
 
 
-def _open_annotation_file(file: str) -> AnnotationFile:
+def _open_annotations(file: str) -> AnnotationFiles:
+    """Open a file of annotations, or the folder of its parts."""
     if "://" in file:
         raise SARChatError(f"the annotation file {file} is not on this machine; download it, and give the file")
     path = Path(file).expanduser()
+    if path.is_dir():
+        parts = find_parts(open_source(path), "")
+        if parts is None:
+            raise SARChatError(f"the folder {file} contains no annotations: no *.json and no *.parquet")
+        return parts
     if not path.is_file():
         raise SARChatError(f"no such annotation file: {file}")
-    return AnnotationFile(open_source(path.parent), path.name)
+    return AnnotationFiles([AnnotationFile(open_source(path.parent), path.name)])
 
 
 @lru_cache(maxsize=1)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Set
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 import fsspec
@@ -20,6 +22,8 @@ from builders.storage import PerProcess, cannot_open, describe, open_url
 
 # No file of a corpus comes near; a small archive may promise far more.
 _MOST_BYTES = 1 << 30
+# Bytes of a large file that are read at a time.
+_CHUNK = 1 << 20
 # Large enough for most images in one request, small enough that reading one image transfers little of an archive.
 _REMOTE_BLOCK = 256 * 1024
 
@@ -67,6 +71,35 @@ class Source:
         with self._errors_naming(relative):
             return self.fs.cat_file(self.path(relative))
 
+    def chunks(self, relative: str) -> Iterator[bytes]:
+        """Yield the content of one file in pieces, however large it is; errors as in `read`."""
+        with self.local_copy(relative) if self._is_remote_folder else nullcontext() as copy:
+            with self._errors_naming(relative):
+                stream = open(copy, "rb") if copy else self.fs.open(self.path(relative), "rb")
+            with stream, self._errors_naming(relative):
+                while chunk := stream.read(_CHUNK):
+                    yield chunk
+
+    @contextmanager
+    def local_copy(self, relative: str) -> Iterator[Path]:
+        """Give the path of a file on this machine: of the file itself, or of a copy that is removed after the block.
+
+        Raises:
+            SARChatError: if it does not exist or cannot be read.
+        """
+        if self.is_local_folder:
+            yield Path(self.path(relative))
+            return
+        with TemporaryDirectory(prefix="sarchat-") as folder:
+            copy = Path(folder, "copy")
+            with self._errors_naming(relative):
+                self.fs.get_file(self.path(relative), str(copy))
+            yield copy
+
+    @property
+    def _is_remote_folder(self) -> bool:
+        return not (self.is_local_folder or self.is_archive)
+
     def _known_size(self, relative: str) -> int:
         """Return a file's size in bytes, or 0 if finding it would take a request of its own."""
         with self._errors_naming(relative):
@@ -88,6 +121,22 @@ class Source:
         """Return what the file system knows of a file without reading it, as a hash that changes with the file."""
         with self._errors_naming(relative):
             return self.fs.ukey(self.path(relative))
+
+    def folder_identity(self, relative: str) -> str:
+        """Return what the file system knows of the files in a folder, as a hash that changes with any of them."""
+        with self._errors_naming(relative):
+            entries = self.fs.ls(self.path(relative), detail=True, refresh=True)
+        known = sorted(str(entry) for entry in entries if entry["type"] == "file")
+        return hashlib.blake2b("\n".join(known).encode(), digest_size=16).hexdigest()
+
+    def files(self, relative: str) -> list[str]:
+        """List the files in a folder, without hidden ones and those in folders of it, sorted; none if there is none."""
+        if not self.is_dir(relative):
+            return []
+        with self._errors_naming(relative):
+            entries = self.fs.ls(self.path(relative), detail=True)
+        names = (PurePosixPath(entry["name"]).name for entry in entries if entry["type"] == "file")
+        return sorted(name for name in names if not name.startswith("."))
 
     def folders(self) -> list[str]:
         """List the folders in the top folder, sorted."""

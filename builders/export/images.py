@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-from builders.corpus.coco import check_file_name
+from builders.corpus.entries import check_file_name
 from builders.encoded_image import EncodedImage
 from builders.errors import SARChatError
 from builders.folder.image_file import check_image_file

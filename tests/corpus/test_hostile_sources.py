@@ -75,12 +75,12 @@ def test_a_zip_with_backslashes_in_its_paths(tmp_path, capsys):
 @pytest.mark.parametrize("zipped", [False, True])
 def test_a_file_of_absurd_size_is_not_read(tmp_path, capsys, monkeypatch, zipped):
     corpus = plain_corpus(tmp_path)
-    with (corpus / "Annotations" / "train.json").open("a") as stream:
-        stream.write(" " * 100_000)
+    with (corpus / "JPEGImages" / "train" / "0000002.png").open("ab") as stream:
+        stream.write(bytes(100_000))
     monkeypatch.setattr(source, "_MOST_BYTES", 100_000)
     location = zip_corpus(corpus, tmp_path / "corpus.zip") if zipped else corpus
     line = refusal(capsys, "build", location, "--out", tmp_path / "out")
-    assert "train.json has 10" in line and "files of up to 100,000" in line
+    assert "0000002.png has 10" in line and "files of up to 100,000" in line
 
 
 class WholeFiles(http.server.SimpleHTTPRequestHandler):

@@ -32,7 +32,8 @@ from builders.box_formats.render import render_text
 from builders.box_formats.translate import translate
 from builders.build.options import BuildOptions
 from builders.build.pipeline import is_build
-from builders.corpus.coco import parse_annotations
+from builders.corpus.annotation_table import AnnotationTable
+from builders.corpus.coco import read_coco
 from builders.corpus.image_check import check_image
 from builders.corpus.sardet import find_corpus
 from builders.corpus.targets import AnnotatedImage
@@ -174,7 +175,9 @@ def _good_file(name: str) -> list[bytes]:
 
 
 def _read_coco(data: bytes) -> object:
-    return parse_annotations(data, "train.json")
+    with AnnotationTable() as table:
+        read_coco([data], "train.json", {}, table)
+        return list(table.images_in_order())
 
 
 def _coco_documents() -> list[Any]:

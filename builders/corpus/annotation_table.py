@@ -1,0 +1,204 @@
+"""Joining and sorting annotations of any number of images on disk, in constant memory."""
+
+from __future__ import annotations
+
+import sqlite3
+import struct
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from itertools import groupby
+from operator import itemgetter
+from types import TracebackType
+
+from builders.corpus.entries import is_id
+from builders.corpus.targets import RawBox
+from builders.errors import SARChatError
+from builders.schema import stem
+
+# Rows that are inserted together.
+_BATCH = 1_000
+# Memory for the database's pages and, while sorting, once more. In kibibytes, negative by SQLite's convention.
+_CACHE = -8_000
+_TABLES = """
+create table images (part integer, id integer, name text, width integer, height integer);
+create table boxes (part integer, image integer, id integer, category integer, ignored integer, corners blob);
+"""
+# As raw doubles: SQLite would store -0.0 as 0.
+_BBOX = struct.Struct("<4d")
+
+# Image id, file name, width, height and boxes in the order of annotation ids.
+ImageRow = tuple[int, str, int, int, list[RawBox]]
+
+
+class AnnotationTable:
+    """Images and boxes of annotation files, in a temporary database, which SQLite removes.
+
+    Parts are added one after the other; ids of images and categories count within a part.
+    """
+
+    def __init__(self) -> None:
+        """Create an empty table."""
+        # An empty name: a private database in the folder for temporary files, in memory as long as it is small.
+        self._database = sqlite3.connect("", isolation_level=None)
+        self._parts: list[str] = []
+        self._categories: list[Mapping[int, int]] = []
+        self._images = _Rows(self._database, "insert into images values (?, ?, ?, ?, ?)")
+        self._boxes = _Rows(self._database, "insert into boxes values (?, ?, ?, ?, ?, ?)")
+        self._database.executescript(f"pragma journal_mode = off; pragma cache_size = {_CACHE}; {_TABLES} begin")
+
+    def __enter__(self) -> AnnotationTable:
+        """Return the table."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Remove the table."""
+        self._database.close()
+
+    def begin_part(self, name: str) -> None:
+        """Start an annotation file; `name` stands for it in messages."""
+        self._parts.append(name)
+
+    def add_image(self, image_id: int, file_name: str, width: int, height: int) -> None:
+        """Add an image of the current part.
+
+        Raises:
+            SARChatError: if the disk is full.
+        """
+        self._images.add((len(self._parts), image_id, file_name, width, height))
+
+    def add_box(self, image_id: int, annotation_id: int, box: RawBox) -> None:
+        """Add a box of the current part; its category is one of the ids given to `set_categories`.
+
+        Raises:
+            SARChatError: if the image id cannot be that of an image, or the disk is full.
+        """
+        if not is_id(image_id):
+            raise _unknown_image(self._parts[-1], annotation_id, image_id)
+        row = (len(self._parts), image_id, annotation_id, box.category, box.ignored, _BBOX.pack(*box.bbox))
+        self._boxes.add(row)
+
+    def set_categories(self, categories: Mapping[int, int]) -> None:
+        """Finish the current part: set the index into `CATEGORIES` for each of its category ids."""
+        self._categories.append(categories)
+
+    def count_images(self) -> int:
+        """Return the number of images."""
+        self._images.flush()
+        return self._one("select count(*) from images")[0]
+
+    def images_in_order(self) -> Iterator[ImageRow]:
+        """Yield the images that have boxes, sorted by file name (by code points).
+
+        Raises:
+            SARChatError: if two images have one id or would share record ids, a box is of no image, or the disk is
+                full.
+        """
+        self._images.flush()
+        self._boxes.flush()
+        self._check_ids()
+        self._check_names()
+        rows = self._query(
+            "select images.id, name, width, height, boxes.part, category, corners, ignored"
+            " from boxes cross join images on images.part = boxes.part and images.id = boxes.image"
+            " order by name, boxes.id, boxes.rowid"
+        )
+        boxes = 0
+        for (image_id, name, width, height), group in groupby(rows, itemgetter(slice(0, 4))):
+            in_image = [
+                RawBox(self._categories[part - 1][category], _BBOX.unpack(bbox), bool(ignored))
+                for *_, part, category, bbox, ignored in group
+            ]
+            boxes += len(in_image)
+            yield image_id, name, width, height, in_image
+        self._check_owners(boxes)
+
+    def _check_ids(self) -> None:
+        try:
+            self._execute("create unique index images_by_id on images (part, id)")
+        except sqlite3.IntegrityError:
+            part, image_id = self._one(
+                "select part, id from images group by part, id having count(*) > 1 order by min(rowid)"
+            )
+            raise SARChatError(
+                f"{self._parts[part - 1]}: image id {image_id} is in 'images' more than once; fix the file"
+            ) from None
+
+    def _check_names(self) -> None:
+        # Names with one stem need not follow each other: a.jpg, a.jpg.png, a.png. But all between them begin with it.
+        stems: list[tuple[str, str, int]] = []
+        for name, part in self._query("select name, part from images order by name, part"):
+            stems = [entry for entry in stems if name.startswith(entry[0])]
+            for known, other, place in stems:
+                if known == stem(name):
+                    raise self._shared_stem(place, other, part, name)
+            stems.append((stem(name), name, part))
+
+    def _shared_stem(self, part: int, name: str, other_part: int, other: str) -> SARChatError:
+        if part == other_part:
+            return SARChatError(
+                f"{self._parts[part - 1]}: images {name!r} and {other!r} would share record ids; rename one"
+            )
+        return SARChatError(
+            f"{self._parts[part - 1]} and {self._parts[other_part - 1]}: images {name!r} and {other!r} would share "
+            "record ids; rename one, or remove it from one of the files"
+        )
+
+    def _check_owners(self, boxes: int) -> None:
+        if boxes < self._one("select count(*) from boxes")[0]:
+            part, annotation_id, image_id = self._one(
+                "select part, id, image from boxes where not exists"
+                " (select 1 from images where images.part = boxes.part and images.id = boxes.image) order by rowid"
+            )
+            raise _unknown_image(self._parts[part - 1], annotation_id, image_id)
+
+    def _execute(self, statement: str) -> sqlite3.Cursor:
+        with _naming_disk():
+            return self._database.execute(statement)
+
+    def _one(self, statement: str) -> tuple:
+        with _naming_disk():
+            return self._execute(statement).fetchone()
+
+    def _query(self, statement: str) -> Iterator[tuple]:
+        with _naming_disk():
+            # Not `yield from`, which would close the cursor of an abandoned query, perhaps after the database.
+            for row in self._execute(statement):  # noqa: UP028
+                yield row
+
+
+class _Rows:
+    """Rows to insert, in batches."""
+
+    def __init__(self, database: sqlite3.Connection, statement: str) -> None:
+        self._database = database
+        self._statement = statement
+        self._rows: list[tuple] = []
+
+    def add(self, row: tuple) -> None:
+        self._rows.append(row)
+        if len(self._rows) >= _BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        with _naming_disk():
+            self._database.executemany(self._statement, self._rows)
+        self._rows.clear()
+
+
+@contextmanager
+def _naming_disk() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise SARChatError(
+            f"cannot sort the annotations in the folder for temporary files: {error}; free space there, or set TMPDIR "
+            "to another folder"
+        ) from error
+
+
+def _unknown_image(name: str, annotation_id: int, image_id: int) -> SARChatError:
+    return SARChatError(
+        f"{name}: annotation {annotation_id} has image id {image_id!r}, which is not in 'images'; fix the file"
+    )

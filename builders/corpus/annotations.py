@@ -1,0 +1,173 @@
+"""The annotations of a split: one file, or parts of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from builders.corpus.annotation_table import AnnotationTable
+from builders.corpus.coco import read_coco
+from builders.corpus.parquet_annotations import read_parquet
+from builders.corpus.source import Source
+from builders.corpus.targets import AnnotatedImage, clean
+from builders.errors import SARChatError
+
+# What the name of an annotation file in Parquet ends in; others are COCO's JSON.
+_PARQUET = ".parquet"
+_ENDINGS = (".json", _PARQUET)
+
+
+@dataclass(frozen=True)
+class AnnotationFile:
+    """An annotation file: the source that contains it, and its path in it."""
+
+    source: Source
+    path: str
+
+    @property
+    def name(self) -> str:
+        """The file as shown to the user."""
+        return self.source.show(self.path)
+
+    def digest(self) -> str:
+        """Return a hash of the content, hexadecimal."""
+        digest = _new_digest()
+        for chunk in self.source.chunks(self.path):
+            digest.update(chunk)
+        return digest.hexdigest()
+
+    def read_into(self, table: AnnotationTable, renames: Mapping[str, str]) -> tuple[frozenset[str], str]:
+        """Add images and boxes to a table; return the names of the categories, and a hash of the content."""
+        if self.path.endswith(_PARQUET):
+            with self.source.local_copy(self.path) as path:
+                return read_parquet(path, self.name, renames, table), self.digest()
+        digest = _new_digest()
+        names = read_coco(_hash_chunks(self.source.chunks(self.path), digest), self.name, renames, table)
+        return names, digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class AnnotationFiles:
+    """The annotation files of a split: one, or the parts in a folder, sorted by name.
+
+    Attributes:
+        parts: the files.
+        folder: the folder of the parts; `None` if it is one file.
+    """
+
+    parts: Sequence[AnnotationFile]
+    folder: AnnotationFile | None = None
+
+    @property
+    def name(self) -> str:
+        """The file or folder as shown to the user."""
+        return (self.folder or self.parts[0]).name
+
+    @property
+    def source(self) -> Source:
+        """The source of the files."""
+        return self.parts[0].source
+
+    def digest(self) -> str:
+        """Return a hash of all files' content."""
+        return self._combine(part.digest() for part in self.parts)
+
+    def identity(self) -> str:
+        """Return what the file system knows of the files, as a hash that changes with them."""
+        if self.folder:
+            return self.source.folder_identity(self.folder.path)
+        return self.source.identity(self.parts[0].path)
+
+    def read(self, renames: Mapping[str, str]) -> Annotations:
+        """Read and clean the annotations.
+
+        Raises:
+            SARChatError: if a file is wrong, or two images of any files would share record ids.
+        """
+        with AnnotationTable() as table:
+            read = [part.read_into(table, renames) for part in self.parts]
+            dropped: Counter[str] = Counter()
+            images = []
+            for image_id, file_name, width, height, boxes in table.images_in_order():
+                targets = clean(boxes, width, height, dropped)
+                if targets:
+                    images.append(AnnotatedImage(image_id, file_name, width, height, targets))
+            names = frozenset[str]().union(*(names for names, _ in read))
+            without_target = table.count_images() - len(images)
+            return Annotations(images, dropped, without_target, self._combine(digest for _, digest in read), names)
+
+    def _combine(self, digests: Iterable[str]) -> str:
+        if not self.folder:
+            return next(iter(digests))
+        combined = _new_digest()
+        for part, digest in zip(self.parts, digests, strict=True):
+            combined.update(f"{part.path.rpartition('/')[2]}:{digest}\n".encode())
+        return combined.hexdigest()
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """The annotations of a split.
+
+    Attributes:
+        images: the images that have a target, sorted by file name.
+        dropped: boxes left out, by reason.
+        without_target: the number of images left out because no box of theirs counts.
+        digest: a hash of the files.
+        category_names: the names of their categories, in lower case.
+    """
+
+    images: Sequence[AnnotatedImage]
+    dropped: Counter[str]
+    without_target: int
+    digest: str
+    category_names: frozenset[str]
+
+
+def find_files(source: Source, path: str) -> AnnotationFiles | None:
+    """Find the annotations of a split: a file, or parts in the folder of its name without `.json`.
+
+    Args:
+        source: the source that may contain them.
+        path: the path of the file.
+
+    Returns:
+        The files; `None` if there are neither.
+
+    Raises:
+        SARChatError: if there are both, or parts of both kinds.
+    """
+    file = AnnotationFile(source, path)
+    parts = find_parts(source, path.removesuffix(".json"))
+    if not source.is_file(path):
+        return parts
+    if parts:
+        raise SARChatError(f"{file.name} and parts in {parts.name} both exist; remove one of the two")
+    return AnnotationFiles([file])
+
+
+def find_parts(source: Source, folder: str) -> AnnotationFiles | None:
+    """Find the annotation files in a folder, `*.json` or `*.parquet`; return `None` if there are none.
+
+    Raises:
+        SARChatError: if there are both kinds.
+    """
+    names = [name for name in source.files(folder) if name.endswith(_ENDINGS)]
+    if not names:
+        return None
+    if len({name.endswith(_PARQUET) for name in names}) > 1:
+        raise SARChatError(f"{source.show(folder)} contains annotations as *.json and as *.parquet; keep one kind")
+    parts = [AnnotationFile(source, f"{folder}/{name}" if folder else name) for name in names]
+    return AnnotationFiles(parts, AnnotationFile(source, folder))
+
+
+def _new_digest() -> hashlib.blake2b:
+    return hashlib.blake2b(digest_size=16)
+
+
+def _hash_chunks(chunks: Iterator[bytes], digest: hashlib.blake2b) -> Iterator[bytes]:
+    for chunk in chunks:
+        digest.update(chunk)
+        yield chunk

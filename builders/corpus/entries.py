@@ -1,0 +1,110 @@
+"""Checks of single values of annotations; an error names the file, the entry and the value."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, TypeGuard
+
+from builders.corpus.targets import RawBox
+from builders.errors import SARChatError
+
+# ASCII's and Latin-1's control characters, and Unicode's line and paragraph separators.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def get(entry: Any, key: str, name: str, kind: str) -> Any:  # noqa: ANN401
+    """Return a value of an entry.
+
+    Raises:
+        SARChatError: if the entry is not an object or lacks the key.
+    """
+    if not isinstance(entry, dict) or key not in entry:
+        raise SARChatError(f"{name}: an entry of kind '{kind}' has no '{key}': {short(entry)}; fix the file")
+    return entry[key]
+
+
+def get_id(entry: Any, key: str, name: str, kind: str) -> int:  # noqa: ANN401
+    """Return an id of an entry.
+
+    Raises:
+        SARChatError: if it is missing or not a whole number of 64 bits.
+    """
+    value = get(entry, key, name, kind)
+    if not is_id(value):
+        raise SARChatError(f"{name}: an entry of kind '{kind}' has '{key}' {value!r}, not a whole number; fix the file")
+    return value
+
+
+def is_id(value: object) -> TypeGuard[int]:
+    """Return whether a value is a whole number of 64 bits."""
+    return type(value) is int and -(2**63) <= value < 2**63
+
+
+def get_image(entry: Any, id_key: str, name: str) -> tuple[int, str, int, int]:  # noqa: ANN401
+    """Return id, file name, width and height of an image's entry.
+
+    Raises:
+        SARChatError: if one is missing or wrong.
+    """
+    image_id = get_id(entry, id_key, name, "image")
+    file_name = get(entry, "file_name", name, "image")
+    check_file_name(file_name, name)
+    width, height = get(entry, "width", name, "image"), get(entry, "height", name, "image")
+    if not (_is_side(width) and _is_side(height)):
+        raise SARChatError(
+            f"{name}: image {file_name!r} has width and height {(width, height)}; expected two whole numbers above 0"
+        )
+    return image_id, file_name, width, height
+
+
+def _is_side(value: object) -> bool:
+    return type(value) is int and 0 < value < 2**31
+
+
+def check_file_name(file_name: object, name: str) -> None:
+    """Check that a file name is valid and stays inside the image folder.
+
+    Raises:
+        SARChatError: if it is not text, is empty, is absolute, has a part `..`, or contains a control character, which
+            could end a line wherever the name is written.
+    """
+    text = file_name if _is_text(file_name) else ""
+    parts = text.replace("\\", "/").split("/")
+    if any(part in ("", ".", "..") for part in parts) or ":" in parts[0] or "\0" in text:
+        raise SARChatError(f"{name}: file name {file_name!r} does not stay inside the image folder; fix the file")
+    if _CONTROL.search(text):
+        raise SARChatError(f"{name}: file name {file_name!r} contains a control character; rename the image")
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    """Return whether a value is text without lone surrogates, which JSON accepts but no file can store."""
+    return isinstance(value, str) and (value.isascii() or not any("\ud800" <= one <= "\udfff" for one in value))
+
+
+def get_box(category: int, bbox: Any, ignored: bool, owner: str) -> RawBox:  # noqa: ANN401
+    """Return a box as annotated.
+
+    Args:
+        category: its category.
+        bbox: COCO x, y, w, h in pixels.
+        ignored: whether it is to be ignored.
+        owner: the file and the entry, for the message.
+
+    Raises:
+        SARChatError: if `bbox` is not a list of four finite numbers.
+    """
+    if not (type(bbox) is list and len(bbox) == 4 and all(map(_is_finite_number, bbox))):
+        raise SARChatError(f"{owner} has bbox {short(bbox)}, not four finite numbers x, y, w, h; fix the file")
+    x, y, width, height = map(float, bbox)
+    return RawBox(category, (x, y, width, height), ignored)
+
+
+def _is_finite_number(value: Any) -> bool:  # noqa: ANN401
+    # No image comes near the bound, below which sums of two numbers are exact enough. It excludes NaN and infinity too.
+    return type(value) in (int, float) and -1e15 < value < 1e15
+
+
+def short(value: object) -> str:
+    """Return a value as Python writes it, of at most 80 characters."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
