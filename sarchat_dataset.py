@@ -15,10 +15,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import datasets
-
-# Indented: the loader of `datasets` 3 scans lines that start with `from`, and would ask for `pip install builders`,
-# another project.
+# Before `datasets`, which takes seconds. Indented: the loader of `datasets` 3 scans lines that start with `from`, and
+# would ask for `pip install builders`, another project.
 try:
     from builders.corpus.location import Location, locate
     from builders.corpus.sardet import find_corpus
@@ -32,6 +30,8 @@ except ModuleNotFoundError as error:
         f"{error}. sarchat_dataset.py is a part of sarchat-bench: run `pip install .` in the folder that it comes from",
         name=error.name,
     ) from error
+
+import datasets
 
 VERSION = datasets.Version(DATA_VERSION)
 # Defined once for both the card and `datasets`, which reads the card in the same way.

@@ -30,6 +30,11 @@ def sample_build(
     return _made_once("-".join(["build", *tasks, *splits, str(embed), str(pictures)]), make)
 
 
+def small_build() -> Path:
+    """Return a build of the sample with few records: 34 in `test`, where identification has 89 more."""
+    return sample_build(("classification", "counting", "grounding", "referring"), ("validation", "test"))
+
+
 def _made_once(name: str, make: Callable[[Path], object]) -> Path:
     """Return a folder that the first of the session's processes makes, and the others wait for."""
     folder = Path(os.environ["SARCHAT_TESTS"]) / name

@@ -27,6 +27,11 @@ def build(location, out, options=None):
     return pipeline.build(location, out, replace(options or BuildOptions(), pictures=False))
 
 
+def slow(*values: object) -> list:
+    """Return values of a parameter that the quick tests leave out."""
+    return [pytest.param(*value if isinstance(value, tuple) else [value], marks=pytest.mark.slow) for value in values]
+
+
 def refusal(capsys, *arguments: object) -> str:
     """Run the command, which must refuse; return its one line on stderr."""
     from builders.cli.command import main

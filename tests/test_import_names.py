@@ -51,6 +51,6 @@ def test_script_without_the_package_names_this_project(tmp_path, how, foreign):
 def test_folder_named_as_a_module_does_not_hide_it(tmp_path, name):
     (tmp_path / name).mkdir()
     (tmp_path / name / "README.md").touch()
-    code = f"import {name}; print({name}.__file__)"
+    code = f"import importlib.util; print(importlib.util.find_spec({name!r}).origin)"
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
     assert process.stdout.strip().endswith(f"{name}.py"), process.stderr

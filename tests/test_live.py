@@ -12,6 +12,7 @@ import pytest
 from corpora import Picture, noisy_pictures, plain_corpus, plain_pictures, random_corpus, write_corpus, zip_corpus
 from datasets.distributed import split_dataset_by_node
 from oracle import TASKS
+from support import slow
 
 from builders.errors import SARChatError
 from sarchat_dataset import FEATURES, SARChat
@@ -21,7 +22,7 @@ SPLITS = ["train", "validation", "test"]
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory) -> Path:
-    return random_corpus(tmp_path_factory.mktemp("corpus"), 2)
+    return random_corpus(tmp_path_factory.mktemp("corpus"), 2, 6)
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def comparable(record: dict) -> dict:
     return {**record, "image": (image.size, image.mode, image.tobytes())}
 
 
-@pytest.mark.parametrize("config", [*TASKS, "all"])
+@pytest.mark.parametrize("config", ["all", *slow(*TASKS)])
 def test_each_config_is_the_same_prepared_by_one_by_two_and_streamed(make, corpus, config, tmp_path):
     one = prepared(make(config, data_dir=str(corpus)))
     two = prepared(SARChat(config_name=config, cache_dir=str(tmp_path / "2"), data_dir=str(corpus)), num_proc=2)
@@ -206,7 +207,7 @@ def test_builder_survives_a_file_of_categories_in_another_order(make, tmp_path):
     assert prepared(make("counting", data_dir=str(corpus)))["train"].to_dict() == before
 
 
-@pytest.mark.parametrize("world_size", [2, 3, 7])
+@pytest.mark.parametrize("world_size", [3, *slow(2, 7)])
 def test_nodes_share_the_stream(make, corpus, world_size):
     stream = make("all", data_dir=str(corpus)).as_streaming_dataset()["train"].remove_columns("image")
     whole = [record["id"] for record in stream]

@@ -98,6 +98,7 @@ except SARChatError as error:
 """
 
 
+@pytest.mark.slow
 def test_a_data_set_on_the_hub_is_read_by_its_name(tmp_path):
     folder = sample_build()
     with LoopbackHub() as hub:

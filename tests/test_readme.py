@@ -9,7 +9,7 @@ import sys
 
 import pytest
 from built_fixture import sample_build, sample_corpus
-from support import ROOT, command
+from support import ROOT
 
 from builders.cli import demo
 from builders.evaluation.scoring import read_references
@@ -34,7 +34,7 @@ ELSEWHERE = (
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, sarchat):
     folder = tmp_path_factory.mktemp("readme")
     shutil.copytree(sample_build(), folder / "sarchat")
     shutil.copytree(sample_corpus() / "SARDet_100K", folder / "SARDet_100K")
@@ -54,7 +54,9 @@ def folder(tmp_path_factory):
     (folder / "result.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     # Commands may run in any order, and some read what another writes.
     arguments = ("score", "demo/answers.jsonl", "--references", "sarchat", "--output", "my-model.json")
-    subprocess.run(command(*arguments), cwd=folder, check=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert sarchat(*arguments).returncode == 0
     shutil.copyfile(folder / "my-model.json", folder / "new-run.json")
     shutil.copyfile(folder / "demo/answers.jsonl", folder / "baseline.jsonl")
     return folder
@@ -73,6 +75,7 @@ def write_own_images(corpus, folder):
     shutil.copyfile(folder / "mine" / "annotations" / "instances_train.json", folder / "boxes.json")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", PYTHON, ids=lambda code: code.splitlines()[-1][:40])
 def test_python_runs(code, folder):
     # A script and not -c: processes that it starts read it again.
@@ -83,7 +86,15 @@ def test_python_runs(code, folder):
     assert run.returncode == 0, run.stderr
 
 
-@pytest.mark.parametrize("line", [line for line in SHELL if line.startswith("sarchat ")])
+@pytest.mark.parametrize(
+    "line",
+    [
+        # Builds draw charts.
+        pytest.param(line, marks=[pytest.mark.slow] * line.startswith("sarchat build "))
+        for line in SHELL
+        if line.startswith("sarchat ")
+    ],
+)
 def test_commands_run(line, folder, sarchat, monkeypatch):
     if line.startswith(ELSEWHERE):
         pytest.skip("talks to the Hub")

@@ -5,6 +5,7 @@ from built_fixture import sample_build
 from family_writers import INPUT_SIZE, WRITERS, rewrite
 from hypothesis import given
 from hypothesis import strategies as st
+from support import slow
 
 from builders.box_formats.formats import FORMAT_NAMES, get_format
 from builders.box_formats.input_size import InputSize
@@ -23,15 +24,10 @@ def size_for(name):
     return InputSize(*INPUT_SIZE) if name == "qwen2.5-vl" else None
 
 
-@pytest.fixture(scope="module")
-def records():
-    build = open_build(sample_build())
-    return [
-        row
-        for split in ("train", "test")
-        for batch in build.batches("all", split, COLUMNS)
-        for row in batch.to_pylist()
-    ]
+@pytest.fixture(scope="module", params=["test", *slow("train")])
+def records(request):
+    batches = open_build(sample_build()).batches("all", request.param, COLUMNS)
+    return [row for batch in batches for row in batch.to_pylist()]
 
 
 def test_every_format_has_a_writer():

@@ -72,6 +72,7 @@ def test_time_grows_with_length_and_not_with_its_square(name, bit):
         check_growth(name, opening, bit, size=1_500, times=16)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "bit"),
     [

@@ -17,7 +17,7 @@ import pytest
 import yaml
 from corpora import NAMES, Picture, noisy_pictures, plain_corpus, random_corpus, write_corpus, zip_corpus
 from oracle import TASKS, check_record, expected_keys, key_of, read_split
-from support import build, parquet, tree
+from support import build, parquet, slow, tree
 
 from builders.build import limits
 from builders.build.options import BuildOptions
@@ -43,7 +43,7 @@ def card(folder: Path) -> dict:
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory) -> Path:
-    return random_corpus(tmp_path_factory.mktemp("corpus"), 1)
+    return random_corpus(tmp_path_factory.mktemp("corpus"), 1, 6)
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +61,9 @@ def live(corpus, tmp_path_factory) -> dict[str, list[dict]]:
     return {split: [plain(record) for record in records] for split, records in builder.as_dataset().items()}
 
 
-@pytest.mark.parametrize("embed", [True, False])
+@pytest.mark.parametrize("embed", [True, *slow(False)])
 def test_bytes_do_not_depend_on_the_number_of_processes(tmp_path, corpus, monkeypatch, embed):
-    monkeypatch.setattr(limits, "SHARD_RECORDS", 60)
+    monkeypatch.setattr(limits, "SHARD_RECORDS", 20)
     for number in (1, 2):
         build(corpus, tmp_path / str(number), BuildOptions(num_proc=number, embed=embed))
     assert tree(tmp_path / "1") == tree(tmp_path / "2")
@@ -71,7 +71,7 @@ def test_bytes_do_not_depend_on_the_number_of_processes(tmp_path, corpus, monkey
 
 
 def test_command_builds_the_same_as_the_function(tmp_path, corpus, built, sarchat):
-    result = sarchat("build", corpus, "--out", tmp_path / "sarchat", "--num-proc", 2, "--no-pictures")
+    result = sarchat("build", corpus, "--out", tmp_path / "sarchat", "--no-pictures")
     assert result.returncode == 0, result.stderr
     assert tree(tmp_path / "sarchat") == tree(built)
     for task in TASKS:
@@ -173,7 +173,7 @@ def test_built_and_live_records_are_the_same_in_the_same_order(tmp_path, built, 
         assert [plain(record) for record in loaded[split]] == records
 
 
-@pytest.mark.parametrize("config", [*TASKS, "all"])
+@pytest.mark.parametrize("config", [TASKS[-1], *slow(*TASKS[:-1], "all")])
 def test_each_config_loads_and_streams(tmp_path, built, live, config):
     assert set(datasets.get_dataset_config_names(str(built))) == {*TASKS, "all"}
     loaded = datasets.load_dataset(str(built), config, cache_dir=str(tmp_path))
@@ -324,7 +324,7 @@ def test_relative_source_and_out_work(tmp_path, corpus, built, monkeypatch):
 
 def test_task_and_split_choose(tmp_path, corpus, built, sarchat):
     chosen = ["--task", "referring", "--task", "counting", "--split", "test", "--split", "validation"]
-    result = sarchat("build", corpus, "--out", tmp_path / "out", *chosen)
+    result = sarchat("build", corpus, "--out", tmp_path / "out", "--no-pictures", *chosen)
     assert result.returncode == 0, result.stderr
     folder = tmp_path / "out"
     for path in parquet(built):
@@ -417,7 +417,7 @@ def test_dropped_boxes_are_counted_by_reason(tmp_path, sarchat):
         *(("tank", 3, 3, 9, 9, {"ignore": 1}), ("tank", 3, 4, 9, 9, {"ignore": 1})),
     ]
     corpus = write_corpus(tmp_path, {"train": [Picture("1.png", 100, 100, boxes), Picture("2.png", 100, 100)]})
-    result = sarchat("build", corpus, "--out", tmp_path / "out")
+    result = sarchat("build", corpus, "--out", tmp_path / "out", "--no-pictures")
     assert result.returncode == 0, result.stderr
     counts = dict(re.findall(r"^((?:box|image): .+?)\s\s+(\d+)", result.stdout, re.M))
     assert sorted(map(int, counts.values())) == [1, 2, 2, 4, 5]
@@ -427,6 +427,7 @@ def test_dropped_boxes_are_counted_by_reason(tmp_path, sarchat):
     assert [counts[key] for key in counts if "target" in key] == ["1"]
 
 
+@pytest.mark.slow
 def test_source_is_only_read(tmp_path):
     corpus = plain_corpus(tmp_path / "source")
     before = tree(tmp_path / "source")

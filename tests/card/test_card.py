@@ -13,7 +13,7 @@ from datasets.info import DatasetInfosDict
 from datasets.utils.metadata import MetadataConfigs
 from huggingface_hub import DatasetCard, DatasetCardData
 from PIL import Image
-from support import tree
+from support import slow, tree
 
 from builders.build.options import BuildOptions
 from builders.build.pipeline import build
@@ -89,7 +89,7 @@ def test_sections_and_examples(folder):
             assert f"\n{message['role']}: {message['content']}\n" in text
 
 
-@pytest.mark.parametrize("parts", [{}, {"splits": ("test",)}, {"tasks": ("counting",), "embed": False}], ids=str)
+@pytest.mark.parametrize("parts", [{"splits": ("test",)}, *slow({}, {"tasks": ("counting",), "embed": False})], ids=str)
 def test_every_picture_is_shown_with_a_caption(parts):
     folder = sample_build(**parts, pictures=True)
     shown = re.findall(r"!\[(.+)\]\((pictures/\w+\.png)\)", read_card(folder).text)
@@ -131,13 +131,14 @@ def test_paths_only_says_so():
 
 
 def test_only_the_sample_is_called_synthetic(tmp_path):
-    build(sample_corpus(), tmp_path / "out", BuildOptions(tasks=["classification"]))
+    build(sample_corpus(), tmp_path / "out", BuildOptions(tasks=["classification"], pictures=False))
     card = read_card(tmp_path / "out")
     assert "ynthetic sample" not in card.text and card.data.license == "cc-by-nc-4.0"
     sample = read_card(sample_build())
     assert "Synthetic sample" in sample.text and sample.data.license == "apache-2.0"
 
 
+@pytest.mark.slow
 def test_same_bytes_whatever_the_name_of_the_folder(tmp_path):
     build(sample_corpus(), tmp_path / "other-name", BuildOptions(num_proc=2, sample=True))
     assert tree(tmp_path / "other-name") == tree(sample_build(pictures=True))
@@ -154,6 +155,7 @@ def test_snippet_loads(folder, monkeypatch, tmp_path):
     assert dataset[0]["image"].size == (dataset[0]["width"], dataset[0]["height"])
 
 
+@pytest.mark.slow
 def test_build_without_matplotlib(tmp_path):
     script = (
         "import sys; sys.modules['matplotlib'] = None; from builders.cli.command import main; "

@@ -90,6 +90,7 @@ def test_bad_input_ends_a_process_in_the_same_way(tmp_path, sarchat_process, old
     place.check_refused(pattern="Annotations")
 
 
+@pytest.mark.slow
 def test_bad_input_found_by_a_worker_ends_in_the_same_way(tmp_path, sarchat_process, older):
     def run(*arguments: object) -> tuple[int, str]:
         result = sarchat_process(*arguments)

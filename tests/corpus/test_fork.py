@@ -16,8 +16,8 @@ from sarchat_dataset import SARChat
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    """A corpus larger than any buffer: 20 MB of noise."""
-    pictures = noisy_pictures(100, side=450) | noisy_pictures(36, side=300, split="test")
+    """A corpus larger than any buffer: 8 MB of noise."""
+    pictures = noisy_pictures(32, side=450) | noisy_pictures(16, side=300, split="test")
     return write_corpus(tmp_path_factory.mktemp("large"), pictures)
 
 
@@ -66,6 +66,7 @@ def test_threads_read_an_open_archive(corpus, archive):
             assert list(pool.map(read_one, [source] * len(names), names)) == expected
 
 
+@pytest.mark.slow
 def test_prepare_in_two_processes_from_a_zip(corpus, archive, tmp_path):
     builder = SARChat(config_name="counting", data_dir=str(archive), cache_dir=str(tmp_path / "zip"))
     builder.download_and_prepare(num_proc=2)

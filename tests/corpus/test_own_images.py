@@ -101,7 +101,19 @@ def test_files_that_are_named_give_the_same_records(tmp_path, corpus, expected, 
         out = tmp_path / str(number)
         main(["build", *named, "--images", str(tmp_path / images), "--out", str(out), "--no-pictures", *tasks])
         assert parquet_of(tree(out)) == parquet_of(expected)
-    main(["build", *named[:2], "--images", str(tmp_path / "images"), "--out", str(out), "--no-embed", *tasks])
+    main(
+        [
+            "build",
+            *named[:2],
+            "--images",
+            str(tmp_path / "images"),
+            "--out",
+            str(out),
+            "--no-embed",
+            "--no-pictures",
+            *tasks,
+        ]
+    )
     assert not list(out.glob("*/test-*"))
     live = SARChat(
         config_name="counting", data_dir=str(tmp_path / "images"), annotations=files, cache_dir=str(tmp_path / "cache")

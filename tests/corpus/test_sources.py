@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from corpora import LAYOUTS, Picture, noisy_pictures, plain_corpus, write_corpus, zip_corpus
-from support import build, tree
+from support import build, slow, tree
 
 from builders.build.options import BuildOptions
 from builders.cli import command as cli
@@ -122,7 +122,7 @@ def test_layouts_of_images_give_the_same(tmp_path, check_same, layout):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("top", [True, False])
+@pytest.mark.parametrize("top", [True, *slow(False)])
 def test_zip_gives_what_its_folder_gives(tmp_path, check_same, layout, top):
     check_same(zip_corpus(plain_corpus(tmp_path, layout=layout), tmp_path / "any name.zip", top=top))
 
@@ -133,7 +133,7 @@ def test_folder_around_the_corpus_gives_the_same(tmp_path, check_same):
     check_same(tmp_path / "around")
 
 
-@pytest.mark.parametrize("top", [True, False])
+@pytest.mark.parametrize("top", [False, *slow(True)])
 def test_zip_over_http_gives_the_same(tmp_path, serve, check_same, top):
     zip_corpus(plain_corpus(tmp_path), tmp_path / "sardet-100k.zip", top=top)
     check_same(f"{serve(tmp_path).url}/sardet-100k.zip")
@@ -144,6 +144,7 @@ def test_folder_over_http_gives_the_same(tmp_path, serve, check_same):
     check_same(f"{serve(tmp_path).url}/SARDet_100K")
 
 
+@pytest.mark.slow
 def test_two_processes_read_a_zip_over_http(tmp_path, serve, expected):
     zip_corpus(plain_corpus(tmp_path), tmp_path / "corpus.zip")
     build(f"{serve(tmp_path).url}/corpus.zip", tmp_path / "found", BuildOptions(num_proc=2))
@@ -231,6 +232,7 @@ def test_faulty_server_is_reported_in_one_line(tmp_path, serve, capsys, monkeypa
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_hub_that_is_gone_is_reported_in_one_line(tmp_path, sarchat_process):
     environment = {**os.environ, "HF_ENDPOINT": "http://127.0.0.1:9"}
     result = sarchat_process("build", "hf://datasets/somebody/corpus", "--out", tmp_path / "out", env=environment)

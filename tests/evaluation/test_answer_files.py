@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from built_fixture import sample_build
 from hub_server import Blob, LoopbackHub
-from support import command, refusal
+from support import refusal
 
 from builders.box_formats.formats import read_notation
 from builders.box_formats.render import render_text
@@ -127,10 +127,11 @@ def test_every_container_scores_as_the_plain_file(name, records, answers, expect
 
 
 @pytest.mark.parametrize(("name", "options"), [("a.jsonl", []), ("a.jsonl.gz", []), ("a.csv", ["--from", "csv"])])
-def test_standard_input(name, options, records, answers, expected, tmp_path):
+def test_standard_input(name, options, records, answers, expected, tmp_path, monkeypatch, sarchat):
     out = tmp_path / "scores.json"
-    line = command("score", "-", "--references", sample_build(), *options, "--output", out)
-    run = subprocess.run(line, input=CONTAINERS[name](plain_rows(records, answers)), capture_output=True, check=False)
+    given = io.BufferedReader(io.BytesIO(CONTAINERS[name](plain_rows(records, answers))))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(given))
+    run = sarchat("score", "-", "--references", sample_build(), *options, "--output", out)
     assert run.returncode == 0, run.stderr
     assert json.loads(out.read_text())["overall"] == expected.result["overall"]
 
@@ -143,6 +144,7 @@ print(json.dumps([(answer.id, answer.text) for answer in read_answers(source, "t
 """
 
 
+@pytest.mark.slow
 def test_a_column_of_a_data_set_on_the_hub(records, answers, tmp_path):
     rows = [{"key": row["id"], "output": row["prediction"], "n": 1} for row in plain_rows(records, answers)]
     with LoopbackHub() as hub:

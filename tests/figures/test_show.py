@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from built_fixture import sample_build, sample_corpus
 from PIL import Image
-from support import refusal
+from support import refusal, slow
 
 pytest.importorskip("matplotlib")
 
@@ -36,7 +36,7 @@ def written_texts(figure) -> str:
     return "\n".join(text.get_text() for text in figure.texts)
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", ["grounding", *slow(*(task for task in TASKS if task != "grounding"))])
 def test_every_task_is_drawn(task, tmp_path, capsys):
     out = tmp_path / "picture.png"
     main(["show", str(sample_build()), task, "--split", "test", "--index", "2", "--out", str(out)])
@@ -263,7 +263,7 @@ def answers(tmp_path):
     return path
 
 
-@pytest.mark.parametrize("data", [sample_build, sample_corpus])
+@pytest.mark.parametrize("data", [sample_build, *slow(sample_corpus)])
 def test_the_worst_answers_are_drawn(data, answers, tmp_path, sarchat):
     run = sarchat("show", data(), "--answers", answers, "--worst", "3", "--out", tmp_path / "worst")
     assert run.returncode == 0, run.stderr
@@ -294,7 +294,7 @@ def test_options_that_do_not_go_together_are_refused(answers, tmp_path, capsys):
     assert "is a file" in refusal(capsys, "show", build, "--answers", answers, "--out", tmp_path / "file")
 
 
-@pytest.mark.parametrize(("suffix", "start"), [(".pdf", b"%PDF"), (".svg", b"<?xml"), (".png", b"\x89PNG")])
+@pytest.mark.parametrize(("suffix", "start"), [(".svg", b"<?xml"), *slow((".pdf", b"%PDF"), (".png", b"\x89PNG"))])
 def test_the_ending_decides_the_format(suffix, start, tmp_path, sarchat):
     out = tmp_path / f"record{suffix}"
     assert sarchat("show", sample_build(), "referring", "--out", out).returncode == 0

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 _DEEP = int(os.environ.get("SARCHAT_FUZZ_EXAMPLES", 0))
 # The quick inputs are the same in every run.
 _PROFILE = settings(
-    max_examples=_DEEP or 15,
+    max_examples=_DEEP or 8,
     derandomize=not _DEEP,
     database=None,
     deadline=None,

@@ -437,6 +437,7 @@ def test_a_private_repo_is_private_and_a_public_one_is_left_alone(hub, shell, bu
     assert hosted(hub, "dataset", "alice/open") == {}
 
 
+@pytest.mark.slow
 def test_a_name_alone_is_taken_in_the_tokens_namespace(hub, shell, built):
     assert 'load_dataset("alice/sarchat", "referring")' in shell.succeed("dataset", built, "sarchat")
     assert hosted(hub, "dataset", "alice/sarchat") == on_disk(built)

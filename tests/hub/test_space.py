@@ -16,7 +16,7 @@ import pytest
 from built_fixture import sample_build
 from huggingface_hub import SpaceCard, SpaceCardData
 from PIL import Image
-from support import ROOT, refusal
+from support import ROOT, refusal, slow
 
 import sarchat_metric
 from builders.cli.command import main
@@ -210,6 +210,7 @@ def run(code: str, cwd: Path, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_snippets_run_and_give_what_they_say(tmp_path):
     write_space(tmp_path / "sarchat_metric")
     card = (tmp_path / "sarchat_metric" / "README.md").read_text(encoding="utf-8")
@@ -220,7 +221,7 @@ def test_snippets_run_and_give_what_they_say(tmp_path):
     assert tried >= sum(snippet.count(">>> ") for snippet in snippets)
 
 
-@pytest.mark.parametrize("place", ["sarchat_metric", "./sarchat_metric", "sarchat_metric/sarchat_metric.py"])
+@pytest.mark.parametrize("place", ["sarchat_metric", *slow("./sarchat_metric", "sarchat_metric/sarchat_metric.py")])
 def test_loads_by_name_and_by_path_even_beside_a_file_of_that_name(tmp_path, place):
     write_space(tmp_path / "sarchat_metric")
     (tmp_path / "sarchat_metric.py").write_text("raise RuntimeError('the wrong file')\n")
@@ -605,6 +606,7 @@ def test_no_other_json_is_taken_for_scores(page, content, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_the_space_runs_without_the_project(space):
     """Its copy of the box formats imports nothing that is not in the folder."""
     code = "import answer_files, builders; print(builders.__file__)"

@@ -2,12 +2,12 @@
 
 import pytest
 from asked_models import Gold
-from built_fixture import sample_build
+from built_fixture import small_build
 
 
 @pytest.fixture(scope="session")
 def gold():
-    return Gold(sample_build())
+    return Gold(small_build())
 
 
 @pytest.fixture

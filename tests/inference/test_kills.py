@@ -10,12 +10,17 @@ import threading
 import time
 
 import pytest
-from asked_models import assert_all_gold, read_lines
+from asked_models import Gold, assert_all_gold, read_lines
 from built_fixture import sample_build
 from chat_server import ChatServer
 from support import command
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")]
+
+
+@pytest.fixture(scope="module")
+def gold():
+    return Gold(sample_build())
 
 
 def start(server, out, *more, **options):

@@ -135,6 +135,7 @@ print(json.dumps([metric.name, metric.module_type, bool(metric.citation and metr
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["sarchat_metric", "by path"])
 def test_load_by_name_and_by_path(tmp_path, name):
     (tmp_path / "sarchat_metric").mkdir()
@@ -154,6 +155,7 @@ print(failed, tried)
 """
 
 
+@pytest.mark.slow
 def test_examples_run(tmp_path):
     (tmp_path / "sarchat_metric").mkdir()
     shutil.copy(SCRIPT, tmp_path / "sarchat_metric")
@@ -172,6 +174,7 @@ print(json.dumps(metric.compute()))
 """
 
 
+@pytest.mark.slow
 def test_several_processes(tmp_path):
     data = json.dumps(list(zip(PREDICTIONS[:3], MESSAGES[:3], strict=True)))
     processes = [run(PROCESS, tmp_path, SCRIPT, index, 2, data) for index in range(2)]

@@ -92,7 +92,7 @@ def test_large_lists_go_another_way_to_the_same_score(gold, predicted):
 labelled = st.lists(st.tuples(st.sampled_from(CATEGORIES[:2]), cells, corners), min_size=1, max_size=4)
 
 
-@settings(max_examples=300)
+@settings(max_examples=3 * settings().max_examples)
 @given(labelled, labelled)
 def test_grounding_matches_within_a_category(predicted, gold):
     predicted, gold = (

@@ -138,6 +138,7 @@ def test_what_lacks_is_named():
         reward("x", {"task": "referring", "answer": "nothing"})
 
 
+@pytest.mark.slow
 def test_rewards_need_no_torch():
     code = (
         "import sys\n"

@@ -58,6 +58,7 @@ def is_ordinary(annotation: dict, image: dict) -> bool:
     return not marked and box[2] > 0 and box[3] > 0 and box[0] < image["width"]
 
 
+@pytest.mark.slow
 def test_two_writes_are_the_same_bytes(corpus, tmp_path):
     np.random.seed(1)  # No global random state has a say.
     write_sample(tmp_path)
