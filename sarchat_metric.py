@@ -527,6 +527,25 @@ def _many_overlaps(boxes1: Sequence[Box], boxes2: Sequence[Box], lowest: float) 
     return _Pairs(*map(np.concatenate, zip(*blocks, strict=True)))
 
 
+def best_ious(predicted: Sequence[Box], gold: Sequence[Box]) -> list[float]:
+    """Computes the highest IoU of each gold box with any predicted box, whether or not the two would be matched.
+
+    Args:
+        predicted: N boxes (x1, y1, x2, y2).
+        gold: M boxes in the same unit.
+
+    Returns:
+        M values from 0 to 1; 0 where no box overlaps.
+    """
+    best = [0.0] * len(gold)
+    overlaps = _overlaps(predicted, gold, 0.0)
+    for _, place, iou in (
+        overlaps if isinstance(overlaps, list) else zip(*map(np.ndarray.tolist, overlaps), strict=True)
+    ):
+        best[place] = max(best[place], iou)
+    return best
+
+
 def _assign(overlaps: list[Match] | _Pairs, threshold: float) -> list[Match]:
     """Chooses the pairs of `match_boxes` among those that overlap."""
     if isinstance(overlaps, list):
@@ -791,7 +810,7 @@ def _texts(prediction: object, reference: object) -> tuple[str, str, str, str]:
     """Returns task, scenario, prediction and gold answer of a record, after checking them."""
     if not isinstance(prediction, str):
         raise ValueError(f"a prediction must be a string, got {type(prediction).__name__}: {prediction!r:.80}")
-    if not isinstance(reference, Mapping):
+    if not isinstance(reference, (dict, Mapping)):  # the first is checked faster
         raise ValueError(f"a reference must be a dict, got {type(reference).__name__}: {reference!r:.80}")
     task, scenario = reference.get("task"), reference.get("scenario")
     if task not in TASKS:
@@ -801,6 +820,8 @@ def _texts(prediction: object, reference: object) -> tuple[str, str, str, str]:
     return task, scenario, prediction, _gold_text(reference)
 
 
+# Several answers to one record are scored one after the other: by a reward, or where two models are compared.
+@lru_cache(maxsize=8)
 def _read_gold(text: str, task: str) -> Reading:
     """Reads a gold answer, which must contain everything that its task scores, so that it scores 100 against itself."""
     gold = read_answer(text, task)
@@ -824,7 +845,8 @@ def score_record(prediction: str, reference: Mapping[str, Any]) -> RecordScore:
 
     Returns:
         The contents of both, the matched boxes, and (TP, FP, FN) for each sub-score that the record has. An answer that
-        cannot be parsed scores 0 in all of them. An additional score is present only if the gold has the attribute.
+        cannot be parsed scores 0 in all of them. An additional score is present only if the gold has the attribute. The
+        contents of the gold may be shared with other results, so they must not be changed.
 
     Raises:
         ValueError: if the prediction is not a string, the task or scenario is unknown, or the gold answer cannot be
@@ -901,29 +923,47 @@ def _score_all(predictions: list[Any], references: list[Any]) -> Iterator[Record
             raise ValueError(f"record {index}: {error}") from None
 
 
+class Collector:
+    """Collects the counts of records that are scored one by one; none is kept in memory."""
+
+    def __init__(self) -> None:
+        """Starts without any record."""
+        self._tasks, self._parsed = array("b"), array("b")
+        # Index, TP, FP, FN of each record in turn.
+        self._rows: dict[str, array] = defaultdict(lambda: array("q"))
+
+    def add(self, result: RecordScore) -> None:
+        """Adds the result of `score_record` for the next record."""
+        index = len(self._tasks)
+        self._tasks.append(_INDEX_OF_TASK[result.task])
+        self._parsed.append(result.parsed)
+        for key, figures in result.counts.items():
+            self._rows[key].fromlist([index, *figures])
+
+    def tally(self) -> Tally:
+        """Returns the counts of all records so far."""
+        table = {key: np.array(values).reshape(-1, 4) for key, values in self._rows.items()}
+        return Tally(
+            np.array(self._tasks, dtype=np.int8),
+            np.array(self._parsed, dtype=bool),
+            {key: values[:, 1:] for key, values in table.items()},
+            {key: values[:, 0] for key, values in table.items()},
+        )
+
+
 def collect(results: Iterable[RecordScore]) -> Tally:
     """Collects the counts of records that were scored one by one; `tally` combines it with `score_record`.
 
     Args:
-        results: the results of `score_record`, in order; none is kept in memory.
+        results: the results of `score_record`, in order.
 
     Returns:
         The counts of all records.
     """
-    tasks, parsed = array("b"), array("b")
-    rows: dict[str, array] = defaultdict(lambda: array("q"))  # index, TP, FP, FN of each record in turn
-    for index, result in enumerate(results):
-        tasks.append(_INDEX_OF_TASK[result.task])
-        parsed.append(result.parsed)
-        for key, figures in result.counts.items():
-            rows[key].fromlist([index, *figures])
-    table = {key: np.array(values).reshape(-1, 4) for key, values in rows.items()}
-    return Tally(
-        np.array(tasks, dtype=np.int8),
-        np.array(parsed, dtype=bool),
-        {key: values[:, 1:] for key, values in table.items()},
-        {key: values[:, 0] for key, values in table.items()},
-    )
+    collector = Collector()
+    for result in results:
+        collector.add(result)
+    return collector.tally()
 
 
 def sub_scores(counts: Tally, average: str = "sample", weights: np.ndarray | None = None) -> dict[str, np.ndarray]:

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from builders.box_formats.coordinates import Box, Scale, scale_of
 from builders.box_formats.formats import BoxFormat
@@ -32,8 +32,7 @@ _FARTHEST = 1e9
 _MARGIN = 1.0
 
 
-@dataclass(frozen=True)
-class Translation:
+class Translation(NamedTuple):
     """An answer in SARChat's notation, with counts of what was found in it.
 
     Attributes:
@@ -74,8 +73,10 @@ def translate(
     """
     scale = scale_of(fmt, width, height, input_size)
     text = final_answer(answer)
-    unfinished = "<think>" in answer.rpartition("</think>")[2]
+    unfinished = not text and "<think>" in answer.rpartition("</think>")[2]
     if fmt.is_native:
+        if "{" not in text:
+            return Translation(text, truncated=unfinished)
         boxes = parse_boxes(text)
         reading = read_template(text, fmt)
         return Translation(

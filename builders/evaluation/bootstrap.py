@@ -11,6 +11,7 @@ from sarchat_metric import SUB_SCORES, TASKS, Tally, overall_score, sub_scores, 
 RESAMPLES = 1000
 _SEED = 0
 _ENDS = (2.5, 97.5)
+_LARGEST_NUMBER = 2**62
 
 
 def intervals(
@@ -106,6 +107,29 @@ def count_table(tally: Tally, task: str) -> tuple[list[str], np.ndarray]:
     return keys, table.reshape(len(records), 3 * len(keys))
 
 
+def unique_rows(table: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the different rows of a table of whole numbers, as `np.unique` with `axis=0` does, many times as fast.
+
+    Args:
+        table: ints of shape (N, C).
+
+    Returns:
+        The K different rows, sorted, of shape (K, C); the index of each of the N rows among them; and how often each
+        appears, of shape (K,).
+    """
+    # A row is one number, whose digits are its cells: sorting numbers is faster than comparing rows.
+    numbers, size = np.zeros(len(table), np.int64), 1
+    for cells in table.T if len(table) else ():
+        digits = cells.astype(np.int64) - int(cells.min())
+        base = int(digits.max()) + 1
+        if size * base > _LARGEST_NUMBER:
+            numbers = np.unique(numbers, return_inverse=True)[1].astype(np.int64)
+            size = int(numbers.max()) + 1
+        numbers, size = numbers * base + digits, size * base
+    _, first, places, counts = np.unique(numbers, return_index=True, return_inverse=True, return_counts=True)
+    return table[first], places, counts
+
+
 def _merge_equal_records(tallies: Sequence[Tally]) -> tuple[list[Tally], np.ndarray]:
     """Merge records of equal task and counts in every tally.
 
@@ -118,7 +142,7 @@ def _merge_equal_records(tallies: Sequence[Tally]) -> tuple[list[Tally], np.ndar
     rows: list[dict[str, np.ndarray]] = [{} for _ in tallies]
     for number, task in enumerate(TASKS):
         tables = [count_table(tally, task) for tally in tallies]
-        kinds, frequency = np.unique(np.hstack([table for _, table in tables]), axis=0, return_counts=True)
+        kinds, _, frequency = unique_rows(np.hstack([table for _, table in tables]))
         columns = iter(range(0, kinds.shape[1], 3))
         for place, (keys, _) in enumerate(tables):
             for key in keys:

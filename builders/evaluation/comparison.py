@@ -41,12 +41,14 @@ class Comparison(NamedTuple):
         intervals: the ends of the 95 % interval of each; empty if the records are not known.
         better: by task, the number of records that score higher than with the baseline.
         worse: by task, the number that score lower.
+        changes: how much higher each record scores than with the baseline, in points, of shape (N,); empty likewise.
     """
 
     differences: dict[str, float]
     intervals: dict[str, tuple[float, float]]
     better: dict[str, int]
     worse: dict[str, int]
+    changes: np.ndarray
 
 
 def make_candidate(name: str, tally: Tally, average: str, weights: str) -> Candidate:
@@ -84,7 +86,7 @@ def compare(candidate: Candidate, baseline: Candidate, average: str, weights: st
     keys = [key for key in candidate.scores if key in baseline.scores]
     differences = {key: candidate.scores[key] - baseline.scores[key] for key in keys}
     if candidate.tally is None or baseline.tally is None:
-        return Comparison(differences, {}, {}, {})
+        return Comparison(differences, {}, {}, {}, np.empty(0))
     sizes = choose_sizes(weights, candidate.sizes)
     ends = paired_intervals(candidate.tally, baseline.tally, average, sizes)
     changes = record_accuracies(candidate.tally) - record_accuracies(baseline.tally)
@@ -93,7 +95,7 @@ def compare(candidate: Candidate, baseline: Candidate, average: str, weights: st
         {task: int((sign * changes[tasks == TASKS.index(task)] > 1e-9).sum()) for task in candidate.sizes}
         for sign in (1, -1)
     )
-    return Comparison(differences, {key: ends[key] for key in keys}, better, worse)
+    return Comparison(differences, {key: ends[key] for key in keys}, better, worse, changes)
 
 
 def record_accuracies(tally: Tally) -> np.ndarray:

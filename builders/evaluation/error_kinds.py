@@ -14,7 +14,8 @@ RIGHT = "right"
 # Four numbers in a row, in any brackets: a box in some notation.
 _COORDINATES = re.compile(r"[0-9.]+[^0-9A-Za-z]{1,6}[0-9.]+[^0-9A-Za-z]{1,6}[0-9.]+[^0-9A-Za-z]{1,6}[0-9.]", re.ASCII)
 _SEARCHED = 10_000
-_WHOLE = 100 - 1e-9
+# A record is right from this score on, in percent: the mean of its sub-scores is rounded.
+RIGHT_FROM = 100 - 1e-9
 
 
 class ErrorKind(NamedTuple):
@@ -33,11 +34,16 @@ def error_kinds() -> dict[str, ErrorKind]:
     }
 
 
-def name_error(record: ScoredRecord) -> str:
-    """Return the name of a record's kind of error, `right` if each of its sub-scores is 100."""
+def name_error(record: ScoredRecord, accuracy: float | None = None) -> str:
+    """Return the name of a record's kind of error, `right` if each of its sub-scores is 100.
+
+    Args:
+        record: the record.
+        accuracy: its score in percent, where it is known.
+    """
     if not record.result.parsed:
         return _name_unread(record)
-    if record.accuracy >= _WHOLE:
+    if (record.accuracy if accuracy is None else accuracy) >= RIGHT_FROM:
         return RIGHT
     return _NAMERS[record.result.task](record)
 

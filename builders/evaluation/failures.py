@@ -6,14 +6,12 @@ from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 
-import numpy as np
-
 from builders.evaluation.error_kinds import name_error
 from builders.evaluation.scored_records import ScoredRecord
 from builders.open_data import OpenData
 from builders.records.geometry import CELLS, IDENTIFICATION_SIZES, area_share, cell, identification_size
 from builders.schema import CATEGORIES
-from sarchat_metric import box_iou
+from sarchat_metric import best_ious
 
 # What `Failures` reads of a record, beside the columns that are scored.
 COLUMNS = ("file_name", "objects")
@@ -57,13 +55,14 @@ class Failures:
     def add(self, record: ScoredRecord) -> None:
         """Count a record."""
         task, reference = record.result.task, record.reference
-        name = name_error(record)
+        accuracy = record.accuracy
+        name = name_error(record, accuracy)
         self.kinds[task][name] += 1
         self.names.append(name)
         number = self._targets.get(reference["file_name"])
         if number is not None:
             cell_of_table = self.by_number[_name_range(number), task]
-            cell_of_table[0] += record.accuracy
+            cell_of_table[0] += accuracy
             cell_of_table[1] += 1
         self._add_confusion(record)
         if "boxes" in record.result.reference:
@@ -84,8 +83,7 @@ class Failures:
     def _add_boxes(self, record: ScoredRecord) -> None:
         result = record.result
         boxes, gold = result.prediction["boxes"][:_MOST_BOXES], result.reference["boxes"]
-        best = box_iou(boxes, gold).max(axis=0) if boxes else np.zeros(len(gold))
-        self.ious[result.task].extend(best.tolist())
+        self.ious[result.task].extend(best_ious(boxes, gold))
         matched = {index for _, index, _ in result.matches["iou@0.25"]}
         if len(gold) == len(record.reference["objects"]["bbox"]):
             for index in range(len(gold)):

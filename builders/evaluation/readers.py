@@ -5,10 +5,10 @@ Public names: `TOOLS`, `Answer`, `read_answers(source, split) -> Iterator[Answer
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from builders.errors import SARChatError
 from builders.evaluation.answer_rows import INSPECT_LOG, read_rows
@@ -20,8 +20,7 @@ _GOLD_NAMES = ("gold", "answer", "label", "labels", "target", "reference")
 _QUESTION_NAMES = ("question", "prompt")
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """One answer of a model, from one row.
 
     Attributes:
@@ -269,4 +268,4 @@ def _measured(row: Mapping[str, Any], column: str) -> float | None:
     value = row.get(column)
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return None
-    return float(value) if 0 <= value < math.inf else None
+    return float(value) if 0 <= value <= sys.float_info.max else None

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from builders.evaluation.bootstrap import count_table
+from builders.evaluation.bootstrap import count_table, unique_rows
 from sarchat_metric import SUB_SCORES, TASKS, Tally
 
 _LEVEL = 9
@@ -36,7 +36,7 @@ def pack_counts(tally: Tally) -> dict[str, Any]:
         kept = [key for key in keys if key in SUB_SCORES[task]]
         if kept:
             columns = [3 * keys.index(key) + part for key in kept for part in range(3)]
-            kinds, places = np.unique(table[:, columns], axis=0, return_inverse=True)
+            kinds, places, _ = unique_rows(table[:, columns])
             content = zlib.compress(places.astype("<u4").tobytes(), _LEVEL)
             packed[task] = {
                 "sub_scores": kept,

@@ -82,6 +82,22 @@ class JoinedAnswers:
         for record_id in bar:
             yield self._score(record_id)
 
+    def score_with(self, other: JoinedAnswers) -> Iterator[tuple[ScoredRecord, ScoredRecord]]:
+        """Yield the records in order, each scored with both models' answers; the same answer is scored once.
+
+        Args:
+            other: another model's answers to the same records, in the same notation.
+
+        Raises:
+            SARChatError: if a gold answer cannot be read.
+        """
+        for record in self.score():
+            answer = other.answers.get(record.id)
+            if (answer or _NO_ANSWER).text == (record.answer or _NO_ANSWER).text:
+                yield record, record._replace(answer=answer)
+            else:
+                yield record, other._score(record.id)
+
     def _score(self, record_id: str) -> ScoredRecord:
         reference, answer = self.gold.records[record_id], self.answers.get(record_id)
         size = reference["width"], reference["height"]

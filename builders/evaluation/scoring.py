@@ -28,7 +28,7 @@ from builders.evaluation.scored_records import (
 from builders.evaluation.weights import OWN, choose_sizes
 from builders.folder.writing import writing_whole
 from builders.open_data import open_data
-from sarchat_metric import RecordScore, Tally, collect, overall_score, summarise
+from sarchat_metric import Collector, Tally, overall_score, summarise
 
 # Counts of answers and of the boxes in them, in addition to the metric's `unparsed`.
 COUNTED = ("truncated", "failed", "boxes", "out_of_image", "rotated", "not_boxes")
@@ -147,32 +147,80 @@ def evaluate(
     Raises:
         SARChatError: if a gold answer cannot be read, or the weights need tasks that were not scored.
     """
-    counters = {name: Counter[str]() for name in COUNTED}
-    costs: dict[str, list[float]] = defaultdict(list)
+    counts = _AnswerCounts()
+    for record in joined.score():
+        counts.add(record)
+        for look in watch:
+            look(record)
+    return counts.summarise(joined, average, weights, resamples)
 
-    def results() -> Iterator[RecordScore]:
-        for record in joined.score():
-            for name, number in count_answer(record).items():
-                counters[name][record.result.task] += number
-            _note_costs(record.answer, costs)
-            for look in watch:
-                look(record)
-            yield record.result
 
-    tally = collect(results())
-    result = summarise(tally, average)
-    sizes = choose_sizes(weights, result["n"])
-    result["overall"] = overall_score({task: result[task] for task in result["n"]}, sizes)
-    scores = Scores(
-        result,
-        {key: len(rows) for key, rows in tally.records.items()},
-        intervals(tally, average, sizes, resamples) if resamples else {},
-        joined.missing,
-        {name: {task: counter[task] for task in result["n"]} for name, counter in counters.items()},
-        weights,
-        {name: {"mean": float(np.mean(costs[name])), "median": float(np.median(costs[name]))} for name in costs},
-    )
-    return Evaluation(scores, tally, hash_records(joined.gold.records))
+def evaluate_both(
+    joined: JoinedAnswers,
+    baseline: JoinedAnswers,
+    average: str,
+    weights: str = OWN,
+    watch: Sequence[Callable[[ScoredRecord], None]] = (),
+) -> tuple[Evaluation, Evaluation]:
+    """Score two models' answers to the same records in one pass.
+
+    Args:
+        joined: the model's answers and their records.
+        baseline: another model's answers to these records, in the same notation.
+        average: `sample` or `corpus`.
+        weights: the weights of the overall score: `own` or `published`.
+        watch: functions that are called with each record of the model.
+
+    Returns:
+        The model's evaluation, and that of the baseline, without intervals.
+
+    Raises:
+        SARChatError: as `evaluate`.
+    """
+    counts, others = _AnswerCounts(), _AnswerCounts()
+    for record, other in joined.score_with(baseline):
+        counts.add(record)
+        others.add(other)
+        for look in watch:
+            look(record)
+    return counts.summarise(joined, average, weights, RESAMPLES), others.summarise(baseline, average, weights, 0)
+
+
+class _AnswerCounts:
+    """What is counted of each record, and the scores that follow."""
+
+    def __init__(self) -> None:
+        self._collector = Collector()
+        self._counters = {name: Counter[str]() for name in COUNTED}
+        self._costs: dict[str, list[float]] = defaultdict(list)
+
+    def add(self, record: ScoredRecord) -> None:
+        """Count the next record."""
+        self._collector.add(record.result)
+        for name, number in count_answer(record).items():
+            if number:
+                self._counters[name][record.result.task] += number
+        _note_costs(record.answer, self._costs)
+
+    def summarise(self, joined: JoinedAnswers, average: str, weights: str, resamples: int) -> Evaluation:
+        """Return the evaluation of the records that were added; arguments and errors as in `evaluate`."""
+        tally = self._collector.tally()
+        result = summarise(tally, average)
+        sizes = choose_sizes(weights, result["n"])
+        result["overall"] = overall_score({task: result[task] for task in result["n"]}, sizes)
+        scores = Scores(
+            result,
+            {key: len(rows) for key, rows in tally.records.items()},
+            intervals(tally, average, sizes, resamples) if resamples else {},
+            joined.missing,
+            {name: {task: counter[task] for task in result["n"]} for name, counter in self._counters.items()},
+            weights,
+            {
+                name: {"mean": float(np.mean(values)), "median": float(np.median(values))}
+                for name, values in self._costs.items()
+            },
+        )
+        return Evaluation(scores, tally, hash_records(joined.gold.records))
 
 
 def count_answer(record: ScoredRecord) -> dict[str, int]:

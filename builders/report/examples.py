@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from builders.evaluation.error_kinds import RIGHT_FROM
 from builders.folder.subset import rank
 
 WORST, RANDOM, BETTER, WORSE = "worst", "random", "better", "worse"
@@ -32,12 +34,25 @@ def choose_examples(ids: Sequence[str], tasks: Sequence[str], accuracies: np.nda
         by_task.setdefault(task, []).append(place)
     chosen: dict[str, str] = {}
     for places in by_task.values():
-        ranked = sorted(places, key=lambda place: rank(ids[place]))
-        wrong = [place for place in sorted(ranked, key=lambda place: accuracies[place]) if accuracies[place] < 100]
-        worst = wrong[:number]
-        others = [place for place in ranked if place not in set(worst)][:number]
-        chosen |= {ids[place]: WORST for place in worst} | {ids[place]: RANDOM for place in others}
+        own = [ids[place] for place in places]
+        worst = choose_worst(own, accuracies[places], number)
+        others = heapq.nsmallest(number, set(own).difference(worst), key=rank)
+        chosen |= dict.fromkeys(worst, WORST) | dict.fromkeys(others, RANDOM)
     return chosen
+
+
+def choose_worst(ids: Sequence[str], accuracies: np.ndarray, number: int) -> list[str]:
+    """Return the ids of the records with the lowest scores, the worst first; records that are right are not chosen.
+
+    Args:
+        ids: the N records' ids.
+        accuracies: the score of each in percent; floats of shape (N,).
+        number: how many at most.
+    """
+    wrong = np.flatnonzero(accuracies < RIGHT_FROM).tolist()
+    return [
+        ids[place] for place in heapq.nsmallest(number, wrong, key=lambda place: (accuracies[place], rank(ids[place])))
+    ]
 
 
 def choose_changes(ids: Sequence[str], changes: np.ndarray, number: int) -> dict[str, str]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from builders.errors import SARChatError
 from builders.evaluation.scored_records import JoinedAnswers
 from builders.figures.record import default_name, show_record
-from builders.folder.subset import rank
+from builders.report.examples import choose_worst
 from builders.schema import COLUMNS
-
-_WHOLE = 100 - 1e-9
 
 
 def draw_worst(joined: JoinedAnswers, number: int, out: Path) -> list[Path]:
@@ -29,8 +29,8 @@ def draw_worst(joined: JoinedAnswers, number: int, out: Path) -> list[Path]:
         SARChatError: the folder is a file, or an image cannot be read.
         OSError: a picture cannot be written.
     """
-    scores = [(record.accuracy, rank(record.id), record.id) for record in joined.score()]
-    worst = [record_id for accuracy, _, record_id in sorted(scores)[:number] if accuracy < _WHOLE]
+    accuracies = np.array([record.accuracy for record in joined.score()])
+    worst = choose_worst(list(joined.gold.records), accuracies, number)
     if out.exists() and not out.is_dir():
         raise SARChatError(f"--out {out} is a file; choose a folder for the pictures")
     out.mkdir(parents=True, exist_ok=True)

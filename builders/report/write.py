@@ -14,7 +14,7 @@ from builders.evaluation.gold import COLUMNS, read_gold
 from builders.evaluation.leaderboard import Entry
 from builders.evaluation.readers import AnswerSource
 from builders.evaluation.scored_records import JoinedAnswers, ScoredRecord, check_order, join_file
-from builders.evaluation.scoring import Evaluation, check_average, evaluate
+from builders.evaluation.scoring import Evaluation, check_average, evaluate, evaluate_both
 from builders.folder.writing import writing_whole
 from builders.report.contents import Report, ReportOptions
 from builders.report.examples import choose_changes, choose_examples, order_of
@@ -64,7 +64,11 @@ def write_report(
 def _collect(joined: JoinedAnswers, before: JoinedAnswers | None, options: ReportOptions) -> Report:
     gold = joined.gold
     failures = Failures(count_targets(gold.data, gold.split))
-    evaluation = evaluate(joined, options.average, options.weights, [failures.add])
+    other = None
+    if before is None:
+        evaluation = evaluate(joined, options.average, options.weights, [failures.add])
+    else:
+        evaluation, other = evaluate_both(joined, before, options.average, options.weights, [failures.add])
     name = options.model or comparison.stem_of(joined.location)
     candidate = comparison.make_candidate(name, evaluation.tally, options.average, options.weights)
     ids = list(gold.records)
@@ -72,14 +76,13 @@ def _collect(joined: JoinedAnswers, before: JoinedAnswers | None, options: Repor
     tasks = [record["task"] for record in gold.records.values()]
     choices = choose_examples(ids, tasks, accuracies, options.examples)
     paired, entry_before = None, None
-    if before is not None:
-        other = evaluate(before, options.average, options.weights, resamples=0)
+    if before is not None and other is not None:
         names = comparison.name_apart([name, comparison.stem_of(before.location)])
         reference = comparison.make_candidate(names[1], other.tally, options.average, options.weights)
-        paired = reference, comparison.compare(candidate, reference, options.average, options.weights)
+        compared = comparison.compare(candidate, reference, options.average, options.weights)
+        paired = reference, compared
         entry_before = _to_entry(names[1], None, other)
-        changes = accuracies - comparison.record_accuracies(other.tally)
-        choices |= choose_changes(ids, changes, options.examples)
+        choices |= choose_changes(ids, compared.changes, options.examples)
     return Report(
         gold.data.location,
         joined.location,

@@ -9,13 +9,13 @@ from resampling import draw_records
 from support import refusal
 
 from builders.cli.demo import add_noise
-from builders.evaluation.bootstrap import paired_intervals
+from builders.evaluation.bootstrap import RESAMPLES, paired_intervals, unique_rows
 from builders.evaluation.comparison import record_accuracies
 from builders.evaluation.gold import read_gold
 from builders.evaluation.readers import AnswerSource
 from builders.evaluation.record_counts import pack_counts, unpack_counts
 from builders.evaluation.scored_records import join_file
-from builders.evaluation.scoring import evaluate, read_references
+from builders.evaluation.scoring import evaluate, evaluate_both, read_references
 from sarchat_metric import SUB_SCORES, summarise, tally
 
 
@@ -133,3 +133,25 @@ def _empty(folder):
     path = folder / "empty.json"
     path.write_text("{}")
     return path
+
+
+@pytest.mark.parametrize("values", [(-1, 2), (-1, 2**31)], ids=["small", "more than fits into a number"])
+@pytest.mark.parametrize("shape", [(0, 3), (1, 3), (500, 3), (500, 36)])
+def test_different_rows_are_those_of_numpy(shape, values):
+    table = np.random.default_rng(0).choice(values, shape).astype(np.int32)
+    kinds, places, frequency = unique_rows(table)
+    expected = np.unique(table, axis=0, return_inverse=True, return_counts=True)
+    for found, wanted in zip((kinds, places, frequency), expected, strict=True):
+        assert np.array_equal(found, wanted.reshape(found.shape))
+
+
+def test_two_models_scored_together_score_as_each_alone(gold, files):
+    of_split = read_gold(str(sample_build()), "all", "test")
+    joined = [join_file(AnswerSource(str(path)), of_split) for path in files]
+    seen = []
+    together = evaluate_both(*joined, "sample", watch=[lambda record: seen.append(record.id)])
+    assert seen == list(of_split.records)
+    for found, answers, resamples in zip(together, joined, (RESAMPLES, 0), strict=True):
+        alone = evaluate(answers, "sample", resamples=resamples)
+        assert found.scores == alone.scores and found.records == alone.records
+        assert pack_counts(found.tally) == pack_counts(alone.tally)

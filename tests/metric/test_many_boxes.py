@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
 import sarchat_metric
-from sarchat_metric import box_iou, match_boxes, score_record
+from sarchat_metric import best_ious, box_iou, match_boxes, score_record
 
 edges = st.integers(0, 40)
 sides = st.integers(1, 15)
@@ -28,6 +28,12 @@ def dense_matching(predicted, gold, threshold):
     rows, columns = linear_sum_assignment(np.where(iou > 0, iou + len(predicted) + len(gold), 0.0), maximize=True)
     chosen = iou[rows, columns]
     return (chosen > 0).sum(), chosen.sum()
+
+
+@given(crowds, crowds)
+def test_the_best_iou_of_each_box_is_the_highest_of_its_pairs(predicted, gold):
+    assert best_ious(predicted, gold) == pytest.approx(box_iou(predicted, gold).max(axis=0).tolist())
+    assert best_ious([], gold) == [0.0] * len(gold) and best_ious(predicted, []) == []
 
 
 @given(crowds, crowds, thresholds)
