@@ -7,11 +7,14 @@ converted to a number, and "NA" is not a missing value.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import io
+import itertools
 import json
 import sys
+import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -31,7 +34,11 @@ INSPECT_LOG = ".eval"
 _GZIP = b"\x1f\x8b"
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _BATCH_ROWS = 10_000
-_LONGEST_CELL = 2**31 - 1
+_CHUNK = 2**20
+# Far above real files: a small archive, or a file without line breaks, could otherwise fill the memory.
+_LONGEST_ROW = 64 * 2**20
+_LARGEST_DOCUMENT = 512 * 2**20
+_LARGEST_UNPACKED = 4 * 2**30
 
 
 class Row(NamedTuple):
@@ -61,7 +68,9 @@ def read_rows(
         container: `.csv`, `.tsv`, `.jsonl` or `.eval`: read the file in that format, and ignore its suffix.
 
     Raises:
-        SARChatError: if the file cannot be read, is damaged or not UTF-8, or a line is not an object.
+        SARChatError: if the file cannot be read, is damaged or not UTF-8, or a line is not an object; if a row has more
+            than 64 MiB, a file that must be read whole (one JSON list, an Excel file) more than 512 MiB, or a gzip file
+            unpacks to more than 4 GiB.
     """
     path = Path(location).expanduser()
     if location != STDIN and not path.exists() and REPO_ID.fullmatch(location):
@@ -97,8 +106,7 @@ def _open(location: str, path: Path) -> Iterator[IO[bytes]]:
     try:
         packed = stream.peek(2)[:2] == _GZIP
         try:
-            opened: Any = gzip.GzipFile(fileobj=stream) if packed else stream
-            yield opened
+            yield io.BufferedReader(_Unpacked(stream, location), _CHUNK) if packed else stream
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise SARChatError(f"{location} is not a complete gzip file: {error}") from error
     finally:
@@ -106,16 +114,65 @@ def _open(location: str, path: Path) -> Iterator[IO[bytes]]:
             stream.close()
 
 
+class _Unpacked(io.RawIOBase):
+    """The content of a gzip file, up to a limit."""
+
+    def __init__(self, stream: Any, location: str) -> None:  # noqa: ANN401
+        self._gzip = gzip.GzipFile(fileobj=stream)
+        self._location = location
+        self._left = _LARGEST_UNPACKED
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401
+        content = self._gzip.read1(len(buffer))
+        self._left -= len(content)
+        if self._left < 0:
+            raise SARChatError(
+                f"{self._location} unpacks to more than {_show(_LARGEST_UNPACKED)}; unpack it and give the file"
+            )
+        buffer[: len(content)] = content
+        return len(content)
+
+
+def _show(size: int) -> str:
+    return f"{size / 2**30:g} GiB" if size >= 2**30 else f"{size / 2**20:g} MiB"
+
+
+def _check_row(size: int, place: str) -> None:
+    if size > _LONGEST_ROW:
+        raise SARChatError(f"{place} has more than {_show(_LONGEST_ROW)}; give a file with one answer per row")
+
+
+def _check_document(size: int, location: str, remedy: str) -> None:
+    if size > _LARGEST_DOCUMENT:
+        raise SARChatError(f"{location} has more than {_show(_LARGEST_DOCUMENT)}, which must be read at once; {remedy}")
+
+
 def _read_json(stream: IO[bytes], location: str) -> Iterator[Row]:
     """Read JSON Lines, or one JSON list of objects."""
-    for number, line in enumerate(stream, 1):
+    first = stream.readline(_LONGEST_ROW + 1)
+    if first.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"["):
+        yield from _read_list(_decode(_read_rest(first, stream, location), location, first=True), location)
+        return
+    lines = itertools.chain([first], iter(lambda: stream.readline(_LONGEST_ROW + 1), b""))
+    for number, line in enumerate(lines, 1):
         place = f"{location}, line {number}"
+        _check_row(len(line), place)
         text = _decode(line, place, first=number == 1)
-        if number == 1 and text.lstrip().startswith("["):
-            yield from _read_list(text + _decode(stream.read(), location), location)
-            return
         if text.strip():
             yield Row(place, _parse(text, place))
+
+
+def _read_rest(first: bytes, stream: IO[bytes], location: str) -> bytes:
+    """Return the whole of a document, given its first line."""
+    content = io.BytesIO()
+    content.write(first)
+    while part := stream.read(_CHUNK):
+        content.write(part)
+        _check_document(content.tell(), location, "write JSON Lines: one object per line")
+    return content.getvalue()
 
 
 def _decode(line: bytes, place: str, first: bool = False) -> str:
@@ -149,11 +206,22 @@ def _read_list(text: str, location: str) -> Iterator[Row]:
 
 
 def _read_csv(stream: IO[bytes], location: str, delimiter: str) -> Iterator[Row]:
-    csv.field_size_limit(_LONGEST_CELL)
+    csv.field_size_limit(_LONGEST_ROW)
     lines = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
+    number = size = 0
+
+    def read_lines() -> Iterator[str]:
+        nonlocal size
+        while line := lines.readline(_LONGEST_ROW + 1):
+            # A quoted cell may hold line breaks, so a row is one line or many.
+            size += len(line)
+            _check_row(size, f"{location}, row {number + 1}")
+            yield line
+
     try:
-        reader = csv.DictReader(lines, delimiter=delimiter, strict=True)
-        for number, entry in enumerate(reader, 1):
+        reader = csv.DictReader(read_lines(), delimiter=delimiter, strict=True)
+        for entry in reader:
+            number, size = number + 1, 0
             place = f"{location}, row {number}"
             if None in entry or None in entry.values():
                 raise SARChatError(f"{place}: expected {len(reader.fieldnames or ())} cells as in the header")
@@ -190,12 +258,15 @@ def _read_excel(path: Path) -> Iterator[Row]:
         ) from error
     workbook = None
     try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+        _check_document(size, f"{path}, unpacked,", "save it as TSV")
         workbook = load_workbook(path, read_only=True, data_only=True)
         lines = workbook.worksheets[0].iter_rows(values_only=True)
         heading = [_spell(cell) for cell in next(lines, ())]
         for number, cells in enumerate(lines, 2):
             yield Row(f"{path}, row {number}", dict(zip(heading, map(_spell, cells), strict=False)))
-    except OSError:
+    except (OSError, SARChatError):
         raise
     except Exception as error:
         # openpyxl raises errors of many libraries, without a common class.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,10 +121,14 @@ def join_file(source: AnswerSource, gold: Gold, notation: Notation = SARCHAT_NOT
     Raises:
         SARChatError: if the file, a row or an id is wrong, or rows without an id are not in the records' order.
     """
-    rows = list(read_answers(source, gold.split))
+    rows = read_answers(source, gold.split)
     records = gold.records
-    if gold.limit is not None and len(rows) > len(records) and rows[0].id is None:
-        records = dict(gold.read())
+    if gold.limit is not None:
+        # One more than there are records: if it has no id, the model was asked all of the split.
+        head = list(itertools.islice(rows, len(records) + 1))
+        if len(head) > len(records) and head[0].id is None:
+            records = dict(gold.read())
+        rows = itertools.chain(head, rows)
     answers = join_answers(rows, records, source.location, notation)
     outside = answers.keys() - gold.records.keys()
     if gold.limit is not None:

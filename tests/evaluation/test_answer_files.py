@@ -433,3 +433,10 @@ def test_what_is_wrong_is_reported_in_one_line(name, content, options, message, 
 
 def test_a_file_that_is_not_there(capsys):
     assert "cannot read nowhere.jsonl: No such file" in refuse(capsys, "nowhere.jsonl", "--references", sample_build())
+
+
+def test_a_measurement_too_large_for_a_float_is_none(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"id": "a", "prediction": "", "latency_s": 1%s, "prompt_tokens": true}\n' % ("0" * 400))
+    (answer,) = read_answers(AnswerSource(str(path)))
+    assert answer.latency is None and answer.prompt_tokens is None
