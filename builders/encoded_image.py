@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 
 class EncodedImage:
@@ -14,7 +13,7 @@ class EncodedImage:
         path: its file on this machine; `None` if it is inside a Parquet file, in an archive or on another machine.
     """
 
-    def __init__(self, name: str, read: Callable[[], bytes], path: Path | None = None) -> None:
+    def __init__(self, name: str, read: Callable[[], bytes], path: str | None = None) -> None:
         """Set the source of the image without reading it."""
         self.name = name
         self.path = path

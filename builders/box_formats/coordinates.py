@@ -18,7 +18,8 @@ from builders.box_formats.input_size import InputSize, ResizeRule
 Box = tuple[float, float, float, float]
 
 
-@dataclass(frozen=True)
+# Compared by identity: a key of caches that hashes fast.
+@dataclass(frozen=True, eq=False)
 class Scale:
     """The linear map between a format's coordinates and pixels: pixel = (coordinate + offset) * step - margin.
 

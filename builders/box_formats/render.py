@@ -123,6 +123,8 @@ def _write_run(boxes: Sequence[Box], scale: Scale, label: str | None) -> str:
     return before + between.join(_write_box(box, scale, label) for box in boxes) + after
 
 
+# The pairs of identification repeat each box of an image.
+@lru_cache(maxsize=2**14)
 def _write_box(box: Box, scale: Scale, label: str | None) -> str:
     mark = Template(scale.format.mark).substitute(label=json.dumps(label)[1:-1]) if label else ""
     return _pattern_of(scale.format).format(**scale.from_pixels(box), label=mark)

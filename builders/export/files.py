@@ -52,10 +52,9 @@ class _TextFile(RecordFile):
     def _write(self, record: dict[str, Any]) -> None:
         if self._stream is None:
             self._stream = self.path.open("w", encoding="utf-8", newline="\n")
-            self._stream.write(self.before)
+            self._stream.write(self.before + _ENCODE(record))
         else:
-            self._stream.write(self.between)
-        self._stream.write(_ENCODE(record))
+            self._stream.write(self.between + _ENCODE(record))
 
     def close(self) -> None:
         if self._stream is not None:

@@ -38,7 +38,7 @@ class ImageStore:
         self._way = way
         self._absolute = absolute
         self._places: dict[tuple[str, str], str] = {}
-        self._made: set[Path] = set()
+        self._made: set[str] = set()
 
     def place(self, split: str, image: EncodedImage) -> str:
         """Return the path of an image for the consumer; the first call for an image stores it.
@@ -57,34 +57,35 @@ class ImageStore:
                 f"{image.name} is embedded, archived or remote, so it has no path on this machine; export with "
                 "--images copy"
             )
-        if not image.path.is_file():
+        if not os.path.isfile(image.path):
             raise SARChatError(f"image missing: {image.path}; complete the data set, or build it again")
-        return str(image.path.absolute())
+        return str(Path(image.path).absolute())
 
     def _store(self, split: str, image: EncodedImage) -> str:
         check_file_name(image.name, f"split {split}")
         name = f"{FOLDER}/{split}/{image.name}"
-        target = self._staging / name
-        if target.parent not in self._made:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            self._made.add(target.parent)
+        target = f"{self._staging}/{name}"
+        parent = os.path.dirname(target)
+        if parent not in self._made:
+            os.makedirs(parent, exist_ok=True)
+            self._made.add(parent)
         if image.path is not None:
             # A folder that somebody else wrote may name any file of this machine.
             check_image_file(image.path)
         if not (self._way == LINK and image.path is not None and _link(image.path, target)):
-            if image.path is not None and image.path.is_file():
+            if image.path is not None and os.path.isfile(image.path):
                 shutil.copyfile(image.path, target)
             else:
-                target.write_bytes(image.read())
+                Path(target).write_bytes(image.read())
         self.names.add(name)
-        return str(self._folder / name) if self._absolute else name
+        return f"{self._folder}/{name}" if self._absolute else name
 
 
-def _link(path: Path, target: Path) -> bool:
+def _link(path: str, target: str) -> bool:
     """Make a hard link if the file exists and the file system allows it; return whether it succeeded."""
     try:
         # If the path is a symbolic link, link to its target.
-        os.link(os.path.realpath(path) if path.is_symlink() else path, target)
+        os.link(os.path.realpath(path) if os.path.islink(path) else path, target)
     except OSError:
         return False
     return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from builders.export.format import Export, Format
@@ -53,8 +54,14 @@ def _take_boxes(text: str) -> tuple[str, list[list[int]]]:
         return text, []
     # Words and the four numbers of a box in turn.
     pieces = BOX.split(text)
-    boxes = [[round(float(number)) for number in pieces[at : at + 4]] for at in range(1, len(pieces), 5)]
+    boxes = [list(map(_whole, pieces[at : at + 4])) for at in range(1, len(pieces), 5)]
     return _PLACEHOLDER.join(pieces[::5]), boxes
+
+
+# The same few thousand numbers recur millions of times.
+@lru_cache(maxsize=2**14)
+def _whole(number: str) -> int:
+    return round(float(number))
 
 
 FORMAT = Format("ms-swift", convert, values, box_format=None)

@@ -259,10 +259,12 @@ def make_record(
         resize: the resizing that the notation depends on, if it does.
     """
     width, height = row["width"], row["height"]
-    question, gold = row["messages"][0]["content"], row["messages"][-1]["content"]
-    answer = gold
+    user, assistant = row["messages"]
+    question = user["content"]
+    gold = answer = assistant["content"]
     if not box_format.is_native:
-        question, answer = (render_text(text, box_format, width, height, resize) for text in (question, gold))
+        question = render_text(question, box_format, width, height, resize)
+        answer = render_text(gold, box_format, width, height, resize)
     return ExportRecord(
         id=row["id"],
         task=row["task"],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-from pathlib import Path
 from typing import BinaryIO
 
 from builders.corpus.image_check import check_is_image
@@ -43,7 +42,7 @@ def _open(path: str | os.PathLike[str]) -> BinaryIO:
     try:
         status = os.stat(path)
         if stat.S_ISREG(status.st_mode) and status.st_size <= _MOST_BYTES:
-            return Path(path).open("rb")
+            return open(path, "rb")
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise SARChatError(

@@ -152,8 +152,7 @@ class _GroupImages:
     def _at(self, place: int, name: str, stored_path: str | None) -> EncodedImage:
         """Return the image of a row, not yet read unless its stored path may be that of a local file."""
         is_file = self._part.fs is None and os.path.isabs(stored_path or "") and self._content(place) is None
-        path = Path(stored_path) if is_file and stored_path else None
-        return EncodedImage(name, lambda: self._read(place, name, stored_path), path)
+        return EncodedImage(name, lambda: self._read(place, name, stored_path), stored_path if is_file else None)
 
     def _read(self, place: int, name: str, stored_path: str | None) -> bytes:
         content = self._content(place)
