@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import shutil
 import time
+import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from fsspec import AbstractFileSystem
 from fsspec.core import url_to_fs
+from fsspec.implementations.local import LocalFileSystem
 
 from builders.errors import SARChatError
 
@@ -21,9 +26,9 @@ REQUESTS_AT_ONCE = 32
 _OPTIONS: dict[str, dict[str, Any]] = {
     # By default, s3fs has 10 connections.
     "s3": {"config_kwargs": {"max_pool_connections": REQUESTS_AT_ONCE}},
-    # A folder that is used like object storage, where folders are only names.
-    "file": {"auto_mkdir": True},
 }
+# The ending of a file that a stopped process left; see `_WholeFiles`.
+PARTIAL = ".partial"
 # Seconds before the second attempt, the third one, and so on. File systems have shorter retries of their own.
 WAITS = (1, 2, 4, 8)
 # A server that is overloaded or failing (RFC 9110, section 15.6; RFC 6585, section 4).
@@ -71,9 +76,54 @@ def open_url(url: str) -> tuple[PerProcess, str]:
         ImportError: if a package for such URLs is not installed.
         ValueError: if fsspec knows no such URLs.
     """
-    options = _OPTIONS.get(url.partition("://")[0], {})
-    root = url_to_fs(url, **options)[1]
-    return PerProcess(lambda: cast(AbstractFileSystem, _Retrying(url_to_fs(url, **options)[0]))), root.rstrip("/")
+    root = _open(url)[1]
+    return PerProcess(lambda: cast(AbstractFileSystem, _Retrying(_open(url)[0]))), root.rstrip("/")
+
+
+def _open(url: str) -> tuple[AbstractFileSystem, str]:
+    scheme = url.partition("://")[0]
+    if scheme in LocalFileSystem.protocol:
+        return _WholeFiles(auto_mkdir=True), LocalFileSystem._strip_protocol(url)
+    return url_to_fs(url, **_OPTIONS.get(scheme, {}))
+
+
+class _WholeFiles(LocalFileSystem):
+    """A local or shared folder used like object storage: a file appears whole or not at all, an empty folder never."""
+
+    def put_file(self, path1: str, path2: str, callback: object = None, **kwargs: object) -> None:
+        _write_whole(path2, lambda file: shutil.copyfile(path1, file), os.replace)
+
+    def pipe_file(self, path: str, value: bytes, mode: str = "overwrite", **kwargs: object) -> None:
+        # Unlike a renamed file, a link does not replace another one.
+        _write_whole(path, lambda file: file.write_bytes(value), os.link if mode == "create" else os.replace)
+
+    def rm_file(self, path: str) -> None:
+        super().rm_file(path)
+        # The two folders of what is temporary, at most.
+        with suppress(OSError):
+            for folder in list(Path(path).parents)[:2]:
+                folder.rmdir()
+
+    def rm(self, path: str | list[str], recursive: bool = False, maxdepth: int | None = None) -> None:
+        for file in [path] if isinstance(path, str) else path:
+            self.rm_file(file)
+
+
+def _write_whole(path: str, write: Callable[[Path], object], publish: Callable[[Path, Path], object]) -> None:
+    target = Path(path)
+    partial_file = target.with_name(f".{target.name}.{uuid.uuid4().hex}{PARTIAL}")
+    for is_last in (False, True):
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write(partial_file)
+            publish(partial_file, target)
+            break
+        except FileNotFoundError:
+            # Another process may have cleaned up meanwhile.
+            if is_last:
+                raise
+        finally:
+            partial_file.unlink(missing_ok=True)
 
 
 class _Retrying:

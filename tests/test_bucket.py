@@ -9,6 +9,7 @@ import sys
 
 import pytest
 from built_fixture import sample_build, sample_corpus
+from faulty_storage import stored
 from support import ROOT, build, tree
 
 from builders.build.options import BuildOptions
@@ -67,3 +68,21 @@ def test_readme_loads_a_build_from_a_bucket(tmp_path, s3):
     )
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(r"referring/test/\S+ \(\d+, \d+\)\n", done.stdout)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_build_into_a_bucket_has_the_bytes_of_a_local_one(tmp_path, s3, processes):
+    """Also from a corpus in the bucket; the second time, it is refused."""
+    s3.put(str(sample_corpus() / "SARDet_100K"), f"bucket/source-{processes}/", recursive=True)
+    options = BuildOptions(num_proc=processes)
+    build(sample_corpus(), tmp_path / "local", options)
+    url = f"s3://bucket/built-{processes}/sarchat"
+    build(f"s3://bucket/source-{processes}/SARDet_100K", url, options)
+    assert stored(url) == tree(tmp_path / "local")
+    with pytest.raises(SARChatError, match="holds a finished build"):
+        build(sample_corpus(), url, options)
+
+
+def test_bucket_that_does_not_exist_is_named(s3):
+    with pytest.raises(SARChatError, match=r"^cannot list s3://nowhere/sarchat: .*; create the bucket first$"):
+        build(sample_corpus(), "s3://nowhere/sarchat")

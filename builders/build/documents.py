@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from builders.build.options import BuildOptions
 from builders.build.plan import Plan
 from builders.build.provenance import describe_build, write_build_info
-from builders.build.receipt import Receipt
-from builders.build.shards import sort_files
+from builders.build.receipt import Written
 from builders.card.charts import draw_charts
 from builders.card.contents import gather_contents
 from builders.card.example_records import Record
 from builders.card.text import write_card
 from builders.corpus.sardet import Corpus
 from builders.corpus.source import join
+from builders.folder.checksums import write_checksums
 
 
-def write_documents(
-    folder: Path, receipts: Sequence[Receipt], plan: Plan, corpus: Corpus, options: BuildOptions
-) -> None:
-    """Write pictures, card and `build.json` of a build; of its Parquet files, none is read.
+def write_documents(folder: Path, written: Written, plan: Plan, corpus: Corpus, options: BuildOptions) -> None:
+    """Write pictures, card, `build.json` and checksums of a build; of its Parquet files, none is read.
 
     Args:
         folder: the folder to write into.
-        receipts: those of all jobs, in any order.
+        written: the shards, in the folder or elsewhere; relative paths are those of the checksums.
         plan: the plan of the build.
         corpus: the corpus, which has the images of the card's examples.
         options: the options of the build.
@@ -37,10 +34,11 @@ def write_documents(
     def read_image(split: str, record: Record) -> bytes:
         return corpus.source.read(join(corpus.image_folder(split), record["file_name"]))
 
-    contents = gather_contents(
-        sort_files(receipts), [(receipt.split, receipt.summary) for receipt in receipts], read_image
-    )
+    contents = gather_contents(written.files, written.summaries, read_image)
     info = describe_build(plan.fingerprint, options, plan.source)
     charts = draw_charts(folder, contents) if options.pictures else {}
     write_card(folder, contents, charts, info)
     write_build_info(folder, info)
+    write_checksums(
+        folder, {(folder / file.path).relative_to(folder).as_posix(): file.sha256 for file in written.files}
+    )

@@ -1,14 +1,15 @@
-"""What remains of a shard once it is written: its files, and what the card needs of it."""
+"""What is known of shards once they are written: their files, and what the card needs of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from builders.card.summary import Summary
 from builders.folder.parquet_file import ParquetFile
+from builders.schema import SPLITS, TASKS
 
 
 @dataclass(frozen=True)
@@ -39,3 +40,29 @@ class Receipt:
         """
         files = [ParquetFile(**{**file, "path": Path(file["path"])}) for file in content["files"]]
         return cls(content["split"], files, Summary.from_json(content["summary"]))
+
+
+@dataclass(frozen=True)
+class Written:
+    """All shards of a build.
+
+    Attributes:
+        files: the files, sorted by task, split and path.
+        summaries: the summary of each split.
+    """
+
+    files: Sequence[ParquetFile]
+    summaries: Mapping[str, Summary]
+
+
+def gather(receipts: Iterable[Receipt]) -> Written:
+    """Gather the receipts of all jobs, in any order; only one of them is in memory at a time."""
+    tasks, splits = list(TASKS), list(SPLITS)
+    files: list[ParquetFile] = []
+    summaries: dict[str, Summary] = {}
+    for receipt in receipts:
+        files += receipt.files
+        before = summaries.get(receipt.split)
+        summaries[receipt.split] = before + receipt.summary if before else receipt.summary
+    files.sort(key=lambda file: (tasks.index(file.task), splits.index(file.split), file.path))
+    return Written(files, summaries)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from string import Template
 from typing import Any
 
 from builders.build.pipeline import Report
 from builders.corpus.targets import DROP_REASONS
+from builders.resources import read_text
 from builders.schema import ALL, TASKS
 from builders.tables import format_table
 
@@ -35,5 +37,15 @@ def format_report(report: Report) -> str:
             format_table(["left out", *splits, "total"], [[*row, sum(row[1:])] for row in left_out]),
             "",
             f"Wrote {report.out}: {len(report.files)} Parquet files, {size} in all.",
+            *(["", _how_to_load(report.out, tasks[-1], report.files[-1].split)] if isinstance(report.out, str) else []),
         ]
+    )
+
+
+def _how_to_load(url: str, task: str, split: str) -> str:
+    """Return the code that loads a task from object storage, which `load_dataset` does not open by its card."""
+    return (
+        Template(read_text("build/load_from_storage.txt", "builders"))
+        .substitute(url=url.rstrip("/"), task=task, split=split)
+        .rstrip()
     )

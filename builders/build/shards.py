@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from tqdm import tqdm
 
@@ -15,12 +15,21 @@ from builders.build.engines.engine import Advance
 from builders.build.options import BuildOptions
 from builders.build.parquet import write_shard
 from builders.build.plan import ShardJob
-from builders.build.receipt import Receipt
+from builders.build.receipt import Receipt, Written, gather
 from builders.card.summary import summarize
-from builders.folder.parquet_file import ParquetFile
 from builders.folder.reader import arrange
-from builders.schema import SPLITS, TASKS
+from builders.schema import SPLITS
 
+
+class HasCount(Protocol):
+    """A job that says how many images it has."""
+
+    @property
+    def count(self) -> int:
+        """The number of images."""
+
+
+_Job = TypeVar("_Job", bound=HasCount)
 _Result = TypeVar("_Result")
 
 
@@ -50,33 +59,31 @@ def split_of_texts(jobs: Iterable[ShardJob]) -> str | None:
     return next((split for split in reversed(SPLITS) if split in built), None)
 
 
-def write_shards(jobs: Sequence[ShardJob], options: BuildOptions) -> list[Receipt]:
+def write_shards(jobs: Sequence[ShardJob], options: BuildOptions) -> Written:
     """Write all shards into the folder that their paths name.
 
     Args:
         jobs: what to write.
         options: the engine and the number of processes.
 
-    Returns:
-        The receipts, in the order in which the jobs were done.
-
     Raises:
         SARChatError: if an image is wrong or a worker was lost.
         OSError: if writing fails.
     """
     with closing(do_jobs(ShardWriter(split_of_texts(jobs)), jobs, options)) as finished:
-        return [receipt for _, receipt in finished]
+        return gather(receipt for _, receipt in finished)
 
 
 def do_jobs(
-    work: Callable[[ShardJob, Advance], _Result], jobs: Sequence[ShardJob], options: BuildOptions
-) -> Generator[tuple[ShardJob, _Result], None, None]:
+    work: Callable[[_Job, Advance], _Result], jobs: Sequence[_Job], options: BuildOptions, done: int = 0
+) -> Generator[tuple[_Job, _Result], None, None]:
     """Do all jobs, with a progress bar of images on stderr; close the generator to stop what still runs.
 
     Args:
         work: does a job, see `Engine.run`.
         jobs: the jobs.
         options: the engine and the number of processes.
+        done: the number of images of other jobs, which the bar shows as done.
 
     Yields:
         Each job with its result, as soon as it is done.
@@ -84,8 +91,8 @@ def do_jobs(
     Raises:
         SARChatError: if a worker was lost; what the work raises is raised as it is.
     """
-    total = sum(job.count for job in jobs)
-    with tqdm(total=total, desc="Building", unit=" images", disable=None) as bar:
+    total = done + sum(job.count for job in jobs)
+    with tqdm(total=total, initial=done, desc="Building", unit=" images", disable=None) as bar:
         # The bar's own count is absent if it is disabled.
         shown = finished = 0
 
@@ -101,10 +108,3 @@ def do_jobs(
                 # An engine that knows of an image only when its job is done has not shown it yet.
                 advance(max(0, finished - shown))
                 yield job, result
-
-
-def sort_files(receipts: Iterable[Receipt]) -> list[ParquetFile]:
-    """Return the files of all shards, sorted by task, split and path."""
-    tasks, splits = list(TASKS), list(SPLITS)
-    files = (file for receipt in receipts for file in receipt.files)
-    return sorted(files, key=lambda file: (tasks.index(file.task), splits.index(file.split), file.path))

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from builders.analysis.target_counts import TargetCounts, add_counts
+from builders.analysis.target_counts import TargetCounts
 from builders.analysis.texts import TextStatistics, add_up
-from builders.card.example_records import Record, best_of, choose_examples
+from builders.card.example_records import Record, choose_examples
 from builders.card.summary import Summary
 from builders.folder.parquet_file import ParquetFile
 from builders.schema import SPLITS, TASKS
@@ -58,36 +58,26 @@ def built_splits(files: Iterable[ParquetFile]) -> list[str]:
 
 def gather_contents(
     files: Sequence[ParquetFile],
-    summaries: Iterable[tuple[str, Summary]],
+    summaries: Mapping[str, Summary],
     read_image: Callable[[str, Record], bytes],
 ) -> Contents:
     """Put the contents of a build together.
 
     Args:
         files: its Parquet files.
-        summaries: split and summary of each of its parts, in any order.
+        summaries: the summary of each split; at least one has counted its texts.
         read_image: returns the encoded image of a record, given its split and the record.
 
     Raises:
         SARChatError: if no image of a task's candidates can be decoded.
     """
-    by_split: dict[str, list[Summary]] = {}
-    for split, summary in summaries:
-        by_split.setdefault(split, []).append(summary)
-    targets = {
-        split: add_counts(counts)
-        for split in SPLITS
-        if (counts := [part.targets for part in by_split.get(split, []) if part.targets is not None])
-    }
-    candidates, split_of = {}, {}
-    for task in TASKS:
-        # Examples come from the first split of a task.
-        first = next(
-            (split for split in SPLITS if any(part.examples.get(task) for part in by_split.get(split, []))), None
-        )
-        if first is not None:
-            split_of[task] = first
-            candidates[task] = best_of(record for part in by_split[first] for record in part.examples.get(task, ()))
-    texts = [part.texts for parts in by_split.values() for part in parts if part.texts is not None]
-    examples = choose_examples(candidates, lambda record: read_image(split_of[record["task"]], record))
-    return Contents(files, examples, targets, add_up(texts))
+    ordered = {split: summaries[split] for split in SPLITS if split in summaries}
+    # Examples come from the first split of a task.
+    split_of = {task: split for split in reversed(ordered) for task in ordered[split].examples}
+    candidates = {task: ordered[split_of[task]].examples[task] for task in TASKS if task in split_of}
+    return Contents(
+        files,
+        choose_examples(candidates, lambda record: read_image(split_of[record["task"]], record)),
+        {split: summary.targets for split, summary in ordered.items() if summary.targets is not None},
+        add_up(summary.texts for summary in ordered.values() if summary.texts is not None),
+    )

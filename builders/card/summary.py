@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from builders.analysis.target_counts import FINEST_BINS, TargetCounts, count_targets
+from builders.analysis.target_counts import FINEST_BINS, TargetCounts, add_counts, count_targets
 from builders.analysis.target_table import read_targets
-from builders.analysis.texts import TextStatistics, count_texts
-from builders.card.example_records import Record, propose_examples
+from builders.analysis.texts import TextStatistics, add_up, count_texts
+from builders.card.example_records import Record, best_of, propose_examples
 from builders.folder.reader import Build
 from builders.records.geometry import IDENTIFICATION_SIZES, SHAPES
 from builders.schema import CATEGORIES, TASKS
@@ -31,6 +31,17 @@ class Summary:
     targets: TargetCounts | None
     texts: TextStatistics | None
     examples: Mapping[str, Sequence[Record]]
+
+    def __add__(self, other: Summary) -> Summary:
+        """Return the summary of two parts of one split; the order does not matter."""
+        targets = [part.targets for part in (self, other) if part.targets is not None]
+        texts = [part.texts for part in (self, other) if part.texts is not None]
+        proposed = {
+            task: best_of([*self.examples.get(task, ()), *other.examples.get(task, ())])
+            for task in TASKS
+            if task in self.examples or task in other.examples
+        }
+        return Summary(add_counts(targets) if targets else None, add_up(texts) if texts else None, proposed)
 
     def to_json(self) -> dict[str, Any]:
         """Return the summary as JSON can hold it."""

@@ -25,7 +25,7 @@ from builders.errors import SARChatError
 )
 @click.option("--images", metavar="DIR", help="Folder or zip of the images that --annotations name.")
 @click.option("--sample", is_flag=True, help="Build the embedded synthetic sample instead of a SOURCE.")
-@click.option("--out", type=click.Path(path_type=Path), default="sarchat", show_default=True, help="Folder to write.")
+@click.option("--out", default="sarchat", show_default=True, help="Folder to write, or its URL in object storage.")
 @click.option("--task", "tasks", multiple=True, metavar="TASK", help="Only this task; may be repeated.")
 @click.option("--split", "splits", type=SPLIT, multiple=True, metavar="SPLIT", help="Only this split; may be repeated.")
 @click.option(
@@ -50,7 +50,7 @@ def command(
     annotations: tuple[str, ...],
     images: str | None,
     sample: bool,
-    out: Path,
+    out: str,
     tasks: tuple[str, ...],
     splits: tuple[str, ...],
     seed: int,

@@ -22,12 +22,13 @@ def write_checksums(folder: Path, known: Mapping[str, str] | None = None) -> Non
 
     Args:
         folder: the folder; paths in the file are relative to it, with '/' on every system.
-        known: the hexadecimal checksums of files that were hashed while they were written; these are not read again.
+        known: the hexadecimal checksums of files that were hashed while they were written; these are not read again,
+            and are listed even if they are stored elsewhere.
 
     Raises:
         SARChatError: if a file's name contains a line break or a backslash, which the format cannot represent.
     """
-    paths = _list_files(folder)
+    paths = sorted({*_list_files(folder), *(known or ())})
     for path in paths:
         if re.search(r"[\n\r\\]", path):
             raise SARChatError(f"{folder}: the file name {path!r} cannot be listed in {SUMS}; rename the file")

@@ -30,8 +30,8 @@ from builders.box_formats.formats import FORMAT_NAMES, INPUT_PIXELS, NATIVE, Not
 from builders.box_formats.input_size import read_input_size, read_resize_rule
 from builders.box_formats.render import render_text
 from builders.box_formats.translate import translate
+from builders.build.built_files import is_build
 from builders.build.options import BuildOptions
-from builders.build.pipeline import is_build
 from builders.corpus.annotation_table import AnnotationTable
 from builders.corpus.coco import read_coco
 from builders.corpus.image_check import check_image

@@ -1,0 +1,43 @@
+"""Which files a build consists of, and how a folder with one is recognized."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from builders.build.provenance import is_build_info
+from builders.folder.checksums import list_replaceable
+from builders.folder.reader import BUILD_INFO, CARD
+from builders.schema import SPLITS, TASKS
+
+# Beside the Parquet of the sample, whose corpus is a temporary folder, if its images are not embedded.
+IMAGES = "images"
+_CARD_START = re.compile(r"---\r?\npretty_name: SARChat\b")
+_SPLIT = "|".join(SPLITS)
+_BUILT_FILE = re.compile(
+    rf"{CARD}|{re.escape(BUILD_INFO)}|pictures/[a-z]+\.png|{IMAGES}/(?:{_SPLIT})/[0-9]+\.[a-z]+|"
+    rf"(?:{'|'.join(TASKS)})/(?:{_SPLIT})-[0-9]{{5,}}-of-[0-9]{{5,}}\.parquet"
+)
+
+
+def is_built_file(path: str) -> bool:
+    """Return whether a build may have a file with this relative path; `SHA256SUMS` is not among them."""
+    return _BUILT_FILE.fullmatch(path) is not None
+
+
+def is_build(folder: Path) -> bool:
+    """Return whether a folder contains a build and nothing else.
+
+    A list of checksums alone proves nothing, as users may have one with their own files. So every file must have a
+    name that a build uses and be listed in the folder's `SHA256SUMS`, and `build.json` or the card must be ours:
+    builds of version 1.0 have only the card.
+    """
+    listed = list_replaceable(folder)
+    return listed is not None and all(map(is_built_file, listed)) and (is_build_info(folder) or _has_our_card(folder))
+
+
+def _has_our_card(folder: Path) -> bool:
+    try:
+        return _CARD_START.match((folder / CARD).read_text(encoding="utf-8")) is not None
+    except (OSError, ValueError):
+        return False

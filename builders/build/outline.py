@@ -1,0 +1,102 @@
+"""The outline of a build, by which its objects are recognized: what determines their bytes, and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import pyarrow as pa
+
+from builders.build.options import BuildOptions
+from builders.build.plan import Plan, ShardJob
+from builders.errors import SARChatError
+from builders.resources import load_json
+from builders.versions import DATA_VERSION, PACKAGE, package_version
+
+_DRAWING = ("matplotlib", "numpy", "pillow")
+_DIGEST = "digest"
+
+
+def outline(plan: Plan, options: BuildOptions) -> dict[str, Any]:
+    """Return the outline of a build, with a digest of it.
+
+    It has no path of a machine, no credentials, and nothing about processes.
+    """
+    content: dict[str, Any] = {
+        "fingerprint": plan.fingerprint,
+        "source": dict(plan.source),
+        **options.content(),
+        "sample": options.sample,
+        "pictures": options.pictures,
+        "check_images": options.check_images,
+        "cut": _hash(map(_describe_cut, plan.jobs)),
+        "versions": writer_versions() | (_drawing_versions() if options.pictures else {}),
+    }
+    return {**content, _DIGEST: _hash([json.dumps(content, sort_keys=True)])}
+
+
+def check_same(ours: Mapping[str, Any], stored: bytes, location: str) -> None:
+    """Check that the outline that is stored at a location is this one.
+
+    Raises:
+        SARChatError: if it is another one, or none.
+    """
+    try:
+        theirs = load_json(stored.decode())
+        digest = theirs[_DIGEST]
+    except (ValueError, KeyError, TypeError) as error:
+        raise SARChatError(f"{location} is not the plan of a build; choose a new prefix with --out") from error
+    if digest == ours[_DIGEST]:
+        return
+    # As JSON holds them: without tuples.
+    own = json.loads(json.dumps(ours))
+    other = sorted(name for name in own.keys() - {_DIGEST} if own[name] != theirs.get(name))
+    raise SARChatError(
+        f"{location} is the plan of another build, which is not finished: {', '.join(other) or 'its content'} "
+        "differs; finish that build with its own options and versions, or choose a new prefix with --out"
+    )
+
+
+def writer_versions() -> dict[str, str]:
+    """Return the versions on which the bytes of the Parquet files depend."""
+    return {PACKAGE: package_version(), "data": DATA_VERSION, "pyarrow": pa.__version__}
+
+
+def check_versions(planned: Mapping[str, str]) -> None:
+    """Check that this process has the versions with which a build was planned.
+
+    Raises:
+        SARChatError: if it has others.
+    """
+    for name, here in writer_versions().items():
+        if here != planned[name]:
+            raise SARChatError(
+                f"a worker has {name} {here}, but the build was planned with {planned[name]}; "
+                "install the same versions on every machine"
+            )
+
+
+def _drawing_versions() -> dict[str, str]:
+    found = {}
+    for package in _DRAWING:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "none"
+    return found
+
+
+def describe_input(job: ShardJob) -> str:
+    """Return a hash of what is known of a job's images: if one is replaced, it changes with the image's size."""
+    return _hash(map(str, [job.split, job.count, *(job.sizes or ())]))
+
+
+def _describe_cut(job: ShardJob) -> str:
+    return f"{job.split}:{job.count}:{','.join(path.as_posix() for path in job.paths.values())}"
+
+
+def _hash(lines: Iterable[str]) -> str:
+    return hashlib.blake2b("\n".join(lines).encode(), digest_size=16).hexdigest()

@@ -1,0 +1,164 @@
+"""A folder in object storage: whole objects under one prefix of a bucket, by their relative paths."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from fsspec import AbstractFileSystem
+
+from builders.errors import SARChatError
+from builders.storage import cannot_open, describe, open_url
+
+# How often an object is written whose size is then another one.
+_ATTEMPTS = 3
+# Why a build cannot be written to some URLs that can be read.
+_REFUSED = {
+    "http": "a web server takes no files",
+    "https": "a web server takes no files",
+    "hf": "each object would be a commit of its own; build to a local folder and run `sarchat push`, or write to "
+    "hf://buckets/...",
+}
+
+
+class ObjectFolder:
+    """A folder in object storage, which exists as soon as it has an object.
+
+    An object is written whole or not at all, so that nobody sees a part of one. It can be sent to other processes,
+    which open the storage themselves; no credentials go with it.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Open the storage; nothing is requested from it.
+
+        Args:
+            url: the URL of the folder, for any file system of fsspec that can be written to.
+
+        Raises:
+            SARChatError: if the URL has a password, is of no known file system, or of one that takes no objects.
+        """
+        self.location = url.rstrip("/")
+        parts = urlsplit(url)
+        if parts.password:
+            raise SARChatError(f"{url} has a password in it; storage takes credentials from the environment")
+        if parts.scheme in _REFUSED and not url.startswith("hf://buckets/"):
+            raise SARChatError(f"cannot write to {url}: {_REFUSED[parts.scheme]}")
+        try:
+            self._open, self._root = open_url(self.location)
+        except Exception as error:
+            raise cannot_open(url, error) from error
+
+    def __reduce__(self) -> tuple[type[ObjectFolder], tuple[str]]:
+        """Pickle the URL alone."""
+        return ObjectFolder, (self.location,)
+
+    @property
+    def _fs(self) -> AbstractFileSystem:
+        return self._open()
+
+    def url(self, relative: str) -> str:
+        """Return the URL of an object."""
+        return f"{self.location}/{relative}"
+
+    def sizes(self) -> dict[str, int]:
+        """Map the objects in the folder to their sizes in bytes, as the storage lists them now.
+
+        Raises:
+            SARChatError: if it cannot be listed, or the URL is that of an object.
+        """
+        try:
+            self._fs.invalidate_cache()
+            found = self._fs.find(self._root, detail=True)
+        except FileNotFoundError as error:
+            raise SARChatError(f"cannot list {self.location}: {describe(error)}; create the bucket first") from error
+        except Exception as error:
+            raise cannot_open(self.location, error) from error
+        sizes = {name[len(self._root) :].lstrip("/"): entry["size"] for name, entry in found.items()}
+        if sizes.get(""):
+            raise SARChatError(f"{self.location} is an object, not a folder; choose another prefix")
+        # Consoles show an empty folder by an empty object with its name.
+        return {name: size for name, size in sizes.items() if name and not name.endswith("/")}
+
+    def put(self, file: Path, relative: str) -> None:
+        """Write an object, whole, and compare its size; an object with this name is replaced.
+
+        Raises:
+            SARChatError: if it cannot be written, or is stored with another size.
+        """
+        size, stored = file.stat().st_size, None
+        with self._errors_naming("write", relative):
+            for _ in range(_ATTEMPTS):
+                self._fs.put_file(str(file), self._path(relative))
+                stored = self._size(relative)
+                if stored == size:
+                    return
+            self._fs.rm_file(self._path(relative))
+        raise SARChatError(
+            f"{self.url(relative)} has {stored} bytes after it was written, not {size}; check the storage, and run the "
+            "command again"
+        )
+
+    def create(self, relative: str, content: bytes) -> bytes:
+        """Write an object unless there is one with this name.
+
+        Two processes may do so at once: the content of one of them stays.
+
+        Returns:
+            The content that is stored now.
+
+        Raises:
+            SARChatError: if it cannot be written.
+        """
+        with self._errors_naming("write", relative):
+            try:
+                self._fs.pipe_file(self._path(relative), content, mode="create")
+            except Exception:
+                # Storage that knows how to refuse a second object says so in many ways.
+                with suppress(FileNotFoundError):
+                    return self._fs.cat_file(self._path(relative))
+                raise
+            # Read in any case: not all storage can refuse a second object.
+            return self._fs.cat_file(self._path(relative))
+
+    def read(self, relatives: Sequence[str]) -> dict[str, bytes]:
+        """Read objects, several at a time if the file system can.
+
+        Raises:
+            SARChatError: if one cannot be read.
+        """
+        if not relatives:
+            return {}
+        with self._errors_naming("read", relatives[0]):
+            # For a list, unlike for a path, the result is a dict, even if one path is in it.
+            found = self._fs.cat([self._path(relative) for relative in relatives])
+        return {relative: found[self._path(relative)] for relative in relatives}
+
+    def remove(self, relatives: Iterable[str]) -> None:
+        """Remove objects; one that somebody else has just removed is none that must be.
+
+        Raises:
+            SARChatError: if they cannot be removed.
+        """
+        names = list(relatives)
+        if names:
+            with self._errors_naming("remove", names[0]), suppress(FileNotFoundError):
+                self._fs.rm([self._path(relative) for relative in names])
+
+    def _path(self, relative: str) -> str:
+        return f"{self._root}/{relative}"
+
+    def _size(self, relative: str) -> int:
+        self._fs.invalidate_cache(self._path(relative))
+        return self._fs.info(self._path(relative))["size"]
+
+    @contextmanager
+    def _errors_naming(self, verb: str, relative: str) -> Iterator[None]:
+        """Convert errors, whose classes differ between file systems, into one line that names the object."""
+        try:
+            yield
+        except Exception as error:
+            raise SARChatError(
+                f"cannot {verb} {self.url(relative)}: {describe(error)}; run the command again"
+            ) from error

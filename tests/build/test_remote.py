@@ -1,0 +1,380 @@
+"""A build in object storage has the bytes of a local one, whatever fails on the way, and touches nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import faulty_storage
+import fsspec
+import pytest
+from built_fixture import sample_build, sample_corpus
+from corpora import noisy_pictures, write_corpus
+from datasets import load_dataset
+from faulty_storage import FaultyStorage, stored
+from fsspec.registry import _registry
+from PIL import Image
+from support import build, refusal, tree
+
+from builders import storage
+from builders.build import limits, outline, pipeline
+from builders.build.options import BuildOptions
+from builders.build.report import format_report
+from builders.corpus.source import Source
+from builders.errors import SARChatError
+from sarchat_dataset import FEATURES
+
+TASKS = ("counting", "referring")
+OPTIONS = BuildOptions(tasks=TASKS)
+PLAN = ".building/plan.json"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_shards():
+    """Several jobs in a split."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(limits, "SHARD_RECORDS", 5)
+        patch.setattr(storage, "WAITS", (0, 0))
+        yield
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory) -> Path:
+    return write_pictures(tmp_path_factory.mktemp("corpus"))
+
+
+def write_pictures(folder: Path) -> Path:
+    return write_corpus(folder, noisy_pictures(6, side=32) | noisy_pictures(3, side=32, split="test"))
+
+
+@pytest.fixture(scope="module")
+def local(corpus, tmp_path_factory) -> dict[str, str]:
+    """The files of a local build."""
+    out = tmp_path_factory.mktemp("local") / "sarchat"
+    build(corpus, out, OPTIONS)
+    return tree(out)
+
+
+@pytest.fixture
+def url() -> str:
+    return faulty_storage.reset()
+
+
+def fail(number: int, error: BaseException):
+    def hook(request):
+        if request.number == number:
+            raise error
+
+    return staticmethod(hook)
+
+
+def state(url: str, local: dict[str, str]) -> str:
+    """Return how far a build in storage is, having checked that every object in it is whole."""
+    objects = {name: checksum for name, checksum in stored(url).items() if not name.startswith(".building/")}
+    assert objects.items() <= local.items()
+    if "SHA256SUMS" in objects:
+        assert objects == local
+    return "finished" if "SHA256SUMS" in objects else "unfinished"
+
+
+@pytest.mark.parametrize("scheme", ["faulty", "memory", "file"])
+def test_same_bytes_as_a_local_build(scheme, corpus, local, url, tmp_path):
+    url = {"faulty": url, "memory": url.replace("faulty", "memory"), "file": (tmp_path / "out").as_uri()}[scheme]
+    report = build(corpus, url, OPTIONS)
+    assert stored(url) == local
+    assert report.total_bytes == sum(size for size in sizes(url).values())
+    if scheme == "file":
+        assert {path.name for path in (tmp_path / "out").iterdir()} == {name.partition("/")[0] for name in local}
+
+
+def sizes(url: str) -> dict[str, int]:
+    fs, root = fsspec.core.url_to_fs(url)
+    return {path: entry["size"] for path, entry in fs.find(root, detail=True).items()}
+
+
+@pytest.mark.slow
+def test_processes_write_the_same_bytes_with_pictures(tmp_path):
+    out = tmp_path / "out"
+    options = BuildOptions(sample=True, num_proc=2)
+    pipeline.build(sample_corpus(), out.as_uri(), options)
+    assert tree(out) == tree(sample_build(pictures=True))
+
+
+def test_objects_come_before_their_receipts_and_the_checksums_last(corpus, url):
+    build(corpus, url, OPTIONS)
+    names = [request.path.partition("/sarchat/")[2] for request in FaultyStorage.requests]
+    assert names[0] == PLAN and FaultyStorage.requests[0].kind == "create"
+    assert names[-4:-1] == ["build.json", "README.md", "SHA256SUMS"]
+    assert FaultyStorage.requests[-1].kind == "remove"
+    receipts = [place for place, name in enumerate(names[:-1]) if name.startswith(".building/done/")]
+    assert len(receipts) > 4
+    for start, end in zip([0, *receipts], receipts, strict=False):
+        assert end - start > 1 and all(name.endswith(".parquet") for name in names[start + 1 : end])
+
+
+def count_requests(corpus: Path) -> int:
+    build(corpus, faulty_storage.reset(), OPTIONS)
+    return len(FaultyStorage.requests)
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_build_that_failed_at_any_request_is_resumed(corpus, local, moment):
+    """Before a request, or after it took effect, when its answer is lost."""
+    total = count_requests(corpus)
+    for number in range(total):
+        url = faulty_storage.reset()
+        setattr(FaultyStorage, moment, fail(number, PermissionError("denied")))
+        if number == 0 and moment == "after":
+            # That the plan is stored is seen when it is read back.
+            build(corpus, url, OPTIONS)
+            continue
+        with pytest.raises(SARChatError, match=r"^cannot (write|remove) faulty://\S+: PermissionError: denied"):
+            build(corpus, url, OPTIONS)
+        is_finished = state(url, local) == "finished"
+        done = sum(name.startswith(".building/done/") for name in stored(url))
+        FaultyStorage.requests.clear()
+        FaultyStorage.before = FaultyStorage.after = staticmethod(lambda request: None)
+        if is_finished:
+            with pytest.raises(SARChatError, match="holds a finished build"):
+                build(corpus, url, OPTIONS)
+        else:
+            build(corpus, url, OPTIONS)
+            written = sum("/done/" in request.path and request.kind == "put" for request in FaultyStorage.requests)
+            assert written == (total - 5) // 3 - done
+        assert stored(url) == local
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_killed_build_is_resumed(corpus, local, moment):
+    """What is no `Exception` passes every handler, as the end of a process does."""
+    total = count_requests(corpus)
+    for number in range(1, total, 4):
+        url = faulty_storage.reset()
+        setattr(FaultyStorage, moment, fail(number, KeyboardInterrupt()))
+        with pytest.raises(KeyboardInterrupt):
+            build(corpus, url, OPTIONS)
+        assert state(url, local) == "unfinished" or number >= total - 2
+        FaultyStorage.before = FaultyStorage.after = staticmethod(lambda request: None)
+        if state(url, local) == "unfinished":
+            build(corpus, url, OPTIONS)
+            assert stored(url) == local
+
+
+def test_two_builds_at_once_end_with_the_same_bytes(corpus, local):
+    """A second one runs from start to end between two requests of the first one, whichever these are."""
+    total = count_requests(corpus)
+    for number in range(0, total, 3):
+        url = faulty_storage.reset()
+
+        def run_another(request, url=url, number=number):
+            if request.number == number:
+                FaultyStorage.before = staticmethod(lambda request: None)
+                try:
+                    build(corpus, url, OPTIONS)
+                except SARChatError as error:
+                    assert "finished build" in str(error) and number >= total - 2
+
+        FaultyStorage.before = staticmethod(run_another)
+        build(corpus, url, OPTIONS)
+        assert stored(url) == local
+
+
+def test_transient_errors_are_repeated(corpus, local, url):
+    failed = set()
+
+    def fail_once(request):
+        if request.path not in failed:
+            failed.add(request.path)
+            raise ConnectionResetError("cut")
+
+    FaultyStorage.before = staticmethod(fail_once)
+    build(corpus, url, OPTIONS)
+    assert stored(url) == local and len(failed) > len(local)
+
+
+def test_lasting_failure_ends_in_one_line(corpus, url, local):
+    def fail_for_good(request):
+        if "referring/test" in request.path:
+            raise ConnectionResetError("cut")
+
+    FaultyStorage.before = staticmethod(fail_for_good)
+    with pytest.raises(SARChatError, match=r"^cannot write faulty://\S+/referring/test-\S+: ConnectionResetError: cut"):
+        build(corpus, url, OPTIONS)
+    assert sum("referring/test" in request.path for request in FaultyStorage.requests) == 3
+    assert state(url, local) == "unfinished"
+
+
+def test_damaged_image_ends_it_unrepeated(corpus, url, tmp_path, local):
+    damaged = write_pictures(tmp_path)
+    image = max((damaged / "JPEGImages/train").iterdir())
+    good = image.read_bytes()
+    image.write_bytes(b"no image")
+    reads = []
+    with pytest.MonkeyPatch.context() as patch:
+        read = Source.read
+        patch.setattr(Source, "read", lambda self, name: reads.append(name) or read(self, name))
+        with pytest.raises(SARChatError, match=rf"{image.name} is not a readable image"):
+            build(damaged, url, OPTIONS)
+    assert sum(name.endswith(image.name) for name in reads) == 1
+    assert state(url, local) == "unfinished" and any("train" in name for name in stored(url))
+    image.write_bytes(good)
+    build(damaged, url, OPTIONS)
+    assert stored(url) == local
+
+
+def test_image_that_was_replaced_meanwhile_is_read_again(url, tmp_path):
+    corpus = write_pictures(tmp_path)
+    image = min((corpus / "JPEGImages/train").iterdir())
+    FaultyStorage.before = fail(12, PermissionError("denied"))
+    with pytest.raises(SARChatError):
+        build(corpus, url, OPTIONS)
+    Image.new("L", (32, 32)).save(image)
+    build(corpus, url, OPTIONS)
+    build(corpus, tmp_path / "local", OPTIONS)
+    assert stored(url) == tree(tmp_path / "local")
+
+
+def test_object_of_another_size_is_no_part_of_a_build(corpus, url, local):
+    def cut(request):
+        if request.path.endswith("README.md"):
+            fs = fsspec.filesystem("faulty")
+            fs.store[request.path] = type(fs.store[request.path])(fs, request.path, b"half")
+
+    FaultyStorage.after = staticmethod(cut)
+    with pytest.raises(SARChatError, match=r"README.md has 4 bytes after it was written, not \d+"):
+        build(corpus, url, OPTIONS)
+    assert state(url, local) == "unfinished" and "README.md" not in stored(url)
+    FaultyStorage.after = staticmethod(lambda request: None)
+    build(corpus, url, OPTIONS)
+    assert stored(url) == local
+
+
+def test_object_that_is_gone_or_cut_is_written_again(corpus, url, local):
+    FaultyStorage.before = fail(12, PermissionError("denied"))
+    with pytest.raises(SARChatError):
+        build(corpus, url, OPTIONS)
+    fs, root = fsspec.core.url_to_fs(url)
+    first, second, *_ = sorted(fs.glob(f"{root}/referring/*"))
+    fs.rm_file(first)
+    fs.pipe_file(second, b"half")
+    receipt = max(fs.glob(f"{root}/.building/done/*"))
+    fs.pipe_file(receipt, b"{}")
+    FaultyStorage.before = staticmethod(lambda request: None)
+    build(corpus, url, OPTIONS)
+    assert stored(url) == local
+
+
+def test_object_that_disappears_at_the_end_is_named(corpus, url):
+    def remove_one(request):
+        if request.path.endswith("test-00000.json"):
+            fs = fsspec.filesystem("faulty")
+            fs.rm_file(min(fs.glob(f"{request.path.partition('/.building')[0]}/referring/*")))
+
+    FaultyStorage.after = staticmethod(remove_one)
+    with pytest.raises(
+        SARChatError, match=r"referring/test-00000-of-\S+ was written with \d+ bytes, and now is missing"
+    ):
+        build(corpus, url, OPTIONS)
+    assert "SHA256SUMS" not in stored(url)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [({"seed": 1}, "seed"), ({"tasks": ("counting",)}, "cut, tasks"), ({"check_images": True}, "check_images")],
+)
+def test_plan_of_another_build_is_refused(corpus, url, change, named):
+    FaultyStorage.before = fail(5, PermissionError("denied"))
+    with pytest.raises(SARChatError):
+        build(corpus, url, OPTIONS)
+    before = stored(url)
+    with pytest.raises(SARChatError, match=rf"plan.json is the plan of another build.*: {named} differs; .*--out$"):
+        build(corpus, url, replace(OPTIONS, **change))
+    assert stored(url) == before
+
+
+def test_other_versions_are_another_plan_and_refused_in_workers(corpus, url, monkeypatch):
+    FaultyStorage.before = fail(5, PermissionError("denied"))
+    with pytest.raises(SARChatError):
+        build(corpus, url, OPTIONS)
+    own = outline.writer_versions()
+    monkeypatch.setattr(outline, "writer_versions", lambda: {**own, "pyarrow": "0.1"})
+    with pytest.raises(SARChatError, match=r"another build.*: versions differs"):
+        build(corpus, url, OPTIONS)
+    with pytest.raises(SARChatError, match=r"^a worker has pyarrow 0\.1, but the build was planned with "):
+        outline.check_versions(own)
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "sarchat/data.bin", "referring/train.parquet", "README.md"])
+def test_foreign_objects_are_left_alone(corpus, url, name):
+    fsspec.filesystem("faulty").pipe_file(f"{url}/{name}", b"mine")
+    FaultyStorage.requests.clear()
+    with pytest.raises(SARChatError, match=rf"holds objects of something else, such as {re.escape(name)}; "):
+        build(corpus, url, OPTIONS)
+    assert [*stored(url)] == [name] and not FaultyStorage.requests
+
+
+def test_foreign_object_in_an_unfinished_build_is_refused(corpus, url):
+    FaultyStorage.before = fail(5, PermissionError("denied"))
+    with pytest.raises(SARChatError):
+        build(corpus, url, OPTIONS)
+    fsspec.filesystem("faulty").pipe_file(f"{url}/model.bin", b"mine")
+    with pytest.raises(SARChatError, match=r"something else, such as model.bin"):
+        build(corpus, url, OPTIONS)
+
+
+def test_finished_build_is_refused_and_neighbours_do_not_matter(corpus, url, local):
+    fsspec.filesystem("faulty").pipe_file(f"{url}-2/notes.txt", b"mine")
+    build(corpus, url, OPTIONS)
+    with pytest.raises(SARChatError, match=r"holds a finished build.*new prefix with --out$"):
+        build(corpus, url, replace(OPTIONS, seed=3))
+    assert stored(url) == local
+
+
+@pytest.mark.parametrize(
+    ("out", "options", "message"),
+    [
+        ("memory://a/b", {"num_proc": 2}, "memory://a/b is the memory of one process; .*--num-proc 1"),
+        ("memory://a/b", {"embed": False}, "--no-embed stores paths of this machine.*build with --embed"),
+        ("hf://datasets/me/sarchat", {}, "cannot write to hf://datasets/me/sarchat: .*sarchat push.*hf://buckets"),
+        ("https://server/sarchat", {}, "cannot write to https://server/sarchat: a web server takes no files"),
+        ("ftp://me:secret@server/sarchat", {}, "has a password in it; storage takes credentials from the environment"),
+        ("nothing://a/b", {}, "cannot open nothing://a/b: ValueError: Protocol not known: nothing"),
+    ],
+)
+def test_places_that_cannot_be_written_to_are_refused(corpus, out, options, message):
+    with pytest.raises(SARChatError, match=message) as refused:
+        build(corpus, out, replace(OPTIONS, **options))
+    assert "secret" not in str(refused.value)
+
+
+def test_storage_without_its_package_names_the_extra(corpus, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    monkeypatch.delitem(_registry, "s3", raising=False)
+    assert "sarchat-bench[s3]" in refusal(capsys, "build", corpus, "--out", "s3://bucket/sarchat")
+
+
+def test_plan_and_receipts_have_no_path_image_or_annotation_of_this_machine(corpus, url):
+    FaultyStorage.before = fail(16, PermissionError("denied"))
+    with pytest.raises(SARChatError):
+        build(corpus, url, OPTIONS)
+    fs, root = fsspec.core.url_to_fs(url)
+    plan = json.loads(fs.cat_file(f"{root}/{PLAN}"))
+    assert plan["tasks"] == list(TASKS) and plan["versions"]["pyarrow"] and len(plan["digest"]) == 32
+    texts = [fs.cat_file(path).decode() for path in fs.find(f"{root}/.building")]
+    assert len(texts) > 3 and not any(str(corpus.parent) in text or "/tmp" in text for text in texts)
+    assert max(map(len, texts)) < 20_000
+
+
+def test_printed_code_loads_the_build(corpus, tmp_path):
+    url = (tmp_path / "out").as_uri()
+    text = format_report(build(corpus, url, OPTIONS))
+    code = text.partition("Load it in Python:\n")[2]
+    assert f"Wrote {url}: " in text
+    names: dict = {}
+    exec(code.replace('split="test")', f'split="test", cache_dir={str(tmp_path / "cache")!r})'), names)
+    files = {"test": f"{tmp_path}/out/referring/test-*.parquet"}
+    stream = load_dataset("parquet", data_files=files, features=FEATURES, split="test", streaming=True)
+    assert names["dataset"]["id"][:] == [record["id"] for record in stream]
