@@ -39,7 +39,14 @@ ROOMS = (
     "cli",
 )
 # Libraries that one place alone imports, so that everything else works and starts without them.
-OWNERS = {"matplotlib": "figures", "click": "cli", "gradio": "hub/page", "jinja2": "report", "openai": "inference"}
+OWNERS = {
+    "matplotlib": "figures",
+    "click": "cli",
+    "gradio": "hub/page",
+    "jinja2": "report",
+    "openai": "inference",
+    "ray": "build/engines",
+}
 # Files of an export run where they are copied to, and may import every room.
 EXPORTED = ROOT / "builders/export/templates"
 MODULES = sorted(path for path in (ROOT / "builders").rglob("*.py") if EXPORTED not in path.parents)

@@ -8,13 +8,11 @@ from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-import pyarrow as pa
-
 from builders.build.options import BuildOptions
 from builders.build.plan import Plan, ShardJob
+from builders.build.writer_versions import writer_versions
 from builders.errors import SARChatError
 from builders.resources import load_json
-from builders.versions import DATA_VERSION, PACKAGE, package_version
 
 _DRAWING = ("matplotlib", "numpy", "pillow")
 _DIGEST = "digest"
@@ -58,25 +56,6 @@ def check_same(ours: Mapping[str, Any], stored: bytes, location: str) -> None:
         f"{location} is the plan of another build, which is not finished: {', '.join(other) or 'its content'} "
         "differs; finish that build with its own options and versions, or choose a new prefix with --out"
     )
-
-
-def writer_versions() -> dict[str, str]:
-    """Return the versions on which the bytes of the Parquet files depend."""
-    return {PACKAGE: package_version(), "data": DATA_VERSION, "pyarrow": pa.__version__}
-
-
-def check_versions(planned: Mapping[str, str]) -> None:
-    """Check that this process has the versions with which a build was planned.
-
-    Raises:
-        SARChatError: if it has others.
-    """
-    for name, here in writer_versions().items():
-        if here != planned[name]:
-            raise SARChatError(
-                f"a worker has {name} {here}, but the build was planned with {planned[name]}; "
-                "install the same versions on every machine"
-            )
 
 
 def _drawing_versions() -> dict[str, str]:

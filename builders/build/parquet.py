@@ -21,6 +21,7 @@ from builders.corpus.reading_ahead import read_ahead
 from builders.corpus.sardet import open_corpus
 from builders.corpus.source import Source, join
 from builders.corpus.targets import AnnotatedImage
+from builders.errors import SARChatError
 from builders.folder.parquet_features import features_metadata
 from builders.folder.parquet_file import ParquetFile
 from builders.records.record import Record
@@ -28,6 +29,7 @@ from builders.records.tasks import count_records, generate_records
 from builders.records.templating import Chooser
 from builders.schema import CATEGORIES
 
+SHARE_OUT = "workers on other machines need an --out in a folder that all of them share, or on object storage"
 # The approximate size of a row without its image. A row of an image with hundreds of targets may exceed it.
 _TEXT_BYTES = 800
 
@@ -43,9 +45,13 @@ def write_shard(job: ShardJob, advance: Callable[[int], object] = lambda images:
         The files, one per task that has records.
 
     Raises:
-        SARChatError: if an image is missing, damaged, or differs from the size in its annotation.
+        SARChatError: if an image is missing, damaged, or differs from the size in its annotation, or the folder to
+            write into does not exist.
         OSError: if writing fails, for example on a full disk.
     """
+    for folder in {path.parent.parent for path in job.paths.values()}:
+        if not folder.is_dir():
+            raise SARChatError(f"{folder} does not exist; {SHARE_OUT}")
     writers = {task: _TaskWriter(task, job.split, path) for task, path in job.paths.items()}
     try:
         _write_images(job, writers, advance)
@@ -150,7 +156,8 @@ class _TaskWriter:
         table = self._group.to_table()
         if self._writer is None:
             self._path.parent.mkdir(exist_ok=True)
-            self._sink = _HashingSink(open(self._path, "xb"))
+            # A worker that was lost may have left a part of the file, and if it still runs, it writes the same bytes.
+            self._sink = _HashingSink(open(self._path, "wb"))
             self._writer = pq.ParquetWriter(
                 pa.PythonFile(self._sink, mode="w"),
                 table.schema,

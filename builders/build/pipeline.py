@@ -20,6 +20,7 @@ from builders.corpus.source import join
 from builders.errors import SARChatError
 from builders.folder.atomic import replacing_folder
 from builders.folder.parquet_file import ParquetFile
+from builders.redact import redact
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,12 @@ def build(
     """
     options = options or BuildOptions()
     location = locate(location)
+    for url in (location.path, os.fspath(out)):
+        if options.address is not None and redact(url) != url:
+            raise SARChatError(
+                f"the URL {url} contains a password or a signature, which would be sent to every machine of the "
+                "cluster; set up credentials on the machines"
+            )
     corpus = find_corpus(location)
     if not options.embed and not corpus.source.is_local_folder:
         raise SARChatError(f"{location.path} is not a local folder, so its images have no paths; build with --embed")

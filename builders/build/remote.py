@@ -20,10 +20,11 @@ from builders.build.built_files import is_built_file
 from builders.build.documents import write_documents
 from builders.build.engines.engine import Advance
 from builders.build.options import BuildOptions
-from builders.build.outline import check_same, check_versions, describe_input, outline, writer_versions
+from builders.build.outline import check_same, describe_input, outline
 from builders.build.plan import Plan, ShardJob, make_plan
 from builders.build.receipt import Receipt, Written, gather
 from builders.build.shards import ShardWriter, do_jobs, split_of_texts
+from builders.build.writer_versions import check_versions, writer_versions
 from builders.corpus.location import Location
 from builders.corpus.sardet import Corpus
 from builders.errors import SARChatError

@@ -13,10 +13,11 @@ from tqdm import tqdm
 from builders.build.engines import ENGINES
 from builders.build.engines.engine import Advance
 from builders.build.options import BuildOptions
-from builders.build.parquet import write_shard
+from builders.build.parquet import SHARE_OUT, write_shard
 from builders.build.plan import ShardJob
 from builders.build.receipt import Receipt, Written, gather
 from builders.card.summary import summarize
+from builders.errors import SARChatError
 from builders.folder.reader import arrange
 from builders.schema import SPLITS
 
@@ -67,11 +68,18 @@ def write_shards(jobs: Sequence[ShardJob], options: BuildOptions) -> Written:
         options: the engine and the number of processes.
 
     Raises:
-        SARChatError: if an image is wrong or a worker was lost.
+        SARChatError: if an image is wrong, a worker was lost, or a worker wrote into a folder of another machine.
         OSError: if writing fails.
     """
     with closing(do_jobs(ShardWriter(split_of_texts(jobs)), jobs, options)) as finished:
-        return gather(receipt for _, receipt in finished)
+        return gather(_if_here(receipt) for _, receipt in finished)
+
+
+def _if_here(receipt: Receipt) -> Receipt:
+    for file in receipt.files:
+        if not file.path.is_file():
+            raise SARChatError(f"{file.path} was written, but is not on this machine; {SHARE_OUT}")
+    return receipt
 
 
 def do_jobs(

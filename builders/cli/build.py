@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from builders.build.engines import ENGINES
 from builders.cli.options import SPLIT
 from builders.errors import SARChatError
 
@@ -31,7 +32,9 @@ from builders.errors import SARChatError
 @click.option(
     "--seed", type=int, default=0, show_default=True, help="Seed for the choice of wordings; affects nothing else."
 )
-@click.option("--num-proc", type=int, default=1, show_default=True, help="Number of processes.")
+@click.option("--num-proc", type=int, help="Number of processes; 1 unless an --engine has others.")
+@click.option("--engine", default="processes", show_default=True, metavar="|".join(ENGINES), help="What does the work.")
+@click.option("--address", metavar="ADDRESS", help="Cluster to work on, for an --engine that has one.")
 @click.option(
     "--embed/--no-embed", default=True, show_default=True, help="Store the images' bytes, or only their local paths."
 )
@@ -54,7 +57,9 @@ def command(
     tasks: tuple[str, ...],
     splits: tuple[str, ...],
     seed: int,
-    num_proc: int,
+    num_proc: int | None,
+    engine: str,
+    address: str | None,
     embed: bool,
     pictures: bool,
     check_images: bool,
@@ -87,6 +92,8 @@ def command(
         sample=sample,
         pictures=pictures,
         num_proc=num_proc,
+        engine=engine,
+        address=address,
         check_images=check_images,
         max_records_per_image=max_records_per_image,
     )

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 from corpora import plain_corpus
-from support import build, tree
+from support import build, refusal, tree
 
 from builders.build import limits
 from builders.build.engines import ENGINES
@@ -57,6 +57,13 @@ def test_another_engine_builds_the_same_bytes(tmp_path, monkeypatch, corpus, eng
     assert set(engine.checked) == {"host:1"}
 
 
+def test_command_has_every_engine(tmp_path, corpus, engine):
+    from builders.cli.command import main
+
+    main(["build", str(corpus), "--out", str(tmp_path / "out"), "--no-pictures", "--engine", "elsewhere"])
+    assert engine.asked == [(3, None, None)]
+
+
 def test_engine_is_closed_when_an_image_is_damaged(tmp_path, corpus, engine):
     (corpus / "JPEGImages" / "test" / "0000006.jpg").write_bytes(b"none")
     with pytest.raises(SARChatError, match=r"0000006\.jpg"):
@@ -77,11 +84,21 @@ def test_bar_counts_every_image_once(tmp_path, monkeypatch, corpus, engine, name
     assert "| 7/7 " in terminal.getvalue()
 
 
-def test_unknown_engine_is_refused_with_the_known_ones():
-    with pytest.raises(SARChatError, match=f"'spark'.*{', '.join(ENGINES)}"):
-        BuildOptions(engine="spark")
+def test_unknown_engine_is_refused_with_the_known_ones(tmp_path, capsys, corpus):
+    error = refusal(capsys, "build", corpus, "--out", tmp_path / "out", "--engine", "spark")
+    assert "'spark'" in error
+    assert all(name in error for name in ENGINES)
 
 
-def test_address_without_a_cluster_is_refused():
-    with pytest.raises(SARChatError, match=r"--address auto.*--engine"):
-        BuildOptions(address="auto")
+def test_address_without_a_cluster_is_refused(tmp_path, capsys, corpus):
+    error = refusal(capsys, "build", corpus, "--out", tmp_path / "out", "--address", "auto")
+    assert "--address auto" in error and "--engine" in error
+    assert not (tmp_path / "out").exists()
+
+
+def test_secret_in_a_url_is_not_sent_to_a_cluster(tmp_path, capsys, engine):
+    source = "https://someone:hidden@localhost:1/corpus.zip"
+    options = ["--out", tmp_path / "out", "--engine", "elsewhere", "--address", "host:1"]
+    error = refusal(capsys, "build", source, *options)
+    assert "password" in error and "hidden" not in error
+    assert engine.asked == []

@@ -20,7 +20,7 @@ from PIL import Image
 from support import build, refusal, tree
 
 from builders import storage
-from builders.build import limits, outline, pipeline
+from builders.build import limits, outline, pipeline, writer_versions
 from builders.build.options import BuildOptions
 from builders.build.report import format_report
 from builders.corpus.source import Source
@@ -299,12 +299,13 @@ def test_other_versions_are_another_plan_and_refused_in_workers(corpus, url, mon
     FaultyStorage.before = fail(5, PermissionError("denied"))
     with pytest.raises(SARChatError):
         build(corpus, url, OPTIONS)
-    own = outline.writer_versions()
-    monkeypatch.setattr(outline, "writer_versions", lambda: {**own, "pyarrow": "0.1"})
+    own = writer_versions.writer_versions()
+    for module in (outline, writer_versions):
+        monkeypatch.setattr(module, "writer_versions", lambda: {**own, "pyarrow": "0.1"})
     with pytest.raises(SARChatError, match=r"another build.*: versions differs"):
         build(corpus, url, OPTIONS)
     with pytest.raises(SARChatError, match=r"^a worker has pyarrow 0\.1, but the build was planned with "):
-        outline.check_versions(own)
+        writer_versions.check_versions(own)
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "sarchat/data.bin", "referring/train.parquet", "README.md"])

@@ -1,9 +1,9 @@
-"""What does the jobs of a build: processes of this machine, or a cluster."""
+"""Engines: what runs the jobs of a build, on this machine or on a cluster."""
 
 from __future__ import annotations
 
-from builders.build.engines import processes
+from builders.build.engines import processes, ray_tasks
 from builders.build.engines.engine import Engine
 
 # By the name that `--engine` takes. A new engine is a module and a line here.
-ENGINES: dict[str, Engine] = {"processes": processes}
+ENGINES: dict[str, Engine] = {"processes": processes, "ray": ray_tasks}

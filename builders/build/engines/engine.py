@@ -1,4 +1,4 @@
-"""What an engine is: a module that does a build's jobs, on this machine or on others."""
+"""The interface of an engine: a module that runs the jobs of a build, on this machine or on others."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
-# Called by the work with the number of images done since its last call; it may raise to end the work.
+# Called by the work with the number of images finished since its last call; it may raise to end the work.
 Advance = Callable[[int], object]
 
 
@@ -15,13 +15,13 @@ class Engine(Protocol):
     """A module with these two functions, listed in `builders.build.engines.ENGINES`."""
 
     def check(self, address: str | None) -> None:
-        """Check, before a build starts, that the engine can be used; nothing is started or connected.
+        """Check, before a build starts, that the engine can be used; nothing is started.
 
         Args:
             address: the address of the cluster; `None` for this machine.
 
         Raises:
-            SARChatError: if what the engine needs is not installed, or the address is not one for it.
+            SARChatError: if what the engine needs is not installed, or no cluster of its kind has this address.
         """
 
     def run(
@@ -32,18 +32,18 @@ class Engine(Protocol):
         address: str | None,
         advance: Advance,
     ) -> Generator[tuple[Job, Result], None, None]:
-        """Do the jobs, in any order; nothing of them runs any more once the generator is closed.
+        """Run the jobs, in any order; none of them runs any more once the generator is closed.
 
         Args:
-            work: does a job, possibly in another process on another machine: a function of a module, or anything else
+            work: runs a job, possibly in another process on another machine: a function of a module, or anything else
                 picklable. It may be repeated for a job whose worker was lost.
             jobs: the jobs, picklable, with nothing in them for the engine.
             num_proc: the number of jobs that run at a time; `None` for what suits the engine.
             address: see `check`.
-            advance: called with the number of images done, if the engine knows it before a job ends.
+            advance: called with the number of images finished, if the engine knows it before a job has finished.
 
         Yields:
-            Each job with its result, as soon as it is done.
+            Each job with its result, as soon as it has finished.
 
         Raises:
             SARChatError: if a worker was lost for good; what the work raises is raised as it is.

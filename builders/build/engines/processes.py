@@ -30,7 +30,7 @@ def run(
     address: str | None,
     advance: Advance,
 ) -> Generator[tuple[Job, Result], None, None]:
-    """Do the jobs one after the other in this process, or with `num_proc` above 1 in others, see `Engine.run`."""
+    """Run the jobs one after the other in this process, or with `num_proc` above 1 in others, see `Engine.run`."""
     if num_proc in (None, 1):
         for job in jobs:
             yield job, work(job, advance)
@@ -54,7 +54,7 @@ def _in_processes(
             while waiting and len(running) < num_proc:
                 job = waiting.pop()
                 with starting_processes():
-                    running[pool.submit(_do, work, job)] = job
+                    running[pool.submit(_run_job, work, job)] = job
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 yield running.pop(future), future.result()
@@ -80,8 +80,8 @@ def _prepare(stop: Connection) -> None:
     end_with_parent()
 
 
-def _do(work: Callable[[Job, Advance], Result], job: Job) -> Result:
-    """Do a job in a worker."""
+def _run_job(work: Callable[[Job, Advance], Result], job: Job) -> Result:
+    """Run a job in a worker."""
     return work(job, _go_on)
 
 

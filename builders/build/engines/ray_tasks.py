@@ -1,0 +1,197 @@
+"""The engine of Ray: each job is a task of a cluster, or of this machine if no address is given."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import secrets
+import socket
+import tempfile
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from builders.build.engines.engine import Advance, Job, Result
+from builders.build.writer_versions import check_versions, writer_versions
+from builders.errors import SARChatError
+from builders.signals import starting_processes, uninterrupted
+from builders.versions import PACKAGE
+
+if TYPE_CHECKING:
+    import ray
+
+# How often Ray repeats a job whose worker or node was lost, or whose work failed for a reason that may pass.
+_RETRIES = 3
+_PASSING = (ConnectionError, TimeoutError)
+# Ray reads these when it is imported; what the user has set stays.
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # By default, Ray repeats a job that runs out of memory for ever.
+    "RAY_task_oom_retries": str(_RETRIES),
+    # A lost worker is no news to the user as long as its job is repeated.
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",
+    "RAY_IGNORE_UNHANDLED_ERRORS": "1",
+}
+# What Ray says of a function whose module a worker lacks.
+_NOT_IMPORTED = "function failed to import on the worker"
+# Ray itself would try for minutes to reach a machine that does not exist.
+_SECONDS_TO_ANSWER = 10
+# For results, which are small: Ray would reserve 30 % of the memory.
+_OBJECT_STORE_BYTES = 100 << 20
+_SECONDS_TO_STOP = 10
+
+
+def check(address: str | None) -> None:
+    """Check that Ray is installed and something answers at the address, see `Engine.check`."""
+    if find_spec("ray") is None:
+        raise SARChatError(f"Ray is not installed: pip install '{PACKAGE}[ray]'; or build with --engine processes")
+    if address in (None, "auto"):
+        return
+    host, _, port = str(address).rpartition(":")
+    if not (host and port.isdecimal()) or "/" in host:
+        raise SARChatError(
+            f"--address {address} is no address of a Ray cluster; give HOST:PORT, such as 10.0.0.1:6379, or auto on a "
+            "machine of the cluster"
+        )
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _SECONDS_TO_ANSWER).close()
+    except (OSError, OverflowError) as error:
+        raise SARChatError(f"no Ray cluster answers at --address {address}: {error}") from error
+
+
+def run(
+    work: Callable[[Job, Advance], Result],
+    jobs: Sequence[Job],
+    num_proc: int | None,
+    address: str | None,
+    advance: Advance,
+) -> Generator[tuple[Job, Result], None, None]:
+    """Run each job as a task of Ray, see `Engine.run`; without `num_proc`, the cluster decides how many at a time."""
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    import ray
+
+    place = (os.getcwd(), writer_versions())
+    waiting = list(reversed(jobs))
+    running: dict[ray.ObjectRef, Job] = {}
+    with _connected(address, num_proc):
+        here = ray.get_runtime_context().get_node_id()
+        task = ray.remote(_run_job).options(
+            num_cpus=1, max_retries=_RETRIES, retry_exceptions=[*_PASSING], scheduling_strategy="SPREAD"
+        )
+        try:
+            while waiting or running:
+                # Twice as many as can run, so that no worker waits for its next job and a cluster that grows sees why.
+                limit = num_proc or 2 * max(1, int(ray.cluster_resources().get("CPU", 0)))
+                while waiting and len(running) < limit:
+                    job = waiting.pop()
+                    running[task.remote(pickle.dumps((work, job)), *place, here)] = job
+                for reference in ray.wait(list(running))[0]:
+                    result = _result(reference)
+                    yield running.pop(reference), result
+        finally:
+            with uninterrupted():
+                for reference in running:
+                    ray.cancel(reference, force=True)
+                if running:
+                    ray.wait(list(running), num_returns=len(running), timeout=_SECONDS_TO_STOP)
+
+
+def _result(reference: ray.ObjectRef) -> Any:  # noqa: ANN401
+    """Return what a task returned.
+
+    Raises:
+        SARChatError: if the task was lost for good; what the work raised is raised as it was.
+    """
+    import ray.exceptions
+
+    try:
+        return ray.get(reference)
+    except ray.exceptions.RayTaskError as error:
+        if _NOT_IMPORTED in str(error.cause):
+            raise SARChatError(
+                f"a worker cannot import {PACKAGE}; install the same version on every node, for the Python of Ray: "
+                f"{str(error.cause).strip().splitlines()[-1]}"
+            ) from error
+        if isinstance(error.cause, Exception) and not isinstance(error.cause, ray.exceptions.RayError):
+            raise error.cause from None
+        raise SARChatError(_first_line(error)) from error
+    except ray.exceptions.OutOfMemoryError as error:
+        raise SARChatError(
+            f"a worker of Ray ran out of memory {_RETRIES + 1} times; build with a smaller --num-proc"
+        ) from error
+    except ray.exceptions.RayError as error:
+        raise SARChatError(
+            f"a job was given up after its worker or node was lost {_RETRIES + 1} times: {_first_line(error)}"
+        ) from error
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+@contextmanager
+def _connected(address: str | None, num_proc: int | None) -> Iterator[None]:
+    """Connect to a cluster, or start Ray on this machine and end it with the block.
+
+    A cluster is left as it is, and so is a connection that the calling program has made.
+
+    Raises:
+        SARChatError: if the cluster cannot be reached, or runs another version of Python or Ray.
+    """
+    import ray
+
+    if ray.is_initialized():
+        yield
+        return
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": "critical"}
+    with tempfile.TemporaryDirectory(prefix="sarchat-ray-", ignore_cleanup_errors=True) as folder:
+        if address is None:
+            if "RAY_AUTH_TOKEN_PATH" not in os.environ:
+                # Otherwise Ray writes one into the user's home directory.
+                os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+            options |= {
+                "num_cpus": num_proc,
+                "include_dashboard": False,
+                "object_store_memory": _OBJECT_STORE_BYTES,
+                "_temp_dir": folder,
+            }
+        try:
+            with starting_processes():
+                ray.init(address or "local", **options)
+        except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+            name = f"the Ray cluster at --address {address}" if address else "Ray on this machine"
+            raise SARChatError(f"cannot use {name}: {_first_line(error)}") from error
+        try:
+            yield
+        finally:
+            with uninterrupted():
+                ray.shutdown(wait_for_processes=True)
+
+
+def _run_job(pickled: bytes, folder: str, versions: dict[str, str], driver: str) -> Any:  # noqa: ANN401
+    """Run a job in a worker.
+
+    Args:
+        pickled: work and job, which another version might not be able to read.
+        folder: the folder that relative paths are relative to.
+        versions: those of the process that started the build.
+        driver: the id of its node.
+
+    Raises:
+        SARChatError: if this node has other versions; a mistake that the work found names the node if it is another.
+    """
+    import ray
+
+    try:
+        check_versions(versions)
+        if Path(folder).is_dir():
+            os.chdir(folder)
+        work, job = pickle.loads(pickled)
+        return work(job, lambda images: None)
+    except SARChatError as error:
+        if ray.get_runtime_context().get_node_id() == driver:
+            raise
+        raise SARChatError(f"{error} (on node {ray.util.get_node_ip_address()})") from error

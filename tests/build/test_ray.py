@@ -1,0 +1,279 @@
+"""The engine of Ray builds the bytes that processes build, on one node or two, whoever is killed meanwhile."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from ray_cluster import Cluster, ray_cluster, title
+from support import ROOT, children, is_running, refusal, tree
+
+from builders.build.engines import ray_tasks
+from builders.build.options import BuildOptions
+from builders.errors import SARChatError
+
+needs_ray = pytest.mark.skipif(
+    find_spec("ray") is None or sys.platform != "linux", reason="Ray is not installed: pip install 'ray==2.60.*'"
+)
+# Small shards: many jobs.
+BUILD = """
+import sys
+from builders.build import limits
+limits.SHARD_RECORDS = 400
+from builders.cli.command import main
+main(["build", *sys.argv[1:], "--no-pictures"])
+"""
+
+
+def start(corpus: Path, out: Path, *options: object, **environment: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-c", BUILD, str(corpus), "--out", str(out), *map(str, options)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+    )
+
+
+def finish(process: subprocess.Popen) -> str:
+    """Wait for a build that must succeed and say nothing but its report."""
+    report, errors = process.communicate(timeout=300)
+    assert (process.returncode, errors) == (0, "")
+    assert report.startswith("records ") and report.endswith(" in all.\n")
+    return report
+
+
+def refuse(process: subprocess.Popen) -> str:
+    """Wait for a build that must end in one line, and return it."""
+    report, errors = process.communicate(timeout=300)
+    assert (process.returncode, report) == (1, "")
+    assert errors.startswith("Error: ") and errors.count("\n") == 1, errors
+    return errors
+
+
+def wait_until(ready, process: subprocess.Popen) -> None:
+    deadline = time.monotonic() + 120
+    while not ready():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+@pytest.fixture
+def out(tmp_path) -> Path:
+    (tmp_path / "place").mkdir()
+    return tmp_path / "place" / "sarchat"
+
+
+@pytest.fixture(scope="module")
+def expected(corpus, tmp_path_factory) -> dict[str, str]:
+    """What processes build."""
+    out = tmp_path_factory.mktemp("expected") / "sarchat"
+    finish(start(corpus, out, "--num-proc", 2))
+    return tree(out)
+
+
+@pytest.fixture
+def damaged(corpus, tmp_path) -> Path:
+    copy = shutil.copytree(corpus, tmp_path / "damaged")
+    sorted((copy / "JPEGImages" / "train").iterdir())[-1].write_bytes(b"damaged")
+    return copy
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    with ray_cluster(2) as cluster:
+        yield cluster
+
+
+def test_without_ray_the_extra_is_named(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(ray_tasks, "find_spec", lambda name: None)
+    error = refusal(capsys, "build", "--sample", "--out", tmp_path / "out", "--engine", "ray")
+    assert "sarchat-bench[ray]" in error
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("address", ["ray://head:10001", "head", "head:", ":6379", "head:port", "localhost:1", ""])
+def test_address_that_is_none_is_refused_at_once(monkeypatch, address):
+    monkeypatch.setattr(ray_tasks, "find_spec", lambda name: object())
+    with pytest.raises(SARChatError, match=f"--address {address}.*Ray cluster|Ray cluster.*--address {address}"):
+        BuildOptions(engine="ray", address=address)
+
+
+@needs_ray
+@pytest.mark.slow
+def test_embedded_ray_builds_the_same_bytes_and_leaves_nothing(corpus, expected, out, tmp_path):
+    home, temporary = tmp_path / "home", Path("/tmp") / f"sarchat-{os.getpid()}"
+    home.mkdir()
+    temporary.mkdir()
+    try:
+        process = start(corpus, out, "--engine", "ray", "--num-proc", 2, HOME=str(home), TMPDIR=str(temporary))
+        wait_until(lambda: len(children(process.pid)) > 3, process)
+        started = children(process.pid)
+        finish(process)
+        assert tree(out) == expected
+        assert list(home.iterdir()) == []
+        assert list(temporary.iterdir()) == []
+    finally:
+        shutil.rmtree(temporary)
+    assert [pid for pid in started if is_running(pid)] == []
+    assert os.listdir(out.parent) == [out.name]
+
+
+@needs_ray
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_stopped_embedded_build_ends_its_ray(corpus, out, number):
+    process = start(corpus, out, "--engine", "ray", "--num-proc", 2)
+    wait_until(lambda: any(out.parent.rglob("*.parquet")), process)
+    # Ray's agents, which run no jobs, wait for a minute for what is gone.
+    started = [pid for pid in children(process.pid) if "Agent" not in title(pid)]
+    # As a terminal does: to the whole group.
+    (os.killpg if number != signal.SIGKILL else os.kill)(process.pid, number)
+    _, errors = process.communicate(timeout=60)
+    if number != signal.SIGKILL:
+        assert process.returncode == 128 + number
+        assert errors.strip().count("\n") == 0, errors
+        assert os.listdir(out.parent) == []
+    deadline = time.monotonic() + 60
+    while any(map(is_running, started)):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+@needs_ray
+@pytest.mark.slow
+def test_embedded_ray_ends_in_one_line_at_a_damaged_image(damaged, out):
+    error = refuse(start(damaged, out, "--engine", "ray"))
+    assert "0000099.png" in error and "node" not in error
+    assert os.listdir(out.parent) == []
+
+
+@needs_ray
+@pytest.mark.slow
+def test_two_nodes_build_the_same_bytes(corpus, expected, out, cluster):
+    alive = cluster.alive()
+    process = start(corpus, out, "--engine", "ray", "--address", cluster.address)
+    seen = set()
+    while process.poll() is None:
+        seen |= {node for node in cluster.nodes if node.jobs()}
+        time.sleep(0.01)
+    finish(process)
+    assert tree(out) == expected
+    assert len(seen) == 2
+    # The cluster is left as it was.
+    assert cluster.alive() == alive
+
+
+@needs_ray
+@pytest.mark.slow
+def test_relative_paths_are_those_of_the_command(corpus, expected, out, cluster):
+    code = f"import os; os.chdir({str(out.parent)!r})" + BUILD
+    arguments = [os.path.relpath(corpus, out.parent), "--out", "sarchat", "--engine", "ray"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", code, *arguments, "--address", cluster.address]
+    subprocess.run(command, check=True, env=environment, capture_output=True)
+    assert tree(out) == expected
+
+
+@needs_ray
+@pytest.mark.slow
+def test_killed_worker_has_its_job_repeated(corpus, expected, out, cluster):
+    process = start(corpus, out, "--engine", "ray", "--address", cluster.address)
+    for _ in range(3):
+        wait_until(lambda: any(out.parent.rglob("*.parquet")) and any(node.jobs() for node in cluster.nodes), process)
+        for pid in [pid for node in cluster.nodes for pid in node.jobs()][:1]:
+            os.kill(pid, signal.SIGKILL)
+        time.sleep(0.2)
+    finish(process)
+    assert tree(out) == expected
+
+
+@needs_ray
+@pytest.mark.slow
+def test_damaged_image_ends_a_cluster_build_in_one_line(damaged, out, cluster):
+    alive = cluster.alive()
+    error = refuse(start(damaged, out, "--engine", "ray", "--address", cluster.address))
+    assert "0000099.png" in error
+    assert os.listdir(out.parent) == []
+    assert cluster.alive() == alive
+
+
+@needs_ray
+@pytest.mark.slow
+def test_killed_driver_takes_its_jobs_along_and_can_run_again(corpus, expected, out, cluster):
+    process = start(corpus, out, "--engine", "ray", "--address", cluster.address)
+    wait_until(lambda: any(out.parent.rglob("*.parquet")) and any(node.jobs() for node in cluster.nodes), process)
+    process.kill()
+    process.communicate()
+    deadline = time.monotonic() + 60
+    while any(node.jobs() for node in cluster.nodes):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    finish(start(corpus, out, "--engine", "ray", "--address", cluster.address))
+    assert tree(out) == expected
+    assert os.listdir(out.parent) == [out.name]
+
+
+@needs_ray
+@pytest.mark.slow
+def test_killed_node_has_its_jobs_repeated_on_another(corpus, expected, out, cluster):
+    node = cluster.add()
+    process = start(corpus, out, "--engine", "ray", "--address", cluster.address)
+    wait_until(lambda: any(out.parent.rglob("*.parquet")) and node.jobs(), process)
+    node.kill()
+    finish(process)
+    assert tree(out) == expected
+
+
+@needs_ray
+@pytest.mark.slow
+def test_node_with_another_pyarrow_is_refused(corpus, out, tmp_path, cluster):
+    (tmp_path / "sitecustomize.py").write_text("import pyarrow\npyarrow.__version__ = '1.2.3'\n")
+    node = cluster.add(PYTHONPATH=f"{tmp_path}:{ROOT}")
+    try:
+        error = refuse(start(corpus, out, "--engine", "ray", "--address", cluster.address))
+    finally:
+        node.kill()
+    assert "pyarrow 1.2.3" in error and "on every node" in error
+    assert os.listdir(out.parent) == []
+
+
+def hiding(folder: Path) -> tuple[str, ...]:
+    """Return the command before that of a node which sees an empty folder instead of this one."""
+    within = ("unshare", "--mount", "sh", "-c", f'mount -t tmpfs none "{folder}" && exec "$@"', "sh")
+    if subprocess.run([*within, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("mounting needs rights that this user lacks")
+    return within
+
+
+@needs_ray
+@pytest.mark.slow
+def test_node_without_the_project_is_refused(corpus, out, cluster):
+    node = cluster.add(hiding(ROOT / "builders"))
+    try:
+        error = refuse(start(corpus, out, "--engine", "ray", "--address", cluster.address))
+    finally:
+        node.kill()
+    assert "builders" in error and "on every node" in error
+
+
+@needs_ray
+@pytest.mark.slow
+def test_node_that_does_not_share_the_folder_is_refused(corpus, out, cluster):
+    node = cluster.add(hiding(out.parent))
+    try:
+        error = refuse(start(corpus, out, "--engine", "ray", "--address", cluster.address))
+    finally:
+        node.kill()
+    assert "--out" in error and "share" in error and "on node" in error
+    assert os.listdir(out.parent) == []
