@@ -2,13 +2,14 @@
 
 Public name: `read_lists(text, fmt) -> Reading`. What is read:
 
-- a JSON object without further objects in it that has a list of numbers: its text values are the label of its boxes,
-  else the key of the list is, unless it only says "box"; two lists of one length, boxes and names, go together; numbers
-  are left out, but for those of keys such as "count". Apostrophes are taken for quotation marks;
+- a JSON object that has a list of numbers: its text values are the label of its boxes, else the key of the list is,
+  unless it only says "box"; two lists of one length, boxes and names, go together; numbers are left out, but for those
+  of keys such as "count", and so are objects in it, up to two levels deep. If one of them has a box, it is read for
+  itself instead. Apostrophes are taken for quotation marks;
 - every other list of numbers, several boxes in one parted by ";".
 
-The time is linear in the text. A scan of an object passes no further opening brace, except in strings, and what follows
-a brace in a string is not a key. A run of numbers holds no opening bracket.
+The time is linear in the text. A scan of an object passes no opening brace more than two levels deep, except in
+strings, and what follows a brace in a string is not a key. A run of numbers holds no opening bracket.
 """
 
 from __future__ import annotations
@@ -38,7 +39,11 @@ _TOKEN = re.compile(
 )
 _UNFINISHED = re.compile(r"""\s*(?:["'][^\n]*)?\Z""")
 
-Value = str | float | list | None
+# Levels of objects inside an object with a box.
+_DEEPEST = 2
+
+# A dict stands for an object without a box; its members are not kept.
+Value = str | float | list | dict | None
 
 
 class _Object(NamedTuple):
@@ -56,7 +61,7 @@ class _Object(NamedTuple):
 
 
 class _NotRead(Exception):
-    """The text is not an object, or an object that contains others."""
+    """The text is not an object, or one that contains a box in another object."""
 
 
 class _Ended(Exception):
@@ -121,7 +126,7 @@ def _split_run(run: str) -> list[tuple[float, ...]] | None:
 
 
 def _objects(text: str) -> Iterator[tuple[int, _Object]]:
-    """Yield the objects that contain no other object, and where they begin."""
+    """Yield the objects that contain no box in another object, and where they begin."""
     start = text.find("{")
     while start >= 0:
         try:
@@ -133,7 +138,7 @@ def _objects(text: str) -> Iterator[tuple[int, _Object]]:
         start = text.find("{", entry.end)
 
 
-def _read_object(text: str, start: int) -> _Object:
+def _read_object(text: str, start: int, depth: int = 0) -> _Object:
     members: list[tuple[str, Value]] = []
     place = start + 1
     key = ""
@@ -154,7 +159,7 @@ def _read_object(text: str, start: int) -> _Object:
             _, colon, place = _next(text, place)
             if colon != ":":
                 raise _NotRead
-            value, place = _read_value(text, place)
+            value, place = _read_value(text, place, depth)
             members.append((key, value))
     except _Ended as ended:
         # Of an object that is cut off, only lists of complete boxes are kept: the label of a single box may be missing.
@@ -162,7 +167,7 @@ def _read_object(text: str, start: int) -> _Object:
         return _Object(kept, len(text), False)
 
 
-def _read_value(text: str, place: int) -> tuple[Value, int]:
+def _read_value(text: str, place: int, depth: int) -> tuple[Value, int]:
     kind, token, place = _next(text, place)
     if kind == "string":
         return _decode(token), place
@@ -172,6 +177,13 @@ def _read_value(text: str, place: int) -> tuple[Value, int]:
         return None, place
     if token == "[":
         return _read_list(text, place)
+    if token == "{" and depth < _DEEPEST:
+        inner = _read_object(text, place - 1, depth + 1)
+        if _groups_of(inner):
+            raise _NotRead
+        if not inner.whole:
+            raise _Ended
+        return {}, inner.end
     raise _NotRead
 
 

@@ -149,6 +149,12 @@ def test_pixels_of_the_resized_image_become_pixels_of_the_image(size, expected):
         ("json-px", '{"count": 2, "boxes": [[1, 2, 3, 4], [5, 6, 7, 8]]}', "count 2 {<1><2><3><4>}{<5><6><7><8>}"),
         # objects in objects
         ("json-px", '{"ship": {"bbox_2d": [1, 2, 3, 4]}}', '{"ship": {<1><2><3><4>}}'),
+        ("json-px", '{"bbox": [1, 2, 3, 4], "label": "ship", "more": {"size": "big"}}', "ship {<1><2><3><4>}"),
+        ("json-px", '{"more": {"at": {"x": "y"}}, "label": "ship", "bbox": [1, 2, 3, 4]}', "ship {<1><2><3><4>}"),
+        ("json-px", '[{"bbox": [1, 2, 3, 4], "x": {}}, {"label": "car", "x": {"y": {}}, "bbox": [5, 6, 7, 8]}]',
+         "{<1><2><3><4>}\ncar {<5><6><7><8>}"),
+        ("json-px", '{"a": {"b": {"c": {}}}, "bbox": [1, 2, 3, 4]}', '{"a": {"b": {"c": {}}}, "bbox": {<1><2><3><4>}}'),
+        ("json-px", '{"label": "ship", "bbox": {"x1": 1, "y1": 2}}', '{"label": "ship", "bbox": {"x1": 1, "y1": 2}}'),
         # no box at all
         ("qwen3-vl", '{"bbox_2d": null, "label": "ship"}', "ship"),
         ("qwen3-vl", '{"bbox_2d": [], "label": "ship"}', "ship"),
@@ -181,6 +187,7 @@ def test_reading(name, answer, text):
         ("qwen3-vl", f'[{SHIP}, {{"bbox_2d": [0, 0, 10, 20], "la', "ship {<0><0><10><5>}"),
         ("qwen3-vl", f'[{SHIP}, {{"bbox_2d": [0, 0, 10, 20], "label":', "ship {<0><0><10><5>}"),
         ("qwen3-vl", f'[{SHIP}, {{"bbox_2d": [0, 0, 10, 20], "label": "', "ship {<0><0><10><5>}"),
+        ("qwen3-vl", f'[{SHIP}, {{"bbox_2d": [0, 0, 10, 20], "more": {{"size": ', "ship {<0><0><10><5>}"),
         ("qwen3-vl", f"[{SHIP}, {{", "ship {<0><0><10><5>}"),
         ("qwen3-vl", f"[{SHIP},", "ship {<0><0><10><5>}"),
         ("qwen3-vl", f"[{SHIP}", "ship {<0><0><10><5>}"),

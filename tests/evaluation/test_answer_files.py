@@ -13,6 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 from built_fixture import sample_build
 from hub_server import Blob, LoopbackHub
+from openai.types.chat import ChatCompletion, ChatCompletionMessage
+from openai.types.chat.chat_completion import Choice
 from support import refusal
 
 from builders.box_formats.formats import read_notation
@@ -182,10 +184,10 @@ def llama_factory(records, answers):
 def openai_batch(records, answers):
     for number, (record, text) in enumerate(zip(records, answers, strict=True)):
         # An empty answer of the API: no content, a refusal beside it.
-        message = {"role": "assistant", "content": text or None, "refusal": None if text else "I cannot."}
-        body = {"id": "chatcmpl-1", "object": "chat.completion", "choices": [{"index": 0, "message": message}]}
-        body["choices"][0]["finish_reason"] = "stop"
-        response = {"status_code": 200, "request_id": f"r{number}", "body": body}
+        message = ChatCompletionMessage(role="assistant", content=text or None, refusal=None if text else "I cannot.")
+        choice = Choice(index=0, message=message, finish_reason="stop")
+        body = ChatCompletion(id="chatcmpl-1", object="chat.completion", created=1, model="m", choices=[choice])
+        response = {"status_code": 200, "request_id": f"r{number}", "body": body.to_dict(mode="json")}
         yield {"id": f"batch_req_{number}", "custom_id": record["id"], "response": response, "error": None}
 
 
