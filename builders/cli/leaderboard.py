@@ -67,3 +67,10 @@ def _draw(wanted: list, own: list, others: list, are_chosen: bool, sizes: dict[s
         with styled():
             save(draw_kind(kind, own, in_figure, sizes), path)
         click.echo(f"Wrote {path}.", err=True)
+        for entry in own if kind == "size" else ():
+            if entry.parameters is None:
+                click.echo(
+                    f"Warning: {entry.name} is not in {path}: its number of parameters is not known; score it with "
+                    "--params, such as --params 7B.",
+                    err=True,
+                )

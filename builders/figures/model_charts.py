@@ -96,8 +96,21 @@ def draw_radar(models: Sequence[Model], keys: Sequence[str]) -> Figure:
             axes.fill(angles, values, color=color, alpha=0.10, zorder=1)
     axes.set_facecolor("white")
     axes.set_ylim(0, 100)
-    axes.set_yticks([20, 40, 60, 80, 100], ["20", "40", "60", "80", "100"], fontsize=8.5, color=FAINT)
-    axes.set_rlabel_position(180 / len(keys))
+    rings = (20, 40, 60, 80, 100)
+    axes.set_yticks(rings, [""] * len(rings))
+    # Above the lines, which would hide Matplotlib's own labels.
+    for ring in rings:
+        axes.text(
+            math.pi / len(keys),
+            ring,
+            str(ring),
+            fontsize=8.5,
+            color=FAINT,
+            ha="center",
+            va="center",
+            zorder=4,
+            path_effects=[effects.withStroke(linewidth=2.5, foreground="white")],
+        )
     axes.set_xticks(angles, [""] * len(keys))
     axes.grid(color=LINE, linewidth=0.8)
     axes.spines["polar"].set_color(LINE)
