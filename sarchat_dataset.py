@@ -21,7 +21,7 @@ try:
     from builders.corpus.location import Location, locate
     from builders.corpus.sardet import find_corpus
     from builders.errors import SARChatError
-    from builders.live import Shard, generate_examples, has_records, plan_shards
+    from builders.live import Shard, check_live_renames, generate_examples, has_records, plan_shards
     from builders.resources import read_text
     from builders.schema import ALL, CONFIGS, feature_specs, tasks_of
     from builders.versions import DATA_VERSION, RELEASE_NOTES
@@ -138,6 +138,8 @@ class SARChat(datasets.GeneratorBasedBuilder):
         if "://" in location.path and location.path.partition("?")[0].endswith(".zip"):
             # A full build stores it in the cache of `datasets`; streaming reads only the required parts.
             location = replace(location, path=dl_manager.download(location.path))
+        if self.config.rename:
+            check_live_renames(location, self.config.stamp, self.config.corpus_splits)
         tasks = tasks_of(self.config.name)
         found = {"location": location, "stamp": self.config.stamp}
         return [

@@ -12,6 +12,7 @@ from typing import Any
 from builders.corpus.annotations import Annotations
 from builders.corpus.image_check import check_image
 from builders.corpus.location import Location
+from builders.corpus.renames import check_renames
 from builders.corpus.sardet import Corpus, open_corpus
 from builders.corpus.source import join
 from builders.corpus.targets import AnnotatedImage
@@ -62,6 +63,13 @@ def open_split(location: str | Location, stamp: str, split: str) -> OpenSplit:
     """
     corpus = open_corpus(location, stamp)
     return OpenSplit(corpus, corpus.image_folder(split), corpus.annotations(split))
+
+
+def check_live_renames(location: str | Location, stamp: str, splits: Sequence[str]) -> None:
+    """Refuse a rename that matches no category of any split; further arguments and errors as in `open_split`."""
+    opened = [open_split(location, stamp, split) for split in splits]
+    if opened:
+        check_renames(opened[0].corpus, (split.annotations.category_names for split in opened))
 
 
 def has_records(location: str | Location, stamp: str, split: str, task: str) -> bool:

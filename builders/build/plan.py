@@ -14,6 +14,7 @@ from builders.build import limits
 from builders.build.options import BuildOptions
 from builders.corpus.annotations import Annotations
 from builders.corpus.location import Location
+from builders.corpus.renames import check_renames
 from builders.corpus.sardet import Corpus, check_images_exist
 from builders.corpus.targets import AnnotatedImage
 from builders.errors import SARChatError
@@ -96,7 +97,7 @@ def make_plan(
     """
     splits = options.splits or corpus.splits
     annotations = {split: corpus.annotations(split) for split in splits}
-    _check_renames(corpus, annotations)
+    check_renames(corpus, (of_split.category_names for of_split in annotations.values()))
     jobs = [
         job
         for split, of_split in annotations.items()
@@ -206,16 +207,6 @@ def _name_files(
         for place, number in enumerate(filled):
             paths[number][task] = out / task / f"{split}-{place:05d}-of-{len(filled):05d}.parquet"
     return paths
-
-
-def _check_renames(corpus: Corpus, annotations: Mapping[str, Annotations]) -> None:
-    known = frozenset[str]().union(*(of_split.category_names for of_split in annotations.values()))
-    for name in corpus.renames:
-        if name not in known:
-            raise SARChatError(
-                f"{corpus.source.location}: no category is called {name!r}, which was to be renamed; there are "
-                f"{', '.join(sorted(known))}"
-            )
 
 
 def _fingerprint(annotations: Mapping[str, Annotations], renames: Mapping[str, str]) -> str:

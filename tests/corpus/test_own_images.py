@@ -13,6 +13,7 @@ from support import build, refusal, tree
 from builders.build.options import BuildOptions
 from builders.cli.command import main
 from builders.corpus.location import locate
+from builders.errors import SARChatError
 from sarchat_dataset import SARChat
 from sarchat_metric import CATEGORY_OF
 
@@ -144,6 +145,16 @@ def test_categories_are_renamed(tmp_path, corpus, expected, capsys):
     second = json.loads((out / "build.json").read_text())["source"]
     assert second["renames"]["dock=2"] == "bridge" and second["fingerprint"] != first["fingerprint"]
     assert parquet_of(tree(out)) != parquet_of(expected)
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_the_live_builder_refuses_a_rename_that_matches_nothing(tmp_path, corpus, streaming):
+    folder = arrange(corpus, tmp_path / "mine", "COCO", rename())
+    builder = SARChat(
+        config_name="classification", data_dir=str(folder), rename={"dock": "harbor"}, cache_dir=str(tmp_path / "cache")
+    )
+    with pytest.raises(SARChatError, match="no category is called 'dock', which was to be renamed; there are aircraft"):
+        builder.as_streaming_dataset(split="train") if streaming else builder.download_and_prepare()
 
 
 def test_the_live_builder_renames_too(tmp_path, corpus):
