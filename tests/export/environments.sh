@@ -30,6 +30,10 @@ for NAME in "$@"; do
     if [ "$NAME" = qwen-vl-finetune ] && [ ! -d "$ENVIRONMENT/repository" ]; then
         git clone --quiet "${QWEN_REPOSITORY:-https://github.com/QwenLM/Qwen3-VL}" "$ENVIRONMENT/repository"
     fi
+    if [ "$NAME" = llava-next ] && [ ! -d "$ENVIRONMENT/repository" ]; then
+        git clone --quiet "${LLAVA_REPOSITORY:-https://github.com/LLaVA-VL/LLaVA-NeXT}" "$ENVIRONMENT/repository"
+        git -C "$ENVIRONMENT/repository" checkout --quiet df179663ae8b83207df100a1f7af24caec633ff9
+    fi
     if [ "$NAME" = vlmevalkit ] && [ ! -d "$ENVIRONMENT/repository" ]; then
         git clone --quiet "${VLMEVALKIT_REPOSITORY:-https://github.com/open-compass/VLMEvalKit}" "$ENVIRONMENT/repository"
         git -C "$ENVIRONMENT/repository" checkout --quiet e8e78f05f3080fe28154f2130321f17951c3be94

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import count
 from pathlib import Path
@@ -159,6 +160,23 @@ def test_ms_swift_rewards(box_format, exported, records):
     assert min(gold) > 0.9
 
 
+def test_ms_swift_trains_on_the_reward(exported):
+    folder = exported("ms-swift", "sarchat")
+    arguments = "--rlhf_type grpo --reward_funcs sarchat --max_steps 2 --logging_steps 1 --num_generations 2"
+    arguments += " --max_completion_length 8 --per_device_train_batch_size 2 --gradient_accumulation_steps 1"
+    arguments += " --torch_dtype float32 --bf16 false --report_to none --save_strategy no --use_vllm false"
+    arguments += f" --model_type qwen2_5_vl --template qwen2_5_vl --output_dir {folder}-grpo"
+    printed = trainers.run(
+        "ms-swift",
+        *("swift", "rlhf", "--external_plugins", PLUGIN, "--dataset", folder / f"referring-{SPLIT}.jsonl"),
+        *("--model", trainers.tiny_model("ms-swift", "qwen2.5-vl"), *arguments.split()),
+    )
+    assert len(trainers.losses(printed)) >= 2
+    # A random model writes nonsense.
+    rewards = re.findall(r"'rewards/\w+/mean': '?([\d.]+)", printed)
+    assert len(rewards) >= 2 and {float(value) for value in rewards} == {0.0}, rewards
+
+
 @pytest.mark.parametrize("box_format", ["sarchat", "qwen2.5-vl", "qwen3-vl"])
 def test_llama_factory_encodes_every_record(box_format, exported, records):
     folder = exported("llama-factory", box_format)
@@ -266,11 +284,36 @@ def test_qwen_vl_finetune_loads_every_record(exported, records):
     assert score_decoded(lines, [records[line["id"]] for line in lines], "qwen2.5-vl")["overall"] >= 99.9
 
 
-def test_ms_swift_reads_the_papers_layout(tmp_path, records):
+def test_llava_next_loads_every_record(exported, records):
+    folder = exported("llava")
+    lines = trainers.drive(
+        "llava-next",
+        "llava_next_records.py",
+        folder / "train-llava-next.yaml",
+        cwd=trainers.environment("llava-next") / "repository",
+    )
+    rows = {task: [row["id"] for row in json.loads((folder / f"{task}-{SPLIT}.json").read_text())] for task in TASKS}
+    largest = max(len(ids) for task, ids in rows.items() if task != "identification")
+    read = [line["id"] for line in lines]
+    assert len(set(read)) == len(read) and set(read) <= set(records)
+    assert Counter(name.split("/")[0] for name in read) == {task: min(len(ids), largest) for task, ids in rows.items()}
+    for line in lines:
+        record = records[line["id"]]
+        question, answer = (message["content"] for message in record["messages"])
+        learned = f"assistant\n{answer}{END}"
+        assert line["labels"].endswith(learned), line
+        # Its loader learns the marks of turns and the line breaks of the other messages, too.
+        assert not re.sub(r"<\|im_(start|end)\|>|\n", "", line["labels"].removesuffix(learned)), line
+        assert f"user\n\n{question}{END}" in line["input"], line
+        assert line["images"] == 1 and line["size"] == [record["width"], record["height"]]
+
+
+def test_ms_swift_reads_the_papers_layout(tmp_path):
     export(str(sample_build()), tmp_path / "paper", ExportOptions("ms-swift", layout="paper"))
-    for path in sorted((tmp_path / "paper").glob("SARChat_*.json")):
-        rows = json.loads(path.read_text())
-        encoded = trainers.drive(
-            "ms-swift", "ms_swift_records.py", trainers.tiny_model("ms-swift", "qwen2-vl"), "qwen2_vl", path
-        )
-        assert [line["labels"] for line in encoded] == [row["messages"][1]["content"] + END for row in rows]
+    files = sorted((tmp_path / "paper").glob("SARChat_*.json"))
+    encoded = trainers.drive(
+        "ms-swift", "ms_swift_records.py", trainers.tiny_model("ms-swift", "qwen2-vl"), "qwen2_vl", *files
+    )
+    rows = [row for path in files for row in json.loads(path.read_text())]
+    assert len(files) == 9
+    assert [line["labels"] for line in encoded] == [row["messages"][1]["content"] + END for row in rows]

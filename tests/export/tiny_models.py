@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -52,7 +53,8 @@ CHAT_TEMPLATE = """\
 MIN_PIXELS, MAX_PIXELS = 3136, 12_845_056
 
 
-def tokenizer() -> transformers.PreTrainedTokenizerFast:
+def tokenizer(special: Iterable[str] = SPECIAL) -> transformers.PreTrainedTokenizerFast:
+    """Return a tokenizer of bytes; `special` are those that it lists as its additional special tokens."""
     vocabulary = {letter: number for number, letter in enumerate(sorted(ByteLevel.alphabet()))}
     merges = []
     word = "assistant"
@@ -71,7 +73,7 @@ def tokenizer() -> transformers.PreTrainedTokenizerFast:
         pad_token="<|endoftext|>",
         bos_token=None,
         unk_token=None,
-        additional_special_tokens=list(SPECIAL),
+        additional_special_tokens=list(special),
         model_max_length=32768,
         chat_template=CHAT_TEMPLATE,
     )
