@@ -42,7 +42,7 @@ _TRANSIENT_CODES = {
     )
 } - {None}
 # HTTP libraries raise errors without a common class, some of which are no `OSError`.
-_HTTP_LIBRARIES = {"aiohttp", "botocore", "httpcore", "httpx", "requests", "urllib3"}
+_HTTP_LIBRARIES = {"aiohttp", "botocore", "httpcore", "httpcore2", "httpx", "httpx2", "requests", "urllib3"}
 _TRANSIENT_NAMES = ("Connect", "Connection", "Disconnected", "IncompleteRead", "Payload", "Protocol", "Read", "Timeout")
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import errno
+import importlib
+from importlib.util import find_spec
 
-import httpx
 import pytest
 from huggingface_hub.errors import HfHubHTTPError
 
 from builders import storage
 from builders.errors import SARChatError
 from builders.storage import WAITS, is_transient, retry
+
+# The library that this version of huggingface_hub brings.
+httpx = importlib.import_module("httpx2" if find_spec("httpx2") else "httpx")
 
 
 def http_error(status: int) -> Exception:
