@@ -22,7 +22,7 @@ LOAD = {
 
 def last_error(folder: Path, how: str, *path: Path) -> str:
     """Run the script where `.pth` files, and with them an editable install, have no effect; return its last line."""
-    packages = [str(place) for place in (*path, sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))]
+    packages = [str(place) for place in (*path, *(place for place in sys.path if place.endswith("-packages")))]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(packages), "HF_HOME": str(folder)}
     process = subprocess.run(
         [sys.executable, "-S", "-c", LOAD[how], SCRIPT], capture_output=True, text=True, cwd=folder, env=environment
