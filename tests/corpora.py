@@ -15,7 +15,7 @@ from builders.synthetic.coco_writer import coco_annotation, coco_document
 NAMES = ("ship", "aircraft", "car", "tank", "bridge", "harbor")
 SPLITS = ("train", "val", "test")
 # The number of images of `slow_corpus`, and their width and height.
-SLOW_IMAGES, SLOW_SIDE = 200, 224
+SLOW_IMAGES, SLOW_SIDE = 120, 224
 LAYOUTS = ("JPEGImages/{split}", "JPEGImages", "Images/{split}")
 
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
+import subprocess
 import sys
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,6 +60,29 @@ def tree(folder: Path) -> dict[str, str]:
 def parquet(folder: Path, task: str = "*", split: str = "*") -> list[Path]:
     """Return the sorted Parquet files of a built folder."""
     return sorted(folder.glob(f"{task}/{split}-*.parquet"))
+
+
+def write_boxes(boxes: Iterable[Sequence[float]]) -> str:
+    """Return boxes as an answer writes them."""
+    return "".join("{" + "".join(f"<{edge}>" for edge in box) + "}" for box in boxes)
+
+
+def comparable(record: dict) -> dict:
+    """Return a loaded record with the digest of its image's pixels in place of the image."""
+    image = record["image"]
+    return {**record, "image": (image.size, image.mode, hashlib.sha256(image.tobytes()).hexdigest())}
+
+
+@contextmanager
+def mounted(place: Path, *options: str) -> Iterator[Path]:
+    """Mount something on a new folder; the test is skipped where that is not possible."""
+    place.mkdir()
+    is_root = hasattr(os, "geteuid") and os.geteuid() == 0
+    command = ["mount", *options, str(place)]
+    if not is_root or not shutil.which("mount") or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("needs root and mount")
+    yield place
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
 def children(pid: int) -> list[int]:

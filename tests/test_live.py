@@ -12,7 +12,7 @@ import pytest
 from corpora import Picture, noisy_pictures, plain_corpus, plain_pictures, random_corpus, write_corpus, zip_corpus
 from datasets.distributed import split_dataset_by_node
 from oracle import TASKS
-from support import slow
+from support import comparable, slow
 
 from builders.errors import SARChatError
 from sarchat_dataset import FEATURES, SARChat
@@ -42,11 +42,6 @@ def prepared(builder: SARChat, **options) -> dict[str, datasets.Dataset]:
 
 def messages(builder: SARChat, split: str = "train") -> list:
     return [record["messages"] for record in prepared(builder)[split]]
-
-
-def comparable(record: dict) -> dict:
-    image = record["image"]
-    return {**record, "image": (image.size, image.mode, image.tobytes())}
 
 
 @pytest.mark.parametrize("config", ["all", *slow(*TASKS)])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import shutil
@@ -17,7 +16,7 @@ import pytest
 import yaml
 from corpora import NAMES, Picture, noisy_pictures, plain_corpus, random_corpus, write_corpus, zip_corpus
 from oracle import TASKS, check_record, expected_keys, key_of, read_split
-from support import build, parquet, slow, tree
+from support import build, comparable, parquet, slow, tree
 
 from builders.build import limits
 from builders.build.options import BuildOptions
@@ -29,12 +28,6 @@ SPLITS = {"train": "train", "validation": "val", "test": "test"}
 
 def rows(folder: Path, task: str, split: str) -> list[dict]:
     return [row for path in parquet(folder, task, split) for row in pq.read_table(path).to_pylist()]
-
-
-def plain(record: dict) -> dict:
-    """Return a loaded record with its image as something that can be compared."""
-    image = record["image"]
-    return {**record, "image": (image.size, image.mode, hashlib.sha256(image.tobytes()).hexdigest())}
 
 
 def card(folder: Path) -> dict:
@@ -58,7 +51,7 @@ def live(corpus, tmp_path_factory) -> dict[str, list[dict]]:
     """What the live builder gives for `all`, by split."""
     builder = SARChat(data_dir=str(corpus), cache_dir=str(tmp_path_factory.mktemp("live")))
     builder.download_and_prepare()
-    return {split: [plain(record) for record in records] for split, records in builder.as_dataset().items()}
+    return {split: [comparable(record) for record in records] for split, records in builder.as_dataset().items()}
 
 
 @pytest.mark.parametrize("embed", [True, *slow(False)])
@@ -170,7 +163,7 @@ def test_built_and_live_records_are_the_same_in_the_same_order(tmp_path, built, 
     loaded = datasets.load_dataset(str(built), cache_dir=str(tmp_path))
     assert list(loaded) == list(live) == list(SPLITS)
     for split, records in live.items():
-        assert [plain(record) for record in loaded[split]] == records
+        assert [comparable(record) for record in loaded[split]] == records
 
 
 @pytest.mark.parametrize("config", [TASKS[-1], *slow(*TASKS[:-1], "all")])
@@ -182,8 +175,8 @@ def test_each_config_loads_and_streams(tmp_path, built, live, config):
     for split in SPLITS:
         expected = [record for record in live[split] if config in ("all", record["task"])]
         assert loaded[split].features == streamed[split].features == FEATURES
-        assert [plain(record) for record in loaded[split]] == expected
-        assert [plain(record) for record in streamed[split]] == expected
+        assert [comparable(record) for record in loaded[split]] == expected
+        assert [comparable(record) for record in streamed[split]] == expected
 
 
 def test_default_config_is_all(tmp_path, built, live):
@@ -309,7 +302,7 @@ def test_no_embed_stores_paths_alone(tmp_path, corpus, live):
             assert row["image"]["bytes"] is None
             assert Path(row["image"]["path"]).is_absolute() and Path(row["image"]["path"]).is_file()
     loaded = datasets.load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
-    assert {split: [plain(record) for record in records] for split, records in loaded.items()} == live
+    assert {split: [comparable(record) for record in records] for split, records in loaded.items()} == live
 
 
 def test_relative_source_and_out_work(tmp_path, corpus, built, monkeypatch):

@@ -14,7 +14,7 @@ import datasets
 import pytest
 from corpora import SLOW_IMAGES, SLOW_SIDE, plain_corpus
 from oracle import TASKS
-from support import build, children, command, is_running, parquet, tree
+from support import build, children, command, is_running, mounted, parquet, tree
 
 from builders.build.options import BuildOptions
 from builders.folder.checksums import verify_checksums
@@ -171,14 +171,8 @@ def test_killed_worker_is_reported_in_one_line(corpus, out):
 @pytest.fixture
 def small_disk(tmp_path):
     """A disk of its own, too small for the build."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(place)]
-    is_root = hasattr(os, "geteuid") and os.geteuid() == 0
-    if not is_root or not shutil.which("mount") or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("needs root and mount")
-    yield place
-    subprocess.run(["umount", "--lazy", str(place)], check=True)
+    with mounted(tmp_path / "disk", "-t", "tmpfs", "-o", "size=4m", "tmpfs") as place:
+        yield place
 
 
 @pytest.mark.slow

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import resource
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 from corpora import noisy_pictures, plain_corpus, write_corpus
-from support import build, tree
+from support import build, mounted, tree
 
 from builders.folder.checksums import verify_checksums
 
@@ -45,24 +44,14 @@ def check_outcome(result: subprocess.CompletedProcess, out: Path, old: dict[str,
 
 @pytest.fixture
 def disk(tmp_path):
-    """Return a function that mounts a disk of some bytes, and again with another number."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mounted = False
+    """Return a function that gives a mounted disk some bytes, and again another number."""
+    with mounted(tmp_path / "disk", "-t", "tmpfs", "tmpfs") as place:
 
-    def mount(size: int) -> Path:
-        nonlocal mounted
-        options = f"{'remount,' if mounted else ''}size={size}"
-        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
-        is_root = hasattr(os, "geteuid") and os.geteuid() == 0
-        if not is_root or not shutil.which("mount") or subprocess.run(command, capture_output=True).returncode:
-            pytest.skip("needs root and mount")
-        mounted = True
-        return place
+        def resize(size: int) -> Path:
+            subprocess.run(["mount", "-o", f"remount,size={size}", str(place)], check=True)
+            return place
 
-    yield mount
-    if mounted:
-        subprocess.run(["umount", "--lazy", str(place)], check=True)
+        yield resize
 
 
 @pytest.mark.slow

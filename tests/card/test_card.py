@@ -13,7 +13,7 @@ from datasets.info import DatasetInfosDict
 from datasets.utils.metadata import MetadataConfigs
 from huggingface_hub import DatasetCard, DatasetCardData
 from PIL import Image
-from support import slow, tree
+from support import tree
 
 from builders.build.options import BuildOptions
 from builders.build.pipeline import build
@@ -89,7 +89,8 @@ def test_sections_and_examples(folder):
             assert f"\n{message['role']}: {message['content']}\n" in text
 
 
-@pytest.mark.parametrize("parts", [{"splits": ("test",)}, *slow({}, {"tasks": ("counting",), "embed": False})], ids=str)
+@pytest.mark.slow
+@pytest.mark.parametrize("parts", [{}, {"splits": ("test",)}, {"tasks": ("counting",), "embed": False}], ids=str)
 def test_every_picture_is_shown_with_a_caption(parts):
     folder = sample_build(**parts, pictures=True)
     shown = re.findall(r"!\[(.+)\]\((pictures/\w+\.png)\)", read_card(folder).text)

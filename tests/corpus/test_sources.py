@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import http.server
 import os
 import re
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from corpora import LAYOUTS, Picture, noisy_pictures, plain_corpus, write_corpus, zip_corpus
-from support import build, slow, tree
+from support import build, comparable, slow, tree
 
 from builders.build.options import BuildOptions
 from builders.cli import command as cli
@@ -85,11 +84,6 @@ def streamed(location: str | Path, folder: Path) -> dict[str, list]:
     return {
         split: [comparable(record) for record in records] for split, records in builder.as_streaming_dataset().items()
     }
-
-
-def comparable(record: dict) -> dict:
-    image = record["image"]
-    return {**record, "image": (image.size, image.mode, hashlib.sha256(image.tobytes()).hexdigest())}
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from built_fixture import sample_build, sample_corpus
 from corpora import plain_corpus
-from support import build, refusal, tree
+from support import build, mounted, refusal, tree
 
 from builders.build.options import BuildOptions
 from builders.errors import SARChatError
@@ -178,18 +178,10 @@ def test_only_one_process_at_a_time_is_inside(tmp_path):
 
 @pytest.fixture(params=["tmpfs", "bind"])
 def mount_point(tmp_path, request):
-    place = tmp_path / "a volume"
-    place.mkdir()
-    if request.param == "tmpfs":
-        mount = ["mount", "-t", "tmpfs", "tmpfs", str(place)]
-    else:
-        (tmp_path / "disk").mkdir()
-        mount = ["mount", "--bind", str(tmp_path / "disk"), str(place)]
-    is_root = hasattr(os, "geteuid") and os.geteuid() == 0
-    if not is_root or not shutil.which("mount") or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("needs root and mount")
-    yield place
-    subprocess.run(["umount", "--lazy", str(place)], check=True)
+    (tmp_path / "disk").mkdir()
+    options = {"tmpfs": ("-t", "tmpfs", "tmpfs"), "bind": ("--bind", str(tmp_path / "disk"))}[request.param]
+    with mounted(tmp_path / "a volume", *options) as place:
+        yield place
 
 
 def test_mount_point_is_refused_before_anything_is_built(tmp_path, mount_point, capsys, monkeypatch):

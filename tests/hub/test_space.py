@@ -16,7 +16,7 @@ import pytest
 from built_fixture import sample_build
 from huggingface_hub import SpaceCard, SpaceCardData
 from PIL import Image
-from support import ROOT, refusal, slow
+from support import ROOT, refusal
 
 import sarchat_metric
 from builders.cli.command import main
@@ -221,7 +221,8 @@ def test_snippets_run_and_give_what_they_say(tmp_path):
     assert tried >= sum(snippet.count(">>> ") for snippet in snippets)
 
 
-@pytest.mark.parametrize("place", ["sarchat_metric", *slow("./sarchat_metric", "sarchat_metric/sarchat_metric.py")])
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["sarchat_metric", "./sarchat_metric", "sarchat_metric/sarchat_metric.py"])
 def test_loads_by_name_and_by_path_even_beside_a_file_of_that_name(tmp_path, place):
     write_space(tmp_path / "sarchat_metric")
     (tmp_path / "sarchat_metric.py").write_text("raise RuntimeError('the wrong file')\n")

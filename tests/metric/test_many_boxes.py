@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
+from support import write_boxes
 
 import sarchat_metric
 from sarchat_metric import best_ious, box_iou, match_boxes, score_record
@@ -55,10 +56,6 @@ def test_a_cluster_too_large_for_an_assignment_matches_as_many(predicted, gold, 
     assert all(value == iou[i, j] >= threshold for i, j, value in matches)
 
 
-def write(boxes):
-    return "".join("{" + "".join(f"<{edge}>" for edge in box) + "}" for box in boxes)
-
-
 @pytest.mark.parametrize("task", ["grounding", "referring", "counting"])
 @pytest.mark.parametrize("seed", range(5))
 def test_scores_depend_on_no_limit(monkeypatch, task, seed):
@@ -70,7 +67,9 @@ def test_scores_depend_on_no_limit(monkeypatch, task, seed):
         for _ in range(20):
             x, y = rng.randrange(60), rng.randrange(60)
             name = rng.choice(["ship", "aircraft", "tank"])
-            parts.append(f"a {name} at the top left {write([(x, y, x + rng.randint(1, 30), y + rng.randint(1, 30))])}")
+            parts.append(
+                f"a {name} at the top left {write_boxes([(x, y, x + rng.randint(1, 30), y + rng.randint(1, 30))])}"
+            )
         return "There are 20 targets: " + "; ".join(parts)
 
     prediction = answer()

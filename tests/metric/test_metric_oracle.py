@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools import mask
+from support import write_boxes
 
 from sarchat_metric import CATEGORIES, box_iou, match_boxes, parse_boxes, score, score_record
 
@@ -18,10 +19,6 @@ boxes = st.lists(corners.map(lambda c: (c[0], c[1], c[0] + c[2], c[1] + c[3])), 
 some_boxes = boxes.filter(len)
 cells = st.tuples(st.sampled_from(ROWS), st.sampled_from(COLUMNS)).map(" ".join)
 thresholds = st.sampled_from([0.1, 0.25, 0.5, 0.75, 1.0])
-
-
-def write(found):
-    return "".join("{" + "".join(f"<{corner}>" for corner in box) + "}" for box in found)
 
 
 def oracle_iou(boxes1, boxes2):
@@ -48,8 +45,8 @@ def oracle_accuracy(tp, predicted, gold):
 
 def refer(predicted, gold):
     """The accuracies at 0.25 and 0.5 of one referring record."""
-    reference = {"task": "referring", "scenario": "multi", "answer": write(gold)}
-    result = score_record(write(predicted), reference).accuracies
+    reference = {"task": "referring", "scenario": "multi", "answer": write_boxes(gold)}
+    result = score_record(write_boxes(predicted), reference).accuracies
     return result["referring/multi/iou@0.25"], result["referring/multi/iou@0.5"]
 
 
@@ -99,7 +96,8 @@ def test_grounding_matches_within_a_category(predicted, gold):
         [(name, cell, (x, y, x + w, y + h)) for name, cell, (x, y, w, h) in some] for some in (predicted, gold)
     )
     texts = [
-        " ".join(f"A {name} in the {cell} {write([box])}." for name, cell, box in some) for some in (predicted, gold)
+        " ".join(f"A {name} in the {cell} {write_boxes([box])}." for name, cell, box in some)
+        for some in (predicted, gold)
     ]
     record = score_record(texts[0], {"task": "grounding", "scenario": "multi", "answer": texts[1]})
     for threshold in (0.25, 0.5):
@@ -134,8 +132,8 @@ def test_phrases_are_multisets(predicted, gold):
 
 @given(st.lists(st.tuples(boxes, some_boxes), min_size=1, max_size=6))
 def test_averages_over_records(records):
-    references = [{"task": "referring", "scenario": "multi", "answer": write(gold)} for _, gold in records]
-    predictions = [write(predicted) for predicted, _ in records]
+    references = [{"task": "referring", "scenario": "multi", "answer": write_boxes(gold)} for _, gold in records]
+    predictions = [write_boxes(predicted) for predicted, _ in records]
     right = [oracle_matching(oracle_iou(predicted, gold), 0.5)[0] for predicted, gold in records]
     totals = [len(predicted) + len(gold) - tp for tp, (predicted, gold) in zip(right, records, strict=True)]
     sample, corpus = (score(predictions, references, average) for average in ("sample", "corpus"))

@@ -8,7 +8,7 @@ import pytest
 from built_fixture import sample_build
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from support import ROOT
+from support import ROOT, write_boxes
 
 from builders.box_formats.formats import FORMAT_NAMES, INPUT_PIXELS, get_format
 from builders.box_formats.input_size import InputSize
@@ -31,7 +31,7 @@ def boxes(draw):
 
 
 def write(*several):
-    return "".join("{" + "".join(f"<{corner}>" for corner in box) + "}" for box in several)
+    return write_boxes(several)
 
 
 def records(split="test"):
