@@ -30,6 +30,7 @@ ELSEWHERE = (
     "pip install ",
     "make ",
     "python -m venv ",
+    "python -m builders.cli.demo ",
 )
 
 
