@@ -8,14 +8,13 @@ wherever it is copied.
 """
 
 import re
+import sys
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-import datasets
-import evaluate
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse import csr_matrix
@@ -1110,51 +1109,70 @@ def _as_stored(prediction: object, reference: object) -> tuple[str, dict[str, st
     return prediction, {"task": task, "scenario": scenario, "answer": answer}
 
 
-@evaluate.utils.file_utils.add_start_docstrings(_DESCRIPTION, _KWARGS_DESCRIPTION)
-class SARChatMetric(evaluate.Metric):
-    """The SARChat scores as an `evaluate` metric: `compute`, `add` and `add_batch`, in one or several processes."""
+def _define_metric() -> type:
+    """Returns the class of the metric. Its libraries take seconds to import, which only `evaluate` needs."""
+    import datasets
+    import evaluate
 
-    def _info(self) -> evaluate.MetricInfo:
-        text = datasets.Value("string")
-        return evaluate.MetricInfo(
-            description=_DESCRIPTION,
-            citation=_CITATION,
-            inputs_description=_KWARGS_DESCRIPTION,
-            features=[
-                datasets.Features({"predictions": text, "references": {"task": text, "scenario": text} | gold})
-                for gold in ({"answer": text}, {"messages": [{"role": text, "content": text}]})
-            ],
-            reference_urls=["https://arxiv.org/abs/2502.08168"],
-        )
+    @evaluate.utils.file_utils.add_start_docstrings(_DESCRIPTION, _KWARGS_DESCRIPTION)
+    class SARChatMetric(evaluate.Metric):
+        """The SARChat scores as an `evaluate` metric: `compute`, `add` and `add_batch`, in one or several processes."""
 
-    # Both forms of reference are stored in the first: `evaluate` distinguishes alternatives by type but not by keys,
-    # and would reject a reference with more keys than it needs.
-    def add(
-        self, *, prediction: str | None = None, reference: Mapping[str, Any] | None = None, **kwargs: object
-    ) -> None:
-        """Adds one prediction and its reference."""
-        text, plain = _as_stored(prediction, reference)
-        super().add(prediction=text, reference=plain, **kwargs)
+        def _info(self) -> evaluate.MetricInfo:
+            text = datasets.Value("string")
+            return evaluate.MetricInfo(
+                description=_DESCRIPTION,
+                citation=_CITATION,
+                inputs_description=_KWARGS_DESCRIPTION,
+                features=[
+                    datasets.Features({"predictions": text, "references": {"task": text, "scenario": text} | gold})
+                    for gold in ({"answer": text}, {"messages": [{"role": text, "content": text}]})
+                ],
+                reference_urls=["https://arxiv.org/abs/2502.08168"],
+            )
 
-    def add_batch(
-        self,
-        *,
-        predictions: Iterable[str] | None = None,
-        references: Iterable[Mapping[str, Any]] | None = None,
-        **kwargs: object,
-    ) -> None:
-        """Adds predictions and their references."""
-        predictions, references = _as_lists(predictions, references)
-        stored = []
-        for index, (prediction, reference) in enumerate(zip(predictions, references, strict=True)):
-            try:
-                stored.append(_as_stored(prediction, reference))
-            except ValueError as error:
-                raise ValueError(f"record {index}: {error}") from None
-        texts, plain = map(list, zip(*stored, strict=True))
-        super().add_batch(predictions=texts, references=plain, **kwargs)
+        # Both forms of reference are stored in the first: `evaluate` distinguishes alternatives by type but not by
+        # keys, and would reject a reference with more keys than it needs.
+        def add(
+            self, *, prediction: str | None = None, reference: Mapping[str, Any] | None = None, **kwargs: object
+        ) -> None:
+            """Adds one prediction and its reference."""
+            text, plain = _as_stored(prediction, reference)
+            super().add(prediction=text, reference=plain, **kwargs)
 
-    def _compute(
-        self, predictions: Iterable[str], references: Iterable[Mapping[str, Any]], average: str = "sample"
-    ) -> dict[str, Any]:
-        return score(predictions, references, average)
+        def add_batch(
+            self,
+            *,
+            predictions: Iterable[str] | None = None,
+            references: Iterable[Mapping[str, Any]] | None = None,
+            **kwargs: object,
+        ) -> None:
+            """Adds predictions and their references."""
+            predictions, references = _as_lists(predictions, references)
+            stored = []
+            for index, (prediction, reference) in enumerate(zip(predictions, references, strict=True)):
+                try:
+                    stored.append(_as_stored(prediction, reference))
+                except ValueError as error:
+                    raise ValueError(f"record {index}: {error}") from None
+            texts, plain = map(list, zip(*stored, strict=True))
+            super().add_batch(predictions=texts, references=plain, **kwargs)
+
+        def _compute(
+            self, predictions: Iterable[str], references: Iterable[Mapping[str, Any]], average: str = "sample"
+        ) -> dict[str, Any]:
+            return score(predictions, references, average)
+
+    return SARChatMetric
+
+
+def __getattr__(name: str) -> type:
+    """Defines the class when it is first asked for."""
+    if name != "SARChatMetric":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return globals().setdefault(name, _define_metric())
+
+
+# `evaluate.load` looks for the class among the module's names.
+if "evaluate" in sys.modules:
+    SARChatMetric = _define_metric()
