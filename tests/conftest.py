@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 import support
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # One folder of temporary files per session: pytest-xdist's workers inherit the variable.
 if "SARCHAT_TESTS" not in os.environ:
@@ -27,7 +27,13 @@ os.environ["HF_HOME"] = os.path.join(os.environ["SARCHAT_TESTS"], os.environ.get
 for _name in ("HF_DATASETS_CACHE", "HF_HUB_CACHE", "HF_MODULES_CACHE", "HF_TOKEN"):
     os.environ.pop(_name, None)
 # Examples per property: `.ci/run` tries more.
-settings.register_profile("sarchat", max_examples=int(os.environ.get("SARCHAT_EXAMPLES", 30)))
+settings.register_profile(
+    "sarchat",
+    max_examples=int(os.environ.get("SARCHAT_EXAMPLES", 30)),
+    # A busy machine is not a fault.
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("sarchat")
 
 
