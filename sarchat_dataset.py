@@ -24,7 +24,7 @@ try:
     from builders.live import Shard, check_live_renames, generate_examples, has_records, plan_shards
     from builders.resources import read_text
     from builders.schema import ALL, CONFIGS, feature_specs, tasks_of
-    from builders.versions import DATA_VERSION, RELEASE_NOTES
+    from builders.versions import DATA_VERSION, RELEASE_NOTES, package_version
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
         f"{error}. sarchat_dataset.py is a part of sarchat-bench: run `pip install .` in the folder that it comes from",
@@ -139,9 +139,9 @@ class SARChat(datasets.GeneratorBasedBuilder):
             # A full build stores it in the cache of `datasets`; streaming reads only the required parts.
             location = replace(location, path=dl_manager.download(location.path))
         if self.config.rename:
-            check_live_renames(location, self.config.stamp, self.config.corpus_splits)
+            check_live_renames(location, self.config.stamp, self.config.corpus_splits, self._index_folder())
         tasks = tasks_of(self.config.name)
-        found = {"location": location, "stamp": self.config.stamp}
+        found = {"location": location, "stamp": self.config.stamp, "cache": self._index_folder()}
         return [
             datasets.SplitGenerator(name=split, gen_kwargs={**found, "split": split, "shards": plan_shards(tasks)})
             for split in self.config.corpus_splits
@@ -150,6 +150,13 @@ class SARChat(datasets.GeneratorBasedBuilder):
         ]
 
     def _generate_examples(
-        self, location: Location, stamp: str, split: str, shards: list[Shard]
+        self, location: Location, stamp: str, cache: str | None, split: str, shards: list[Shard]
     ) -> Iterator[tuple[str, dict[str, Any]]]:
-        yield from generate_examples(location, stamp, split, self.config.seed, shards)
+        yield from generate_examples(location, stamp, split, self.config.seed, shards, cache)
+
+    def _index_folder(self) -> str | None:
+        """Return the folder of the indices of this corpus, which all processes share; none in a remote cache."""
+        if "://" in self._cache_dir_root:
+            return None
+        name = f"{package_version()}-{self.config.fingerprint}"
+        return os.path.join(self._cache_dir_root, "sarchat-index", name)

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from scipy.optimize import least_squares
 from tqdm import tqdm
 
@@ -43,6 +45,7 @@ SIZES = (
     (190, 230, 1),
 )
 # Bytes of an image: small, so that a corpus of the true size fits on any disk, and as in SARDet-100K.
+PART_IMAGES = 10_000  # Images of a part of annotations.
 SMALL, REAL = (2_000, 6_000), (40_000, 80_000)
 _LONGEST_COMMENT = 60_000
 DESCRIBED_SHARE, DESCRIBED_SIDE = 0.01, 224
@@ -121,6 +124,76 @@ def write_corpus(
     shutil.rmtree(root, ignore_errors=True)
     partial.replace(root)
     return root / "SARDet_100K"
+
+
+def write_annotations(root: Path, images: int, kind: str) -> Path:
+    """Write the annotations alone of a corpus with a training split, unless they already exist.
+
+    Args:
+        root: folder to create.
+        images: number of images, a multiple of `PART_IMAGES`.
+        kind: `json` or `parquet` for parts of `PART_IMAGES` images each, `one` for a COCO file.
+
+    Returns:
+        The folder `root/SARDet_100K`.
+    """
+    corpus = root / "SARDet_100K"
+    if corpus.exists():
+        return corpus
+    rng = np.random.default_rng(VERSION)
+    numbers = rng.permutation(images) + 1
+    partial = root.with_name(f".{root.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    folder = partial / "SARDet_100K" / "Annotations" / "train"
+    folder.mkdir(parents=True)
+    # An empty folder of images.
+    (partial / "SARDet_100K" / "JPEGImages" / "train").mkdir(parents=True)
+    split = _scaled(round(PART_IMAGES * ALL_IMAGES / SPLITS["train"].images))["train"]
+    split = Split(**{**asdict(split), "images": PART_IMAGES})
+    for part in range(images // PART_IMAGES):
+        mine = numbers[part * PART_IMAGES : (part + 1) * PART_IMAGES]
+        coco = _coco(_layout(split, rng), mine, rng)
+        _write_part(folder / f"{part:05d}.{'parquet' if kind == 'parquet' else 'json'}", coco)
+    if kind == "one":
+        _join_parts(sorted(folder.iterdir()), folder.with_suffix(".json"))
+        shutil.rmtree(folder)
+    shutil.rmtree(root, ignore_errors=True)
+    partial.replace(root)
+    return corpus
+
+
+def _write_part(path: Path, coco: dict[str, Any]) -> None:
+    if path.suffix == ".json":
+        path.write_text(json.dumps(coco), encoding="utf-8")
+        return
+    objects: dict[int, dict[str, list]] = {image["id"]: {"bbox": [], "category": []} for image in coco["images"]}
+    names = {category["id"]: category["name"] for category in coco["categories"]}
+    for annotation in coco["annotations"]:
+        of_image = objects[annotation["image_id"]]
+        of_image["bbox"].append(annotation["bbox"])
+        of_image["category"].append(names[annotation["category_id"]])
+    rows = [
+        {"image_id": image["id"], **{key: image[key] for key in ("file_name", "width", "height")}}
+        | {"objects": objects[image["id"]]}
+        for image in coco["images"]
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), path)
+
+
+def _join_parts(parts: list[Path], path: Path) -> None:
+    """Join parts to one file, with ids that are unique in it; only one part is in memory at a time."""
+    with path.open("w", encoding="utf-8") as stream:
+        opened = "{"
+        for key, ids in (("images", ("id",)), ("annotations", ("id", "image_id"))):
+            stream.write(f'{opened}"{key}": [')
+            separator = ""
+            for number, part in enumerate(parts):
+                for entry in json.loads(part.read_text(encoding="utf-8"))[key]:
+                    entry |= {name: entry[name] + 10 * PART_IMAGES * number for name in ids}
+                    stream.write(separator + json.dumps(entry))
+                    separator = ", "
+            opened = "], "
+        stream.write(f'], "categories": {json.dumps(json.loads(parts[0].read_text())["categories"])}}}')
 
 
 def _scaled(total: int) -> dict[str, Split]:

@@ -10,7 +10,7 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,36 @@ def build(location: str, out: str, num_proc: str, embed: str, seed: str = "0") -
         return sum(file.rows for file in report.files)
 
     return measure(work)
+
+
+def plan(location: str) -> dict[str, Any]:
+    """Plan a build from annotations alone: every image counts as a file of 60 kB.
+
+    `grown_mb` is the peak memory above that of the imports.
+    """
+    from contextlib import contextmanager
+
+    from builders.build import plan as planning
+    from builders.build.options import BuildOptions
+    from builders.corpus.location import locate
+    from builders.corpus.sardet import find_corpus
+
+    @contextmanager
+    def sizes(*_: object) -> Iterator[Callable[[str], int | None]]:
+        yield lambda name: 60_000
+
+    planning.looking_up_sizes = sizes
+    with tempfile.TemporaryDirectory() as scratch:
+
+        def work() -> int:
+            place = locate(location)
+            options = BuildOptions()
+            made = planning.make_plan(find_corpus(place), place, Path(scratch, "out"), options, Path(scratch, "index"))
+            return sum(made.images.values())
+
+        before = measure(lambda: 0)["peak_mb"]
+        result = measure(work)
+        return result | {"grown_mb": result["peak_mb"] - before}
 
 
 def read_remote(how: str, count: str) -> dict[str, Any]:

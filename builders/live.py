@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
+import tempfile
+import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
-from builders.corpus.annotations import Annotations
+from filelock import FileLock
+
 from builders.corpus.image_check import check_image
+from builders.corpus.image_index import ImageIndex, IndexWriter
 from builders.corpus.location import Location
 from builders.corpus.renames import check_renames
 from builders.corpus.sardet import Corpus, open_corpus
@@ -42,44 +48,79 @@ def plan_shards(tasks: Sequence[str]) -> list[Shard]:
 
 @dataclass(frozen=True)
 class OpenSplit:
-    """An opened split: the corpus, its image folder and its annotations."""
+    """An opened split: the corpus, its image folder and the index of its images."""
 
     corpus: Corpus
     folder: str
-    annotations: Annotations
+    index: ImageIndex
+
+    def images(self, start: int = 0, count: int | None = None) -> Iterator[AnnotatedImage]:
+        """Yield a range of the images in order, by default all."""
+        return (image for image, _ in self.index.images(start, count))
 
 
 @lru_cache(maxsize=3)
-def open_split(location: str | Location, stamp: str, split: str) -> OpenSplit:
-    """Open a corpus and read a split's annotations, once per process for all shards.
+def open_split(location: str | Location, stamp: str, split: str, cache: str | None = None) -> OpenSplit:
+    """Open a corpus and the index of a split's images, once per process for all shards.
 
     Args:
         location: the corpus's path or URL.
         stamp: its stamp as it was planned with.
         split: the split to read.
+        cache: a folder that has the index, or will have it: it is written by the first process that needs it. By
+            default, this process writes one of its own, which is removed when it ends.
 
     Raises:
         SARChatError: if the corpus does not exist, is wrong, or has changed since.
     """
     corpus = open_corpus(location, stamp)
-    return OpenSplit(corpus, corpus.image_folder(split), corpus.annotations(split))
+    if cache is not None:
+        return OpenSplit(corpus, corpus.image_folder(split), _open_index(corpus, split, Path(cache)))
+    scratch = tempfile.mkdtemp(prefix="sarchat-")
+    try:
+        opened = OpenSplit(corpus, corpus.image_folder(split), _open_index(corpus, split, Path(scratch)))
+    except BaseException:
+        shutil.rmtree(scratch)
+        raise
+    weakref.finalize(opened, shutil.rmtree, scratch, ignore_errors=True)
+    return opened
 
 
-def check_live_renames(location: str | Location, stamp: str, splits: Sequence[str]) -> None:
+def _open_index(corpus: Corpus, split: str, folder: Path) -> ImageIndex:
+    path = folder / f"{split}.parquet"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / f"{split}.lock"):
+            # Another process may have written it meanwhile.
+            if not path.exists():
+                _write_index(corpus, split, path)
+    return ImageIndex(str(path))
+
+
+def _write_index(corpus: Corpus, split: str, path: Path) -> None:
+    partial = path.with_suffix(".partial")
+    with corpus.annotations(split) as annotations:
+        # Listing a remote folder for the sizes would delay the first record.
+        with IndexWriter(partial, annotations.category_names) as index:
+            for image in annotations.images():
+                index.add(image, None)
+    partial.replace(path)
+
+
+def check_live_renames(location: str | Location, stamp: str, splits: Sequence[str], cache: str | None = None) -> None:
     """Refuse a rename that matches no category of any split; further arguments and errors as in `open_split`."""
-    opened = [open_split(location, stamp, split) for split in splits]
+    opened = [open_split(location, stamp, split, cache) for split in splits]
     if opened:
-        check_renames(opened[0].corpus, (split.annotations.category_names for split in opened))
+        check_renames(opened[0].corpus, (split.index.category_names for split in opened))
 
 
-def has_records(location: str | Location, stamp: str, split: str, task: str) -> bool:
+def has_records(location: str | Location, stamp: str, split: str, task: str, cache: str | None = None) -> bool:
     """Return whether a task has any record in a split; arguments and errors as in `open_split`."""
-    images = open_split(location, stamp, split).annotations.images
-    return any(count_records(task, image) for image in images)
+    return any(count_records(task, image) for image in open_split(location, stamp, split, cache).images())
 
 
 def generate_examples(
-    location: str | Location, stamp: str, split: str, seed: int, shards: Sequence[Shard]
+    location: str | Location, stamp: str, split: str, seed: int, shards: Sequence[Shard], cache: str | None = None
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the examples of the given shards, each with its id as key.
 
@@ -89,6 +130,7 @@ def generate_examples(
         split: the split.
         seed: chooses the wordings.
         shards: the shards to generate, in order.
+        cache: see `open_split`.
 
     Yields:
         Key and example; the columns are those of `sarchat_dataset.FEATURES`.
@@ -96,11 +138,12 @@ def generate_examples(
     Raises:
         SARChatError: if an image is missing or cannot be read, or as in `open_split`.
     """
-    opened = open_split(location, stamp, split)
-    images = opened.annotations.images
+    opened = open_split(location, stamp, split, cache)
+    total = len(opened.index)
     chooser = Chooser(seed)
     for shard in shards:
-        for image in images[shard.index * len(images) // shard.count : (shard.index + 1) * len(images) // shard.count]:
+        start, stop = (number * total // shard.count for number in (shard.index, shard.index + 1))
+        for image in opened.images(start, stop - start):
             if count_records(shard.task, image):
                 reference = _refer_to_image(opened.corpus, join(opened.folder, image.file_name), image)
                 for record in generate_records(shard.task, split, image, chooser):

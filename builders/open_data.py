@@ -210,7 +210,7 @@ class LiveData(OpenData):
         """Yield the records of a split of a task in order; see `OpenData.rows`."""
         opened = open_split(self.location, self._corpus.stamp(), split)
         chooser = Chooser(0)
-        for image in opened.annotations.images:
+        for image in opened.images():
             stored = _refer_to_image(opened.corpus, opened.folder, image.file_name)
             for record in generate_records(task, split, image, chooser):
                 if keep is None or record.id in keep:

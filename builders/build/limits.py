@@ -7,3 +7,6 @@ ROW_GROUP_ROWS = 20_000
 SHARD_IMAGE_BYTES = 400_000_000
 # Large enough to keep a worker busy, small enough that workers finish at about the same time.
 SHARD_RECORDS = 100_000
+# The Hub advises at most 10,000 files per folder, and 100,000 per repository: six tasks have 60,000 at most.
+# https://huggingface.co/docs/hub/storage-limits
+FILES_PER_FOLDER = 10_000

@@ -70,7 +70,7 @@ def _drawing_versions() -> dict[str, str]:
 
 def describe_input(job: ShardJob) -> str:
     """Return a hash of what is known of a job's images: if one is replaced, it changes with the image's size."""
-    return _hash(map(str, [job.split, job.count, *(job.sizes or ())]))
+    return _hash(map(str, [job.split, job.count, job.sizes]))
 
 
 def _describe_cut(job: ShardJob) -> str:

@@ -65,9 +65,10 @@ def write_shard(job: ShardJob, advance: Callable[[int], object] = lambda images:
 def _write_images(job: ShardJob, writers: Mapping[str, _TaskWriter], advance: Callable[[int], object]) -> None:
     source = open_corpus(job.location, job.stamp).source
     chooser = Chooser(job.seed)
-    names = [join(job.folder, image.file_name) for image in job.images]
-    with closing(_read_images(source, names, job.sizes)) as contents:
-        for image, relative, content in zip(job.images, names, contents, strict=True):
+    images = list(job.images())
+    files = [(join(job.folder, image.file_name), size) for image, size in images]
+    with closing(_read_images(source, files) if job.embed else _read_nothing(files)) as contents:
+        for (image, _), (relative, _), content in zip(images, files, contents, strict=True):
             with open(source.path(relative), "rb") if content is None else io.BytesIO(content) as stream:
                 check_image(stream, image, source.show(relative), decode=job.check_images)
             stored = StoredImage(
@@ -79,14 +80,13 @@ def _write_images(job: ShardJob, writers: Mapping[str, _TaskWriter], advance: Ca
             advance(1)
 
 
-def _read_images(
-    source: Source, names: Sequence[str], sizes: Sequence[int | None] | None
-) -> Generator[bytes | None, None, None]:
-    """Yield the images' bytes, or `None` for each if only paths are stored."""
-    if sizes is None:
-        yield from [None] * len(names)
-    else:
-        yield from read_ahead(source, zip(names, sizes, strict=True))
+def _read_images(source: Source, files: Sequence[tuple[str, int | None]]) -> Generator[bytes | None, None, None]:
+    yield from read_ahead(source, files)
+
+
+def _read_nothing(files: Sequence[tuple[str, int | None]]) -> Generator[bytes | None, None, None]:
+    """Yield `None` for each image: only its path is stored."""
+    yield from [None] * len(files)
 
 
 class _TaskWriter:

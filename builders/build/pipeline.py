@@ -82,10 +82,12 @@ def _build_locally(corpus: Corpus, location: Location, out: Path, options: Build
     keeps_images = options.sample and not options.embed
     with replacing_folder(out, is_build) as staging:
         images_at = Path(os.path.realpath(out)) / IMAGES if keeps_images else None
-        plan = make_plan(corpus, location, staging, options, images_at)
+        index = staging / ".index"
+        plan = make_plan(corpus, location, staging, options, index, images_at)
         if keeps_images:
             _copy_images(corpus, plan, staging / IMAGES)
         written = write_shards(plan.jobs, options)
+        shutil.rmtree(index)
         write_documents(staging, written, plan, corpus, options)
         total = sum(path.stat().st_size for path in staging.rglob("*") if path.is_file())
     return Report(out, plan, written.files, total)
@@ -95,7 +97,7 @@ def _copy_images(corpus: Corpus, plan: Plan, folder: Path) -> None:
     """Copy the images of a corpus that will not last, so that the paths to them do."""
     for job in plan.jobs:
         (folder / job.split).mkdir(parents=True, exist_ok=True)
-        for image in job.images:
+        for image, _ in job.images():
             shutil.copyfile(corpus.source.path(join(job.folder, image.file_name)), folder / job.split / image.file_name)
 
 

@@ -5,23 +5,26 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+from tqdm import tqdm
 
 from builders.build import limits
 from builders.build.options import BuildOptions
-from builders.corpus.annotations import Annotations
+from builders.corpus.image_index import ImageIndex, IndexedImage, IndexWriter
+from builders.corpus.image_sizes import looking_up_sizes
 from builders.corpus.location import Location
 from builders.corpus.renames import check_renames
-from builders.corpus.sardet import Corpus, check_images_exist
+from builders.corpus.sardet import Corpus
+from builders.corpus.source import join
 from builders.corpus.targets import AnnotatedImage
 from builders.errors import SARChatError
 from builders.records.tasks import count_records
-
-# The number of an image's records by task.
-Counts = Mapping[str, int]
+from builders.storage import cannot_open, open_url
 
 
 @dataclass(frozen=True)
@@ -33,10 +36,13 @@ class ShardJob:
         stamp: the corpus's stamp, see `Corpus.stamp`.
         folder: the folder of the images, relative to the corpus's top folder.
         split: the split.
-        images: the images, in order.
+        index: path or URL of the split's index, see `ImageIndex`; it must be in reach of the worker.
+        start: the place of the first image in the index.
+        count: the number of images.
+        sizes: a hash of the images' sizes in bytes.
         paths: the file to write for each task; a task without records of these images has none.
         seed: the seed for the choice of wordings.
-        sizes: the bytes of each image (`None` where the storage does not say), or `None` if only paths are stored.
+        embed: whether to store the images' bytes, and not only their paths.
         images_at: the folder of the images in the paths that are stored.
         check_images: whether to decode every image to detect damaged ones.
     """
@@ -45,17 +51,19 @@ class ShardJob:
     stamp: str
     folder: str
     split: str
-    images: Sequence[AnnotatedImage]
+    index: str
+    start: int
+    count: int
+    sizes: str
     paths: Mapping[str, Path]
     seed: int
-    sizes: Sequence[int | None] | None
+    embed: bool
     images_at: str
     check_images: bool
 
-    @property
-    def count(self) -> int:
-        """The number of images."""
-        return len(self.images)
+    def images(self) -> Iterator[IndexedImage]:
+        """Yield the images, in order, from the index."""
+        return ImageIndex(self.index).images(self.start, self.count)
 
 
 @dataclass(frozen=True)
@@ -80,39 +88,148 @@ class Plan:
 
 
 def make_plan(
-    corpus: Corpus, location: Location, out: Path, options: BuildOptions, images_at: Path | None = None
+    corpus: Corpus, location: Location, out: Path, options: BuildOptions, index: Path, images_at: Path | None = None
 ) -> Plan:
-    """Read and check the annotations, and divide the images into shards.
+    """Read and check the annotations, and divide the images into shards; the memory does not grow with their number.
 
     Args:
         corpus: the corpus.
         location: where it is, for the workers.
         out: the folder that will take `TASK/SPLIT-00000-of-00003.parquet`.
         options: what to build.
+        index: a folder that will take the index of each split, `SPLIT.parquet`, for as long as the jobs are done.
         images_at: the folder with one folder of images per split that stored paths name; the corpus's own if `None`.
 
     Raises:
         SARChatError: if the annotations are wrong, an image is missing, there is no target, no category has a name that
             was to be replaced, or an image has more records than `options.max_records_per_image`.
+        OSError: if writing the index fails.
     """
+    index.mkdir(parents=True, exist_ok=True)
     splits = options.splits or corpus.splits
-    annotations = {split: corpus.annotations(split) for split in splits}
-    check_renames(corpus, (of_split.category_names for of_split in annotations.values()))
+    indexed = {split: _index_split(corpus, split, options, index / f"{split}.parquet") for split in splits}
+    check_renames(corpus, (of_split.category_names for of_split in indexed.values()))
+    widen = _shards_per_file(indexed.values())
     jobs = [
         job
-        for split, of_split in annotations.items()
-        for job in _plan_split(corpus, location, out, split, of_split, options, images_at)
+        for split, of_split in indexed.items()
+        for job in _plan_split(corpus, location, out, split, of_split, widen, options, images_at)
     ]
     if not jobs:
         raise SARChatError(f"{corpus.source.location} contains no target in {', '.join(splits)}; nothing to build")
     return Plan(
         jobs,
-        _fingerprint(annotations, corpus.renames),
+        _fingerprint(indexed, corpus.renames),
         corpus.describe(),
-        {split: len(of_split.images) for split, of_split in annotations.items()},
-        {split: of_split.dropped for split, of_split in annotations.items()},
-        {split: of_split.without_target for split, of_split in annotations.items()},
+        {split: sum(shard.length for shard in of_split.shards) for split, of_split in indexed.items()},
+        {split: of_split.dropped for split, of_split in indexed.items()},
+        {split: of_split.without_target for split, of_split in indexed.items()},
     )
+
+
+def publish_index(plan: Plan, url: str) -> Plan:
+    """Copy the indices of a plan to where all workers reach them.
+
+    Args:
+        plan: a plan, whose indices are on this machine.
+        url: the URL of the folder to copy to. The names there hold a hash of the content: another build never replaces
+            an index that is in use.
+
+    Returns:
+        The plan with the indices at the new place.
+
+    Raises:
+        SARChatError: if the URL cannot be written to.
+    """
+    copies: dict[str, str] = {}
+    for job in plan.jobs:
+        if job.index not in copies:
+            copies[job.index] = _publish(Path(job.index), url)
+    return replace(plan, jobs=[replace(job, index=copies[job.index]) for job in plan.jobs])
+
+
+def _publish(index: Path, url: str) -> str:
+    content = _new_hash()
+    with index.open("rb") as stream:
+        while chunk := stream.read(1 << 20):
+            content.update(chunk)
+    copy = f"{url.rstrip('/')}/{index.stem}-{content.hexdigest()}.parquet"
+    try:
+        open_fs, path = open_url(copy)
+        open_fs().put_file(str(index), path)
+    # Remote file systems raise errors without a common class.
+    except Exception as error:
+        raise cannot_open(copy, error) from error
+    return copy
+
+
+class _Shard(NamedTuple):
+    """A range of images, the tasks that have records of them, and a hash of their sizes."""
+
+    start: int
+    length: int
+    tasks: frozenset[str]
+    sizes: str
+
+
+@dataclass(frozen=True)
+class _IndexedSplit:
+    """What is left of a split's annotations once its index is written."""
+
+    index: Path
+    shards: Sequence[_Shard]
+    digest: str
+    category_names: frozenset[str]
+    dropped: Counter[str]
+    without_target: int
+
+
+def _index_split(corpus: Corpus, split: str, options: BuildOptions, path: Path) -> _IndexedSplit:
+    """Write the index of a split, and divide it into shards."""
+    shards = _Shards(options.tasks)
+    missing = _MissingImages(corpus, split)
+    with corpus.annotations(split) as annotations, ExitStack() as opened:
+        size_of = opened.enter_context(looking_up_sizes(corpus.source, corpus.image_folder(split)))
+        index = opened.enter_context(IndexWriter(path, annotations.category_names))
+        total = annotations.count_images()
+        images = tqdm(annotations.images(), f"Planning {split}", total, False, unit=" images", disable=None, delay=2)
+        for image in images:
+            try:
+                size = size_of(image.file_name)
+            except KeyError:
+                missing.add(image)
+                continue
+            counts = {task: count_records(task, image) for task in options.tasks}
+            _check_records_per_image(corpus, split, image, counts, options)
+            shards.add(counts, size if options.embed else None)
+            index.add(image, size if options.embed else None)
+        missing.check()
+        found = list(shards.finish())
+        without_target = total - sum(shard.length for shard in found)
+        return _IndexedSplit(
+            path, found, annotations.digest, annotations.category_names, annotations.dropped, without_target
+        )
+
+
+class _MissingImages:
+    """Counts the images that do not exist."""
+
+    def __init__(self, corpus: Corpus, split: str) -> None:
+        self._corpus = corpus
+        self._split = split
+        self._first = ""
+        self._number = 0
+
+    def add(self, image: AnnotatedImage) -> None:
+        self._first = self._first or image.file_name
+        self._number += 1
+
+    def check(self) -> None:
+        """Raise an error with the first one and the number of others, if there are any."""
+        if self._number:
+            more = f" (and {self._number - 1:,} more)" if self._number > 1 else ""
+            path = self._corpus.source.show(join(self._corpus.image_folder(self._split), self._first))
+            raise SARChatError(f"image missing: {path}{more}; complete the corpus")
 
 
 def _plan_split(
@@ -120,96 +237,126 @@ def _plan_split(
     location: Location,
     out: Path,
     split: str,
-    annotations: Annotations,
+    indexed: _IndexedSplit,
+    widen: int,
     options: BuildOptions,
     images_at: Path | None,
 ) -> list[ShardJob]:
     folder, stamp = corpus.image_folder(split), corpus.stamp()
-    sizes = corpus.source.sizes(folder) if options.embed else None
-    images = annotations.images
-    check_images_exist(corpus, split, images, sizes or corpus.source.names(folder))
-    counts = [{task: count_records(task, image) for task in options.tasks} for image in images]
-    _check_records_per_image(corpus, split, images, counts, options)
-    shards = list(_cut_into_shards(images, sizes, counts))
-    paths = _name_files(out, split, [counts[shard.start : shard.stop] for shard in shards], options.tasks)
+    shards = [_join(indexed.shards[place : place + widen]) for place in range(0, len(indexed.shards), widen)]
     return [
         ShardJob(
             location=location,
             stamp=stamp,
             folder=folder,
             split=split,
-            images=images[shard.start : shard.stop],
-            paths=of_shard,
+            index=str(indexed.index),
+            start=shard.start,
+            count=shard.length,
+            sizes=shard.sizes,
+            paths=paths,
             seed=options.seed,
-            sizes=[sizes[image.file_name] for image in images[shard.start : shard.stop]] if sizes is not None else None,
+            embed=options.embed,
             images_at=str(images_at / split) if images_at else corpus.source.path(folder),
             check_images=options.check_images,
         )
-        for shard, of_shard in zip(shards, paths, strict=True)
+        for shard, paths in zip(shards, _name_files(out, split, shards, options.tasks), strict=True)
     ]
 
 
 def _check_records_per_image(
-    corpus: Corpus, split: str, images: Sequence[AnnotatedImage], counts: Sequence[Counts], options: BuildOptions
+    corpus: Corpus, split: str, image: AnnotatedImage, counts: Mapping[str, int], options: BuildOptions
 ) -> None:
-    for image, of_image in zip(images, counts, strict=True):
-        for task, number in of_image.items():
-            if number > options.max_records_per_image:
-                raise SARChatError(
-                    f"{corpus.source.location}, {split}: image {image.file_name} has {len(image.targets):,} targets, "
-                    f"so {number:,} records of {task}; raise --max-records-per-image "
-                    f"({options.max_records_per_image:,}) or build the other tasks with --task"
-                )
+    for task, number in counts.items():
+        if number > options.max_records_per_image:
+            raise SARChatError(
+                f"{corpus.source.location}, {split}: image {image.file_name} has {len(image.targets):,} targets, "
+                f"so {number:,} records of {task}; raise --max-records-per-image "
+                f"({options.max_records_per_image:,}) or build the other tasks with --task"
+            )
 
 
-def _cut_into_shards(
-    images: Sequence[AnnotatedImage], sizes: Mapping[str, int] | None, counts: Sequence[Counts]
-) -> Iterator[range]:
-    """Divide a split's images into consecutive shards, the same on every machine.
+class _Shards:
+    """Divides a split's images into consecutive shards, the same on every machine."""
 
-    Args:
-        images: the split's images, in order.
-        sizes: each image's bytes by file name, or `None` if images are not embedded.
-        counts: each image's records by task; the task with the most records decides.
+    def __init__(self, tasks: Sequence[str]) -> None:
+        self._tasks = tasks
+        self._done: list[_Shard] = []
+        self._begin(0)
 
-    Yields:
-        The indices of a shard's images.
-    """
-    start, taken, records = 0, 0, 0
-    for index, image in enumerate(images):
-        number = max(counts[index].values())
-        size = sizes[image.file_name] if sizes else 0
+    def _begin(self, start: int) -> None:
+        self._start, self._count, self._bytes, self._records = start, 0, 0, 0
+        self._filled: set[str] = set()
+        self._sizes = _new_hash()
+
+    def add(self, counts: Mapping[str, int], size: int | None) -> None:
+        """Add the next image.
+
+        Args:
+            counts: its records by task; the task with the most records decides.
+            size: its bytes; `None` if they are unknown or not embedded.
+        """
+        number = max(counts.values())
         # An image with so many records that they fill several row groups is stored once in each.
         stored = size * math.ceil(number * size / limits.ROW_GROUP_DENSE_BYTES) if size else 0
-        if index > start and (taken + stored > limits.SHARD_IMAGE_BYTES or records + number > limits.SHARD_RECORDS):
-            yield range(start, index)
-            start, taken, records = index, 0, 0
-        taken += stored
-        records += number
-    if start < len(images):
-        yield range(start, len(images))
+        full = self._bytes + stored > limits.SHARD_IMAGE_BYTES or self._records + number > limits.SHARD_RECORDS
+        if self._count and full:
+            self._finish()
+        self._count += 1
+        self._sizes.update(f"{size}\n".encode())
+        self._bytes += stored
+        self._records += number
+        self._filled.update(task for task, records in counts.items() if records)
+
+    def _finish(self) -> None:
+        filled = frozenset(self._filled)
+        # Equal sets are stored once, however many shards there are.
+        known = self._done[-1].tasks if self._done and self._done[-1].tasks == filled else filled
+        self._done.append(_Shard(self._start, self._count, known, self._sizes.hexdigest()))
+        self._begin(self._start + self._count)
+
+    def finish(self) -> Sequence[_Shard]:
+        """Return the shards of all images."""
+        if self._count:
+            self._finish()
+        return self._done
 
 
-def _name_files(
-    out: Path, split: str, shards: Sequence[Sequence[Counts]], tasks: Sequence[str]
-) -> list[dict[str, Path]]:
+def _shards_per_file(splits: Iterable[_IndexedSplit]) -> int:
+    """Return how many shards to join, so that a task's folder stays below `limits.FILES_PER_FOLDER`."""
+    numbers = [len(of_split.shards) for of_split in splits]
+    # Joining leaves at most one incomplete file per split.
+    return math.ceil(sum(numbers) / (limits.FILES_PER_FOLDER - len(numbers))) or 1
+
+
+def _join(shards: Sequence[_Shard]) -> _Shard:
+    tasks = frozenset[str]().union(*(shard.tasks for shard in shards))
+    sizes = _new_hash("".join(shard.sizes for shard in shards)).hexdigest()
+    return _Shard(shards[0].start, sum(shard.length for shard in shards), tasks, sizes)
+
+
+def _name_files(out: Path, split: str, shards: Sequence[_Shard], tasks: Sequence[str]) -> list[dict[str, Path]]:
     """Return for each shard the file of each task that has records in it.
 
     Args:
         out: the folder to write.
         split: the split.
-        shards: the number of records by task of each image of each shard.
+        shards: its shards.
         tasks: the tasks to build.
     """
     paths: list[dict[str, Path]] = [{} for _ in shards]
     for task in tasks:
-        filled = [number for number, images in enumerate(shards) if any(of_image[task] for of_image in images)]
+        filled = [number for number, shard in enumerate(shards) if task in shard.tasks]
         for place, number in enumerate(filled):
             paths[number][task] = out / task / f"{split}-{place:05d}-of-{len(filled):05d}.parquet"
     return paths
 
 
-def _fingerprint(annotations: Mapping[str, Annotations], renames: Mapping[str, str]) -> str:
-    lines = [f"{split}:{of_split.digest}\n" for split, of_split in annotations.items()]
+def _fingerprint(splits: Mapping[str, _IndexedSplit], renames: Mapping[str, str]) -> str:
+    lines = [f"{split}:{of_split.digest}\n" for split, of_split in splits.items()]
     lines += [f"rename:{name}:{category}\n" for name, category in renames.items()]
-    return hashlib.blake2b("".join(lines).encode(), digest_size=16).hexdigest()
+    return _new_hash("".join(lines)).hexdigest()
+
+
+def _new_hash(text: str = "") -> hashlib.blake2b:
+    return hashlib.blake2b(text.encode(), digest_size=16)

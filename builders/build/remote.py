@@ -21,7 +21,7 @@ from builders.build.documents import write_documents
 from builders.build.engines.engine import Advance
 from builders.build.options import BuildOptions
 from builders.build.outline import check_same, describe_input, outline
-from builders.build.plan import Plan, ShardJob, make_plan
+from builders.build.plan import Plan, ShardJob, make_plan, publish_index
 from builders.build.receipt import Receipt, Written, gather
 from builders.build.shards import ShardWriter, do_jobs, split_of_texts
 from builders.build.writer_versions import check_versions, writer_versions
@@ -38,6 +38,9 @@ from builders.storage import PARTIAL, REQUESTS_AT_ONCE
 # What is removed once the build is finished.
 _BUILDING = ".building/"
 _PLAN = f"{_BUILDING}plan.json"
+_INDICES = f"{_BUILDING}index"
+# The engine whose workers read files of this machine.
+_ON_THIS_MACHINE = "processes"
 
 
 def build_in_storage(
@@ -62,11 +65,14 @@ def build_in_storage(
     folder = ObjectFolder(url)
     # Before planning, which may take minutes.
     _check_place(folder)
-    plan = make_plan(corpus, location, Path(), options)
-    stored = folder.create(_PLAN, _encode(content := outline(plan, options)))
-    check_same(content, stored, folder.url(_PLAN))
-    with closing(_do_jobs(folder, plan, options)) as receipts:
-        written = gather(receipts)
+    with TemporaryDirectory(prefix="sarchat-") as indices:
+        plan = make_plan(corpus, location, Path(), options, Path(indices))
+        stored = folder.create(_PLAN, _encode(content := outline(plan, options)))
+        check_same(content, stored, folder.url(_PLAN))
+        if options.engine != _ON_THIS_MACHINE:
+            plan = publish_index(plan, folder.url(_INDICES))
+        with closing(_do_jobs(folder, plan, options)) as receipts:
+            written = gather(receipts)
     with TemporaryDirectory(prefix="sarchat-") as scratch:
         write_documents(Path(scratch), written, plan, corpus, options)
         total = _finish(folder, Path(scratch), written)
@@ -79,7 +85,7 @@ def _check_options(url: str, options: BuildOptions) -> None:
             f"--no-embed stores paths of this machine, which are of no use in {url}; build with --embed, or into a "
             "local folder"
         )
-    in_this_process = options.engine == "processes" and options.num_proc in (None, 1)
+    in_this_process = options.engine == _ON_THIS_MACHINE and options.num_proc in (None, 1)
     if urlsplit(url).scheme == "memory" and not in_this_process:
         raise SARChatError(f"{url} is the memory of one process; build with --num-proc 1")
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+
+from tqdm import tqdm
 
 from builders.corpus.annotation_table import AnnotationTable
 from builders.corpus.coco import read_coco
@@ -80,23 +83,19 @@ class AnnotationFiles:
             return self.source.folder_identity(self.folder.path)
         return self.source.identity(self.parts[0].path)
 
-    def read(self, renames: Mapping[str, str]) -> Annotations:
-        """Read and clean the annotations.
+    @contextmanager
+    def read(self, renames: Mapping[str, str]) -> Iterator[Annotations]:
+        """Read the annotations, for the time of a block; the memory does not grow with their number.
 
         Raises:
-            SARChatError: if a file is wrong, or two images of any files would share record ids.
+            SARChatError: if a file is wrong.
         """
         with AnnotationTable() as table:
-            read = [part.read_into(table, renames) for part in self.parts]
-            dropped: Counter[str] = Counter()
-            images = []
-            for image_id, file_name, width, height, boxes in table.images_in_order():
-                targets = clean(boxes, width, height, dropped)
-                if targets:
-                    images.append(AnnotatedImage(image_id, file_name, width, height, targets))
+            # Shown when it takes longer than a moment.
+            parts = tqdm(self.parts, f"Reading {self.name}", unit=" files", disable=None, leave=False, delay=2)
+            read = [part.read_into(table, renames) for part in parts]
             names = frozenset[str]().union(*(names for names, _ in read))
-            without_target = table.count_images() - len(images)
-            return Annotations(images, dropped, without_target, self._combine(digest for _, digest in read), names)
+            yield Annotations(table, self._combine(digest for _, digest in read), names)
 
     def _combine(self, digests: Iterable[str]) -> str:
         if not self.folder:
@@ -107,23 +106,36 @@ class AnnotationFiles:
         return combined.hexdigest()
 
 
-@dataclass(frozen=True)
 class Annotations:
-    """The annotations of a split.
+    """The annotations of a split, while they are on disk.
 
     Attributes:
-        images: the images that have a target, sorted by file name.
-        dropped: boxes left out, by reason.
-        without_target: the number of images left out because no box of theirs counts.
         digest: a hash of the files.
         category_names: the names of their categories, in lower case.
+        dropped: the boxes left out by reason, in the images that `images` has yielded so far.
     """
 
-    images: Sequence[AnnotatedImage]
-    dropped: Counter[str]
-    without_target: int
-    digest: str
-    category_names: frozenset[str]
+    def __init__(self, table: AnnotationTable, digest: str, category_names: frozenset[str]) -> None:
+        """Set what is known before the boxes are cleaned."""
+        self.digest = digest
+        self.category_names = category_names
+        self.dropped: Counter[str] = Counter()
+        self._table = table
+
+    def count_images(self) -> int:
+        """Return the number of images, including those without a target."""
+        return self._table.count_images()
+
+    def images(self) -> Iterator[AnnotatedImage]:
+        """Yield the images that have a target, sorted by file name, with cleaned boxes.
+
+        Raises:
+            SARChatError: if two images have one id or would share record ids, or a box is of no image.
+        """
+        for image_id, file_name, width, height, boxes in self._table.images_in_order():
+            targets = clean(boxes, width, height, self.dropped)
+            if targets:
+                yield AnnotatedImage(image_id, file_name, width, height, targets)
 
 
 def find_files(source: Source, path: str) -> AnnotationFiles | None:

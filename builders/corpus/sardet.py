@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -13,8 +14,7 @@ from typing import Any
 from builders.corpus.annotations import AnnotationFile, AnnotationFiles, Annotations, find_files, find_parts
 from builders.corpus.layouts import Layout, known_layouts
 from builders.corpus.location import Location, locate
-from builders.corpus.source import Source, join, open_source
-from builders.corpus.targets import AnnotatedImage
+from builders.corpus.source import Source, open_source
 from builders.errors import SARChatError
 from builders.schema import SPLITS
 
@@ -48,8 +48,8 @@ class Corpus:
         differs = {"layout": layout} if layout != known_layouts()[0].name else {}
         return differs | ({"renames": dict(self.renames)} if self.renames else {})
 
-    def annotations(self, split: str) -> Annotations:
-        """Read a split's annotations.
+    def annotations(self, split: str) -> AbstractContextManager[Annotations]:
+        """Read a split's annotations, for the time of a block.
 
         Raises:
             SARChatError: if the split does not exist or a file of it is wrong.
@@ -147,7 +147,7 @@ def _match_layouts(top: Source) -> list[Corpus]:
 
 
 def _describe_search(source: Source) -> str:
-    if source.is_archive and any("\\" in name for name in source.names("")):
+    if source.is_archive and any("\\" in name for name, _ in source.list_sizes("")):
         return "its paths have backslashes instead of slashes; unpack it, and give the folder"
     expected = ", ".join(layout.describe() for layout in known_layouts())
     return f"expected {expected}, in it or in one of its folders; give the folder or zip of the corpus, {_HOW_TO_NAME}"
@@ -179,25 +179,6 @@ def open_corpus(location: str | Location, stamp: str) -> Corpus:
     if corpus.stamp() != stamp:
         raise SARChatError(f"{corpus.source.location} has changed since it was opened; run the command again")
     return corpus
-
-
-def check_images_exist(corpus: Corpus, split: str, images: Sequence[AnnotatedImage], names: Container[str]) -> None:
-    """Check that every image of a split exists.
-
-    Args:
-        corpus: the corpus.
-        split: the split.
-        images: the required images.
-        names: the files in the split's image folder.
-
-    Raises:
-        SARChatError: if images are missing; the message has the first one and the number of others.
-    """
-    missing = [image.file_name for image in images if image.file_name not in names]
-    if missing:
-        more = f" (and {len(missing) - 1:,} more)" if len(missing) > 1 else ""
-        path = corpus.source.show(join(corpus.image_folder(split), missing[0]))
-        raise SARChatError(f"image missing: {path}{more}; complete the corpus")
 
 
 def _hash(lines: Iterable[str]) -> str:

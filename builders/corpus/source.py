@@ -6,13 +6,13 @@ import hashlib
 import os
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import fsspec
 from fsspec import AbstractFileSystem
@@ -146,14 +146,20 @@ class Source:
             PurePosixPath(entry["name"].rstrip("/")).name for entry in entries if entry["type"] == "directory"
         )
 
-    def sizes(self, relative: str) -> dict[str, int]:
-        """Map the files under a folder, by their relative paths, to their sizes in bytes."""
+    def list_sizes(self, relative: str) -> Iterator[tuple[str, int | None]]:
+        """Yield path and size in bytes of each file under a folder of an archive or at a URL, in any order.
+
+        The path is relative to the folder; the size is `None` where the storage does not say. In S3, the listing is
+        read page by page, in constant memory.
+        """
         top = self.path(relative)
-        if self.is_local_folder:
-            return {name: entry.stat().st_size for name, entry in _walk(top)}
         with self._errors_naming(relative):
+            if "s3" in self.fs.protocol:
+                yield from _list_s3(self.fs, top)
+                return
             found = self.fs.find(top, detail=True)
-        return {name[len(top) :].lstrip("/"): entry["size"] for name, entry in found.items()}
+        for name, entry in found.items():
+            yield name[len(top) :].lstrip("/"), entry["size"]
 
     @contextmanager
     def _errors_naming(self, relative: str) -> Iterator[None]:
@@ -169,12 +175,6 @@ class Source:
             if self.is_local_folder:
                 raise
             raise SARChatError(f"cannot read {self.show(relative)}: {describe(error)}") from error
-
-    def names(self, relative: str) -> Set[str]:
-        """List the files under a folder by their relative paths; faster than `sizes`, which queries each file."""
-        if self.is_local_folder:
-            return {name for name, _ in _walk(self.path(relative))}
-        return self.sizes(relative).keys()
 
     def inside(self, folder: str) -> Source:
         """Return the source that starts at a folder of this one."""
@@ -271,12 +271,15 @@ def _zip_fs(target: str | BinaryIO, options: dict[str, int]) -> AbstractFileSyst
     return fs
 
 
-def _walk(top: str, prefix: str = "") -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Yield the files under a local folder with their relative paths, without pipes, devices and broken links."""
-    with os.scandir(top) as entries:
-        for entry in entries:
-            name = f"{prefix}{entry.name}"
-            if entry.is_dir():
-                yield from _walk(entry.path, f"{name}/")
-            elif entry.is_file():
-                yield name, entry
+def _list_s3(fs: AbstractFileSystem, top: str) -> Iterator[tuple[str, int]]:
+    """List objects by pages of 1,000; `find` of s3fs takes and keeps 1.3 kB per object."""
+    bucket, key, _ = fs.split_path(top)
+    prefix = f"{key}/" if key else ""
+    page: dict[str, Any] = {}
+    while True:
+        more = {"ContinuationToken": page["NextContinuationToken"]} if page else {}
+        page = fs.call_s3("list_objects_v2", Bucket=bucket, Prefix=prefix, **more)
+        for entry in page.get("Contents", ()):
+            yield entry["Key"][len(prefix) :], entry["Size"]
+        if not page.get("IsTruncated"):
+            return

@@ -398,11 +398,13 @@ def _read_zip(data: bytes) -> object:
     found = find_corpus(_write("corpus.zip", data))
     for split in found.splits:
         folder = found.image_folder(split)
-        for image in found.annotations(split).images:
+        with found.annotations(split) as annotations:
+            images = list(annotations.images())
+        for image in images:
             name = f"{folder}/{image.file_name}"
             content = found.source.read(name)
             check_image(io.BytesIO(content), image, name, decode=False)
-        found.source.sizes(folder)
+        dict(found.source.list_sizes(folder))
     return found.fingerprint()
 
 

@@ -1,0 +1,174 @@
+"""An index of a split's images, as Parquet: a worker reads its range of rows, and never the annotations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from itertools import accumulate
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from builders.corpus.targets import AnnotatedImage, Target
+from builders.storage import cannot_open, open_url
+
+# Few enough to be held as objects, enough for a small footer: 12,000 row groups for 100 million images.
+ROW_GROUP_IMAGES = 8_192
+_CATEGORY_NAMES = "sarchat.category_names"
+_SCHEMA = pa.schema(
+    {
+        "image_id": pa.int64(),
+        "file_name": pa.string(),
+        "width": pa.int32(),
+        "height": pa.int32(),
+        "bytes": pa.int64(),
+        "targets": pa.list_(
+            # The clipped box as x1, y1, x2, y2, and whether it was entirely inside: see `Target`.
+            pa.struct({"category": pa.int8(), "box": pa.list_(pa.float64(), 4), "whole": pa.bool_()})
+        ),
+    }
+)
+
+
+class IndexedImage(NamedTuple):
+    """An image with its targets, and the size of its file in bytes, if known."""
+
+    image: AnnotatedImage
+    size: int | None
+
+
+class IndexWriter:
+    """Writes an index, image by image; the bytes depend on the images and the version of pyarrow alone."""
+
+    def __init__(self, path: Path, category_names: Iterable[str] = ()) -> None:
+        """Create the file.
+
+        Args:
+            path: the file; its folder exists.
+            category_names: the names of categories in the annotations, in lower case.
+        """
+        self._names = json.dumps(sorted(category_names))
+        self._writer = pq.ParquetWriter(path, _SCHEMA, compression="zstd", write_statistics=False)
+        self._rows: list[IndexedImage] = []
+
+    def __enter__(self) -> IndexWriter:
+        """Return the writer."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Write what is left and close the file; it is of no use after an error."""
+        if kind is None:
+            self._flush()
+            self._writer.add_key_value_metadata({_CATEGORY_NAMES: self._names})
+        self._writer.close()
+
+    def add(self, image: AnnotatedImage, size: int | None) -> None:
+        """Add an image.
+
+        Raises:
+            OSError: if the disk is full.
+        """
+        self._rows.append(IndexedImage(image, size))
+        if len(self._rows) == ROW_GROUP_IMAGES:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._rows:
+            self._writer.write_table(_to_table(self._rows))
+        self._rows.clear()
+
+
+def _to_table(rows: list[IndexedImage]) -> pa.Table:
+    images = [image for image, _ in rows]
+    targets = [target for image in images for target in image.targets]
+    corners = np.asarray([target.box for target in targets], np.float64).ravel()
+    struct = _SCHEMA.field("targets").type.value_type
+    of_target = pa.StructArray.from_arrays(
+        [
+            pa.array([target.category for target in targets], pa.int8()),
+            pa.FixedSizeListArray.from_arrays(pa.array(corners), 4),
+            pa.array([target.whole for target in targets], pa.bool_()),
+        ],
+        fields=list(struct),
+    )
+    offsets = np.fromiter(accumulate((len(image.targets) for image in images), initial=0), np.int32)
+    columns = [
+        pa.array([image.image_id for image in images], pa.int64()),
+        pa.array([image.file_name for image in images], pa.string()),
+        pa.array([image.width for image in images], pa.int32()),
+        pa.array([image.height for image in images], pa.int32()),
+        pa.array([size for _, size in rows], pa.int64()),
+        pa.ListArray.from_arrays(pa.array(offsets), of_target),
+    ]
+    return pa.Table.from_arrays(columns, schema=_SCHEMA)
+
+
+class ImageIndex:
+    """An index to read from. The images of one row group are in memory at a time.
+
+    Attributes:
+        category_names: the names of categories in the annotations, as far as they were given to the writer.
+    """
+
+    def __init__(self, location: str) -> None:
+        """Open an index.
+
+        Args:
+            location: its path, or a URL that fsspec knows.
+
+        Raises:
+            SARChatError: if it is at a URL and cannot be opened.
+            OSError: if it is on this machine and cannot be opened.
+        """
+        self._file = _open_file(location)
+        metadata = self._file.metadata
+        self.category_names = frozenset(json.loads(metadata.metadata[_CATEGORY_NAMES.encode()]))
+        lengths = (metadata.row_group(number).num_rows for number in range(metadata.num_row_groups))
+        self._starts = list(accumulate(lengths, initial=0))
+        self._loaded: tuple[int, list[IndexedImage]] | None = None
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return self._starts[-1]
+
+    def images(self, start: int = 0, count: int | None = None) -> Iterator[IndexedImage]:
+        """Yield a range of images in order, by default all."""
+        stop = len(self) if count is None else start + count
+        for number, (first, end) in enumerate(zip(self._starts, self._starts[1:], strict=False)):
+            if first < stop and start < end:
+                yield from self._load(number)[max(start - first, 0) : stop - first]
+
+    def _load(self, number: int) -> list[IndexedImage]:
+        if self._loaded is None or self._loaded[0] != number:
+            self._loaded = None
+            self._loaded = number, _from_table(self._file.read_row_group(number, use_threads=False))
+        return self._loaded[1]
+
+
+def _from_table(table: pa.Table) -> list[IndexedImage]:
+    (lists,) = table["targets"].chunks
+    of_target = lists.flatten()
+    boxes = of_target.field("box").flatten().to_numpy().reshape(-1, 4).tolist()
+    columns = (of_target.field("category").to_pylist(), map(tuple, boxes), of_target.field("whole").to_pylist())
+    targets = list(map(Target, *columns))
+    ends = np.cumsum(lists.value_lengths().to_numpy()).tolist()
+    of_image = (tuple(targets[start:end]) for start, end in zip([0, *ends], ends, strict=False))
+    plain: list[Any] = [table[name].to_pylist() for name in ("image_id", "file_name", "width", "height")]
+    return list(map(IndexedImage, map(AnnotatedImage, *plain, of_image), table["bytes"].to_pylist()))
+
+
+def _open_file(location: str) -> pq.ParquetFile:
+    if "://" not in location:
+        return pq.ParquetFile(location)
+    try:
+        open_fs, path = open_url(location)
+        return pq.ParquetFile(open_fs().open(path, "rb"))
+    # Remote file systems raise errors without a common class.
+    except Exception as error:
+        raise cannot_open(location, error) from error

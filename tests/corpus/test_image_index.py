@@ -1,0 +1,113 @@
+"""An index holds images exactly as they were cleaned, and gives any range of them."""
+
+from __future__ import annotations
+
+import math
+import pickle
+
+import fsspec
+import pytest
+from corpora import noisy_pictures, random_corpus, write_corpus
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support import build, parquet, tree
+
+from builders.build import limits
+from builders.build.options import BuildOptions
+from builders.build.plan import make_plan, publish_index
+from builders.build.shards import write_shards
+from builders.corpus import image_index
+from builders.corpus.annotations import AnnotationFile
+from builders.corpus.image_index import ImageIndex, IndexedImage, IndexWriter
+from builders.corpus.location import locate
+from builders.corpus.sardet import find_corpus
+from builders.corpus.targets import AnnotatedImage, Target
+
+NUMBERS = st.floats(-1e15, 1e15)
+TARGETS = st.builds(Target, st.integers(0, 5), st.tuples(NUMBERS, NUMBERS, NUMBERS, NUMBERS), st.booleans())
+SIDES = st.integers(1, 2**31 - 1)
+IMAGES = st.builds(
+    AnnotatedImage,
+    st.integers(-(2**63), 2**63 - 1),
+    st.text(st.characters(exclude_categories=["Cs"])),
+    SIDES,
+    SIDES,
+    st.lists(TARGETS, max_size=4).map(tuple),
+)
+INDEXED = st.lists(st.builds(IndexedImage, IMAGES, st.none() | st.integers(0, 2**62)), max_size=12)
+
+
+@settings(deadline=None)
+@given(INDEXED, st.integers(1, 5), st.integers(0, 12), st.integers(0, 12))
+def test_an_index_gives_what_was_added(tmp_path_factory, images, of_group, start, count):
+    path = tmp_path_factory.mktemp("index") / "train.parquet"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(image_index, "ROW_GROUP_IMAGES", of_group)
+        with IndexWriter(path) as writer:
+            for image, size in images:
+                writer.add(image, size)
+    index = ImageIndex(str(path))
+    assert len(index) == len(images)
+    found = list(index.images())
+    # The sign of a zero too.
+    assert found == images and repr(found) == repr(images)
+    assert list(index.images(start, count)) == images[start : start + count]
+
+
+def plan_for(corpus, folder, **options):
+    location = locate(corpus)
+    return make_plan(find_corpus(location), location, folder / "out", BuildOptions(**options), folder / "index")
+
+
+def test_a_job_is_small_and_its_worker_needs_no_annotations(tmp_path, monkeypatch):
+    corpus = random_corpus(tmp_path, 3)
+    build(corpus, tmp_path / "expected")
+    (tmp_path / "out").mkdir()
+    plan = plan_for(corpus, tmp_path)
+    # Six paths and that of the corpus; nothing that grows with the images.
+    paths = [str(path) for job in plan.jobs for path in (corpus, *job.paths.values())]
+    assert all(len(pickle.dumps(job)) < 2_000 + sum(map(len, paths)) for job in plan.jobs)
+    for name in ("read_into", "digest"):
+        monkeypatch.setattr(AnnotationFile, name, lambda *_: pytest.fail("annotations are read"))
+    write_shards(plan.jobs, BuildOptions())
+    files = {name: digest for name, digest in tree(tmp_path / "expected").items() if name.endswith(".parquet")}
+    assert tree(tmp_path / "out") == files
+
+
+def test_an_index_at_a_url_gives_the_same_files(tmp_path):
+    corpus = random_corpus(tmp_path, 4)
+    plan = plan_for(corpus, tmp_path)
+    (tmp_path / "out").mkdir()
+    published = publish_index(plan, "memory://indices/of/a/build")
+    (tmp_path / "index").rename(tmp_path / "gone")
+    names = {job.index.removeprefix("memory://indices/of/a/build/") for job in published.jobs}
+    assert {name.partition("-")[0] for name in names} == {"train", "validation", "test"} and len(names) == 3
+    write_shards(published.jobs, BuildOptions())
+    build(corpus, tmp_path / "expected")
+    files = {name: digest for name, digest in tree(tmp_path / "expected").items() if name.endswith(".parquet")}
+    assert tree(tmp_path / "out") == files
+    fsspec.filesystem("memory").rm("/indices", recursive=True)
+
+
+@pytest.mark.parametrize("most", [5, 8, 1_000])
+def test_many_shards_are_joined_so_that_a_folder_stays_small(tmp_path, monkeypatch, most):
+    """The Hub advises a number of files per folder."""
+    corpus = write_corpus(tmp_path, noisy_pictures(20, split="train") | noisy_pictures(7, split="val"))
+    monkeypatch.setattr(limits, "SHARD_RECORDS", 9)
+    monkeypatch.setattr(limits, "FILES_PER_FOLDER", most)
+    plan = plan_for(corpus, tmp_path, tasks=("identification",))
+    files = [path for job in plan.jobs for path in job.paths.values()]
+    # Two targets per image give four records of identification.
+    shards = {"train": math.ceil(20 / 2), "validation": math.ceil(7 / 2)}
+    assert len(files) == len(plan.jobs) == (sum(shards.values()) if most == 1_000 else len(files)) <= most
+    for split, images in (("train", 20), ("validation", 7)):
+        of_split = [job for job in plan.jobs if job.split == split]
+        ends = [job.start + job.count for job in of_split]
+        assert [job.start for job in of_split] == [0, *ends[:-1]]
+        assert sum(job.count for job in of_split) == images
+        assert {path.name for job in of_split for path in job.paths.values()} == {
+            f"{split}-{number:05d}-of-{len(of_split):05d}.parquet" for number in range(len(of_split))
+        }
+    (tmp_path / "out").mkdir()
+    write_shards(plan.jobs, BuildOptions(tasks=("identification",)))
+    assert len(parquet(tmp_path / "out")) == len(files)
