@@ -88,7 +88,7 @@ def plan(location: str) -> dict[str, Any]:
     def sizes(*_: object) -> Iterator[Callable[[str], int | None]]:
         yield lambda name: 60_000
 
-    planning.looking_up_sizes = sizes
+    vars(planning)["looking_up_sizes"] = sizes
     with tempfile.TemporaryDirectory() as scratch:
 
         def work() -> int:
