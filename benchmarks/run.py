@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from chunks import distinct_chunks
-from corpus import REAL, write_corpus
+from corpus import REAL, write_annotations, write_corpus
 
 from builders.schema import TASKS
 from builders.tables import format_table
@@ -167,6 +167,18 @@ def answers(corpus: Path, full: Path) -> Iterator[list[str]]:
         server.stdin.close()
 
 
+def planning() -> Iterator[list[str]]:
+    """Plan builds from annotations in parts, without images: the memory must not grow with their number."""
+    results = {}
+    for images in (50_000, 500_000, 1_000_000):
+        corpus = write_annotations(CORPORA / f"annotations-{images}", images, "json")
+        results[images] = result = run("plan", corpus)
+        figures = f"{result['seconds']:.1f} s, {result['grown_mb']:,.0f} MB above the imports"
+        yield [f"plan, {images:,} images", figures, "", ""]
+    least, most = results[50_000]["grown_mb"], results[1_000_000]["grown_mb"]
+    yield ["memory to plan, 1,000,000 images / 50,000", f"{most:,.0f} / {least:,.0f} MB", _ratio(most, least), ""]
+
+
 def remote() -> Iterator[list[str]]:
     """Read images behind 30 ms of latency, one by one and ahead."""
     ahead, single = in_turns(("read_remote", "ahead", 3_000), ("read_remote", "single", 100))
@@ -243,6 +255,7 @@ def main() -> None:
         scaling(corpora),
         scores(full),
         answers(real, full),
+        planning(),
         remote(),
         exports(full),
         translations(),

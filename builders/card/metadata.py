@@ -9,8 +9,20 @@ from builders.card.contents import Contents
 from builders.resources import read_yaml
 from builders.schema import ALL, feature_specs
 
-_SIZES = [(1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M")]
-_LARGEST_SIZE = "1M<n<10M"
+# The Hub's classes of sizes: https://huggingface.co/docs/hub/datasets-cards
+_SIZES = [
+    (10**3, "n<1K"),
+    (10**4, "1K<n<10K"),
+    (10**5, "10K<n<100K"),
+    (10**6, "100K<n<1M"),
+    (10**7, "1M<n<10M"),
+    (10**8, "10M<n<100M"),
+    (10**9, "100M<n<1B"),
+    (10**10, "1B<n<10B"),
+    (10**11, "10B<n<100B"),
+    (10**12, "100B<n<1T"),
+]
+_LARGEST_SIZE = "n>1T"
 # The sample contains nothing from SARDet-100K and belongs to the project.
 _SAMPLE = {"license": "apache-2.0", "source_datasets": ["original"]}
 
@@ -27,7 +39,7 @@ def card_metadata(contents: Contents, *, sample: bool = False) -> dict[str, Any]
     metadata["task_categories"] = list(
         dict.fromkeys([*metadata["task_categories"], *(texts[task]["hub"] for task in tasks)])
     )
-    metadata["size_categories"] = [_size_category(contents.count())]
+    metadata["size_categories"] = [size_category(contents.count())]
     metadata["configs"] = [_config(name, members, contents) for name, members in configs.items()]
     metadata["dataset_info"] = [_dataset_info(name, members, contents) for name, members in configs.items()]
     return metadata
@@ -62,5 +74,6 @@ def _dataset_info(name: str, tasks: Sequence[str], contents: Contents) -> dict[s
     }
 
 
-def _size_category(rows: int) -> str:
+def size_category(rows: int) -> str:
+    """Return the Hub's class of a data set with a number of rows."""
     return next((name for limit, name in _SIZES if rows < limit), _LARGEST_SIZE)

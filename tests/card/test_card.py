@@ -17,6 +17,7 @@ from support import tree
 
 from builders.build.options import BuildOptions
 from builders.build.pipeline import build
+from builders.card.metadata import size_category
 from builders.folder.reader import open_build
 from builders.schema import TASKS
 from sarchat_dataset import FEATURES
@@ -29,6 +30,17 @@ SECTIONS = [
     "Additional Information",
 ]
 SIZES = ["n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "name"),
+    [
+        *((999, "n<1K"), (1_000, "1K<n<10K"), (999_999, "100K<n<1M"), (1_958_246, "1M<n<10M"), (10**7, "10M<n<100M")),
+        *((10**8, "100M<n<1B"), (2 * 10**9, "1B<n<10B"), (10**12 - 1, "100B<n<1T"), (10**12, "n>1T")),
+    ],
+)
+def test_the_size_class_is_the_hubs(rows, name):
+    assert size_category(rows) == name
 
 
 def read_card(folder: Path) -> DatasetCard:
