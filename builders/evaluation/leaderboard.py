@@ -17,7 +17,7 @@ from sarchat_metric import SUB_SCORES, TASKS, overall_score, task_scores
 
 _COLUMNS = {"count.": "counting", "ground.": "grounding", "ident.": "identification", "refer.": "referring"}
 _COLUMNS |= {"descr.": "description", "class.": "classification"}
-_PARAMETERS = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([KMBT])", re.IGNORECASE)
+_PARAMETERS = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*([KMBT])", re.IGNORECASE)
 _POWERS = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 
 
@@ -60,9 +60,9 @@ class Entry:
 
     @property
     def parameters(self) -> float | None:
-        """The number of parameters, or `None` if it is not written as a number and a unit."""
+        """The number of parameters, or `None` if it is not written as a number above 0 and a unit."""
         found = _PARAMETERS.fullmatch(self.params.strip())
-        return float(found[1]) * _POWERS[found[2].upper()] if found else None
+        return float(found[1]) * _POWERS[found[2].upper()] or None if found else None
 
     @property
     def label(self) -> str:

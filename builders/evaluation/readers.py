@@ -1,11 +1,11 @@
 """Readers of the tools that run models: one small function per tool, from a row of its file to an `Answer`.
 
-Public names: `TOOLS`, `Answer`, `read_answers(source, split) -> Iterator[Answer]`, `AnswerSource` and `is_failure`.
+Public names: `TOOLS`, `Answer`, `read_answers(source, split) -> Iterator[Answer]`, `AnswerSource`, `is_failure`
+and `measured`.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -18,6 +18,7 @@ _LONGEST_EXCEL_CELL = 32_767
 # Names of the gold answer and the question in CSV files without an id.
 _GOLD_NAMES = ("gold", "answer", "label", "labels", "target", "reference")
 _QUESTION_NAMES = ("question", "prompt")
+_LARGEST_MEASUREMENT = 1e12
 
 
 class Answer(NamedTuple):
@@ -94,7 +95,7 @@ def _of_plain(row: Mapping[str, Any], place: str) -> dict[str, Any]:
     return {
         "id": record_id,
         "truncated": row.get("finish_reason") == "length",
-        "latency": _measured(row, "latency_s"),
+        "latency": measured(row.get("latency_s")),
         **_tokens(row),
     }
 
@@ -260,12 +261,14 @@ def _first(row: Mapping[str, Any], *columns: str) -> str | None:
 
 
 def _tokens(row: Mapping[str, Any]) -> dict[str, float | None]:
-    return {name: _measured(row, name) for name in ("prompt_tokens", "completion_tokens")}
+    return {name: measured(row.get(name)) for name in ("prompt_tokens", "completion_tokens")}
 
 
-def _measured(row: Mapping[str, Any], column: str) -> float | None:
-    """Return a measurement, or `None` if the cell is not a finite number of at least 0; no score depends on it."""
-    value = row.get(column)
+def measured(value: object) -> float | None:
+    """Return a measurement, or `None` if it is not a number from 0 to 1e12; no score depends on it.
+
+    Larger ones are no seconds and no tokens, and their mean or an axis of them may have no end.
+    """
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return None
-    return float(value) if 0 <= value <= sys.float_info.max else None
+    return float(value) if 0 <= value <= _LARGEST_MEASUREMENT else None

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from builders.errors import SARChatError
+from builders.evaluation.readers import measured
 from builders.evaluation.record_counts import pack_counts, unpack_counts
 from builders.evaluation.scoring import AVERAGES, COSTS, Evaluation
 from builders.folder.writing import writing_whole
@@ -116,8 +117,10 @@ def _read_costs(costs: object) -> dict[str, dict[str, float]]:
     found = {}
     for name in COSTS:
         values = costs.get(name) if isinstance(costs, dict) else None
-        if isinstance(values, dict) and all(type(values.get(key)) in (int, float) for key in ("mean", "median")):
-            found[name] = {key: float(values[key]) for key in ("mean", "median")}
+        if isinstance(values, dict):
+            mean, median = (measured(values.get(key)) for key in ("mean", "median"))
+            if mean is not None and median is not None:
+                found[name] = {"mean": mean, "median": median}
     return found
 
 

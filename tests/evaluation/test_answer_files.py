@@ -437,8 +437,9 @@ def test_a_file_that_is_not_there(capsys):
     assert "cannot read nowhere.jsonl: No such file" in refuse(capsys, "nowhere.jsonl", "--references", sample_build())
 
 
-def test_a_measurement_too_large_for_a_float_is_none(tmp_path):
+@pytest.mark.parametrize("latency", ["1" + "0" * 400, "1e308", "Infinity", "NaN", "-1", '"2"'])
+def test_what_is_no_measurement_is_none(latency, tmp_path):
     path = tmp_path / "a.jsonl"
-    path.write_text('{"id": "a", "prediction": "", "latency_s": 1%s, "prompt_tokens": true}\n' % ("0" * 400))
+    path.write_text(f'{{"id": "a", "prediction": "", "latency_s": {latency}, "prompt_tokens": true}}\n')
     (answer,) = read_answers(AnswerSource(str(path)))
     assert answer.latency is None and answer.prompt_tokens is None

@@ -83,3 +83,13 @@ def test_what_cannot_be_drawn_is_refused_in_one_line(scores, tmp_path, capsys):
     message = refusal(capsys, "leaderboard", "--figure", tmp_path / "radar.pdf", *everyone)
     assert "cannot be read; show up to 8" in message
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.json", "one.json"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"costs": {"latency_s": {"mean": 1e308, "median": 10**400}}}, {"params": "0B"}, {"params": "9" * 400 + "T"}],
+)
+def test_costs_without_end_are_left_out(change, tmp_path, scores, sarchat):
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps(json.loads(scores.read_text()) | change))
+    assert sarchat("leaderboard", path, "--figure", tmp_path / "cost.png").returncode == 0
