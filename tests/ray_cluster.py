@@ -53,13 +53,13 @@ class Cluster:
         nodes: its nodes, killed ones too.
     """
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, environment: dict[str, str]) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.address = f"127.0.0.1:{free.getsockname()[1]}"
         self.nodes: list[Node] = []
         # Ray keeps its files there, and the address of the cluster that `auto` means.
-        self.environment = {"RAY_TMPDIR": folder, "RAY_AUTH_MODE": "disabled"}
+        self.environment = {**environment, "RAY_TMPDIR": folder, "RAY_AUTH_MODE": "disabled"}
 
     def add(self, within: tuple[str, ...] = (), **environment: str) -> Node:
         """Start a node and wait until it is ready."""
@@ -98,11 +98,11 @@ for id, node in GcsClient(address=sys.argv[1]).get_all_node_info().items():
 
 
 @contextmanager
-def ray_cluster(nodes: int) -> Iterator[Cluster]:
-    """Run a cluster of some nodes, and kill it in the end."""
+def ray_cluster(nodes: int, environment: dict[str, str]) -> Iterator[Cluster]:
+    """Run a cluster of some nodes with these variables, and kill it in the end."""
     # The paths of sockets in it must stay short.
     with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        cluster = Cluster(folder)
+        cluster = Cluster(folder, environment)
         try:
             for _ in range(nodes):
                 cluster.add()

@@ -21,7 +21,7 @@ class Elsewhere(SimpleNamespace):
     """An engine that sends what it gets through pickle, ends the jobs in reverse order, and writes down its calls."""
 
     def __init__(self) -> None:
-        super().__init__(checked=[], asked=[], closed=0)
+        super().__init__(checked=[], asked=[], sent=[], closed=0)
 
     def check(self, address):
         self.checked.append(address)
@@ -30,7 +30,8 @@ class Elsewhere(SimpleNamespace):
         self.asked.append((len(jobs), num_proc, address))
         try:
             for job in reversed(jobs):
-                away, other = pickle.loads(pickle.dumps((work, job)))
+                self.sent.append(pickle.dumps((work, job)))
+                away, other = pickle.loads(self.sent[-1])
                 yield job, away(other, lambda images: None)
         finally:
             self.closed += 1
@@ -70,6 +71,18 @@ def test_engine_is_closed_when_an_image_is_damaged(tmp_path, corpus, engine):
         build(corpus, tmp_path / "out", BuildOptions(engine="elsewhere"))
     assert engine.closed == 1
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("in_storage", [False, True])
+def test_no_image_and_no_credential_is_sent(tmp_path, monkeypatch, corpus, engine, in_storage):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI")
+    place = tmp_path / "out"
+    build(corpus, place.as_uri() if in_storage else place, BuildOptions(engine="elsewhere"))
+    images = [path for path in corpus.rglob("*") if path.suffix in (".jpg", ".png", ".bmp")]
+    assert len(images) == 7 and len(engine.sent) == 3
+    for sent in engine.sent:
+        assert b"wJalrXUtnFEMI" not in sent
+        assert not any(path.read_bytes()[-64:] in sent for path in images)
 
 
 class Terminal(io.StringIO):

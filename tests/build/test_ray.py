@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -13,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from faulty_storage import stored
 from ray_cluster import Cluster, ray_cluster, title
 from support import ROOT, children, is_running, refusal, tree
 
@@ -33,7 +35,7 @@ main(["build", *sys.argv[1:], "--no-pictures"])
 """
 
 
-def start(corpus: Path, out: Path, *options: object, **environment: str) -> subprocess.Popen:
+def start(corpus: Path | str, out: Path | str, *options: object, **environment: str) -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, "-c", BUILD, str(corpus), "--out", str(out), *map(str, options)],
         stdout=subprocess.PIPE,
@@ -90,8 +92,30 @@ def damaged(corpus, tmp_path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    with ray_cluster(2) as cluster:
+def storage() -> Iterator[dict[str, str]]:
+    """The environment of an S3 server on this machine with an empty bucket; nothing if its packages are missing."""
+    if find_spec("moto") is None or find_spec("s3fs") is None:
+        yield {}
+        return
+    import s3fs
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    endpoint = {"AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_DEFAULT_REGION": "us-east-1"}
+    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (endpoint | keys).items():
+            patch.setenv(name, value)
+        s3fs.S3FileSystem().mkdir("bucket")
+        yield endpoint | keys
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def cluster(storage) -> Iterator[Cluster]:
+    with ray_cluster(2, storage) as cluster:
         yield cluster
 
 
@@ -155,6 +179,28 @@ def test_stopped_embedded_build_ends_its_ray(corpus, out, number):
 def test_embedded_ray_ends_in_one_line_at_a_damaged_image(damaged, out):
     error = refuse(start(damaged, out, "--engine", "ray"))
     assert "0000099.png" in error and "node" not in error
+    assert os.listdir(out.parent) == []
+
+
+@needs_ray
+@pytest.mark.slow
+def test_what_may_pass_is_repeated_and_a_mistake_is_not(tmp_path):
+    program = [sys.executable, str(ROOT / "tests" / "ray_work.py"), str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(program, capture_output=True, text=True, check=False, env=environment)
+    assert done.stderr == ""
+    results, attempts = json.loads(done.stdout)
+    assert results == ["connection", "exit", "crash"]
+    assert attempts == {"connection": 3, "exit": 3, "crash": 3, "mistake": 1}
+
+
+@needs_ray
+@pytest.mark.slow
+def test_job_that_never_has_enough_memory_ends_the_build(corpus, out):
+    """Ray kills every job, as if it took more than 1 % of the memory."""
+    little = {"RAY_memory_usage_threshold": "0.01", "RAY_memory_monitor_refresh_ms": "50"}
+    error = refuse(start(corpus, out, "--engine", "ray", "--num-proc", 1, **little))
+    assert "out of memory 4 times" in error
     assert os.listdir(out.parent) == []
 
 
@@ -226,6 +272,38 @@ def test_killed_driver_takes_its_jobs_along_and_can_run_again(corpus, expected, 
 
 @needs_ray
 @pytest.mark.slow
+def test_two_nodes_build_from_and_into_a_bucket(corpus, expected, cluster, storage):
+    if not storage:
+        pytest.skip("needs s3fs and moto[server]")
+    import s3fs
+
+    s3fs.S3FileSystem().put(str(corpus), "bucket/corpora/", recursive=True)
+    options = ["--engine", "ray", "--address", cluster.address]
+    finish(start("s3://bucket/corpora/SARDet_100K", "s3://bucket/built/sarchat", *options))
+    assert stored("s3://bucket/built/sarchat") == expected
+
+
+@needs_ray
+@pytest.mark.slow
+def test_killed_driver_is_resumed_in_storage(corpus, expected, tmp_path, cluster):
+    place = tmp_path / "bucket"
+    place.mkdir()
+    options = ["--engine", "ray", "--address", cluster.address]
+    process = start(corpus, place.as_uri(), *options)
+    wait_until(lambda: len([*place.glob(".building/done/*.json")]) > 3, process)
+    process.kill()
+    process.communicate()
+    receipts = {path: path.stat().st_mtime_ns for path in place.glob(".building/done/*.json")}
+    assert "SHA256SUMS" not in tree(place)
+    process = start(corpus, place.as_uri(), *options)
+    wait_until(lambda: len([*place.glob(".building/done/*.json")]) > len(receipts), process)
+    assert {path: path.stat().st_mtime_ns for path in receipts} == receipts
+    finish(process)
+    assert tree(place) == expected
+
+
+@needs_ray
+@pytest.mark.slow
 def test_killed_node_has_its_jobs_repeated_on_another(corpus, expected, out, cluster):
     node = cluster.add()
     process = start(corpus, out, "--engine", "ray", "--address", cluster.address)
@@ -244,7 +322,7 @@ def test_node_with_another_pyarrow_is_refused(corpus, out, tmp_path, cluster):
         error = refuse(start(corpus, out, "--engine", "ray", "--address", cluster.address))
     finally:
         node.kill()
-    assert "pyarrow 1.2.3" in error and "on every node" in error
+    assert "pyarrow 1.2.3" in error and "on every machine" in error
     assert os.listdir(out.parent) == []
 
 

@@ -40,7 +40,6 @@ _NOT_IMPORTED = "function failed to import on the worker"
 _SECONDS_TO_ANSWER = 10
 # For results, which are small: Ray would reserve 30 % of the memory.
 _OBJECT_STORE_BYTES = 100 << 20
-_SECONDS_TO_STOP = 10
 
 
 def check(address: str | None) -> None:
@@ -91,12 +90,8 @@ def run(
                 for reference in ray.wait(list(running))[0]:
                     result = _result(reference)
                     yield running.pop(reference), result
-        finally:
-            with uninterrupted():
-                for reference in running:
-                    ray.cancel(reference, force=True)
-                if running:
-                    ray.wait(list(running), num_returns=len(running), timeout=_SECONDS_TO_STOP)
+        except ray.exceptions.RayError as error:
+            raise SARChatError(f"the cluster of Ray failed: {_first_line(error)}") from error
 
 
 def _result(reference: ray.ObjectRef) -> Any:  # noqa: ANN401
@@ -136,7 +131,7 @@ def _first_line(error: BaseException) -> str:
 def _connected(address: str | None, num_proc: int | None) -> Iterator[None]:
     """Connect to a cluster, or start Ray on this machine and end it with the block.
 
-    A cluster is left as it is, and so is a connection that the calling program has made.
+    A cluster is left as it is, except that it ends the jobs that still run.
 
     Raises:
         SARChatError: if the cluster cannot be reached, or runs another version of Python or Ray.
@@ -144,8 +139,7 @@ def _connected(address: str | None, num_proc: int | None) -> Iterator[None]:
     import ray
 
     if ray.is_initialized():
-        yield
-        return
+        raise SARChatError("this process is connected to Ray already; build in a process of its own")
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "critical"}
     with tempfile.TemporaryDirectory(prefix="sarchat-ray-", ignore_cleanup_errors=True) as folder:
         if address is None:
@@ -167,6 +161,8 @@ def _connected(address: str | None, num_proc: int | None) -> Iterator[None]:
         try:
             yield
         finally:
+            # Ray ends the jobs of a process that disconnects. To cancel them one by one may abort this process, if one
+            # finishes at that moment (https://github.com/ray-project/ray/pull/54738).
             with uninterrupted():
                 ray.shutdown(wait_for_processes=True)
 
