@@ -23,7 +23,7 @@ from builders.build.options import BuildOptions
 from builders.build.outline import check_same, describe_input, outline
 from builders.build.plan import Plan, ShardJob, make_plan, publish_index
 from builders.build.receipt import Receipt, Written, gather
-from builders.build.shards import ShardWriter, do_jobs, split_of_texts
+from builders.build.shards import ShardWriter, run_jobs, split_of_texts
 from builders.build.writer_versions import check_versions, writer_versions
 from builders.corpus.location import Location
 from builders.corpus.sardet import Corpus
@@ -71,7 +71,7 @@ def build_in_storage(
         check_same(content, stored, folder.url(_PLAN))
         if options.engine != _ON_THIS_MACHINE:
             plan = publish_index(plan, folder.url(_INDICES))
-        with closing(_do_jobs(folder, plan, options)) as receipts:
+        with closing(_run_jobs(folder, plan, options)) as receipts:
             written = gather(receipts)
     with TemporaryDirectory(prefix="sarchat-") as scratch:
         write_documents(Path(scratch), written, plan, corpus, options)
@@ -168,7 +168,7 @@ class _Uploader:
         return receipt
 
 
-def _do_jobs(folder: ObjectFolder, plan: Plan, options: BuildOptions) -> Generator[Receipt, None, None]:
+def _run_jobs(folder: ObjectFolder, plan: Plan, options: BuildOptions) -> Generator[Receipt, None, None]:
     """Yield the receipts of all jobs: first the stored ones, then those of jobs that are done now."""
     jobs = list(_name_receipts(plan.jobs))
     done: set[str] = set()
@@ -180,7 +180,7 @@ def _do_jobs(folder: ObjectFolder, plan: Plan, options: BuildOptions) -> Generat
         return
     work = _Uploader(folder, ShardWriter(split_of_texts(plan.jobs)), writer_versions())
     images_done = sum(job.count for job in jobs if job.receipt in done)
-    with closing(do_jobs(work, waiting, options, images_done)) as finished:
+    with closing(run_jobs(work, waiting, options, images_done)) as finished:
         for _, receipt in finished:
             yield receipt
 

@@ -45,7 +45,7 @@ class ShardWriter:
     texts_of: str | None
 
     def __call__(self, job: ShardJob, advance: Advance) -> Receipt:
-        """Do a job, see `write_shard`."""
+        """Run a job, see `write_shard`."""
         files = write_shard(job, advance)
         part = arrange(Path(), files)
         return Receipt(job.split, files, summarize(part, job.split, with_texts=job.split == self.texts_of))
@@ -71,7 +71,7 @@ def write_shards(jobs: Sequence[ShardJob], options: BuildOptions) -> Written:
         SARChatError: if an image is wrong, a worker was lost, or a worker wrote into a folder of another machine.
         OSError: if writing fails.
     """
-    with closing(do_jobs(ShardWriter(split_of_texts(jobs)), jobs, options)) as finished:
+    with closing(run_jobs(ShardWriter(split_of_texts(jobs)), jobs, options)) as finished:
         return gather(_if_here(receipt) for _, receipt in finished)
 
 
@@ -82,19 +82,19 @@ def _if_here(receipt: Receipt) -> Receipt:
     return receipt
 
 
-def do_jobs(
+def run_jobs(
     work: Callable[[_Job, Advance], _Result], jobs: Sequence[_Job], options: BuildOptions, done: int = 0
 ) -> Generator[tuple[_Job, _Result], None, None]:
-    """Do all jobs, with a progress bar of images on stderr; close the generator to stop what still runs.
+    """Run all jobs, with a progress bar of images on stderr; close the generator to stop what still runs.
 
     Args:
-        work: does a job, see `Engine.run`.
+        work: runs a job, see `Engine.run`.
         jobs: the jobs.
         options: the engine and the number of processes.
         done: the number of images of other jobs, which the bar shows as done.
 
     Yields:
-        Each job with its result, as soon as it is done.
+        Each job with its result, as soon as it has finished.
 
     Raises:
         SARChatError: if a worker was lost; what the work raises is raised as it is.
