@@ -38,7 +38,7 @@ def test_every_image_is_in_the_folder_with_the_bytes_of_an_embedded_build(folder
         for split in embedded.splits(task):
             for one, other in zip(embedded.rows(task, split), referred.rows(task, split), strict=True):
                 assert (one["id"], one["messages"]) == (other["id"], other["messages"])
-                path = other["image"].path
+                path = Path(other["image"].path)
                 if path not in named:
                     assert path.is_relative_to(folder) and path.read_bytes() == one["image"].read()
                     named.add(path)
