@@ -5,9 +5,13 @@ from __future__ import annotations
 import atexit
 import multiprocessing
 import os
+import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 from builders.signals import starting_processes
@@ -26,7 +30,21 @@ def end_with_parent() -> None:
 
 def _wait_and_exit(sentinel: int) -> None:
     wait([sentinel])
+    for folder in list(_scratch):
+        shutil.rmtree(folder, ignore_errors=True)
     os._exit(1)
+
+
+_scratch: set[str] = set()
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """Give an empty temporary folder for the block, which is removed too if this process ends with its parent."""
+    with TemporaryDirectory(prefix="sarchat-") as folder:
+        _scratch.add(folder)
+        yield Path(folder)
+    _scratch.discard(folder)
 
 
 def run_apart(function: Callable[..., _T], *arguments: object) -> _T:

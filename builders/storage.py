@@ -30,7 +30,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 # The ending of a file that a stopped process left; see `_WholeFiles`.
 PARTIAL = ".partial"
 # Seconds before the second attempt, the third one, and so on. File systems have shorter retries of their own.
-WAITS = (1, 2, 4, 8)
+WAITS = (1, 8)
 # A server that is overloaded or failing (RFC 9110, section 15.6; RFC 6585, section 4).
 _TRANSIENT_STATUS = {408, 425, 429, 500, 502, 503, 504}
 # Codes of connections that fail, and those that s3fs makes of 409, 500 and 503.

@@ -10,6 +10,7 @@ import sys
 import pytest
 from built_fixture import sample_build, sample_corpus
 from faulty_storage import stored
+from s3_server import serving
 from support import ROOT, build, tree
 
 from builders.build.options import BuildOptions
@@ -17,26 +18,12 @@ from builders.errors import SARChatError
 
 pytestmark = pytest.mark.slow
 
-ACCOUNT = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
-
 
 @pytest.fixture(scope="module")
 def s3():
-    """A server with an empty bucket, and its file system; the environment says where it is."""
-    s3fs = pytest.importorskip("s3fs", reason="needs s3fs")
-    moto = pytest.importorskip("moto.server", reason="needs moto[server]")
-    server = moto.ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    with pytest.MonkeyPatch.context() as patch:
-        host, port = server.get_host_and_port()
-        for name, value in (ACCOUNT | {"AWS_ENDPOINT_URL": f"http://{host}:{port}"}).items():
-            patch.setenv(name, value)
-        s3fs.S3FileSystem.clear_instance_cache()
-        fs = s3fs.S3FileSystem()
-        fs.mkdir("bucket")
-        yield fs
-        s3fs.S3FileSystem.clear_instance_cache()
-    server.stop()
+    """The file system of a server with the empty bucket `bucket`."""
+    with serving() as server:
+        yield server.fs
 
 
 def test_corpus_in_a_bucket_gives_the_bytes_of_a_local_one(tmp_path, s3):
@@ -62,7 +49,11 @@ def test_readme_loads_a_build_from_a_bucket(tmp_path, s3):
     s3.put(str(sample_build()), "bucket/sarchat", recursive=True)
     blocks = re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
     (code,) = (block for block in blocks if "s3://" in block)
-    environment = {**os.environ, "HF_DATASETS_CACHE": str(tmp_path / "cache"), "PYTHONPATH": str(ROOT)}
+    environment = {
+        **os.environ,
+        "HF_DATASETS_CACHE": str(tmp_path / "cache"),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+    }
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )

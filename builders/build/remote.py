@@ -12,7 +12,6 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,6 +31,7 @@ from builders.folder.checksums import SUMS
 from builders.folder.object_folder import ObjectFolder
 from builders.folder.parquet_file import ParquetFile
 from builders.folder.reader import CARD
+from builders.processes import scratch_folder
 from builders.resources import load_json
 from builders.storage import PARTIAL, REQUESTS_AT_ONCE
 
@@ -65,17 +65,17 @@ def build_in_storage(
     folder = ObjectFolder(url)
     # Before planning, which may take minutes.
     _check_place(folder)
-    with TemporaryDirectory(prefix="sarchat-") as indices:
-        plan = make_plan(corpus, location, Path(), options, Path(indices))
+    with scratch_folder() as indices:
+        plan = make_plan(corpus, location, Path(), options, indices)
         stored = folder.create(_PLAN, _encode(content := outline(plan, options)))
         check_same(content, stored, folder.url(_PLAN))
         if options.engine != _ON_THIS_MACHINE:
             plan = publish_index(plan, folder.url(_INDICES))
         with closing(_run_jobs(folder, plan, options)) as receipts:
             written = gather(receipts)
-    with TemporaryDirectory(prefix="sarchat-") as scratch:
-        write_documents(Path(scratch), written, plan, corpus, options)
-        total = _finish(folder, Path(scratch), written)
+    with scratch_folder() as scratch:
+        write_documents(scratch, written, plan, corpus, options)
+        total = _finish(folder, scratch, written)
     return plan, written.files, total
 
 
@@ -154,15 +154,15 @@ class _Uploader:
 
     def __call__(self, job: _Job, advance: Advance) -> Receipt:
         check_versions(self.versions)
-        with TemporaryDirectory(prefix="sarchat-") as scratch:
-            here = {task: Path(scratch, path) for task, path in job.shard.paths.items()}
+        with scratch_folder() as scratch:
+            here = {task: scratch / path for task, path in job.shard.paths.items()}
             done = self.write(replace(job.shard, paths=here), advance)
             receipt = replace(done, files=[replace(file, path=file.path.relative_to(scratch)) for file in done.files])
             for file in done.files:
                 # Ends the work here if the build was stopped.
                 advance(0)
                 self.folder.put(file.path, file.path.relative_to(scratch).as_posix())
-            proof = Path(scratch, "receipt.json")
+            proof = scratch / "receipt.json"
             proof.write_bytes(_encode({"input": describe_input(job.shard), **receipt.to_json()}))
             self.folder.put(proof, job.receipt)
         return receipt
