@@ -15,7 +15,7 @@ from builders.synthetic.coco_writer import coco_annotation, coco_document
 NAMES = ("ship", "aircraft", "car", "tank", "bridge", "harbor")
 SPLITS = ("train", "val", "test")
 # The number of images of `slow_corpus`, and their width and height.
-SLOW_IMAGES, SLOW_SIDE = 120, 224
+SLOW_IMAGES, SLOW_TRAIN_IMAGES, SLOW_SIDE = 120, 100, 224
 LAYOUTS = ("JPEGImages/{split}", "JPEGImages", "Images/{split}")
 
 
@@ -99,11 +99,14 @@ def plain_corpus(folder: Path, **options) -> Path:
 
 
 def slow_corpus(folder: Path) -> Path:
-    """Write a corpus whose build takes a while: images to read, and many records."""
-    train, test = (
-        noisy_pictures(SLOW_IMAGES // 2, side=SLOW_SIDE, boxes=6, split=split) for split in ("train", "test")
-    )
-    return write_corpus(folder, train | test)
+    """Write a corpus whose build takes a while: images to read, and many records.
+
+    One split is larger: when the first file of the other appears, two processes are still in the midst of a build.
+    """
+    pictures = {}
+    for split, number in (("train", SLOW_TRAIN_IMAGES), ("test", SLOW_IMAGES - SLOW_TRAIN_IMAGES)):
+        pictures |= noisy_pictures(number, side=SLOW_SIDE, boxes=6, split=split)
+    return write_corpus(folder, pictures)
 
 
 def noisy_pictures(number: int, *, side: int = 256, boxes: int = 2, split: str = "train") -> dict[str, list[Picture]]:

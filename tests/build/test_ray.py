@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from corpora import SLOW_IMAGES
+from corpora import SLOW_TRAIN_IMAGES
 from faulty_storage import stored
 from ray_cluster import Cluster, ray_cluster, title
 from support import ROOT, children, is_running, refusal, tree
@@ -27,7 +27,7 @@ needs_ray = pytest.mark.skipif(
     find_spec("ray") is None or sys.platform != "linux", reason="Ray is not installed: pip install 'ray==2.60.*'"
 )
 # The image that `damaged` spoils: the last one of the first split.
-LAST = f"{SLOW_IMAGES // 2 - 1:07d}.png"
+LAST = f"{SLOW_TRAIN_IMAGES - 1:07d}.png"
 # Small shards: many jobs.
 BUILD = """
 import sys

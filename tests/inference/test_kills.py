@@ -70,9 +70,9 @@ def test_killed_again_and_again(gold, tmp_path):
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])
 def test_a_signal_ends_it_cleanly(number, code, gold, tmp_path):
     out = tmp_path / "answers.jsonl"
-    with ChatServer(gold, delay=0.03) as server:
+    with ChatServer(gold, delay=0.2) as server:
         process = start(server, out, "--concurrency", "3")
-        wait_for(lambda: lines_in(out) > 10, process)
+        wait_for(lambda: lines_in(out) > 5, process)
         process.send_signal(number)
         output, errors = process.communicate(timeout=60)
         assert (process.returncode, "Traceback" in errors) == (code, False), errors
