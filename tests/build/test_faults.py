@@ -53,7 +53,7 @@ def wait_until(ready, process: subprocess.Popen) -> None:
 
 def wait_for_parquet(out: Path, process: subprocess.Popen) -> None:
     """Wait until a build is in the midst of writing."""
-    wait_until(lambda: (place := staging(out)) and any(place.rglob("*.parquet")), process)
+    wait_until(lambda: (place := staging(out)) and any(place.rglob("*-of-*.parquet")), process)
 
 
 def left_beside(out: Path) -> list[str]:
@@ -70,7 +70,7 @@ def test_killed_build_leaves_a_whole_folder_and_the_next_one_clears_up(tmp_path,
     def is_time() -> bool:
         with suppress(FileNotFoundError):
             place = staging(out)
-            size = sum(path.stat().st_size for path in place.rglob("*.parquet")) if place else 0
+            size = sum(path.stat().st_size for path in place.rglob("*-of-*.parquet")) if place else 0
             return size >= moment / 7 * len(TASKS) * SLOW_IMAGES * SLOW_SIDE**2 if moment else place is not None
         return True
 

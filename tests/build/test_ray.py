@@ -38,6 +38,11 @@ main(["build", *sys.argv[1:], "--no-pictures"])
 """
 
 
+def has_shard(out: Path) -> bool:
+    """Return whether a build is in the midst of writing."""
+    return any(out.parent.rglob("*-of-*.parquet"))
+
+
 def start(corpus: Path | str, out: Path | str, *options: object, **environment: str) -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, "-c", BUILD, str(corpus), "--out", str(out), *map(str, options)],
@@ -161,7 +166,7 @@ def test_embedded_ray_builds_the_same_bytes_and_leaves_nothing(corpus, expected,
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_stopped_embedded_build_ends_its_ray(corpus, out, number):
     process = start(corpus, out, "--engine", "ray", "--num-proc", 2)
-    wait_until(lambda: any(out.parent.rglob("*.parquet")), process)
+    wait_until(lambda: has_shard(out), process)
     # Ray's agents, which run no jobs, wait for a minute for what is gone.
     started = [pid for pid in children(process.pid) if "Agent" not in title(pid)]
     # As a terminal does: to the whole group.
@@ -239,7 +244,7 @@ def test_relative_paths_are_those_of_the_command(corpus, expected, out, cluster)
 def test_killed_worker_has_its_job_repeated(corpus, expected, out, cluster):
     process = start(corpus, out, "--engine", "ray", "--address", cluster.address)
     for _ in range(3):
-        wait_until(lambda: any(out.parent.rglob("*.parquet")) and any(node.jobs() for node in cluster.nodes), process)
+        wait_until(lambda: has_shard(out) and any(node.jobs() for node in cluster.nodes), process)
         for pid in [pid for node in cluster.nodes for pid in node.jobs()][:1]:
             os.kill(pid, signal.SIGKILL)
         time.sleep(0.2)
@@ -261,7 +266,7 @@ def test_damaged_image_ends_a_cluster_build_in_one_line(damaged, out, cluster):
 @pytest.mark.slow
 def test_killed_driver_takes_its_jobs_along_and_can_run_again(corpus, expected, out, cluster):
     process = start(corpus, out, "--engine", "ray", "--address", cluster.address)
-    wait_until(lambda: any(out.parent.rglob("*.parquet")) and any(node.jobs() for node in cluster.nodes), process)
+    wait_until(lambda: has_shard(out) and any(node.jobs() for node in cluster.nodes), process)
     process.kill()
     process.communicate()
     deadline = time.monotonic() + 60
@@ -310,7 +315,7 @@ def test_killed_driver_is_resumed_in_storage(corpus, expected, tmp_path, cluster
 def test_killed_node_has_its_jobs_repeated_on_another(corpus, expected, out, cluster):
     node = cluster.add()
     process = start(corpus, out, "--engine", "ray", "--address", cluster.address)
-    wait_until(lambda: any(out.parent.rglob("*.parquet")) and node.jobs(), process)
+    wait_until(lambda: has_shard(out) and node.jobs(), process)
     node.kill()
     finish(process)
     assert tree(out) == expected

@@ -73,7 +73,7 @@ def test_signal_ends_a_build_that_is_writing(corpus, out, number, processes):
         text=True,
         start_new_session=True,
     )
-    wait_for(lambda: staging(out).exists() and any(staging(out).rglob("*.parquet")))
+    wait_for(lambda: staging(out).exists() and any(staging(out).rglob("*-of-*.parquet")))
     process.send_signal(number)
     _, output = process.communicate(timeout=600)
     assert (process.returncode, output.strip()) == (CODES[number], WORDS[number])
