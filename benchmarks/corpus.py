@@ -44,8 +44,8 @@ SIZES = (
     (300, 450, 1),
     (190, 230, 1),
 )
-# Bytes of an image: small, so that a corpus of the true size fits on any disk, and as in SARDet-100K.
 PART_IMAGES = 10_000  # Images of a part of annotations.
+# Bytes of an image: small, so that a corpus of the true size fits on any disk, and as in SARDet-100K.
 SMALL, REAL = (2_000, 6_000), (40_000, 80_000)
 _LONGEST_COMMENT = 60_000
 DESCRIBED_SHARE, DESCRIBED_SIDE = 0.01, 224

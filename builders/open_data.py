@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from fsspec.core import url_to_fs
 
 from builders.corpus.sardet import Corpus, find_corpus
 from builders.corpus.source import join
+from builders.digests import hash_text
 from builders.encoded_image import EncodedImage
 from builders.errors import SARChatError
 from builders.folder.checksums import SUMS, parse_checksums
@@ -142,7 +142,7 @@ class ParquetData(OpenData):
         except ValueError as error:
             raise SARChatError(f"{self.location}, {SUMS}: {error}; rebuild the folder") from error
         lines = sorted(f"{value}  {path}\n" for path, value in sums.items() if path.endswith(".parquet"))
-        return hashlib.blake2b("".join(lines).encode(), digest_size=16).hexdigest()
+        return hash_text("".join(lines))
 
     def splits(self, task: str) -> tuple[str, ...]:
         """Return the splits of a task."""

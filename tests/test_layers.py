@@ -15,6 +15,7 @@ ROOMS = (
     "schema",
     "versions",
     "tables",
+    "digests",
     "encoded_image",
     "signals",
     "processes",

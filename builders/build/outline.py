@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -11,6 +10,7 @@ from typing import Any
 from builders.build.options import BuildOptions
 from builders.build.plan import Plan, ShardJob
 from builders.build.writer_versions import writer_versions
+from builders.digests import hash_text
 from builders.errors import SARChatError
 from builders.resources import load_json
 
@@ -78,4 +78,4 @@ def _describe_cut(job: ShardJob) -> str:
 
 
 def _hash(lines: Iterable[str]) -> str:
-    return hashlib.blake2b("\n".join(lines).encode(), digest_size=16).hexdigest()
+    return hash_text("\n".join(lines))

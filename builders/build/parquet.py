@@ -19,7 +19,7 @@ from builders.build.row_group import RowGroup, StoredImage
 from builders.corpus.image_check import check_image
 from builders.corpus.reading_ahead import read_ahead
 from builders.corpus.sardet import open_corpus
-from builders.corpus.source import Source, join
+from builders.corpus.source import join
 from builders.corpus.targets import AnnotatedImage
 from builders.errors import SARChatError
 from builders.folder.parquet_features import features_metadata
@@ -67,7 +67,7 @@ def _write_images(job: ShardJob, writers: Mapping[str, _TaskWriter], advance: Ca
     chooser = Chooser(job.seed)
     images = list(job.images())
     files = [(join(job.folder, image.file_name), size) for image, size in images]
-    with closing(_read_images(source, files) if job.embed else _read_nothing(files)) as contents:
+    with closing(read_ahead(source, files) if job.embed else _read_nothing(files)) as contents:
         for (image, _), (relative, _), content in zip(images, files, contents, strict=True):
             with open(source.path(relative), "rb") if content is None else io.BytesIO(content) as stream:
                 check_image(stream, image, source.show(relative), decode=job.check_images)
@@ -80,11 +80,7 @@ def _write_images(job: ShardJob, writers: Mapping[str, _TaskWriter], advance: Ca
             advance(1)
 
 
-def _read_images(source: Source, files: Sequence[tuple[str, int | None]]) -> Generator[bytes | None, None, None]:
-    yield from read_ahead(source, files)
-
-
-def _read_nothing(files: Sequence[tuple[str, int | None]]) -> Generator[bytes | None, None, None]:
+def _read_nothing(files: Sequence[tuple[str, int | None]]) -> Generator[None, None, None]:
     """Yield `None` for each image: only its path is stored."""
     yield from [None] * len(files)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,6 +21,7 @@ from builders.corpus.renames import check_renames
 from builders.corpus.sardet import Corpus
 from builders.corpus.source import join
 from builders.corpus.targets import AnnotatedImage
+from builders.digests import hash_file, hash_text, new_digest
 from builders.errors import SARChatError
 from builders.records.tasks import count_records
 from builders.storage import cannot_open, open_url
@@ -149,11 +149,7 @@ def publish_index(plan: Plan, url: str) -> Plan:
 
 
 def _publish(index: Path, url: str) -> str:
-    content = _new_hash()
-    with index.open("rb") as stream:
-        while chunk := stream.read(1 << 20):
-            content.update(chunk)
-    copy = f"{url.rstrip('/')}/{index.stem}-{content.hexdigest()}.parquet"
+    copy = f"{url.rstrip('/')}/{index.stem}-{hash_file(index)}.parquet"
     try:
         open_fs, path = open_url(copy)
         open_fs().put_file(str(index), path)
@@ -287,7 +283,7 @@ class _Shards:
     def _begin(self, start: int) -> None:
         self._start, self._count, self._bytes, self._records = start, 0, 0, 0
         self._filled: set[str] = set()
-        self._sizes = _new_hash()
+        self._sizes = new_digest()
 
     def add(self, counts: Mapping[str, int], size: int | None) -> None:
         """Add the next image.
@@ -331,7 +327,7 @@ def _shards_per_file(splits: Iterable[_IndexedSplit]) -> int:
 
 def _join(shards: Sequence[_Shard]) -> _Shard:
     tasks = frozenset[str]().union(*(shard.tasks for shard in shards))
-    sizes = _new_hash("".join(shard.sizes for shard in shards)).hexdigest()
+    sizes = hash_text("".join(shard.sizes for shard in shards))
     return _Shard(shards[0].start, sum(shard.length for shard in shards), tasks, sizes)
 
 
@@ -355,8 +351,4 @@ def _name_files(out: Path, split: str, shards: Sequence[_Shard], tasks: Sequence
 def _fingerprint(splits: Mapping[str, _IndexedSplit], renames: Mapping[str, str]) -> str:
     lines = [f"{split}:{of_split.digest}\n" for split, of_split in splits.items()]
     lines += [f"rename:{name}:{category}\n" for name, category in renames.items()]
-    return _new_hash("".join(lines)).hexdigest()
-
-
-def _new_hash(text: str = "") -> hashlib.blake2b:
-    return hashlib.blake2b(text.encode(), digest_size=16)
+    return hash_text("".join(lines))

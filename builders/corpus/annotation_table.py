@@ -5,16 +5,17 @@ from __future__ import annotations
 import sqlite3
 import struct
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from itertools import groupby
 from operator import itemgetter
 from types import TracebackType
 
 from builders.corpus.entries import is_id
 from builders.corpus.targets import RawBox
+from builders.corpus.temporary_database import naming_disk, open_database
 from builders.errors import SARChatError
 from builders.schema import stem
 
+_PURPOSE = "sort the annotations"
 # Rows that are inserted together.
 _BATCH = 1_000
 # Memory for the database's pages and, while sorting, once more. In kibibytes, negative by SQLite's convention.
@@ -38,13 +39,11 @@ class AnnotationTable:
 
     def __init__(self) -> None:
         """Create an empty table."""
-        # An empty name: a private database in the folder for temporary files, in memory as long as it is small.
-        self._database = sqlite3.connect("", isolation_level=None)
+        self._database = open_database(f"pragma cache_size = {_CACHE}; {_TABLES}")
         self._parts: list[str] = []
         self._categories: list[Mapping[int, int]] = []
         self._images = _Rows(self._database, "insert into images values (?, ?, ?, ?, ?)")
         self._boxes = _Rows(self._database, "insert into boxes values (?, ?, ?, ?, ?, ?)")
-        self._database.executescript(f"pragma journal_mode = off; pragma cache_size = {_CACHE}; {_TABLES} begin")
 
     def __enter__(self) -> AnnotationTable:
         """Return the table."""
@@ -154,15 +153,15 @@ class AnnotationTable:
             raise _unknown_image(self._parts[part - 1], annotation_id, image_id)
 
     def _execute(self, statement: str) -> sqlite3.Cursor:
-        with _naming_disk():
+        with naming_disk(_PURPOSE):
             return self._database.execute(statement)
 
     def _one(self, statement: str) -> tuple:
-        with _naming_disk():
+        with naming_disk(_PURPOSE):
             return self._execute(statement).fetchone()
 
     def _query(self, statement: str) -> Iterator[tuple]:
-        with _naming_disk():
+        with naming_disk(_PURPOSE):
             # Not `yield from`, which would close the cursor of an abandoned query, perhaps after the database.
             for row in self._execute(statement):  # noqa: UP028
                 yield row
@@ -182,20 +181,9 @@ class _Rows:
             self.flush()
 
     def flush(self) -> None:
-        with _naming_disk():
+        with naming_disk(_PURPOSE):
             self._database.executemany(self._statement, self._rows)
         self._rows.clear()
-
-
-@contextmanager
-def _naming_disk() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        raise SARChatError(
-            f"cannot sort the annotations in the folder for temporary files: {error}; free space there, or set TMPDIR "
-            "to another folder"
-        ) from error
 
 
 def _unknown_image(name: str, annotation_id: int, image_id: int) -> SARChatError:

@@ -15,6 +15,7 @@ from builders.corpus.coco import read_coco
 from builders.corpus.parquet_annotations import read_parquet
 from builders.corpus.source import Source
 from builders.corpus.targets import AnnotatedImage, clean
+from builders.digests import hash_file, new_digest
 from builders.errors import SARChatError
 
 # What the name of an annotation file in Parquet ends in; others are COCO's JSON.
@@ -36,7 +37,7 @@ class AnnotationFile:
 
     def digest(self) -> str:
         """Return a hash of the content, hexadecimal."""
-        digest = _new_digest()
+        digest = new_digest()
         for chunk in self.source.chunks(self.path):
             digest.update(chunk)
         return digest.hexdigest()
@@ -45,8 +46,8 @@ class AnnotationFile:
         """Add images and boxes to a table; return the names of the categories, and a hash of the content."""
         if self.path.endswith(_PARQUET):
             with self.source.local_copy(self.path) as path:
-                return read_parquet(path, self.name, renames, table), self.digest()
-        digest = _new_digest()
+                return read_parquet(path, self.name, renames, table), hash_file(path)
+        digest = new_digest()
         names = read_coco(_hash_chunks(self.source.chunks(self.path), digest), self.name, renames, table)
         return names, digest.hexdigest()
 
@@ -100,7 +101,7 @@ class AnnotationFiles:
     def _combine(self, digests: Iterable[str]) -> str:
         if not self.folder:
             return next(iter(digests))
-        combined = _new_digest()
+        combined = new_digest()
         for part, digest in zip(self.parts, digests, strict=True):
             combined.update(f"{part.path.rpartition('/')[2]}:{digest}\n".encode())
         return combined.hexdigest()
@@ -173,10 +174,6 @@ def find_parts(source: Source, folder: str) -> AnnotationFiles | None:
         raise SARChatError(f"{source.show(folder)} contains annotations as *.json and as *.parquet; keep one kind")
     parts = [AnnotationFile(source, f"{folder}/{name}" if folder else name) for name in names]
     return AnnotationFiles(parts, AnnotationFile(source, folder))
-
-
-def _new_digest() -> hashlib.blake2b:
-    return hashlib.blake2b(digest_size=16)
 
 
 def _hash_chunks(chunks: Iterator[bytes], digest: hashlib.blake2b) -> Iterator[bytes]:

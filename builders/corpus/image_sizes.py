@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
-import sqlite3
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from itertools import islice
 
 from builders.corpus.source import Source, join
+from builders.corpus.temporary_database import naming_disk, open_database
 
 # Returns the size of a file in bytes, or `None` where the storage does not say.
 SizeOf = Callable[[str], int | None]
+_PURPOSE = "list the images"
 _BATCH = 1_000
 _MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
 
@@ -57,19 +58,18 @@ def _local_size(path: str) -> int:
 
 
 class _Listing:
-    """A listing in a temporary database, which SQLite removes."""
+    """A listing in a temporary database."""
 
     def __init__(self, sizes: Iterable[tuple[str, int | None]]) -> None:
-        self._database = sqlite3.connect("", isolation_level=None)
-        self._database.executescript(
-            "pragma journal_mode = off; begin; create table files (name text primary key, bytes integer) without rowid"
-        )
+        self._database = open_database("create table files (name text primary key, bytes integer) without rowid;")
         rows = iter(sizes)
         while some := list(islice(rows, _BATCH)):
-            self._database.executemany("insert or replace into files values (?, ?)", some)
+            with naming_disk(_PURPOSE):
+                self._database.executemany("insert or replace into files values (?, ?)", some)
 
     def size_of(self, name: str) -> int | None:
-        found = self._database.execute("select bytes from files where name = ?", (name,)).fetchone()
+        with naming_disk(_PURPOSE):
+            found = self._database.execute("select bytes from files where name = ?", (name,)).fetchone()
         if found is None:
             raise KeyError(name)
         return found[0]

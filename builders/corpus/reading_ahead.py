@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from builders.corpus.source import Source
@@ -13,7 +13,7 @@ from builders.storage import REQUESTS_AT_ONCE
 BYTES_AHEAD = 256_000_000
 
 
-def read_ahead(source: Source, files: Iterable[tuple[str, int | None]]) -> Iterator[bytes]:
+def read_ahead(source: Source, files: Iterable[tuple[str, int | None]]) -> Generator[bytes, None, None]:
     """Yield the content of each file, in order.
 
     From a remote folder, up to `REQUESTS_AT_ONCE` files are read at a time, as long as together they have no more than

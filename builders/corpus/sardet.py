@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
@@ -15,6 +14,7 @@ from builders.corpus.annotations import AnnotationFile, AnnotationFiles, Annotat
 from builders.corpus.layouts import Layout, known_layouts
 from builders.corpus.location import Location, locate
 from builders.corpus.source import Source, open_source
+from builders.digests import hash_text
 from builders.errors import SARChatError
 from builders.schema import SPLITS
 
@@ -182,4 +182,4 @@ def open_corpus(location: str | Location, stamp: str) -> Corpus:
 
 
 def _hash(lines: Iterable[str]) -> str:
-    return hashlib.blake2b("".join(f"{line}\n" for line in lines).encode(), digest_size=16).hexdigest()
+    return hash_text("".join(f"{line}\n" for line in lines))

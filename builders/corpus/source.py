@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import zipfile
 import zlib
@@ -17,6 +16,7 @@ from typing import Any, BinaryIO
 import fsspec
 from fsspec import AbstractFileSystem
 
+from builders.digests import hash_text
 from builders.errors import SARChatError
 from builders.storage import PerProcess, cannot_open, describe, open_url
 
@@ -127,7 +127,7 @@ class Source:
         with self._errors_naming(relative):
             entries = self.fs.ls(self.path(relative), detail=True, refresh=True)
         known = sorted(str(entry) for entry in entries if entry["type"] == "file")
-        return hashlib.blake2b("\n".join(known).encode(), digest_size=16).hexdigest()
+        return hash_text("\n".join(known))
 
     def files(self, relative: str) -> list[str]:
         """List the files in a folder, without hidden ones and those in folders of it, sorted; none if there is none."""
