@@ -26,6 +26,7 @@ from builders.build.shards import ShardWriter, run_jobs, split_of_texts
 from builders.build.writer_versions import check_versions, writer_versions
 from builders.corpus.location import Location
 from builders.corpus.sardet import Corpus
+from builders.digests import hash_text
 from builders.errors import SARChatError
 from builders.folder.checksums import SUMS
 from builders.folder.object_folder import ObjectFolder
@@ -163,7 +164,7 @@ class _Uploader:
                 advance(0)
                 self.folder.put(file.path, file.path.relative_to(scratch).as_posix())
             proof = scratch / "receipt.json"
-            proof.write_bytes(_encode({"input": describe_input(job.shard), **receipt.to_json()}))
+            proof.write_bytes(_seal({"input": describe_input(job.shard), "receipt": receipt.to_json()}))
             self.folder.put(proof, job.receipt)
         return receipt
 
@@ -198,18 +199,33 @@ def _find_done(folder: ObjectFolder, jobs: Sequence[_Job]) -> Iterator[tuple[_Jo
                 yield job, receipt
 
 
-def _accept(content: bytes, job: ShardJob, sizes: Mapping[str, int]) -> Receipt | None:
+def _accept(stored: bytes, job: ShardJob, sizes: Mapping[str, int]) -> Receipt | None:
     """Return a receipt if it is that of a job and of its images, and all of its objects are stored with their sizes."""
-    try:
-        stored = load_json(content.decode())
-        receipt = Receipt.from_json(stored)
-        is_same = stored["input"] == describe_input(job)
-    except (ValueError, KeyError, TypeError):
+    content = _unseal(stored)
+    if content is None or content["input"] != describe_input(job):
         return None
+    receipt = Receipt.from_json(content["receipt"])
     has_objects = {file.path for file in receipt.files} == {*job.paths.values()} and all(
         sizes.get(file.path.as_posix()) == file.file_bytes for file in receipt.files
     )
-    return receipt if is_same and has_objects else None
+    return receipt if has_objects else None
+
+
+def _seal(content: Mapping[str, Any]) -> bytes:
+    """Encode a content with its digest: what was changed or cut off in storage since is not read."""
+    return _encode({"digest": _digest(content), "content": content})
+
+
+def _unseal(stored: bytes) -> dict[str, Any] | None:
+    try:
+        found = load_json(stored.decode())
+        return found["content"] if found["digest"] == _digest(found["content"]) else None
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    return hash_text(json.dumps(content))
 
 
 def _finish(folder: ObjectFolder, documents: Path, written: Written) -> int:

@@ -262,8 +262,9 @@ def test_object_that_is_gone_or_cut_is_written_again(corpus, url, local):
     first, second, *_ = sorted(fs.glob(f"{root}/referring/*"))
     fs.rm_file(first)
     fs.pipe_file(second, b"half")
-    receipt = max(fs.glob(f"{root}/.building/done/*"))
-    fs.pipe_file(receipt, b"{}")
+    changed, *_, emptied = sorted(fs.glob(f"{root}/.building/done/*"))
+    fs.pipe_file(changed, fs.cat_file(changed).replace(b'"rows": ', b'"rows": 1'))
+    fs.pipe_file(emptied, b"{}")
     FaultyStorage.before = staticmethod(lambda request: None)
     build(corpus, url, OPTIONS)
     assert stored(url) == local

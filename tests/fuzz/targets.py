@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from annotation_parts import write_part
 from corpora import plain_corpus, zip_corpus
 from PIL import Image
 from support import build
@@ -35,6 +36,7 @@ from builders.build.options import BuildOptions
 from builders.corpus.annotation_table import AnnotationTable
 from builders.corpus.coco import read_coco
 from builders.corpus.image_check import check_image
+from builders.corpus.parquet_annotations import read_parquet
 from builders.corpus.sardet import find_corpus
 from builders.corpus.targets import AnnotatedImage
 from builders.corpus.viewing import FORMATS, read_view
@@ -186,6 +188,21 @@ def _coco_documents() -> list[Any]:
 
 def _coco_seeds() -> list[bytes]:
     return [path.read_bytes() for path in sorted((corpus() / "Annotations").iterdir())]
+
+
+def _read_parquet_annotations(data: bytes) -> object:
+    with AnnotationTable() as table:
+        read_parquet(_write("annotations.parquet", data), "train.parquet", {}, table)
+        return list(table.images_in_order())
+
+
+def _parquet_annotation_seeds() -> list[bytes]:
+    seeds = []
+    for document in _coco_documents():
+        path = working_folder() / "part.parquet"
+        write_part(path, document, document["images"])
+        seeds.append(path.read_bytes())
+    return seeds
 
 
 # Answers
@@ -509,6 +526,7 @@ TARGETS = {
                 "name": (b'{"categories": [], "annotations": [], "images": [{"id": 1, "file_name": "', b"a/"),
             },
         ),
+        Target("annotations in Parquet", _read_parquet_annotations, _parquet_annotation_seeds),
         *(_answers_target(tool) for tool in (None, "csv", "llama-factory", "lmms-eval", "ms-swift")),
         *(_answers_target(tool) for tool in ("openai-batch", "vlmevalkit")),
         _inspect_target(),
