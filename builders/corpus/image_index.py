@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from pathlib import Path
@@ -110,7 +111,7 @@ def _to_table(rows: list[IndexedImage]) -> pa.Table:
 
 
 class ImageIndex:
-    """An index to read from. The images of one row group are in memory at a time.
+    """An index to read from, by any number of threads. The images of one row group are in memory at a time.
 
     Attributes:
         category_names: the names of categories in the annotations, as far as they were given to the writer.
@@ -132,6 +133,8 @@ class ImageIndex:
         lengths = (metadata.row_group(number).num_rows for number in range(metadata.num_row_groups))
         self._starts = list(accumulate(lengths, initial=0))
         self._loaded: tuple[int, list[IndexedImage]] | None = None
+        # A shuffled stream of `datasets` reads its shards in threads, and `ParquetFile` is for one thread at a time.
+        self._lock = threading.Lock()
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -145,10 +148,11 @@ class ImageIndex:
                 yield from self._load(number)[max(start - first, 0) : stop - first]
 
     def _load(self, number: int) -> list[IndexedImage]:
-        if self._loaded is None or self._loaded[0] != number:
-            self._loaded = None
-            self._loaded = number, _from_table(self._file.read_row_group(number, use_threads=False))
-        return self._loaded[1]
+        with self._lock:
+            if self._loaded is None or self._loaded[0] != number:
+                self._loaded = None
+                self._loaded = number, _from_table(self._file.read_row_group(number, use_threads=False))
+            return self._loaded[1]
 
 
 def _from_table(table: pa.Table) -> list[IndexedImage]:

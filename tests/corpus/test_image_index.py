@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import fsspec
 import pytest
@@ -52,6 +53,18 @@ def test_an_index_gives_what_was_added(tmp_path_factory, images, of_group, start
     # The sign of a zero too.
     assert found == images and repr(found) == repr(images)
     assert list(index.images(start, count)) == images[start : start + count]
+
+
+def test_threads_read_one_index(tmp_path, monkeypatch):
+    monkeypatch.setattr(image_index, "ROW_GROUP_IMAGES", 2)
+    images = [IndexedImage(AnnotatedImage(number, f"{number}.png", 9, 9, ()), None) for number in range(40)]
+    with IndexWriter(tmp_path / "train.parquet") as writer:
+        for image, size in images:
+            writer.add(image, size)
+    index = ImageIndex(str(tmp_path / "train.parquet"))
+    with ThreadPoolExecutor(16) as threads:
+        starts = [*range(39)] * 20
+        assert list(threads.map(lambda start: [*index.images(start, 2)], starts)) == [images[n : n + 2] for n in starts]
 
 
 def plan_for(corpus, folder, **options):
