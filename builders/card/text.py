@@ -9,8 +9,6 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-import yaml
-
 from builders.analysis.target_counts import add_counts
 from builders.card.charts import Chart
 from builders.card.contents import Contents
@@ -18,7 +16,7 @@ from builders.card.metadata import card_metadata
 from builders.folder.reader import CARD
 from builders.records.phrases import enumerate_words
 from builders.records.templating import load_templates
-from builders.resources import read_text, read_yaml
+from builders.resources import dump_yaml, read_text, read_yaml
 from builders.schema import ALL, SPLITS, TASKS, describe_columns
 from builders.tables import format_markdown
 from builders.versions import RELEASE_NOTES
@@ -36,7 +34,7 @@ def write_card(folder: Path, contents: Contents, charts: Mapping[str, Chart], in
         info: the content of `build.json`.
     """
     tasks, sample = contents.tasks, info["source"]["sample"]
-    metadata = yaml.safe_dump(card_metadata(contents, sample=sample), sort_keys=False, allow_unicode=True, width=120)
+    metadata = dump_yaml(card_metadata(contents, sample=sample))
     text = Template(read_text("dataset.md")).substitute(
         {f"picture_{name}": _show_chart(charts.get(name)) for name in _CHARTS},
         metadata=metadata,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from importlib.resources import files
 
-import yaml
+from builders.resources import read_yaml
 
 TASKS_AND_SPLITS, PAPER = "tasks", "paper"
 LAYOUTS = (TASKS_AND_SPLITS, PAPER)
@@ -28,4 +27,4 @@ def by_paper(task: str, split: str, scenario: str) -> str:
 
 @cache
 def _paper_names() -> dict[str, str]:
-    return yaml.safe_load(files("builders.export").joinpath("paper_layout.yaml").read_text(encoding="utf-8"))
+    return read_yaml("paper_layout.yaml", "builders.export")

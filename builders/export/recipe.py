@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
-import yaml
-
 from builders.box_formats.input_size import ResizeRule
+from builders.resources import read_yaml
 
 
 @cache
 def _recipe() -> Mapping[str, Any]:
-    return yaml.safe_load(files("builders.export").joinpath("recipe.yaml").read_text(encoding="utf-8"))
+    return read_yaml("recipe.yaml", "builders.export")
 
 
 def resize_rule() -> ResizeRule:

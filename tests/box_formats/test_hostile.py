@@ -72,7 +72,7 @@ def check_growth(name, opening, bit, size, times):
 @pytest.mark.parametrize("name", FORMATS)
 def test_time_grows_with_length_and_not_with_its_square(name, bit):
     for opening in ("", '[{"a":"'):
-        check_growth(name, opening, bit, size=1_500, times=16)
+        check_growth(name, opening, bit, size=1_500, times=8)
 
 
 @pytest.mark.slow
@@ -91,5 +91,6 @@ def test_a_megabyte_takes_twice_the_time_of_half_of_it(name, bit):
 
 
 def test_an_object_nested_deeply_ends():
-    assert translate('{"a":' * 100_000, get_format("qwen3-vl"), 9, 9).boxes == 0
-    assert translate("[" * 100_000 + "1,2,3,4", get_format("qwen3-vl"), 9, 9).truncated
+    # Far deeper than Python recurses.
+    assert translate('{"a":' * 20_000, get_format("qwen3-vl"), 9, 9).boxes == 0
+    assert translate("[" * 20_000 + "1,2,3,4", get_format("qwen3-vl"), 9, 9).truncated

@@ -17,7 +17,7 @@ from datasets import load_dataset
 from faulty_storage import FaultyStorage, stored
 from fsspec.registry import _registry
 from PIL import Image
-from support import build, refusal, tree
+from support import build, refusal, slow, tree
 
 from builders import storage
 from builders.build import limits, outline, pipeline, writer_versions
@@ -122,11 +122,12 @@ def count_requests(corpus: Path) -> int:
     return len(FaultyStorage.requests)
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
-def test_build_that_failed_at_any_request_is_resumed(corpus, local, moment):
+# Of every receipt, three requests are alike; the quick tests try some of each.
+@pytest.mark.parametrize(("moment", "step"), [("before", 4), ("after", 5), *slow(("before", 1), ("after", 1))])
+def test_build_that_failed_at_any_request_is_resumed(corpus, local, moment, step):
     """Before a request, or after it took effect, when its answer is lost."""
     total = count_requests(corpus)
-    for number in range(total):
+    for number in range(0, total, step):
         url = faulty_storage.reset()
         setattr(FaultyStorage, moment, fail(number, PermissionError("denied")))
         if number == 0 and moment == "after":
@@ -149,11 +150,11 @@ def test_build_that_failed_at_any_request_is_resumed(corpus, local, moment):
         assert stored(url) == local
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
-def test_killed_build_is_resumed(corpus, local, moment):
+@pytest.mark.parametrize(("moment", "step"), [("before", 7), ("after", 8), *slow(("before", 1), ("after", 1))])
+def test_killed_build_is_resumed(corpus, local, moment, step):
     """What is no `Exception` passes every handler, as the end of a process does."""
     total = count_requests(corpus)
-    for number in range(1, total, 4):
+    for number in range(1, total, step):
         url = faulty_storage.reset()
         setattr(FaultyStorage, moment, fail(number, KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
@@ -165,10 +166,11 @@ def test_killed_build_is_resumed(corpus, local, moment):
             assert stored(url) == local
 
 
-def test_two_builds_at_once_end_with_the_same_bytes(corpus, local):
+@pytest.mark.parametrize("step", [7, *slow(1)])
+def test_two_builds_at_once_end_with_the_same_bytes(corpus, local, step):
     """A second one runs from start to end between two requests of the first one, whichever these are."""
     total = count_requests(corpus)
-    for number in range(0, total, 3):
+    for number in range(0, total, step):
         url = faulty_storage.reset()
 
         def run_another(request, url=url, number=number):

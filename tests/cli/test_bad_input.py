@@ -198,13 +198,16 @@ def test_fault_of_any_split_is_found(place, split):
 NOT_IDS = [None, "1", 1.5, True, [1], {}, float("nan"), float("inf"), 10**30]
 
 
-@pytest.mark.parametrize("value", NOT_IDS)
+IDS = [
+    *(("images", "id"), ("annotations", "id"), ("annotations", "image_id"), ("annotations", "category_id")),
+    ("categories", "id"),
+]
+
+
+# Every value somewhere, and in every place two of them.
 @pytest.mark.parametrize(
-    ("listed", "key"),
-    [
-        *(("images", "id"), ("annotations", "id"), ("annotations", "image_id"), ("annotations", "category_id")),
-        ("categories", "id"),
-    ],
+    ("listed", "key", "value"),
+    [(*IDS[number % len(IDS)], NOT_IDS[number % len(NOT_IDS)]) for number in range(2 * len(IDS))],
 )
 def test_id_that_is_no_whole_number(place, listed, key, value):
     place.edit(lambda coco: coco[listed][0].update({key: value}))
@@ -305,8 +308,14 @@ def test_file_name_with_a_control_character(place, sign):
     place.check_refused(pattern=r"train\.json.*control character")
 
 
-@pytest.mark.parametrize("zipped", [False, True])
-@pytest.mark.parametrize("name", [*OUTWARD, None, 5, ["x.jpg"], {"a": 1}, True])
+@pytest.mark.parametrize(
+    ("name", "zipped"),
+    [
+        *((name, False) for name in [*OUTWARD, None, 5, ["x.jpg"], {"a": 1}, True]),
+        ("../../etc/passwd", True),
+        (5, True),
+    ],
+)
 def test_file_name_that_leads_out_of_the_image_folder(place, name, zipped):
     place.edit(lambda coco: coco["images"][0].update(file_name=name))
     place.check_refused(source=place.zip() if zipped else None, pattern=r"train\.json")

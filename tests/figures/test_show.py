@@ -147,7 +147,7 @@ def test_any_answer_is_drawn(tmp_path):
             " ",
             "有两艘船 $\\frac{",
             "{<9><9><1><1>} {<1e9><0><1><1>}" + "{<-50><-50><99999><99999>}" * 50,
-            "x" * 9000,
+            "x" * 3000,
         ]
     ):
         show_record(record, tmp_path / f"{number}.png", answer)
