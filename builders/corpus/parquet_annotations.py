@@ -75,7 +75,8 @@ def _read_rows(path: Path, name: str) -> Iterator[dict[str, Any]]:
                     if names and objects and objects["category"]:
                         objects["category"] = [_name_of(value, names) for value in objects["category"]]
                     yield row
-    except (pa.ArrowException, OSError) as error:
+    # Besides Arrow's own: texts that are not UTF-8, and columns that the footer lists and the row groups lack.
+    except (pa.ArrowException, OSError, UnicodeDecodeError, KeyError) as error:
         reason = str(error).splitlines()[0]
         raise SARChatError(f"{name} is not a readable Parquet file: {reason}; write it again") from error
 

@@ -274,9 +274,9 @@ def _list_files(folder: Path, patterns: Sequence[str]) -> list[Path]:
             raise SARChatError(f"{folder}: {CARD} lists the path {pattern!r}, which is not one of files in the folder")
         try:
             found = sorted(folder.glob(pattern))
-        # Two stars within a name, or a NUL.
-        except ValueError as error:
-            raise SARChatError(f"{folder}: {CARD} lists the path {pattern!r}: {error}") from error
+        # Two stars within a name, or a name that is too long.
+        except (ValueError, OSError) as error:
+            raise SARChatError(f"{folder}: {CARD} lists the path {pattern!r}: {error}; rebuild the folder") from error
         if not found:
             raise SARChatError(f"{folder}: {pattern} is listed in {CARD}, but missing; rebuild the folder")
         for path in found:

@@ -52,7 +52,7 @@ class ParquetPart(NamedTuple):
         except Exception as error:
             # Arrow raises an OSError for a damaged file; remote file systems raise errors without a common class.
             is_local = self.fs is None
-            is_damaged = isinstance(error, (pa.ArrowException, UnicodeDecodeError))
+            is_damaged = isinstance(error, (pa.ArrowException, UnicodeDecodeError, KeyError))
             if is_damaged or (is_local and isinstance(error, OSError)):
                 raise SARChatError(
                     f"{self.path} is not a complete Parquet file: {error}; download it or build the folder again"

@@ -210,7 +210,7 @@ def objects(**lists) -> list[dict]:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "reason"),
     [
         (set_column("objects", objects(category=["submarine"])), "box 0 is of category 'submarine'"),
         (set_column("objects", objects(category=[None])), "box 0 has category None, not a name"),
@@ -234,10 +234,10 @@ def objects(**lists) -> list[dict]:
         ),
     ],
 )
-def test_rows_that_are_wrong(corpora, capsys, change, told):
+def test_rows_that_are_wrong(corpora, capsys, change, reason):
     edit(corpora["parquet"] / "Annotations" / "train" / "part-0.parquet", change)
     line = refused(capsys, corpora["parquet"])
-    assert "Annotations/train/part-0.parquet" in line and told in line
+    assert "Annotations/train/part-0.parquet" in line and reason in line
 
 
 def test_a_part_that_is_no_parquet(corpora, capsys):
@@ -250,3 +250,13 @@ def test_a_named_folder_without_annotations(tmp_path, capsys):
         capsys, "build", "--annotations", f"train={tmp_path}", "--images", tmp_path, "--out", tmp_path / "out"
     )
     assert "contains no annotations: no *.json and no *.parquet" in line
+
+
+def test_text_that_is_not_utf_8(corpora, capsys):
+    path = corpora["parquet"] / "Annotations" / "train" / "part-0.parquet"
+    edit(path, set_column("file_name", ["wrong-name.png"]))
+    table = pq.read_table(path)
+    pq.write_table(table, path, compression="none")
+    path.write_bytes(path.read_bytes().replace(b"wrong-", b"wrong\x91"))
+    line = refused(capsys, corpora["parquet"])
+    assert "part-0.parquet is not a readable Parquet file: 'utf-8' codec can't decode" in line

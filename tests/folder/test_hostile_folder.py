@@ -35,6 +35,7 @@ CARDS = {
     "path up": CARD.format(path="../*/referring/test-*.parquet"),
     "empty path": CARD.format(path='""'),
     "two stars": CARD.format(path='"a**"'),
+    "long path": CARD.format(path='"' + 300 * "9" + '"'),
     "null path": CARD.format(path="null"),
     "number as path": CARD.format(path="7"),
     "null in a list": CARD.format(path="[null]"),
@@ -155,7 +156,7 @@ def test_another_schema_is_one_line(tmp_path, capsys, folder, schema, command):
 
 
 @pytest.mark.parametrize("command", range(3), ids=["show", "stats", "score"])
-@pytest.mark.parametrize("kind", ["garbage", "damaged", "empty", "folder", "pipe", "device"])
+@pytest.mark.parametrize("kind", ["garbage", "damaged", "renamed", "empty", "folder", "pipe", "device"])
 def test_files_that_are_none_are_one_line(tmp_path, capsys, folder, kind, command):
     (path,) = folder.glob(f"{TASK}/test-*.parquet")
     content = path.read_bytes()
@@ -163,6 +164,8 @@ def test_files_that_are_none_are_one_line(tmp_path, capsys, folder, kind, comman
     {
         "garbage": lambda: path.write_bytes(b"PAR1" + bytes(100) + b"PAR1"),
         "damaged": lambda: path.write_bytes(content[:4] + bytes(len(content) - 3000) + content[-2996:]),
+        # In the footer, but not in its Arrow schema.
+        "renamed": lambda: path.write_bytes(content.replace(b"messages", b"massages").replace(b"width", b"depth")),
         "empty": lambda: path.write_bytes(b""),
         "folder": path.mkdir,
         "pipe": lambda: os.mkfifo(path),
