@@ -18,9 +18,10 @@ def get(entry: Any, key: str, name: str, kind: str) -> Any:  # noqa: ANN401
     Raises:
         SARChatError: if the entry is not an object or lacks the key.
     """
-    if not isinstance(entry, dict) or key not in entry:
-        raise SARChatError(f"{name}: an entry of kind '{kind}' has no '{key}': {short(entry)}; fix the file")
-    return entry[key]
+    try:
+        return entry[key]
+    except (KeyError, TypeError):
+        raise SARChatError(f"{name}: an entry of kind '{kind}' has no '{key}': {short(entry)}; fix the file") from None
 
 
 def get_id(entry: Any, key: str, name: str, kind: str) -> int:  # noqa: ANN401

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -22,24 +23,29 @@ DOCUMENTS = st.dictionaries(st.sampled_from(["images", "annotations", "info", 'a
 KEYS = ("images", "annotations", "categories")
 
 
-def read(data: bytes, size: int) -> dict[str, list]:
+SIZES = st.integers(1, 50)
+
+
+def read(data: bytes, size: int, together: int = 1 << 14) -> dict[str, list]:
     found: dict[str, list] = defaultdict(list)
     pieces = [data[start : start + size] for start in range(0, len(data), size)]
-    lists = read_lists(pieces, {key: found[key].append for key in KEYS})
+    with patch.object(json_lists, "_TOGETHER", together):
+        lists = read_lists(pieces, {key: found[key].append for key in KEYS})
     return {key: found[key] for key in lists}
 
 
 @given(
     DOCUMENTS,
-    st.integers(1, 50),
+    SIZES,
+    SIZES,
     st.sampled_from([None, 1]),
     st.booleans(),
     st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32"]),
 )
-def test_lists_are_those_of_json(document, size, indent, escaped, encoding):
+def test_lists_are_those_of_json(document, size, together, indent, escaped, encoding):
     data = json.dumps(document, indent=indent, ensure_ascii=escaped).encode(encoding, "surrogatepass")
     expected = {key: value for key, value in json.loads(data).items() if key in KEYS and isinstance(value, list)}
-    assert read(data, size) == expected
+    assert read(data, size, together) == expected
 
 
 @given(DOCUMENTS, st.data())
@@ -47,14 +53,14 @@ def test_a_document_that_is_spoiled_is_refused_by_both(document, data):
     text = json.dumps({"images": [1, {"a": "b"}], **document})
     place = data.draw(st.integers(0, len(text) - 1))
     spoiled = text[:place] + data.draw(st.sampled_from(["", ",", "]", "}", '"', "[", "x", "1"])) + text[place + 1 :]
-    size = data.draw(st.integers(1, 50))
+    size, together = data.draw(SIZES), data.draw(SIZES)
     try:
         expected = json.loads(spoiled, object_pairs_hook=lambda pairs: pairs)
     except ValueError:
         expected = None
     if expected is None and spoiled.lstrip().startswith("{"):
         with pytest.raises(ValueError):
-            read(spoiled.encode(), size)
+            read(spoiled.encode(), size, together)
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
@@ -71,14 +77,16 @@ def test_an_error_says_where(size):
         (b'{"images": []} {}', "nothing may follow"),
         (b'{"images": []', "expected ',' or '}'"),
         (b'{"images": [1,', "Expecting value"),
+        (b'{"images": [{}, ], "annotations": [{}]}', "Expecting value"),
         (b'{"images": [1 2]}', "expected ',' or ']'"),
         (b"{images: []}", "double quotes"),
         (b'{"images": [\xff]}', "utf-8"),
     ],
 )
-def test_what_is_not_json(data, told):
+@pytest.mark.parametrize("size", [5, 1000])
+def test_what_is_not_json(data, told, size):
     with pytest.raises(ValueError, match=told.replace("[", r"\[")):
-        read(data, 5)
+        read(data, size)
 
 
 def test_a_value_that_does_not_end_is_not_read_to_the_end(monkeypatch):
