@@ -113,7 +113,7 @@ class SARChat(datasets.GeneratorBasedBuilder):
                 'cache folder; call SARChat(config_name="referring", data_dir="SARDet_100K")'
             )
         if type(kwargs.get("seed", 0)) is not int:
-            raise SARChatError(f"seed must be a whole number, but got {kwargs['seed']!r}")
+            raise SARChatError(f"seed must be an integer, but got {kwargs['seed']!r}")
         if kwargs.get("data_dir") is not None:
             corpus = find_corpus(locate(kwargs["data_dir"], kwargs.get("annotations"), kwargs.get("rename")))
             # Before the fingerprint: a change between the two is noticed when the corpus is opened again.

@@ -361,15 +361,12 @@ def _write_images(
     image_bytes: tuple[int, int],
     rng: np.random.Generator,
     progress: Callable[[int], object],
-    step: int = 500,
 ) -> None:
     folder.mkdir(parents=True)
-    for start in range(0, len(images), step):
-        batch = images[start : start + step]
-        for image in batch:
-            with open(folder / image["file_name"], "wb", buffering=0) as file:
-                file.write(_jpeg(image["file_name"], image["width"], image["height"], image_bytes, rng))
-        progress(len(batch))
+    for image in images:
+        with open(folder / image["file_name"], "wb", buffering=0) as file:
+            file.write(_jpeg(image["file_name"], image["width"], image["height"], image_bytes, rng))
+        progress(1)
 
 
 def _jpeg(name: str, width: int, height: int, image_bytes: tuple[int, int], rng: np.random.Generator) -> bytes:

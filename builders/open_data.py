@@ -230,7 +230,8 @@ def open_data(location: str) -> OpenData:
     """
     path = Path(location).expanduser()
     if "://" in location:
-        return _open_url(location)
+        is_zip = location.partition("?")[0].endswith(".zip")
+        return (None if is_zip else _open_remote(location, location)) or _open_corpus(location)
     if path.is_dir() and _has_configs(path / CARD):
         build = open_build(path)
         files = {
@@ -246,11 +247,6 @@ def open_data(location: str) -> OpenData:
         f"{location}: no such file or folder; give a folder of `sarchat build`, SARDet-100K (folder, zip or URL), or a "
         "data set on the Hub as OWNER/NAME"
     )
-
-
-def _open_url(url: str) -> OpenData:
-    is_zip = url.partition("?")[0].endswith(".zip")
-    return (None if is_zip else _open_remote(url, url)) or _open_corpus(url)
 
 
 def _open_hub(repo_id: str) -> OpenData:

@@ -18,23 +18,13 @@ _DEEPEST_YAML = 50
 
 
 def read_text(name: str, package: str = "dataset_card") -> str:
-    """Read a text file of a package.
-
-    Args:
-        name: its path in the package, with `/`.
-        package: the package.
-    """
+    """Read a text file of a package, by its path in the package, with `/`."""
     return files(package).joinpath(name).read_text(encoding="utf-8")
 
 
 @cache
 def read_yaml(name: str, package: str = "builders") -> Any:  # noqa: ANN401
-    """Read a YAML file of a package; the result is shared and must not be changed.
-
-    Args:
-        name: its path in the package, with `/`.
-        package: the package.
-    """
+    """Read a YAML file of a package like `read_text`; the result is shared and must not be changed."""
     return load_yaml(read_text(name, package))
 
 

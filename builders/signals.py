@@ -37,7 +37,7 @@ def raising_once() -> Iterator[list[int]]:
         else:
             hook(unraisable)
 
-    handlers, hook = _active_handlers(), sys.unraisablehook
+    handlers, hook = active_handlers(), sys.unraisablehook
     try:
         for number in handlers:
             signal.signal(number, stop)
@@ -55,7 +55,7 @@ def raising_once() -> Iterator[list[int]]:
 def uninterrupted() -> Iterator[None]:
     """Defer stop signals until the block ends."""
     kept: list[int] = []
-    handlers = _active_handlers()
+    handlers = active_handlers()
     try:
         for number in handlers:
             signal.signal(number, lambda number, frame: kept.append(number))
@@ -85,7 +85,7 @@ def starting_processes() -> Iterator[None]:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def _active_handlers() -> dict[int, Any]:
+def active_handlers() -> dict[int, Any]:
     """Return the handlers of the stop signals that are not ignored, as they are under `nohup`."""
     # Python sets and runs handlers only in the main thread.
     if threading.current_thread() is not threading.main_thread():

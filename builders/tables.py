@@ -97,10 +97,6 @@ def write_tables(tables: Sequence[Table], style: str = "table") -> str:
     CSV puts all tables into one, with the columns of all and the title in the first one. JSON is an object with a list
     `tables` of `{"title", "rows", "notes"}`, each row an object. LaTeX needs the package booktabs.
 
-    Args:
-        tables: the tables, in order.
-        style: one of `FORMATS`.
-
     Raises:
         SARChatError: if the format is unknown.
     """

@@ -10,6 +10,7 @@ from filelock import FileLock
 
 from builders.build.options import BuildOptions
 from builders.build.pipeline import build
+from builders.evaluation.scoring import read_references
 from builders.synthetic.sample import write_sample
 
 
@@ -28,6 +29,16 @@ def sample_build(
         build(sample_corpus(), out, options)
 
     return _made_once("-".join(["build", *tasks, *splits, str(embed), str(pictures)]), make)
+
+
+def sample_gold(config: str = "all", split: str = "test") -> dict[str, dict]:
+    """Return the records of a split of the sample by id, without images."""
+    return dict(read_references(sample_build(), config, split))
+
+
+def gold_answers(gold: dict[str, dict]) -> dict[str, str]:
+    """Return the gold answers of records by id."""
+    return {record_id: record["messages"][1]["content"] for record_id, record in gold.items()}
 
 
 def small_build() -> Path:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -60,6 +61,22 @@ def tree(folder: Path) -> dict[str, str]:
 def parquet(folder: Path, task: str = "*", split: str = "*") -> list[Path]:
     """Return the sorted Parquet files of a built folder."""
     return sorted(folder.glob(f"{task}/{split}-*.parquet"))
+
+
+def parquet_sums(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each Parquet file of a built folder by its path."""
+    return {path: digest for path, digest in tree(folder).items() if path.endswith(".parquet")}
+
+
+def write_lines(path: Path, rows: Iterable[object]) -> Path:
+    """Write JSON Lines."""
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def write_answers(path: Path, answers: Mapping[str, str]) -> Path:
+    """Write answers by the ids of their records, as `sarchat score` reads them."""
+    return write_lines(path, ({"id": record_id, "prediction": text} for record_id, text in answers.items()))
 
 
 def write_boxes(boxes: Iterable[Sequence[float]]) -> str:

@@ -8,11 +8,10 @@ import subprocess
 import sys
 
 import pytest
-from built_fixture import sample_build, sample_corpus
-from support import ROOT
+from built_fixture import sample_build, sample_corpus, sample_gold
+from support import ROOT, write_lines
 
 from builders.cli import demo
-from builders.evaluation.scoring import read_references
 from builders.hub.space import write_space
 
 README = (ROOT / "README.md").read_text()
@@ -43,16 +42,14 @@ def folder(tmp_path_factory, sarchat):
     write_space(folder / "sarchat_metric")
     demo.main(folder / "sarchat", folder / "demo")
     line = {"id": "referring/test/0000005/0", "prediction": "{<288><308><318><321>} (middle center)"}
-    (folder / "predictions.jsonl").write_text(json.dumps(line) + "\n")
-    (folder / "qwen3-vl.jsonl").write_text(
-        json.dumps(line | {"prediction": '{"bbox_2d": [562, 602, 621, 627]}'}) + "\n"
-    )
-    records = read_references(sample_build(), "referring", "test")
-    contents = [[message["content"] for message in record["messages"]] for _, record in records]
+    write_lines(folder / "predictions.jsonl", [line])
+    write_lines(folder / "qwen3-vl.jsonl", [line | {"prediction": '{"bbox_2d": [562, 602, 621, 627]}'}])
+    records = sample_gold("referring").values()
+    contents = [[message["content"] for message in record["messages"]] for record in records]
     rows = (
         {"response": gold, "labels": gold, "messages": [{"role": "user", "content": asked}]} for asked, gold in contents
     )
-    (folder / "result.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_lines(folder / "result.jsonl", rows)
     # Commands may run in any order, and some read what another writes.
     arguments = ("score", "demo/answers.jsonl", "--references", "sarchat", "--output", "my-model.json")
     with pytest.MonkeyPatch.context() as patch:
@@ -111,11 +108,7 @@ def test_every_shell_line_is_known():
 
 
 def test_the_examples_are_records_of_the_sample():
-    texts = {
-        message["content"]
-        for _, record in read_references(sample_build(), "all", "test")
-        for message in record["messages"]
-    }
+    texts = {message["content"] for record in sample_gold().values() for message in record["messages"]}
     shown = re.findall(r"\*([^*|]+)\*<br>(.+?) \|$", README, re.MULTILINE)
     assert len(shown) == 6
     for question, answer in shown:

@@ -6,15 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from builders.analysis.target_table import TargetTable, read_targets
+from builders.analysis.target_counts import count_targets
+from builders.analysis.target_table import read_targets
 from builders.analysis.texts import TextStatistics, count_texts
 from builders.folder.reader import Build
 from builders.records.geometry import SHAPES
 from builders.schema import ALL, CATEGORIES, TASKS
 
 BANDS = {"low": (0.0, 0.67), "middle": (0.67, 1.5), "high": (1.5, float("inf"))}
-# The limits of `geometry.shape`, which is tested to agree.
-_TALL, _WIDE = 0.67, 1.5
 
 
 class Statistics(NamedTuple):
@@ -45,12 +44,6 @@ def compute_statistics(build: Build) -> dict[str, Statistics]:
     return {split: _compute(build, split) for split in build.splits}
 
 
-def count_boxes(targets: TargetTable) -> dict[str, int]:
-    """Return the number of targets of each category."""
-    counts = np.bincount(targets.category, minlength=len(CATEGORIES))
-    return dict(zip(CATEGORIES, counts.tolist(), strict=True))
-
-
 def describe_ratios(ratios: np.ndarray) -> dict[str, float]:
     """Return mean, median, standard deviation (dividing by N) and percentage in each band of N ratios."""
     shares = {
@@ -77,13 +70,13 @@ def _compute(build: Build, split: str) -> Statistics:
         chosen = ratios[targets.category == index]
         if len(chosen):
             by_category[category] = {"boxes": len(chosen), **describe_ratios(chosen)}
-    shapes = {"wide": ratios > _WIDE, "square": (ratios >= _TALL) & (ratios <= _WIDE), "tall": ratios < _TALL}
+    counts = count_targets(targets)
     return Statistics(
         records,
-        count_boxes(targets),
+        counts.boxes(),
         describe_ratios(ratios),
         describe_ratios(1 / ratios),
         by_category,
-        {name: int(shapes[name].sum()) for name in SHAPES},
+        dict(zip(SHAPES, counts.shapes.sum(axis=0).tolist(), strict=True)),
         texts,
     )

@@ -23,14 +23,7 @@ class Phrasing(NamedTuple):
     suffix: str | None = None
 
     def phrase(self, text: str, task: str, width: int, height: int) -> str:
-        """Return a question in the form that is sent.
-
-        Args:
-            text: the record's question, with boxes in SARChat's notation.
-            task: its task.
-            width: the image's width in pixels.
-            height: the image's height in pixels.
-        """
+        """Return a question, with boxes in SARChat's notation in pixels, in the form that is sent."""
         text = render_text(text, self.notation.format, width, height, self.notation.input_size)
         suffix = self.suffix
         if suffix is None:

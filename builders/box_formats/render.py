@@ -1,12 +1,8 @@
 """SARChat's text in the notation of another family, for questions and training.
 
-Public names:
-
-- `render_text(text, fmt, width, height, input_size=None) -> str`: every box of a question or an answer rewritten.
-- `render_boxes(boxes, fmt, width, height, input_size=None, label=None) -> str`: only adjacent boxes.
-
-`width` and `height` are the image's in pixels; `input_size` is an `InputSize` or a `ResizeRule`, needed by formats in
-pixels of the resized image and refused by all others.
+Public name: `render_text(text, fmt, width, height, input_size=None) -> str`. `width` and `height` are the image's in
+pixels; `input_size` is an `InputSize` or a `ResizeRule`, needed by formats in pixels of the resized image and refused
+by all others.
 """
 
 from __future__ import annotations
@@ -54,32 +50,6 @@ def render_text(
             words = _mark_label(words, label, fmt)
         written += [words, _write_run(boxes, scale, label if fmt.label == "key" else None)]
     return "".join(written)
-
-
-def render_boxes(
-    boxes: Sequence[Box],
-    fmt: BoxFormat,
-    width: int,
-    height: int,
-    input_size: InputSize | ResizeRule | None = None,
-    label: str | None = None,
-) -> str:
-    """Write adjacent boxes in the format, with their label if the format marks labels.
-
-    Args:
-        boxes: (x1, y1, x2, y2) in pixels of the image.
-        fmt: the format.
-        width: the image's width in pixels.
-        height: the image's height in pixels.
-        input_size: the size that the model saw, where the format needs it.
-        label: the boxes' label.
-
-    Raises:
-        SARChatError: if the size is missing, or the format does not use it.
-    """
-    scale = scale_of(fmt, width, height, input_size)
-    before = _mark_label("", label, fmt) if label and fmt.label == "before" and fmt.mark else ""
-    return before + _write_run(boxes, scale, label if fmt.label == "key" else None)
 
 
 def _runs(text: str) -> Iterator[tuple[str, list[Box], str | None]]:

@@ -33,10 +33,6 @@ class Chart:
 def draw_charts(folder: Path, contents: Contents) -> dict[str, Chart]:
     """Draw a build's figures into the folder `pictures`; without Matplotlib, log a warning and draw none.
 
-    Args:
-        folder: the folder that will contain `pictures`.
-        contents: the contents of the build.
-
     Returns:
         The figures by name; those of targets are left out if no task contains every target.
     """

@@ -37,8 +37,9 @@ class Contents:
 
     @property
     def splits(self) -> list[str]:
-        """The splits that were built."""
-        return built_splits(self.files)
+        """The splits that were built, in the usual order."""
+        found = {file.split for file in self.files}
+        return [split for split in SPLITS if split in found]
 
     def has(self, task: str, split: str) -> bool:
         """Return whether a task has records in a split."""
@@ -48,12 +49,6 @@ class Contents:
         """Return the number of records of the given tasks and split, or of all if not given."""
         among = self.tasks if tasks is None else tasks
         return sum(file.rows for file in self.files if file.task in among and split in (None, file.split))
-
-
-def built_splits(files: Iterable[ParquetFile]) -> list[str]:
-    """Return the splits that have files, in the usual order."""
-    found = {file.split for file in files}
-    return [split for split in SPLITS if split in found]
 
 
 def gather_contents(

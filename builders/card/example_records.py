@@ -46,10 +46,6 @@ def choose_examples(
     Preferred are images that no other example shows, with a few targets of several categories that are not tiny and do
     not overlap, and categories that the other examples rarely show.
 
-    Args:
-        candidates: the records to choose from, by task.
-        read_image: returns the encoded image of a record.
-
     Returns:
         The records by task, with the columns `COLUMNS`; an image has its bytes and no path.
 

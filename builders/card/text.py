@@ -25,14 +25,7 @@ _CHARTS = ("examples", "records", "words", "categories", "shapes", "positions")
 
 
 def write_card(folder: Path, contents: Contents, charts: Mapping[str, Chart], info: Mapping[str, Any]) -> None:
-    """Write a build's `README.md`. Nothing in it depends on the time, the machine or the folder's name.
-
-    Args:
-        folder: the folder to write it into.
-        contents: the contents of the build.
-        charts: the figures to show, by name.
-        info: the content of `build.json`.
-    """
+    """Write a build's `README.md`. Nothing in it depends on the time, the machine or the folder's name."""
     tasks, sample = contents.tasks, info["source"]["sample"]
     metadata = dump_yaml(card_metadata(contents, sample=sample))
     text = Template(read_text("dataset.md")).substitute(

@@ -49,11 +49,10 @@ def command(
 
 
 def _draw(wanted: list, own: list, others: list, are_chosen: bool, sizes: dict[str, int]) -> None:
-    from builders.figures import NEEDS_MATPLOTLIB, has_matplotlib
+    from builders.figures import require_matplotlib
     from builders.report.models import MOST_IN_RADAR, best_published, draw_kind
 
-    if not has_matplotlib():
-        raise SARChatError(NEEDS_MATPLOTLIB)
+    require_matplotlib()
     from builders.figures.style import check_picture, save, styled
 
     for _, path in wanted:

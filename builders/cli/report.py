@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -44,10 +45,8 @@ def command(
 
     ANSWERS is a file of answers as `sarchat score` takes it; BASELINE, if given, another one to compare it with.
     """
-    from builders.report import NEEDS_REPORT, has_extras
-
-    if not has_extras():
-        raise SARChatError(NEEDS_REPORT)
+    if not all(map(find_spec, ("jinja2", "matplotlib"))):
+        raise SARChatError("jinja2 and matplotlib are needed: pip install 'sarchat-bench[report]'")
     from builders.evaluation.score_table import list_warnings
     from builders.folder.writing import check_outputs
     from builders.report.contents import ReportOptions

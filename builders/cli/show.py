@@ -56,12 +56,11 @@ def command(
     `sarchat score` takes.
     """
     from builders.box_formats.formats import read_notation
-    from builders.figures import NEEDS_MATPLOTLIB, has_matplotlib
+    from builders.figures import require_matplotlib
 
     _check(index, record_id, prediction, answers, worst or tool or limit)
     notation = read_notation(box_format, input_size, resize)
-    if not has_matplotlib():
-        raise SARChatError(NEEDS_MATPLOTLIB)
+    require_matplotlib()
     if answers is not None:
         if out is None:
             raise SARChatError("--answers draws several pictures; give the folder for them with --out")

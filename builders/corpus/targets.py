@@ -42,6 +42,13 @@ class AnnotatedImage(NamedTuple):
     height: int
     targets: tuple[Target, ...]
 
+    def by_category(self) -> list[tuple[int, list[Target]]]:
+        """Return the categories present, in the order of `CATEGORIES`, each with its targets in their order."""
+        groups: dict[int, list[Target]] = {}
+        for target in self.targets:
+            groups.setdefault(target.category, []).append(target)
+        return sorted(groups.items())
+
 
 def clean(boxes: Iterable[RawBox], width: int, height: int, dropped: Counter[str]) -> tuple[Target, ...]:
     """Keep the valid boxes, in their order, clipped to the image.

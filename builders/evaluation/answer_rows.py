@@ -282,9 +282,9 @@ def _read_inspect_log(path: Path) -> Iterator[Row]:
         try:
             samples = load_json(path.read_text(encoding="utf-8"))["samples"]
         except (ValueError, KeyError, TypeError) as error:
-            raise SARChatError(f"{path} is no log of Inspect with its samples: {error!r:.200}") from error
+            raise SARChatError(f"{path} is not a log of Inspect with its samples: {error!r:.200}") from error
         if not isinstance(samples, list) or not all(isinstance(sample, dict) for sample in samples):
-            raise SARChatError(f"{path} is no log of Inspect: its samples are not a list of objects")
+            raise SARChatError(f"{path} is not a log of Inspect: its samples are not a list of objects")
         yield from (Row(f"{path}, sample {number}", sample) for number, sample in enumerate(samples, 1))
         return
     try:
@@ -300,7 +300,7 @@ def _read_inspect_log(path: Path) -> Iterator[Row]:
             yield Row(f"{path}, sample {number}", sample.model_dump(include={"id", "output", "error"}))
     except Exception as error:
         # Of a damaged log, Inspect raises errors of no common class.
-        raise SARChatError(f"{path} is no whole log of Inspect: {type(error).__name__}: {error}") from error
+        raise SARChatError(f"{path} is not a complete log of Inspect: {type(error).__name__}: {error}") from error
 
 
 def _spell(cell: object) -> str:

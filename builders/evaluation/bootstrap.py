@@ -37,7 +37,7 @@ def intervals(
 
 
 def paired_intervals(
-    first: Tally, second: Tally, average: str, sizes: Mapping[str, int] | None = None, resamples: int = RESAMPLES
+    first: Tally, second: Tally, average: str, sizes: Mapping[str, int] | None = None
 ) -> dict[str, tuple[float, float]]:
     """Return the 95 % interval of the difference of every score in an average, `first` minus `second`, in points.
 
@@ -48,7 +48,6 @@ def paired_intervals(
         second: the counts of the same records with other answers.
         average: `sample` or `corpus`, as for the scores.
         sizes: the weight of each task in the overall score; its number of records if not given.
-        resamples: the number of draws.
 
     Returns:
         Lower and upper end in points, by score.
@@ -60,7 +59,7 @@ def paired_intervals(
         raise ValueError("the two tallies are not of the same records")
     # Additional scores would split equal records further, and so change the draws.
     averaged = [_drop_additional(tally) for tally in (first, second)]
-    drawn = _resample(averaged, average, sizes, resamples)
+    drawn = _resample(averaged, average, sizes, RESAMPLES)
     return {key: _ends(drawn[0][key] - drawn[1][key]) for key in drawn[0]}
 
 

@@ -75,14 +75,7 @@ def read_candidate(saved: SavedScores, average: str, weights: str) -> Candidate:
 
 
 def compare(candidate: Candidate, baseline: Candidate, average: str, weights: str) -> Comparison:
-    """Compare a model with the baseline, scored on the same records.
-
-    Args:
-        candidate: the model.
-        baseline: the model to compare with.
-        average: `sample` or `corpus`.
-        weights: the weights of the overall score.
-    """
+    """Compare a model with the baseline, scored on the same records."""
     keys = [key for key in candidate.scores if key in baseline.scores]
     differences = {key: candidate.scores[key] - baseline.scores[key] for key in keys}
     if candidate.tally is None or baseline.tally is None:

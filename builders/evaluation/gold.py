@@ -35,12 +35,7 @@ class Gold:
     def read(
         self, keep: Container[str] | None = None, columns: Sequence[str] = COLUMNS
     ) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield id and columns of records of the split, whatever the limit.
-
-        Args:
-            keep: the ids of the records; all if `None`.
-            columns: the columns of each, `id` among them.
-        """
+        """Yield id and columns of records of the split, whatever the limit."""
         return read_rows(self.data, self.tasks, self.split, keep, columns)
 
 

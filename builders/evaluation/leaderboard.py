@@ -139,10 +139,6 @@ def leaderboard_sizes(own: Sequence[Entry], weights: str) -> dict[str, int]:
 def tabulate_leaderboard(own: Sequence[Entry], weights: str = PUBLISHED) -> Table:
     """Return all models as a table, best first; those that cannot be ranked come last.
 
-    Args:
-        own: the user's entries.
-        weights: the weights of the overall score: `published` or `own`.
-
     Raises:
         SARChatError: if the weights are unknown, or cannot be applied.
     """

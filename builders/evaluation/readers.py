@@ -202,11 +202,7 @@ TOOLS: tuple[str, ...] = tuple(_TOOLS)
 
 
 def read_answers(source: AnswerSource, split: str = "test") -> Iterator[Answer]:
-    """Yield the answers of a file in order.
-
-    Args:
-        source: the file and its tool.
-        split: the split of a data set on the Hub.
+    """Yield the answers of a file in order; `split` is that of a data set on the Hub.
 
     Raises:
         SARChatError: if the tool is unknown, the file cannot be read, or a row has no answer that is a text.

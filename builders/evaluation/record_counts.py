@@ -47,11 +47,7 @@ def pack_counts(tally: Tally) -> dict[str, Any]:
 
 
 def unpack_counts(packed: Mapping[str, Any], sizes: Mapping[str, int]) -> Tally:
-    """Return the counts that `pack_counts` wrote.
-
-    Args:
-        packed: its result, perhaps from a file.
-        sizes: the number of records of each task.
+    """Return the counts that `pack_counts` wrote, given each task's number of records.
 
     Raises:
         ValueError: if it is damaged.

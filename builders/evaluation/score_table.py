@@ -87,7 +87,7 @@ def list_warnings(scores: Scores, box_format: str) -> list[str]:
     if rotated := scores.total("rotated"):
         warnings.append(f"{rotated:,} boxes are rotated; they are not scored, since the data set's boxes are upright.")
     if others := scores.total("not_boxes"):
-        warnings.append(f"{others:,} points or lists of numbers are no boxes in the format {box_format}; left out.")
+        warnings.append(f"{others:,} points or lists of numbers are not boxes in the format {box_format}; left out.")
     return warnings
 
 

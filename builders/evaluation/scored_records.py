@@ -147,11 +147,6 @@ def join_file(source: AnswerSource, gold: Gold, notation: Notation = SARCHAT_NOT
 def check_order(predictions: str, references: str, option: str = "--references") -> None:
     """Refuse answers and data set in the wrong order.
 
-    Args:
-        predictions: the file of answers.
-        references: the data set.
-        option: the option that takes the data set.
-
     Raises:
         SARChatError: if the answers are a folder, or the data set is a file of answers.
     """

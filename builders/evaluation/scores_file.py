@@ -47,13 +47,7 @@ class SavedScores:
 
 
 def write_scores(path: Path, evaluation: Evaluation, run: Mapping[str, Any]) -> None:
-    """Write the scores of a run: the metric's dict, and beside it everything that belongs to it.
-
-    Args:
-        path: the file.
-        evaluation: the scores and the counts.
-        run: the options of the run, by their names.
-    """
+    """Write the scores of a run and its options by name: the metric's dict, and beside it all that belongs to it."""
     scores = evaluation.scores
     content = {
         **scores.result,

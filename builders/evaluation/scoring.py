@@ -237,12 +237,7 @@ def count_answer(record: ScoredRecord) -> dict[str, int]:
 
 
 def read_references(references: str | Path, config: str, split: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the id and the reference of each record; no image is read.
-
-    Args:
-        references: the data set, as `open_data` takes it.
-        config: a task, or `all`.
-        split: the split.
+    """Yield the id and the reference of each record of a data set (see `open_data`); no image is read.
 
     Raises:
         SARChatError: if there is no such data set, config or split.

@@ -2,9 +2,21 @@
 
 from importlib.util import find_spec
 
+from builders.errors import SARChatError
+
 NEEDS_MATPLOTLIB = "matplotlib is not installed: pip install 'sarchat-bench[pictures]'"
 
 
 def has_matplotlib() -> bool:
     """Return whether figures can be drawn; import a module of this room only if they can."""
     return find_spec("matplotlib") is not None
+
+
+def require_matplotlib() -> None:
+    """Check that figures can be drawn.
+
+    Raises:
+        SARChatError: if Matplotlib is not installed.
+    """
+    if not has_matplotlib():
+        raise SARChatError(NEEDS_MATPLOTLIB)

@@ -38,7 +38,7 @@ def draw_bars(counts: Mapping[str, Mapping[str, int]], noun: str) -> Figure:
                 place, part, height=0.66, color=CATEGORY_COLORS.get(name, SKY), edgecolor="#00000080", linewidth=0.6
             )
             axes.text(
-                part + largest * 0.025, place, f"{by_name[name]:,}  ({_percent(part)})", va="center", fontsize=10.5
+                part + largest * 0.025, place, f"{by_name[name]:,}  ({100 * part:.1f} %)", va="center", fontsize=10.5
             )
         axes.set_title(f"{split}: {total:,} {noun}", pad=10)
         axes.set_xlim(0, largest / _LONGEST_BAR)
@@ -49,7 +49,3 @@ def draw_bars(counts: Mapping[str, Mapping[str, int]], noun: str) -> Figure:
         axes.spines["bottom"].set_visible(False)
         axes.spines["left"].set_color(FAINT if total else LINE)
     return figure
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"

@@ -117,7 +117,7 @@ def draw_radar(models: Sequence[Model], keys: Sequence[str]) -> Figure:
     for angle, key in zip(angles, keys, strict=True):
         side = "center" if abs(math.sin(angle)) < 0.1 else "left" if math.sin(angle) > 0 else "right"
         level = "bottom" if math.cos(angle) > 0.9 else "top" if math.cos(angle) < -0.9 else "center"
-        axes.text(angle, 106, _spell_key(key), ha=side, va=level, fontsize=10, color=INK, linespacing=1.1)
+        axes.text(angle, 106, key.replace("/", "\n", 1), ha=side, va=level, fontsize=10, color=INK, linespacing=1.1)
     figure.legend(loc="lower center", ncols=min(3, len(models)), frameon=False, fontsize=10.5)
     return figure
 
@@ -226,11 +226,6 @@ def _color_of(model: Model, place: int, own: Sequence[str]) -> str:
         return _COLORS[(place - len(own)) % len(_COLORS)]
     names = [name for name in own if name in (model.label, model.name)]
     return _OWN_COLORS[own.index(names[0]) % len(_OWN_COLORS)] if names else INK
-
-
-def _spell_key(key: str) -> str:
-    task, _, rest = key.partition("/")
-    return f"{task}\n{rest}"
 
 
 def _shorten(value: float) -> str:

@@ -57,7 +57,8 @@ def draw_record(record: Mapping[str, Any], prediction: str | None = None) -> Fig
     image_width, image_height = (max(scale * record[side], 1.0) for side in ("width", "height"))
     text_height = sum(_block_height(wrapped) for _, wrapped in lines)
     width = image_width + _COLUMN + 3 * _MARGIN
-    height = max(image_height + _legend_height(prediction), text_height) + 2 * _MARGIN
+    legend_height = 0.0 if prediction is None else 0.35
+    height = max(image_height + legend_height, text_height) + 2 * _MARGIN
     figure = new_figure(width, height)
     axes = figure.add_axes(
         (_MARGIN / width, 1 - (_MARGIN + image_height) / height, image_width / width, image_height / height)
@@ -131,10 +132,6 @@ def _iou_labels(predicted: list[Box], gold: list[Box], matches: list[Match] | No
         f"IoU {matched[index]:.2f}" if index in matched else f"no match, IoU {best[index]:.2f}"
         for index in range(len(predicted))
     ]
-
-
-def _legend_height(prediction: str | None) -> float:
-    return 0.35 if prediction is not None else 0.0
 
 
 def _draw_legend(figure: Figure, prediction: str | None, top: float) -> None:

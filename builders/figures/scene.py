@@ -19,6 +19,7 @@ from builders.schema import Box
 
 # No figure shows more.
 _LONGEST_SIDE = 2048
+_LINE_WIDTH = 2.0
 
 
 def draw_image(axes: Axes, record: Mapping[str, Any]) -> None:
@@ -37,7 +38,7 @@ def draw_image(axes: Axes, record: Mapping[str, Any]) -> None:
     hide_frame(axes)
 
 
-def draw_box(axes: Axes, box: Box, color: str, *, dashed: bool = False, width: float = 2.0) -> None:
+def draw_box(axes: Axes, box: Box, color: str, *, dashed: bool = False) -> None:
     """Draw a box `(x1, y1, x2, y2)`, with a dark rim that keeps it visible on a bright background."""
     x1, y1, x2, y2 = box
     axes.add_patch(
@@ -47,9 +48,9 @@ def draw_box(axes: Axes, box: Box, color: str, *, dashed: bool = False, width: f
             y2 - y1,
             fill=False,
             edgecolor=color,
-            linewidth=width,
+            linewidth=_LINE_WIDTH,
             linestyle=(0, (3, 1.5)) if dashed else "-",
-            path_effects=[effects.Stroke(linewidth=width + 1.6, foreground="#000000b0"), effects.Normal()],
+            path_effects=[effects.Stroke(linewidth=_LINE_WIDTH + 1.6, foreground="#000000b0"), effects.Normal()],
         )
     )
 

@@ -65,10 +65,10 @@ def replacing_folder(out: Path, is_ours: Callable[[Path], bool]) -> Iterator[Pat
 
 @contextmanager
 def holding_lock(out: Path) -> Iterator[None]:
-    """Prevent other processes from replacing a folder during the block.
+    """Prevent other processes from writing a file or replacing a folder during the block.
 
     Args:
-        out: the folder, which need not exist yet; the lock file is next to it.
+        out: the file or folder, which need not exist yet; the lock file is next to it.
 
     Raises:
         SARChatError: if another process holds the lock or the lock file cannot be created.
@@ -82,12 +82,11 @@ def holding_lock(out: Path) -> Iterator[None]:
                 cleaning.callback(_release, lock, lock_file)
         except Timeout as error:
             raise SARChatError(
-                f"{out} is being written by another process; wait for it, or choose another folder"
+                f"{out} is being written by another process; wait for it, or choose another --out"
             ) from error
         except OSError as error:
             raise SARChatError(
-                f"cannot write in {out.parent}: {error.strerror}; {out.name} is written there under another name, "
-                "so choose an --out in a folder with write permission"
+                f"cannot write in {out.parent}: {error.strerror}; choose an --out in a folder with write permission"
             ) from error
         yield
 

@@ -39,13 +39,7 @@ def write_checksums(folder: Path, known: Mapping[str, str] | None = None) -> Non
 
 
 def read_checksums(folder: Path) -> dict[str, str]:
-    """Read `SHA256SUMS`.
-
-    Args:
-        folder: the folder that contains it.
-
-    Returns:
-        The hexadecimal checksum of each path.
+    """Read a folder's `SHA256SUMS`: the hexadecimal checksum of each path.
 
     Raises:
         SARChatError: if the file does not exist or a line is not of the form `SUM  PATH`.
@@ -60,13 +54,7 @@ def read_checksums(folder: Path) -> dict[str, str]:
 
 
 def parse_checksums(text: str) -> dict[str, str]:
-    """Parse the text of a `SHA256SUMS`.
-
-    Args:
-        text: the text, one line per file.
-
-    Returns:
-        The hexadecimal checksum of each path.
+    """Parse the text of a `SHA256SUMS`: the hexadecimal checksum of each path.
 
     Raises:
         ValueError: at the first line that is not of the form `SUM  PATH`.
@@ -82,9 +70,6 @@ def parse_checksums(text: str) -> dict[str, str]:
 
 def verify_checksums(folder: Path) -> None:
     """Check that a folder contains exactly the files that its `SHA256SUMS` lists, unchanged, and no symbolic link.
-
-    Args:
-        folder: the folder.
 
     Raises:
         SARChatError: if files are missing, differ, are not listed or are links; the message has the first one and the

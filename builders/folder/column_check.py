@@ -76,10 +76,6 @@ def _has_fields(kind: pa.DataType, specs: Iterable[Mapping[str, Any]]) -> bool:
 def require_values(rows: pa.RecordBatch | pa.Table, place: str) -> None:
     """Check the values of rows whose columns have the data set's types; what was not read is left out.
 
-    Args:
-        rows: the rows.
-        place: the file, for messages.
-
     Raises:
         SARChatError: if a value is missing or outside its range.
     """

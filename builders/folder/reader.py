@@ -95,15 +95,7 @@ class Build:
     def sample(
         self, config: str, split: str, columns: Sequence[str], groups: int, rows: int
     ) -> Iterator[pa.RecordBatch]:
-        """Yield the named columns of the first rows of row groups that are spread evenly over a split.
-
-        Args:
-            config: a task, or `all`.
-            split: the split.
-            columns: as for `batches`.
-            groups: the maximum number of row groups.
-            rows: the maximum number of rows per row group.
-        """
+        """Yield the first `rows` rows of up to `groups` row groups that are spread evenly over a split."""
         places = [
             (path, group) for path in self.files(config, split) for group in range(_read_footer(path).num_row_groups)
         ]
@@ -118,25 +110,18 @@ class Build:
         Raises:
             SARChatError: if the config, the split or the index does not exist.
         """
-        total = self.count(config, split)
-        if not 0 <= index < total:
-            raise SARChatError(
-                f"{self.folder}: no record {index} in {config}, {split}; it has {total:,} records, counted from 0"
-            )
+        total = 0
         for path in self.files(config, split):
             rows = _read_footer(path).num_rows
-            if index < rows:
-                return read_row(path, index)
-            index -= rows
-        raise AssertionError("unreachable: the index was checked against the sum of the rows")
+            if 0 <= index - total < rows:
+                return read_row(path, index - total)
+            total += rows
+        raise SARChatError(
+            f"{self.folder}: no record {index} in {config}, {split}; it has {total:,} records, counted from 0"
+        )
 
     def record_with_id(self, config: str, record_id: str, splits: Sequence[str] = ()) -> dict[str, Any]:
-        """Return one record with its image, by its id; see `read_row`.
-
-        Args:
-            config: a task, or `all`.
-            record_id: the record's `id`.
-            splits: the splits to search; all splits if empty.
+        """Return one record with its image, by its id, from some splits or from all; see `read_row`.
 
         Raises:
             SARChatError: if the config, the split or the id does not exist.
@@ -177,10 +162,7 @@ def open_build(folder: Path) -> Build:
 
 
 def parse_configs(card: str) -> dict[str, dict[str, list[str]]]:
-    """Parse the `configs` in a card's YAML.
-
-    Args:
-        card: the text of a `README.md`.
+    """Parse the `configs` in the YAML of a card's text.
 
     Returns:
         The paths or patterns of the files of each split, by config and split.
@@ -229,10 +211,6 @@ def arrange(folder: Path, shards: Iterable[ParquetFile]) -> Build:
 
 def read_row(path: Path, row: int) -> dict[str, Any]:
     """Read one row of a Parquet file as a dict, without keeping other rows' images in memory.
-
-    Args:
-        path: the file.
-        row: the row's number in the file.
 
     Returns:
         The record; its `image` is `{"bytes", "path"}`, as stored.

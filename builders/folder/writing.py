@@ -37,9 +37,6 @@ def writing_whole(path: Path) -> Iterator[TextIO]:
     If `path` is a symbolic link, its target is replaced and the link stays. Anything but a regular file, such as
     `/dev/stdout`, is written to directly.
 
-    Args:
-        path: the file.
-
     Raises:
         OSError: if the folder does not exist or the disk is full.
     """

@@ -25,13 +25,7 @@ def list_dataset_files(folder: Path) -> FileStates:
 
 
 def inspect_dataset(folder: Path) -> list[str]:
-    """Check a built data set: checksums, card, row counts, and that each config loads.
-
-    Args:
-        folder: a folder that `sarchat build` wrote.
-
-    Returns:
-        The names of its configs.
+    """Check a built data set (checksums, card, row counts, each config loads); return the names of its configs.
 
     Raises:
         SARChatError: at the first fault.

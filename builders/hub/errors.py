@@ -22,28 +22,14 @@ _TRANSIENT = {408, 425, 429}
 
 
 def find_hub_error(error: BaseException | None) -> BaseException | None:
-    """Find the Hub's response or the broken connection that caused an error.
-
-    Args:
-        error: the error that was raised; uploads wrap its cause.
-
-    Returns:
-        The cause, or `None` if the error has another one.
-    """
+    """Return the Hub's response or the broken connection that caused an error, or `None`; uploads wrap the cause."""
     while error is not None and not isinstance(error, _KINDS):
         error = error.__cause__
     return error
 
 
 def is_transient(error: BaseException) -> bool:
-    """Return whether the same request may succeed if it is sent again.
-
-    Args:
-        error: the result of `find_hub_error`.
-
-    Returns:
-        True for a broken connection, or a busy or failing server.
-    """
+    """Return whether the same request may succeed later: a broken connection, or a busy or failing server."""
     if isinstance(error, OfflineModeIsEnabled):
         return False
     status = get_status(error)
@@ -58,15 +44,7 @@ def get_status(error: BaseException) -> int | None:
 
 
 def explain(error: BaseException, where: str) -> str:
-    """Return one line that says what failed and what to do.
-
-    Args:
-        error: the result of `find_hub_error`.
-        where: the URL of the repo.
-
-    Returns:
-        The line.
-    """
+    """Return one line that says what failed at the URL `where`, and what to do."""
     if isinstance(error, OfflineModeIsEnabled):
         return f"{where}: HF_HUB_OFFLINE keeps huggingface_hub off the network; unset it to push"
     status = get_status(error)

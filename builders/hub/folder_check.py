@@ -16,12 +16,7 @@ FileStates = dict[str, tuple[int, int, int, int]]
 
 
 def list_files(folder: Path, names: Iterable[str], command: str) -> FileStates:
-    """List the files in a folder's `SHA256SUMS`, and that file, with their current state.
-
-    Args:
-        folder: a folder that a command of `sarchat` wrote.
-        names: the files that identify it.
-        command: the subcommand that writes such folders.
+    """List the files in the `SHA256SUMS` of a folder that `sarchat COMMAND` wrote, and that file, with their states.
 
     Returns:
         The state of each file, by its path in the folder, sorted.
@@ -29,7 +24,11 @@ def list_files(folder: Path, names: Iterable[str], command: str) -> FileStates:
     Raises:
         SARChatError: if the folder or a file of it does not exist.
     """
-    require_files(folder, names, command)
+    if not folder.is_dir():
+        raise SARChatError(f"{folder}: no such folder; create it with `sarchat {command}`")
+    for name in names:
+        if not (folder / name).is_file():
+            raise SARChatError(f"{folder}: no {name}, so `sarchat {command}` did not write this folder; run that first")
     return read_states(folder, sorted([*read_checksums(folder), SUMS]))
 
 
@@ -61,33 +60,8 @@ def require_unchanged(folder: Path, states: FileStates) -> None:
             raise SARChatError(f"{folder / path} has changed since it was checked; nothing was published, push again")
 
 
-def require_files(folder: Path, names: Iterable[str], command: str) -> None:
-    """Check that a folder contains the files that a command of `sarchat` writes.
-
-    Args:
-        folder: the folder.
-        names: the files that identify it.
-        command: the subcommand that writes such folders.
-
-    Raises:
-        SARChatError: if the folder or one of the files does not exist.
-    """
-    if not folder.is_dir():
-        raise SARChatError(f"{folder}: no such folder; create it with `sarchat {command}`")
-    for name in names:
-        if not (folder / name).is_file():
-            raise SARChatError(f"{folder}: no {name}, so `sarchat {command}` did not write this folder; run that first")
-
-
 def read_metadata(card: Path, kind: type[RepoCard]) -> dict[str, Any]:
-    """Read a card's front matter with huggingface_hub's checks.
-
-    Args:
-        card: the `README.md`.
-        kind: the required class of card.
-
-    Returns:
-        The front matter.
+    """Read a card's front matter with huggingface_hub's checks of that kind of card.
 
     Raises:
         SARChatError: if it is not valid.

@@ -26,9 +26,6 @@ def list_metric_files(folder: Path) -> FileStates:
 def inspect_metric(folder: Path) -> None:
     """Check the metric's Space: its sums, its card, and that `evaluate` loads the metric and scores with it.
 
-    Args:
-        folder: a folder that `sarchat space` wrote.
-
     Raises:
         SARChatError: at the first fault.
     """

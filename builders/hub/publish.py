@@ -74,10 +74,7 @@ class Publication:
 
 
 def check_repo_id(repo_id: str) -> None:
-    """Check a repo's name.
-
-    Args:
-        repo_id: `namespace/name` or `name`.
+    """Check that a repo's name is `namespace/name` or `name`.
 
     Raises:
         SARChatError: if it is neither, or contains characters that the Hub does not allow.

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from builders.errors import SARChatError
+from builders.folder.atomic import holding_lock
 from builders.folder.writing import writing_whole
 from builders.resources import load_json
 
@@ -89,26 +88,8 @@ def open_answers(path: Path, settings: Mapping[str, Any]) -> Iterator[AnswersFil
         raise SARChatError(f"cannot write {path}: the folder {path.parent} does not exist; create it first")
     if path.is_dir():
         raise SARChatError(f"{path} is a folder; choose a file with --out")
-    lock_file = path.with_name(f".{path.name}.lock")
-    lock = FileLock(lock_file, timeout=0)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise SARChatError(
-            f"{path} is being written by another process; wait for it, or choose another --out"
-        ) from error
-    try:
-        answers = _open(path, settings)
-        try:
-            yield answers
-        finally:
-            answers.close()
-    finally:
-        # Removed while the lock is held, so that no one locks a file that is about to be removed. Windows cannot remove
-        # an open file.
-        with suppress(PermissionError):
-            lock_file.unlink(missing_ok=True)
-        lock.release()
+    with holding_lock(path), closing(_open(path, settings)) as answers:
+        yield answers
 
 
 def _open(path: Path, settings: Mapping[str, Any]) -> AnswersFile:

@@ -50,13 +50,6 @@ def generate_questions(
 ) -> Iterator[Question]:
     """Yield the questions of the given tasks, grouped by image, so that each image is read and encoded once.
 
-    Args:
-        data: the data set.
-        tasks: its tasks to use.
-        split: the split.
-        keep: the ids of the records to use.
-        phrasing: the form of the questions.
-
     Raises:
         SARChatError: if the data cannot be read. An unreadable image is not an error, but noted in its questions.
     """

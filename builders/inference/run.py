@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections import Counter
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
@@ -15,11 +15,11 @@ from tqdm import tqdm
 from builders.inference.answers import AnswersFile
 from builders.inference.client import Answer, ChatClient, RequestFailure
 from builders.inference.questions import Question
+from builders.signals import active_handlers
 
 # With 8 retries each, so many consecutive failures are not a coincidence.
 _MOST_FAILURES_IN_A_ROW = 5
 _UNREADABLE_IMAGE = "unreadable image"
-_STOPPING_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 @dataclass
@@ -134,8 +134,13 @@ class _Run:
         # Bounded, so that the reader waits for the requests and memory does not depend on the number of questions.
         queue: asyncio.Queue[Question | None] = asyncio.Queue(self._concurrency)
         self._answers.note("base_urls", self._client.public_url)
-        with self._open_bar() as self._bar, _stopping(self._tally):
-            tasks = [asyncio.ensure_future(work) for work in (self._feed(queue), *self._make_workers(queue))]
+        done = len(self._answers.answered)
+        with (
+            tqdm(total=self._total, initial=done, desc="Asking", unit=" records", disable=None) as self._bar,
+            _stopping(self._tally),
+        ):
+            work = [self._feed(queue), *(self._work(queue) for _ in range(self._concurrency))]
+            tasks = [asyncio.ensure_future(part) for part in work]
             try:
                 await asyncio.gather(*tasks)
             except _Stopped as stopped:
@@ -149,13 +154,6 @@ class _Run:
                 await asyncio.gather(*tasks, return_exceptions=True)
                 await self._client.close()
         return self._tally
-
-    def _make_workers(self, queue: asyncio.Queue[Question | None]) -> Iterator[Coroutine[None, None, None]]:
-        return (self._work(queue) for _ in range(self._concurrency))
-
-    def _open_bar(self) -> tqdm:
-        done = len(self._answers.answered)
-        return tqdm(total=self._total, initial=done, desc="Asking", unit=" records", disable=None)
 
     async def _feed(self, queue: asyncio.Queue[Question | None]) -> None:
         while batch := await asyncio.to_thread(lambda: list(islice(self._questions, self._concurrency))):
@@ -194,7 +192,7 @@ class _Run:
 def _stopping(tally: Tally) -> Iterator[None]:
     """Cancel the running task at a signal."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    kept = {}
+    handlers = active_handlers()
 
     def stop(number: signal.Signals) -> None:
         # A second signal does not interrupt the shutdown after the first one.
@@ -203,18 +201,13 @@ def _stopping(tally: Tally) -> Iterator[None]:
             if task is not None:
                 task.cancel()
 
-    for name in _STOPPING_SIGNALS:
-        number = getattr(signal, name, None)
-        # A signal that is ignored, as under `nohup`, stays ignored.
-        if number is None or signal.getsignal(number) is signal.SIG_IGN:
-            continue
-        kept[number] = signal.getsignal(number)
+    for number in handlers:
         with suppress(NotImplementedError):
             loop.add_signal_handler(number, stop, number)
     try:
         yield
     finally:
-        for number, handler in kept.items():
+        for number, handler in handlers.items():
             with suppress(NotImplementedError):
                 loop.remove_signal_handler(number)
             signal.signal(number, handler)

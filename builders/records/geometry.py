@@ -94,11 +94,6 @@ def offset(box: Box, origin: Box) -> tuple[float, float]:
     return ((box[0] + box[2]) - (origin[0] + origin[2])) / 2, ((box[1] + box[3]) - (origin[1] + origin[3])) / 2
 
 
-def distance(right: float, down: float) -> float:
-    """Return the distance of two centres, given their offset, in pixels."""
-    return math.hypot(right, down)
-
-
 def is_near(right: float, down: float, width: int, height: int) -> bool:
     """Return whether two centres, given their offset, are closer than `(width + height) / 8` (section 3.2, item 4)."""
     return math.hypot(right, down) < (width + height) / 8

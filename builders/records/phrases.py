@@ -25,13 +25,7 @@ def enumerate_words(words: Sequence[str]) -> str:
 # Several tasks write the same box, one after the other.
 @lru_cache(maxsize=1024)
 def box_text(box: Box, width: int, height: int) -> str:
-    """Write a box as `{<x1><y1><x2><y2>}`: whole pixels, at least one pixel wide and high, inside the image.
-
-    Args:
-        box: `(x1, y1, x2, y2)` in pixels, inside the image.
-        width: the image's width in pixels.
-        height: the image's height in pixels.
-    """
+    """Write a box as `{<x1><y1><x2><y2>}`: whole pixels, at least one pixel wide and high, inside the image."""
     x1, y1, x2, y2 = map(round, box)
     if x2 <= x1:
         x1 = min(x1, width - 1)

@@ -37,13 +37,7 @@ def to_models(entries: Sequence[Entry], sizes: Mapping[str, int]) -> list[Model]
 
 
 def draw_kind(kind: str, own: Sequence[Entry], others: Sequence[Entry], sizes: Mapping[str, int]) -> Any:  # noqa: ANN401
-    """Draw a chart of models.
-
-    Args:
-        kind: one of `KINDS`.
-        own: the user's models.
-        others: the published models to show.
-        sizes: the weights of the overall score.
+    """Draw a chart of models: one of `KINDS`, of the user's and the published models to show.
 
     Raises:
         SARChatError: there is nothing to draw.
@@ -79,7 +73,7 @@ def read_figure(text: str) -> tuple[str, Path]:
         kind, file = Path(text).stem, text
     if kind not in KINDS or not file:
         raise SARChatError(
-            f"--figure {text} names no figure; give {', '.join(f'{name}.pdf' for name in KINDS)}, or another name as "
+            f"--figure {text} is not a figure; give {', '.join(f'{name}.pdf' for name in KINDS)}, or another name as "
             "KIND=FILE"
         )
     return kind, Path(file)

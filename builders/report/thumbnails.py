@@ -49,11 +49,6 @@ def read_pictures(data: OpenData, split: str, names: Collection[str]) -> dict[st
 
     They are read from the task that stores the fewest copies of them, and one row group is in memory at a time.
 
-    Args:
-        data: the data set.
-        split: the split.
-        names: the file names of the images.
-
     Returns:
         The pictures by file name, sorted.
 

@@ -16,16 +16,7 @@ def coco_annotation(
     area: float,
     **fields: Any,  # noqa: ANN401
 ) -> dict[str, Any]:
-    """Return an annotation.
-
-    Args:
-        annotation_id: its id.
-        image_id: its image's id.
-        category_id: its category's id.
-        bbox: x, y, width, height in pixels.
-        area: the area of the target's outline in square pixels.
-        fields: fields that replace the defaults, such as `iscrowd=1`.
-    """
+    """Return an annotation; `area` is that of the outline in square pixels, `fields` replace defaults."""
     return {
         "area": area,
         "iscrowd": 0,
@@ -43,12 +34,6 @@ def coco_document(
     annotations: Iterable[dict[str, Any]],
     category_ids: Sequence[int] = range(len(CATEGORIES)),
 ) -> dict[str, Any]:
-    """Return a file's content.
-
-    Args:
-        images: entries with `file_name`, `height`, `width` and `id`.
-        annotations: what `coco_annotation` returns.
-        category_ids: the id of each of `CATEGORIES`.
-    """
+    """Return a file's content; `category_ids` are the ids of `CATEGORIES`, in their order."""
     categories = [{"id": number, "name": name} for number, name in zip(category_ids, CATEGORIES, strict=True)]
     return {"images": list(images), "type": "instances", "annotations": list(annotations), "categories": categories}

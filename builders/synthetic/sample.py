@@ -81,11 +81,7 @@ SAMPLE_IMAGES = (
 
 
 def write_sample(root: Path) -> None:
-    """Write the sample to `root/SARDet_100K`: `Annotations/{train,val,test}.json` and `JPEGImages/{split}/`.
-
-    Args:
-        root: folder to write in; created if missing.
-    """
+    """Write the sample to `root/SARDet_100K`: `Annotations/{train,val,test}.json` and `JPEGImages/{split}/`."""
     corpus = Path(root) / "SARDet_100K"
     (corpus / "Annotations").mkdir(parents=True, exist_ok=True)
     ids = _shuffled("ids", len(SAMPLE_IMAGES))
@@ -129,7 +125,10 @@ def _make(image: SampleImage, index: int) -> tuple[np.ndarray, list[dict]]:
     ground = GROUNDS[image.ground]((height, width), lengths, rng)
     echoes = _place(image, ground, lengths, rng)
     pixels = detect(ground, [echo for _, echo in echoes], rng)
-    annotations = [_annotation(category, _box(echo.mask), float(echo.mask.sum())) for category, echo in echoes]
+    annotations = [
+        {"category_id": CATEGORIES.index(category), "bbox": _box(echo.mask), "area": float(echo.mask.sum())}
+        for category, echo in echoes
+    ]
     if image.cut:
         x, _, breadth, _ = max((annotation["bbox"] for annotation in annotations), key=lambda box: box[0] + box[2])
         pixels = pixels[:, : round(x + breadth / 2)]
@@ -161,10 +160,6 @@ def _box(mask: np.ndarray) -> list[float]:
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     left, top = columns[0], rows[0]
     return [float(left), float(top), float(columns[-1] - left + 1), float(rows[-1] - top + 1)]
-
-
-def _annotation(category: str, box: list[float], area: float) -> dict:
-    return {"category_id": CATEGORIES.index(category), "bbox": box, "area": area}
 
 
 def _awkward(case: str, annotations: list[dict], width: int) -> list[dict]:

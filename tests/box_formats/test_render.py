@@ -5,10 +5,11 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import write_boxes
 
 from builders.box_formats.formats import FORMAT_NAMES, get_format
 from builders.box_formats.input_size import InputSize
-from builders.box_formats.render import render_boxes, render_text
+from builders.box_formats.render import render_text
 from builders.errors import SARChatError
 from sarchat_metric import parse_boxes
 
@@ -88,7 +89,7 @@ def test_a_text_without_a_box_stays_as_it_is(text):
 def test_every_box_is_rewritten_and_no_word_is_lost(name, boxes, between):
     fmt = get_format(name)
     corners = [(min(a, c), min(b, d), max(a, c) + 1, max(b, d) + 1) for a, b, c, d in boxes]
-    text = "<p>" + between.join("{" + "".join(f"<{value}>" for value in box) + "}" for box in corners) + "!"
+    text = "<p>" + between.join(write_boxes([box]) for box in corners) + "!"
     written = render_text(text, fmt, 100, 100, size_for(name))
     assert written.startswith("<p>") and written.endswith("!")
     assert written.count("the") == text.count("the")
@@ -96,20 +97,11 @@ def test_every_box_is_rewritten_and_no_word_is_lost(name, boxes, between):
     assert len(numbers) == 4 * len(boxes)
 
 
-def test_boxes_alone():
-    boxes = [(100, 50, 300, 150), (0, 0, 20, 10)]
-    assert render_boxes(boxes, get_format("qwen-vl"), *SIZE, label="ship") == (
-        "<ref>ship</ref><box>(250,250),(749,749)</box><box>(0,0),(50,50)</box>"
-    )
-    assert render_boxes(boxes[:1], get_format("gemini"), *SIZE) == '[{"box_2d": [250, 250, 750, 750]}]'
-    assert render_boxes([], get_format("gemini"), *SIZE) == ""
-
-
 @pytest.mark.parametrize("name", FORMAT_NAMES)
 def test_a_tiny_box_is_never_written_empty(name):
     fmt = get_format(name)
     for box in ((0, 0, 1, 1), (3999, 2999, 4000, 3000), (2000, 1000, 2001, 1001)):
-        written = render_boxes([box], fmt, 4000, 3000, size_for(name))
+        written = render_text(write_boxes([box]), fmt, 4000, 3000, size_for(name))
         numbers = [float(value) for value in re.findall(r"[0-9]+(?:\.[0-9]+)?", written.replace("box_2d", ""))]
         corner = dict(zip(fmt.order, numbers, strict=True))
         assert corner["x1"] < corner["x2"] and corner["y1"] < corner["y2"]

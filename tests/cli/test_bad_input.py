@@ -288,17 +288,8 @@ def test_categories_with_one_id(place):
 
 OUTWARD = [
     *("../../etc/passwd", "../train/0000001.jpg", "a/../../0000001.jpg", "..", ".", "", "/etc/passwd", "//host/x.jpg"),
-    *(
-        "C:\\x.jpg",
-        "C:/x.jpg",
-        "..\\x.jpg",
-        "a\\..\\..\\x.jpg",
-        "\\x.jpg",
-        "x\0.jpg",
-        "./0000001.jpg",
-        "a//b.jpg",
-        "a/",
-    ),
+    *("C:\\x.jpg", "C:/x.jpg", "..\\x.jpg", "a\\..\\..\\x.jpg", "\\x.jpg", "x\0.jpg", "./0000001.jpg", "a//b.jpg"),
+    "a/",
 ]
 
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from annotation_parts import rows, use_parts
 from corpora import NAMES, plain_corpus, random_corpus, zip_corpus
-from support import build, parquet, refusal, tree
+from support import build, parquet, parquet_sums, refusal
 
 from builders.build.options import BuildOptions
 from builders.cli.command import main
@@ -23,10 +23,6 @@ KINDS = ("json", "parquet")
 OPTIONS = BuildOptions(tasks=("counting", "grounding"))
 
 
-def parquet_of(folder: Path) -> dict[str, str]:
-    return {name: digest for name, digest in tree(folder).items() if name.endswith(".parquet")}
-
-
 @pytest.mark.parametrize("seed", [1, 2])
 def test_every_kind_of_annotations_gives_the_same_parquet(tmp_path, seed):
     for kind in ("one", *KINDS):
@@ -34,10 +30,10 @@ def test_every_kind_of_annotations_gives_the_same_parquet(tmp_path, seed):
         if kind != "one":
             use_parts(corpus, kind, seed=seed)
         build(corpus, tmp_path / f"out-{kind}")
-    expected = parquet_of(tmp_path / "out-one")
+    expected = parquet_sums(tmp_path / "out-one")
     assert len(expected) == 18
-    assert parquet_of(tmp_path / "out-json") == expected
-    assert parquet_of(tmp_path / "out-parquet") == expected
+    assert parquet_sums(tmp_path / "out-json") == expected
+    assert parquet_sums(tmp_path / "out-parquet") == expected
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -46,7 +42,7 @@ def test_parts_in_a_zip_and_live(tmp_path, kind):
     build(corpus, tmp_path / "expected", OPTIONS)
     archive = zip_corpus(use_parts(corpus, kind), tmp_path / "corpus.zip")
     build(archive, tmp_path / "out", OPTIONS)
-    assert parquet_of(tmp_path / "out") == parquet_of(tmp_path / "expected")
+    assert parquet_sums(tmp_path / "out") == parquet_sums(tmp_path / "expected")
     stream = SARChat(config_name="counting", data_dir=str(corpus), cache_dir=str(tmp_path)).as_streaming_dataset()
     built = pq.read_table(parquet(tmp_path / "out", "counting", "train")[0])
     assert [record["id"] for record in stream["train"]] == built["id"].to_pylist()
@@ -67,7 +63,7 @@ def test_parts_that_are_named(tmp_path, kind):
     tasks = [word for task in OPTIONS.tasks for word in ("--task", task)]
     out = tmp_path / "out"
     main(["build", *named, "--images", str(tmp_path / "images"), "--out", str(out), "--no-pictures", *tasks])
-    assert parquet_of(out) == parquet_of(tmp_path / "expected")
+    assert parquet_sums(out) == parquet_sums(tmp_path / "expected")
 
 
 def test_parquet_that_datasets_wrote_has_numbers_of_a_class_label(tmp_path):
@@ -101,7 +97,7 @@ def test_parquet_that_datasets_wrote_has_numbers_of_a_class_label(tmp_path):
         (corpus / "Annotations" / split).mkdir()
         datasets.Dataset.from_list(found, features).to_parquet(corpus / "Annotations" / split / "0.parquet")
     build(corpus, tmp_path / "out", OPTIONS)
-    assert parquet_of(tmp_path / "out") == parquet_of(tmp_path / "expected")
+    assert parquet_sums(tmp_path / "out") == parquet_sums(tmp_path / "expected")
 
 
 def test_ids_count_within_a_part(tmp_path):

@@ -4,39 +4,36 @@ import json
 
 import numpy as np
 import pytest
-from built_fixture import sample_build
+from built_fixture import sample_build, sample_gold
 from resampling import draw_records
-from support import refusal
+from support import refusal, write_answers
 
-from builders.cli.demo import add_noise
+from builders.cli.demo import add_noise, noisy_answers
 from builders.evaluation.bootstrap import RESAMPLES, paired_intervals, unique_rows
 from builders.evaluation.comparison import record_accuracies
 from builders.evaluation.gold import read_gold
 from builders.evaluation.readers import AnswerSource
 from builders.evaluation.record_counts import pack_counts, unpack_counts
 from builders.evaluation.scored_records import join_file
-from builders.evaluation.scoring import evaluate, evaluate_both, read_references
+from builders.evaluation.scoring import evaluate, evaluate_both
 from sarchat_metric import SUB_SCORES, summarise, tally
 
 
 @pytest.fixture(scope="module")
 def gold():
-    return dict(read_references(sample_build(), "all", "test"))
+    return sample_gold()
 
 
 @pytest.fixture(scope="module")
 def files(gold, tmp_path_factory):
     """Answers with noise, and the same with more noise in a third of them."""
     folder = tmp_path_factory.mktemp("answers")
-    once = {key: add_noise(record["messages"][1]["content"], key) for key, record in gold.items()}
+    once = noisy_answers(gold)
     twice = {
         key: add_noise(text, f"{key}/again") if place % 3 == 0 else text
         for place, (key, text) in enumerate(once.items())
     }
-    for name, answers in (("once", once), ("twice", twice)):
-        lines = [json.dumps({"id": key, "prediction": text}) + "\n" for key, text in answers.items()]
-        (folder / f"{name}.jsonl").write_text("".join(lines))
-    return folder / "once.jsonl", folder / "twice.jsonl"
+    return write_answers(folder / "once.jsonl", once), write_answers(folder / "twice.jsonl", twice)
 
 
 @pytest.fixture(scope="module")

@@ -5,20 +5,18 @@ import json
 import huggingface_hub
 import pytest
 import yaml
-from built_fixture import sample_build
-from support import refusal
+from built_fixture import sample_build, sample_gold
+from support import refusal, write_answers
 
 from builders.cli.command import main
-from builders.cli.demo import noisy_answers, write_answers
-from builders.evaluation.scoring import read_references
+from builders.cli.demo import noisy_answers
 from builders.schema import TASKS
 
 
 @pytest.fixture
 def answers(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    write_answers(noisy_answers(dict(read_references(sample_build(), "all", "test"))), tmp_path / "answers.jsonl")
-    return tmp_path / "answers.jsonl"
+    return write_answers(tmp_path / "answers.jsonl", noisy_answers(sample_gold()))
 
 
 def score(answers, *options):

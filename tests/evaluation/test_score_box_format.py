@@ -5,7 +5,7 @@ import json
 import pytest
 from built_fixture import sample_build
 from family_writers import INPUT_SIZE, WRITERS, rewrite
-from support import refusal
+from support import refusal, write_answers
 
 from builders.cli.command import main
 from builders.open_data import open_data
@@ -20,11 +20,7 @@ def records():
 
 
 def write(path, records, change):
-    with path.open("w", encoding="utf-8") as lines:
-        for record in records:
-            line = {"id": record["id"], "prediction": change(record["messages"][-1]["content"], record)}
-            lines.write(json.dumps(line) + "\n")
-    return path
+    return write_answers(path, {row["id"]: change(row["messages"][-1]["content"], row) for row in records})
 
 
 def run(capsys, path, *options):
@@ -69,9 +65,7 @@ def test_a_fifth_of_the_boxes_may_be_outside_before_it_is_reported(records, tmp_
     some = [record for record in records if record["task"] == "referring"][:10]
     for outside, warned in ((2, False), (3, True)):
         boxes = ["[9000,9000,9100,9100]" if index < outside else "[1,1,9,9]" for index in range(10)]
-        path = tmp_path / "a.jsonl"
-        lines = (json.dumps({"id": row["id"], "prediction": box}) for row, box in zip(some, boxes, strict=True))
-        path.write_text("\n".join(lines))
+        path = write_answers(tmp_path / "a.jsonl", {row["id"]: box for row, box in zip(some, boxes, strict=True)})
         _, _, errors = run(capsys, path, "--box-format", "list-px")
         assert ("lie outside" in errors) is warned
 
@@ -79,9 +73,7 @@ def test_a_fifth_of_the_boxes_may_be_outside_before_it_is_reported(records, tmp_
 def test_cut_answers_rotated_boxes_and_points_are_reported(records, tmp_path, capsys):
     answers = ["{<4><50><30><65>|<30>}", "{<4><50><30><65>}{<4><50", "<think>hm", "3"]
     some = [record for record in records if record["task"] == "referring"][: len(answers)]
-    path = tmp_path / "a.jsonl"
-    lines = (json.dumps({"id": row["id"], "prediction": text}) for row, text in zip(some, answers, strict=True))
-    path.write_text("\n".join(lines))
+    path = write_answers(tmp_path / "a.jsonl", {row["id"]: text for row, text in zip(some, answers, strict=True)})
     scores, table, errors = run(capsys, path, "--box-format", "minigpt-v2", "--config", "referring")
     assert (scores["truncated"], scores["rotated"], scores["boxes"]) == (
         {"referring": 2},

@@ -5,15 +5,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from built_fixture import sample_build, sample_corpus
+from built_fixture import gold_answers, sample_build, sample_corpus, sample_gold
 from resampling import draw_records
+from support import write_answers
 
-from builders.cli.demo import add_noise, main
+from builders.cli.demo import main, noisy_answers
 from builders.errors import SARChatError
 from builders.evaluation.bootstrap import intervals
 from builders.evaluation.leaderboard import own_entry, published_results, tabulate_leaderboard
 from builders.evaluation.scores_file import read_scores
-from builders.evaluation.scoring import evaluate_file, read_references
+from builders.evaluation.scoring import evaluate_file
 from builders.open_data import open_data
 from builders.schema import TASKS
 from builders.tables import write_tables
@@ -22,18 +23,13 @@ from sarchat_metric import score, summarise, tally
 
 @pytest.fixture(scope="module")
 def gold():
-    return dict(read_references(sample_build(), "all", "test"))
-
-
-def write_predictions(path, answers):
-    path.write_text("".join(json.dumps({"id": key, "prediction": text}) + "\n" for key, text in answers.items()))
-    return path
+    return sample_gold()
 
 
 @pytest.fixture
 def noisy(gold, tmp_path):
-    answers = {key: add_noise(record["messages"][1]["content"], key) for key, record in gold.items()}
-    return answers, write_predictions(tmp_path / "predictions.jsonl", answers)
+    answers = noisy_answers(gold)
+    return answers, write_answers(tmp_path / "predictions.jsonl", answers)
 
 
 def test_a_file_scores_as_its_answers_do(gold, noisy):
@@ -45,7 +41,7 @@ def test_a_file_scores_as_its_answers_do(gold, noisy):
 
 def test_the_order_of_the_lines_does_not_matter(gold, noisy, tmp_path):
     answers, path = noisy
-    turned = write_predictions(tmp_path / "turned.jsonl", dict(reversed(answers.items())))
+    turned = write_answers(tmp_path / "turned.jsonl", dict(reversed(answers.items())))
     assert (
         evaluate_file(turned, sample_build(), "all", "test", "sample").scores
         == evaluate_file(path, sample_build(), "all", "test", "sample").scores
@@ -55,7 +51,7 @@ def test_the_order_of_the_lines_does_not_matter(gold, noisy, tmp_path):
 def test_a_record_without_a_prediction_scores_0_and_is_reported(gold, tmp_path, sarchat):
     of_task = {key: record for key, record in gold.items() if key.startswith("referring/")}
     first = next(iter(of_task))
-    path = write_predictions(tmp_path / "one.jsonl", {first: of_task[first]["messages"][1]["content"]})
+    path = write_answers(tmp_path / "one.jsonl", gold_answers({first: of_task[first]}))
     run = sarchat("score", path, "--references", sample_build(), "--config", "referring", "--average", "corpus")
     assert run.returncode == 0
     assert f"{len(of_task) - 1} records have no prediction" in run.stderr
@@ -82,17 +78,17 @@ def test_details_tell_every_record(gold, noisy, tmp_path):
 def test_a_limit_scores_the_same_records_whatever_else_was_answered(gold, noisy, tmp_path):
     answers, path = noisy
     subset = open_data(str(sample_build())).subset(TASKS, "test", 3)
-    few = write_predictions(tmp_path / "few.jsonl", {key: text for key, text in answers.items() if key in subset})
+    few = write_answers(tmp_path / "few.jsonl", {key: text for key, text in answers.items() if key in subset})
     expected = score([answers[key] for key in gold if key in subset], [gold[key] for key in gold if key in subset])
     for file in (path, few):
         scores = evaluate_file(file, sample_build(), "all", "test", "sample", limit=3).scores
         assert scores.result == expected
         assert scores.missing == 0
     # Of a subset too, a record without an answer is missing, and an id that is in no record is unknown.
-    some = write_predictions(tmp_path / "some.jsonl", {key: answers[key] for key in sorted(subset)[1:]})
+    some = write_answers(tmp_path / "some.jsonl", {key: answers[key] for key in sorted(subset)[1:]})
     assert evaluate_file(some, sample_build(), "all", "test", "sample", limit=3).scores.missing == 1
     with pytest.raises(SARChatError, match="id 'nowhere' is not in"):
-        write_predictions(tmp_path / "some.jsonl", {**answers, "nowhere": ""})
+        write_answers(tmp_path / "some.jsonl", {**answers, "nowhere": ""})
         evaluate_file(tmp_path / "some.jsonl", sample_build(), "all", "test", "sample", limit=3)
 
 
@@ -105,7 +101,7 @@ def test_references_are_any_data(noisy):
 def test_details_are_json_whatever_the_numbers(gold, tmp_path):
     record_id = next(key for key in gold if key.startswith("referring/"))
     answer = "{<1><2><3><" + "9" * 400 + ">}"
-    path = write_predictions(tmp_path / "predictions.jsonl", {record_id: answer})
+    path = write_answers(tmp_path / "predictions.jsonl", {record_id: answer})
     evaluate_file(path, sample_build(), "referring", "test", "sample", tmp_path / "details.jsonl")
 
     def refuse(constant):
@@ -159,7 +155,7 @@ def test_weights_are_named_and_chosen(noisy, tmp_path, sarchat):
 
 def test_published_weights_need_all_six_tasks(noisy, tmp_path, sarchat, gold):
     answers, _ = noisy
-    path = write_predictions(tmp_path / "some.jsonl", {key: answers[key] for key in answers if "counting/" in key})
+    path = write_answers(tmp_path / "some.jsonl", {key: answers[key] for key in answers if "counting/" in key})
     options = ("--references", sample_build(), "--config", "counting", "--weights", "published")
     run = sarchat("score", path, *options)
     assert run.returncode == 1 and "need the scores of all six tasks" in run.stderr
@@ -272,9 +268,8 @@ def test_intervals_shrink_with_the_number_of_records():
 
 
 def test_intervals_agree_with_a_bootstrap_record_by_record():
-    records = dict(read_references(sample_build(), "all", "train"))
-    answers = [add_noise(record["messages"][1]["content"], key) for key, record in records.items()]
-    counts = tally(answers, list(records.values()))
+    records = sample_gold(split="train")
+    counts = tally(noisy_answers(records).values(), records.values())
     rng = np.random.default_rng(1)
     drawn = []
     for _ in range(1000):

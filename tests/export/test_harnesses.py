@@ -19,7 +19,7 @@ from built_fixture import sample_build
 from chat_server import Asked, ChatServer
 from datasets import load_dataset
 from PIL import Image
-from support import ROOT, command
+from support import ROOT, command, write_answers
 
 from builders.cli.demo import add_noise
 from builders.evaluation.readers import AnswerSource
@@ -78,8 +78,7 @@ def model(request):
 @pytest.fixture(scope="module")
 def expected(model, tmp_path_factory):
     """The scores of the same answers by `sarchat score`."""
-    path = tmp_path_factory.mktemp("plain") / "answers.jsonl"
-    path.write_text("".join(json.dumps({"id": key, "prediction": text}) + "\n" for key, text in model.answers.items()))
+    path = write_answers(tmp_path_factory.mktemp("plain") / "answers.jsonl", model.answers)
     scores = evaluate_file(path, sample_build(), "all", "test", "sample").scores
     is_gold = not any("cannot tell" in text for text in model.answers.values())
     assert all(value == 100 for value in scores.result.values() if isinstance(value, float)) == is_gold

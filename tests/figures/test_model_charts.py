@@ -73,7 +73,7 @@ def test_a_chart_has_the_models_and_their_costs(scores, tmp_path, sarchat):
 
 
 def test_what_cannot_be_drawn_is_refused_in_one_line(scores, tmp_path, capsys):
-    assert "names no figure" in refusal(capsys, "leaderboard", "--figure", tmp_path / "plot.pdf")
+    assert "is not a figure" in refusal(capsys, "leaderboard", "--figure", tmp_path / "plot.pdf")
     assert "must end in .png, .pdf, .svg" in refusal(capsys, "leaderboard", "--figure", tmp_path / "size.gif")
     assert "no published model 'GPT'" in refusal(
         capsys, "leaderboard", "--figure", tmp_path / "size.pdf", "--show", "GPT"

@@ -7,15 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from built_fixture import sample_build, sample_corpus
+from built_fixture import gold_answers, sample_build, sample_corpus, sample_gold
 from PIL import Image
-from support import refusal, slow
+from support import refusal, slow, write_answers
 
 pytest.importorskip("matplotlib")
 
 from builders.cli.command import main
-from builders.cli.demo import add_noise
-from builders.evaluation.scoring import read_references
+from builders.cli.demo import noisy_answers
 from builders.figures import style
 from builders.figures.record import _iou_labels, draw_record, gold_boxes, show_record
 from builders.folder.reader import open_build
@@ -249,14 +248,7 @@ def test_without_matplotlib(tmp_path):
 
 @pytest.fixture
 def answers(tmp_path):
-    references = dict(read_references(sample_build(), "all", "test"))
-    path = tmp_path / "answers.jsonl"
-    rows = (
-        {"id": key, "prediction": add_noise(record["messages"][1]["content"], key)}
-        for key, record in references.items()
-    )
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return path
+    return write_answers(tmp_path / "answers.jsonl", noisy_answers(sample_gold()))
 
 
 @pytest.mark.parametrize("data", [sample_build, *slow(sample_corpus)])
@@ -274,10 +266,8 @@ def test_the_worst_answers_are_drawn(data, answers, tmp_path, sarchat):
 
 
 def test_right_answers_are_not_drawn(tmp_path, sarchat):
-    references = dict(read_references(sample_build(), "counting", "test"))
-    rows = ({"id": key, "prediction": record["messages"][1]["content"]} for key, record in references.items())
-    (tmp_path / "gold.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    run = sarchat("show", sample_build(), "counting", "--answers", tmp_path / "gold.jsonl", "--out", tmp_path / "worst")
+    answers = write_answers(tmp_path / "gold.jsonl", gold_answers(sample_gold("counting")))
+    run = sarchat("show", sample_build(), "counting", "--answers", answers, "--out", tmp_path / "worst")
     assert run.stdout == "Every answer is right.\n" and not list((tmp_path / "worst").iterdir())
 
 

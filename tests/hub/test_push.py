@@ -536,28 +536,15 @@ def lose_two(folder: Path) -> None:
         file.unlink()
 
 
-def lie_about_rows(folder: Path) -> None:
-    card = folder / "README.md"
-    card.write_text(card.read_text().replace("num_examples: 6", "num_examples: 7"))
-    reseal(folder)
+def edit_card(old: str, new: str):
+    """Return a change of a folder: another card, with checksums that fit it."""
 
+    def edit(folder: Path) -> None:
+        card = folder / "README.md"
+        card.write_text(card.read_text().replace(old, new))
+        reseal(folder)
 
-def break_card(folder: Path) -> None:
-    card = folder / "README.md"
-    card.write_text(card.read_text().replace("configs:", "configs: ["))
-    reseal(folder)
-
-
-def drop_configs(folder: Path) -> None:
-    card = folder / "README.md"
-    card.write_text(card.read_text().replace("configs:", "settings:"))
-    reseal(folder)
-
-
-def break_image_type(folder: Path) -> None:
-    card = folder / "README.md"
-    card.write_text(card.read_text().replace("dtype: image", "dtype: picture"))
-    reseal(folder)
+    return edit
 
 
 @pytest.mark.parametrize(
@@ -570,10 +557,10 @@ def break_image_type(folder: Path) -> None:
         (lambda folder: (folder / SUMS).unlink(), f"no {SUMS}"),
         (lambda folder: (folder / "README.md").unlink(), "no README.md"),
         (shutil.rmtree, "no such folder"),
-        (lie_about_rows, "has 6 rows, but README.md says 7"),
-        (break_card, "the front matter is not valid"),
-        (drop_configs, "no list of configs"),
-        (break_image_type, "does not load"),
+        (edit_card("num_examples: 6", "num_examples: 7"), "has 6 rows, but README.md says 7"),
+        (edit_card("configs:", "configs: ["), "the front matter is not valid"),
+        (edit_card("configs:", "settings:"), "no list of configs"),
+        (edit_card("dtype: image", "dtype: picture"), "does not load"),
     ],
 )
 def test_a_folder_that_is_no_sound_build_is_not_pushed(refuse, built, tmp_path, spoil, message):

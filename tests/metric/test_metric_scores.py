@@ -5,11 +5,10 @@ import json
 
 import numpy as np
 import pytest
-from built_fixture import sample_build
+from built_fixture import sample_gold
 from support import ROOT
 
 from builders.cli.demo import add_noise
-from builders.evaluation.scoring import read_references
 from sarchat_metric import (
     EXTRA_SCORES,
     SUB_SCORES,
@@ -327,7 +326,7 @@ def test_unknown_average_is_found_before_any_record():
 
 def test_reasoning_changes_no_score():
     """Harnesses that strip reasoning before they score, and those that do not, come to the same figures."""
-    records = dict(read_references(sample_build(), "all", "test"))
+    records = sample_gold()
     references = list(records.values())
     golds = [record["messages"][-1]["content"] for record in references]
     answers = [add_noise(gold, key) for key, gold in zip(records, golds, strict=True)]

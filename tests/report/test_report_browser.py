@@ -1,12 +1,9 @@
 """A report of hostile answers in Chromium: nothing in them runs, and nothing leaves the page."""
 
-import json
-
 import pytest
 from browser import browser_marks, launching
-from built_fixture import sample_build
-
-from builders.evaluation.scoring import read_references
+from built_fixture import sample_build, sample_gold
+from support import write_answers
 
 pytestmark = browser_marks(("jinja2", "matplotlib"), "report")
 _RAN = "window.ran=1"
@@ -34,13 +31,12 @@ HOSTILE = [
 @pytest.fixture(scope="module")
 def report(tmp_path_factory, sarchat):
     folder = tmp_path_factory.mktemp("hostile")
-    ids = list(dict(read_references(sample_build(), "all", "test")))
-    rows = [{"id": key, "prediction": HOSTILE[place % len(HOSTILE)]} for place, key in enumerate(ids)]
+    ids = list(sample_gold())
     # The model's name comes from the file's, and the baseline's from its own.
     name = "<img src=x onerror=window.ran=2>.jsonl"
-    (folder / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
-    baseline = [{"id": key, "prediction": HOSTILE[(place + 1) % len(HOSTILE)]} for place, key in enumerate(ids)]
-    (folder / "b.jsonl").write_text("".join(json.dumps(row) + "\n" for row in baseline))
+    for shift, file in enumerate((name, "b.jsonl")):
+        answers = {key: HOSTILE[(place + shift) % len(HOSTILE)] for place, key in enumerate(ids)}
+        write_answers(folder / file, answers)
     out = folder / "report.html"
     run = sarchat("report", folder / name, folder / "b.jsonl", "--data", sample_build(), "--out", out)
     assert run.returncode == 0, run.stderr

@@ -313,7 +313,7 @@ def _read_parquet(path: Path, budget: _Budget) -> Iterator[tuple[str, dict[str, 
                     number += 1
                     yield f"{path.name}, row {number}", entry
     except (pa.ArrowException, OSError) as error:
-        raise FileError(f"{path.name} is not a whole Parquet file: {error}") from error
+        raise FileError(f"{path.name} is not a complete Parquet file: {error}") from error
     if not number:
         raise FileError(f"{path.name} is empty")
 

@@ -47,13 +47,6 @@ def count_pairs(answer: str, gold: str) -> int:
 def compare(task: str, scenario: str, gold: str, answer: str, backdrop: Backdrop | None = None) -> str:
     """Score one answer and explain the result.
 
-    Args:
-        task: the task.
-        scenario: `single` or `multi`.
-        gold: the gold answer.
-        answer: the model's answer.
-        backdrop: an image to draw boxes on.
-
     Returns:
         HTML: the result, or what is wrong with the gold answer.
     """

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from builders.corpus.targets import AnnotatedImage
 from builders.records.phrases import MANY, ONE, WITH_ARTICLE, box_text
 from builders.records.record import Conversation, Record
-from builders.records.tasks.by_category import group_by_category
 from builders.records.templating import form, load_templates
 
 _TEMPLATES = load_templates("counting")
@@ -21,7 +20,7 @@ def count(image: AnnotatedImage) -> int:
 
 def records(image: AnnotatedImage, talk: Conversation) -> Iterator[Record]:
     """Yield a record for each category in the image."""
-    for category, targets in group_by_category(image.targets):
+    for category, targets in image.by_category():
         record_id = talk.next_id()
         boxes = "".join(box_text(target.box, image.width, image.height) for target in targets)
         yield Record(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from itertools import combinations, product
 
 from builders.corpus.targets import AnnotatedImage, Target
-from builders.records.geometry import cell, direction, distance, is_near, offset
+from builders.records.geometry import cell, direction, is_near, offset
 from builders.records.phrases import (
     DIRECTION_PHRASES,
     MANY,
@@ -17,7 +18,6 @@ from builders.records.phrases import (
     enumerate_words,
 )
 from builders.records.record import Conversation, Record
-from builders.records.tasks.by_category import group_by_category
 from builders.records.templating import form, load_templates
 
 _TEMPLATES = load_templates("grounding")
@@ -32,7 +32,7 @@ def count(image: AnnotatedImage) -> int:
 def records(image: AnnotatedImage, talk: Conversation) -> Iterator[Record]:
     """Yield the image's one record: the categories in the order of `CATEGORIES`, then each pair of them."""
     record_id = talk.next_id()
-    groups = group_by_category(image.targets)
+    groups = image.by_category()
     sentences = [talk.choose("opening", _TEMPLATES["openings"])]
     sentences += [_locate(category, targets, image, talk) for category, targets in groups]
     sentences += [_relate(first, second, image, talk) for first, second in combinations(groups, 2)]
@@ -71,7 +71,7 @@ def _relate(
     """Describe the relation of two categories by their closest targets (the first such pair, if several)."""
     (category, targets), (other_category, other_targets) = first, second
     offsets = [offset(target.box, other.box) for target, other in product(targets, other_targets)]
-    right, down = min(offsets, key=lambda pair: distance(*pair))
+    right, down = min(offsets, key=lambda pair: math.hypot(*pair))
     toward = direction(right, down)
     template = talk.choose(f"relation {category} {other_category}", _TEMPLATES["relations" if toward else "concentric"])
     return form(template, len(offsets)).format(

@@ -8,7 +8,6 @@ from builders.corpus.targets import AnnotatedImage
 from builders.records.geometry import cell
 from builders.records.phrases import MANY, ONE, WITH_ARTICLE, box_text
 from builders.records.record import Conversation, Record
-from builders.records.tasks.by_category import group_by_category
 from builders.records.templating import form, load_templates
 
 _TEMPLATES = load_templates("referring")
@@ -25,7 +24,7 @@ def count(image: AnnotatedImage) -> int:
 
 def records(image: AnnotatedImage, talk: Conversation) -> Iterator[Record]:
     """Yield a record for each category in the image."""
-    for category, targets in group_by_category(image.targets):
+    for category, targets in image.by_category():
         record_id = talk.next_id()
         question = form(talk.choose("question", _QUESTIONS), len(targets))
         yield Record(
