@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from built_fixture import sample_build, sample_corpus
-from corpora import plain_corpus
 from support import build, mounted, refusal, tree
 
 from builders.build.options import BuildOptions
@@ -133,17 +132,6 @@ def test_files_put_there_during_the_build_are_kept(tmp_path):
         (out / "mine").write_text("mine")
     assert (out / "mine").read_text() == "mine"
     assert not staging.exists()
-
-
-def test_build_replaces_its_own_kind_again_and_again(tmp_path):
-    corpus = plain_corpus(tmp_path / "small")
-    out = tmp_path / "sarchat"
-    build(corpus, out)
-    first = tree(out)
-    (out / ".cache" / "huggingface").mkdir(parents=True)
-    (out / ".cache" / "huggingface" / "upload.json").write_text("{}")
-    build(corpus, out)
-    assert tree(out) == first
 
 
 REPLACE = """

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from corpora import Picture, plain_pictures, random_corpus, write_corpus
-from oracle import NAMES, TASKS, check_record, directions, expected_keys, key_of, nouns, read_split
+from oracle import TASKS, check_record, directions, expected_keys, key_of, nouns, read_split
 from support import slow
 
 from builders.corpus.sardet import find_corpus
@@ -64,12 +64,6 @@ def one_image(folder: Path, boxes: list[tuple], width: int = 300, height: int = 
 
 def answers(found: list[dict], task: str) -> list[str]:
     return [record["messages"][1]["content"] for record in found if record["task"] == task]
-
-
-@pytest.mark.parametrize("number", [1, 2, 3, 7])
-def test_n_targets_give_n_squared_identifications(tmp_path, number):
-    found = one_image(tmp_path, [(NAMES[i % 6], 40 * i, 30 * i, 20, 20) for i in range(number)])
-    assert len(answers(found, "identification")) == number**2
 
 
 def test_counting_answer_reads_exactly_so(tmp_path):
@@ -251,13 +245,6 @@ def test_grounding_speaks_of_the_closest_pair_only_where_there_are_several(tmp_p
     found = [record["messages"][1]["content"] for record in records(corpus, "train", ["grounding"])]
     assert len(found) == len(images)
     assert {"closest" in answer for answer in found} == {(ships, bridges) != (1, 1)}
-
-
-def test_another_seed_changes_wordings_and_nothing_else(tmp_path):
-    corpus = random_corpus(tmp_path, 3)
-    first, second = (records(corpus, "train", seed=seed) for seed in (0, 1))
-    assert [record.pop("messages") for record in first] != [record.pop("messages") for record in second]
-    assert first == second
 
 
 def test_wording_depends_on_the_record_alone(tmp_path):
