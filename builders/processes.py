@@ -56,9 +56,6 @@ def run_apart(function: Callable[..., _T], *arguments: object) -> _T:
         function: a function of a module; it must not raise.
         arguments: its arguments, which must be picklable.
 
-    Returns:
-        The function's result.
-
     Raises:
         ChildProcessError: if the process ends without a result.
     """

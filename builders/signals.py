@@ -18,11 +18,7 @@ _TERMINAL_SIGNALS = frozenset(STOP_SIGNALS) - {signal.SIGTERM}
 
 @contextmanager
 def raising_once() -> Iterator[list[int]]:
-    """Let the first stop signal raise `KeyboardInterrupt` in the block; later ones are ignored.
-
-    Yields:
-        A list that contains the number of the signal once one has been received.
-    """
+    """Let the first stop signal raise `KeyboardInterrupt` in the block and be in the list; later ones are ignored."""
     received: list[int] = []
 
     def stop(number: int, frame: object) -> None:

@@ -128,9 +128,6 @@ def format_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str
     Args:
         header: column names.
         rows: one sequence per row, as long as the header; integers get thousands separators, `None` becomes a blank.
-
-    Returns:
-        The table's lines, without a newline at the end.
     """
     texts = [[_text(cell) for cell in row] for row in rows]
     right = _flush_right(header, texts)
@@ -152,9 +149,6 @@ def format_markdown(header: Sequence[str], rows: Iterable[Sequence[object]]) -> 
     Args:
         header: column names.
         rows: as for `format_table`; no cell contains a `|` or a line break.
-
-    Returns:
-        The table's lines, without a newline at the end.
     """
     texts = [[_text(cell) for cell in row] for row in rows]
     rules = ["---:" if flush else "---" for flush in _flush_right(header, texts)]

@@ -17,7 +17,7 @@ _LARGEST_NUMBER = 2**62
 def intervals(
     tally: Tally, average: str, sizes: Mapping[str, int] | None = None, resamples: int = RESAMPLES
 ) -> dict[str, tuple[float, float]]:
-    """Return the 95 % interval of every score: sub-scores, tasks (Eq. 5) and `overall` (Eq. 4).
+    """Return the 95 % interval, in percent, of every score: sub-scores, tasks (Eq. 5) and `overall` (Eq. 4).
 
     Records are drawn with replacement within their task, so a task keeps its size and its weight. Records with the
     same counts are drawn together, in one multinomial draw: the distribution is the same, and it is fast for any
@@ -28,9 +28,6 @@ def intervals(
         average: `sample` or `corpus`, as for the scores.
         sizes: the weight of each task in the overall score; its number of records if not given.
         resamples: the number of draws.
-
-    Returns:
-        Lower and upper end in percent, by score.
     """
     (drawn,) = _resample([tally], average, sizes, resamples)
     return {key: _ends(values) for key, values in drawn.items()}
@@ -48,9 +45,6 @@ def paired_intervals(
         second: the counts of the same records with other answers.
         average: `sample` or `corpus`, as for the scores.
         sizes: the weight of each task in the overall score; its number of records if not given.
-
-    Returns:
-        Lower and upper end in points, by score.
 
     Raises:
         ValueError: if the two differ in their number of records, their tasks or their sub-scores.

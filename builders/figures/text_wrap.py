@@ -15,16 +15,13 @@ LINE_HEIGHT = 1.4  # of the font's size
 
 
 def wrap(text: str, width: float, size: float, most_lines: int | None = None) -> list[str]:
-    """Break a text into lines.
+    """Break a text into lines, at least one.
 
     Args:
         text: the text; its own line breaks are kept.
         width: the column's width in points.
         size: the font's size in points.
         most_lines: the maximum number of lines; a longer text is truncated with an ellipsis.
-
-    Returns:
-        The lines, at least one.
     """
     if most_lines is not None:
         # No line holds more letters, see `_pieces`; what follows can only be left out.

@@ -13,7 +13,7 @@ _KEY = b"sarchat subset"
 
 
 def choose_subset(records: Iterable[tuple[str, str, str]], limit: int) -> frozenset[str]:
-    """Choose up to `limit` records per sub-score, that is, per task and scenario.
+    """Choose the ids of up to `limit` records per sub-score, that is, per task and scenario.
 
     Records are chosen by a keyed hash of their ids alone, so the choice depends neither on their order nor on the
     machine, and a smaller limit chooses a subset of a larger one.
@@ -21,9 +21,6 @@ def choose_subset(records: Iterable[tuple[str, str, str]], limit: int) -> frozen
     Args:
         records: id, task and scenario of each record; only the chosen ones are kept in memory.
         limit: the maximum number of records per task and scenario, at least 1.
-
-    Returns:
-        The ids of the chosen records.
 
     Raises:
         SARChatError: if the limit is below 1.

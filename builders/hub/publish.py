@@ -108,9 +108,6 @@ def publish(folder: Path, files: FileStates, repo: Repo) -> Publication:
         files: the paths of its files, with their states as they were checked.
         repo: the target.
 
-    Returns:
-        The result.
-
     Raises:
         SARChatError: if the Hub rejects the push or cannot be reached, or a file has changed since it was checked.
     """

@@ -97,7 +97,7 @@ class _Streak:
 def ask_all(
     questions: Iterator[Question], client: ChatClient, answers: AnswersFile, concurrency: int, total: int
 ) -> Tally:
-    """Send all questions and write each answer as it arrives.
+    """Send all questions and write each answer as it arrives; return the counts of the run.
 
     Stops early after several consecutive failures, and on SIGINT, SIGTERM or SIGHUP; the file then contains the answers
     so far.
@@ -108,9 +108,6 @@ def ask_all(
         answers: the file of answers.
         concurrency: the maximum number of simultaneous requests.
         total: the number of records including those answered before, for the progress bar.
-
-    Returns:
-        The counts of the run.
 
     Raises:
         SARChatError: if the data cannot be read any further or an answer cannot be written.

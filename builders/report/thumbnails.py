@@ -45,12 +45,9 @@ def make_thumbnails(pictures: Mapping[str, Image.Image]) -> dict[str, Thumbnail]
 
 
 def read_pictures(data: OpenData, split: str, names: Collection[str]) -> dict[str, Image.Image]:
-    """Read images of a split, no larger than the largest thumbnail.
+    """Read images of a split, no larger than the largest thumbnail, by file name, sorted.
 
     They are read from the task that stores the fewest copies of them, and one row group is in memory at a time.
-
-    Returns:
-        The pictures by file name, sorted.
 
     Raises:
         SARChatError: an image cannot be read or decoded.

@@ -14,16 +14,13 @@ from builders.schema import COLUMNS
 
 
 def draw_worst(joined: JoinedAnswers, number: int, out: Path) -> list[Path]:
-    """Draw the records with the lowest scores, the worst first; records that are right are not drawn.
+    """Draw the records with the lowest scores; return the pictures, the worst first. Right records are not drawn.
 
     Args:
         joined: the answers and their records.
         number: how many pictures at most.
         out: the folder of the pictures, which is made if it is missing. A picture is named by its place and the
             record's id.
-
-    Returns:
-        The pictures, the worst record first.
 
     Raises:
         SARChatError: the folder is a file, or an image cannot be read.

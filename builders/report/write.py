@@ -31,7 +31,7 @@ def write_report(
     notation: Notation,
     baseline: AnswerSource | None = None,
 ) -> Report:
-    """Score a file of answers and write the report.
+    """Score a file of answers, write the report, and return what the page shows.
 
     Args:
         source: the file of answers.
@@ -40,9 +40,6 @@ def write_report(
         options: what to score and show.
         notation: the format in which the model writes boxes; the baseline's too.
         baseline: the file of another model's answers to the same records.
-
-    Returns:
-        What the page shows.
 
     Raises:
         SARChatError: a file, an option or the data set is wrong, or an image cannot be read.

@@ -51,9 +51,6 @@ def mean_iou(predicted: Sequence[tuple[Any, Any]], gold: Sequence[tuple[Any, Any
     Args:
         predicted: N pairs (label, (x1, y1, x2, y2)).
         gold: M such pairs in the same unit, M above 0.
-
-    Returns:
-        The mean, from 0 to 1.
     """
     iou = box_iou([box for _, box in predicted], [box for _, box in gold])
     for row, (label, _) in enumerate(predicted):
