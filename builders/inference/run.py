@@ -191,10 +191,10 @@ def _stopping(tally: Tally) -> Iterator[None]:
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     handlers = active_handlers()
 
-    def stop(number: signal.Signals) -> None:
+    def stop(number: int) -> None:
         # A second signal does not interrupt the shutdown after the first one.
         if tally.signal is None:
-            tally.signal = number
+            tally.signal = signal.Signals(number)
             if task is not None:
                 task.cancel()
 

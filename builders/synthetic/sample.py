@@ -125,7 +125,7 @@ def _make(image: SampleImage, index: int) -> tuple[np.ndarray, list[dict]]:
     ground = GROUNDS[image.ground]((height, width), lengths, rng)
     echoes = _place(image, ground, lengths, rng)
     pixels = detect(ground, [echo for _, echo in echoes], rng)
-    annotations = [
+    annotations: list[dict[str, Any]] = [
         {"category_id": CATEGORIES.index(category), "bbox": _box(echo.mask), "area": float(echo.mask.sum())}
         for category, echo in echoes
     ]
