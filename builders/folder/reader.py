@@ -212,6 +212,8 @@ def arrange(folder: Path, shards: Iterable[ParquetFile]) -> Build:
 def read_row(path: Path, row: int) -> dict[str, Any]:
     """Read one row of a Parquet file as a dict, without keeping other rows' images in memory.
 
+    `row` is less than the number of rows in the file's footer.
+
     Returns:
         The record; its `image` is `{"bytes", "path"}`, as stored.
     """
@@ -228,7 +230,7 @@ def read_row(path: Path, row: int) -> dict[str, Any]:
                         return found.to_pylist()[0]
                     row -= len(batch)
             row -= rows
-    raise IndexError(row)
+    raise ParquetPart(str(path)).damaged("its row groups have fewer rows than its footer says")
 
 
 def image_bytes(record: Mapping[str, Any]) -> bytes:

@@ -54,12 +54,16 @@ class ParquetPart(NamedTuple):
             is_local = self.fs is None
             is_damaged = isinstance(error, (pa.ArrowException, UnicodeDecodeError, KeyError))
             if is_damaged or (is_local and isinstance(error, OSError)):
-                raise SARChatError(
-                    f"{self.path} is not a complete Parquet file: {error}; download it or build the folder again"
-                ) from error
+                raise self.damaged(error) from error
             if is_local or isinstance(error, SARChatError):
                 raise
             raise SARChatError(f"cannot read {self.path}: {type(error).__name__}: {error}") from error
+
+    def damaged(self, reason: object) -> SARChatError:
+        """Return the error to raise if the content is not that of a complete Parquet file."""
+        return SARChatError(
+            f"{self.path} is not a complete Parquet file: {reason}; download it or build the folder again"
+        )
 
     def _open(self, options: dict[str, Any]) -> pq.ParquetFile:
         try:
@@ -167,7 +171,7 @@ class _GroupImages:
             if place < len(chunk):
                 return chunk[place].as_py()
             place -= len(chunk)
-        raise IndexError(place)
+        raise self._part.damaged(f"row group {self._group} has fewer images than rows")
 
     @cached_property
     def _column(self) -> list[pa.Array]:
