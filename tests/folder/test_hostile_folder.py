@@ -164,7 +164,6 @@ def test_files_that_are_none_are_one_line(tmp_path, capsys, folder, kind, comman
     {
         "garbage": lambda: path.write_bytes(b"PAR1" + bytes(100) + b"PAR1"),
         "damaged": lambda: path.write_bytes(content[:4] + bytes(len(content) - 3000) + content[-2996:]),
-        # In the footer, but not in its Arrow schema.
         "renamed": lambda: path.write_bytes(content.replace(b"messages", b"massages").replace(b"width", b"depth")),
         "empty": lambda: path.write_bytes(b""),
         "folder": path.mkdir,
