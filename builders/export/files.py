@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import csv
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Generic, TextIO, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-_ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+from builders.export.json_text import to_json
+from builders.export.record import Row
+
+_Kind = TypeVar("_Kind", bound=Row)
 _ROW_GROUP_ROWS = 10_000
 
 
-class RecordFile(ABC):
-    """A file to which records are added one by one.
+class RecordFile(ABC, Generic[_Kind]):
+    """A file to which records are added one by one, as dicts; a file of JSON takes their text as well.
 
     Attributes:
         path: its path.
@@ -29,32 +31,33 @@ class RecordFile(ABC):
         self.path = path
         self.records = 0
 
-    def write(self, record: dict[str, Any]) -> None:
+    def write(self, record: _Kind) -> None:
         """Add a record."""
         self._write(record)
         self.records += 1
 
     @abstractmethod
-    def _write(self, record: dict[str, Any]) -> None: ...
+    def _write(self, record: _Kind) -> None: ...
 
     @abstractmethod
     def close(self) -> None:
         """Finish the file, if a record was written."""
 
 
-class _TextFile(RecordFile):
+class _JsonFile(RecordFile[Row]):
     before, between, after = "", "", ""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self._stream: TextIO | None = None
 
-    def _write(self, record: dict[str, Any]) -> None:
+    def _write(self, record: Row) -> None:
+        text = record if isinstance(record, str) else to_json(record)
         if self._stream is None:
             self._stream = self.path.open("w", encoding="utf-8", newline="\n")
-            self._stream.write(self.before + _ENCODE(record))
+            self._stream.write(self.before + text)
         else:
-            self._stream.write(self.between + _ENCODE(record))
+            self._stream.write(self.between + text)
 
     def close(self) -> None:
         if self._stream is not None:
@@ -62,15 +65,15 @@ class _TextFile(RecordFile):
             self._stream.close()
 
 
-class _JsonLines(_TextFile):
+class _JsonLines(_JsonFile):
     between, after = "\n", "\n"
 
 
-class _JsonList(_TextFile):
+class _JsonList(_JsonFile):
     before, between, after = "[\n", ",\n", "\n]\n"
 
 
-class _Tsv(RecordFile):
+class _Tsv(RecordFile[dict[str, Any]]):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self._stream: TextIO | None = None
@@ -88,7 +91,7 @@ class _Tsv(RecordFile):
             self._stream.close()
 
 
-class _Parquet(RecordFile):
+class _Parquet(RecordFile[dict[str, Any]]):
     def __init__(self, path: Path, complete: Callable[[pa.Schema], pa.Schema]) -> None:
         super().__init__(path)
         self._complete = complete
@@ -115,10 +118,10 @@ class _Parquet(RecordFile):
             self._writer.close()
 
 
-_TEXT_FILES = {".jsonl": _JsonLines, ".json": _JsonList, ".tsv": _Tsv}
+_TEXT_FILES: dict[str, type[RecordFile[Any]]] = {".jsonl": _JsonLines, ".json": _JsonList, ".tsv": _Tsv}
 
 
-def record_file(path: Path, complete: Callable[[pa.Schema], pa.Schema] = lambda schema: schema) -> RecordFile:
+def record_file(path: Path, complete: Callable[[pa.Schema], pa.Schema] = lambda schema: schema) -> RecordFile[Any]:
     """Return a file of the kind that its suffix names.
 
     Args:

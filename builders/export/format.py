@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pyarrow as pa
 
-from builders.export.record import ExportRecord
+from builders.export.record import ExportRecord, Row
 
 
 class Table(NamedTuple):
@@ -50,7 +50,7 @@ class Format(NamedTuple):
 
     Attributes:
         name: the value of `--to`; its side files are in `templates/NAME`.
-        convert: returns a record in the form that the consumer reads; JSON types only.
+        convert: returns a record in the form that the consumer reads.
         values: returns the placeholder values of its side files, in addition to the recipe's; a `.py` file is copied
             unchanged.
         suffix: `.jsonl`, `.json` (one list), `.tsv` or `.parquet`.
@@ -64,7 +64,7 @@ class Format(NamedTuple):
     """
 
     name: str
-    convert: Callable[[ExportRecord], dict[str, Any]]
+    convert: Callable[[ExportRecord], Row]
     values: Callable[[Export], Mapping[str, str]]
     suffix: str = ".jsonl"
     absolute_images: bool = True

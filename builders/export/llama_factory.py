@@ -7,19 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from builders.export.format import Export, Format, Table
+from builders.export.json_text import quote, write_messages
 from builders.export.record import ExportRecord
 
 
-def convert(record: ExportRecord) -> dict[str, Any]:
-    """Return a row; its image's path is relative to the folder."""
-    return {
-        "id": record.id,
-        "messages": [
-            {"role": "user", "content": f"<image>{record.question}"},
-            {"role": "assistant", "content": record.answer},
-        ],
-        "images": [record.image],
-    }
+def convert(record: ExportRecord) -> str:
+    """Return a row as JSON; its image's path is relative to the folder."""
+    messages = write_messages(f"<image>{record.question}", record.answer)
+    return f'{{"id":{quote(record.id)},"messages":{messages},"images":[{quote(record.image)}]}}'
 
 
 def values(export: Export) -> Mapping[str, str]:

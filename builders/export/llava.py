@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 from builders.box_formats.formats import NATIVE
 from builders.export.format import Export, Format, Table
+from builders.export.json_text import quote
 from builders.export.recipe import settings
 from builders.export.record import ExportRecord
 
 
-def convert(record: ExportRecord) -> dict[str, Any]:
-    """Return an entry; its image's path is relative to the folder."""
-    return {
-        "id": record.id,
-        "image": record.image,
-        "conversations": [
-            {"from": "human", "value": f"<image>\n{record.question}"},
-            {"from": "gpt", "value": record.answer},
-        ],
-    }
+def convert(record: ExportRecord) -> str:
+    """Return an entry as JSON; its image's path is relative to the folder."""
+    question, answer = quote(f"<image>\n{record.question}"), quote(record.answer)
+    conversation = f'[{{"from":"human","value":{question}}},{{"from":"gpt","value":{answer}}}]'
+    return f'{{"id":{quote(record.id)},"image":{quote(record.image)},"conversations":{conversation}}}'
 
 
 def values(export: Export) -> Mapping[str, str]:

@@ -2,41 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
 
 from builders.export.format import Export, Format
+from builders.export.json_text import quote, to_json, write_messages
 from builders.export.record import ExportRecord, reward_columns
 from sarchat_metric import BOX
 
 _PLACEHOLDER = "<bbox>"
+_BRACED = re.compile(r"(\{[^{}]*\})")
 
 
-def convert(record: ExportRecord) -> dict[str, Any]:
-    """Return a row of ms-swift's standard format.
+def convert(record: ExportRecord) -> str:
+    """Return a row of ms-swift's standard format as JSON.
 
     With boxes as text, it also has the columns of the reward; `<bbox>` is for supervised training.
     """
-    question, answer, more = record.question, record.answer, {}
+    question, answer, more = record.question, record.answer, ""
     if record.box_format is None:
         question, boxes = _take_boxes(question)
         answer, in_answer = _take_boxes(answer)
-        boxes += in_answer
-        if boxes:
-            more = {"objects": {"ref": [], "bbox": boxes}}
+        if boxes or in_answer:
+            more = f',"objects":{{"ref":[],"bbox":[{",".join(boxes + in_answer)}]}}'
     else:
-        more = reward_columns(record)
+        more = f",{to_json(reward_columns(record))[1:-1]}"
     # No `channel`: `swift infer` (4.6.0) hands it to the model's `generate`, which refuses it.
-    return {
-        "id": record.id,
-        "messages": [
-            {"role": "user", "content": f"<image>{question}"},
-            {"role": "assistant", "content": answer},
-        ],
-        "images": [record.image],
-        **more,
-    }
+    messages = write_messages(f"<image>{question}", answer)
+    return f'{{"id":{quote(record.id)},"messages":{messages},"images":[{quote(record.image)}]{more}}}'
 
 
 def values(export: Export) -> Mapping[str, str]:
@@ -47,21 +41,24 @@ def values(export: Export) -> Mapping[str, str]:
     return {"datasets": " ".join(f'"{name}"' for name in files)}
 
 
-def _take_boxes(text: str) -> tuple[str, list[list[int]]]:
-    """Return a text with a placeholder for each box, and the boxes; the data set's are in whole pixels."""
+def _take_boxes(text: str) -> tuple[str, list[str]]:
+    """Return a text with a placeholder for each box, and the boxes as JSON."""
     # Most answers have no box, and searching for a box takes longer than for a brace.
     if "{" not in text:
         return text, []
-    # Words and the four numbers of a box in turn.
-    pieces = BOX.split(text)
-    boxes = [list(map(_whole, pieces[at : at + 4])) for at in range(1, len(pieces), 5)]
-    return _PLACEHOLDER.join(pieces[::5]), boxes
+    # Words and what is in braces in turn.
+    pieces = _BRACED.split(text)
+    found = [_read_box(piece) for piece in pieces[1::2]]
+    pieces[1::2] = [_PLACEHOLDER if box else piece for box, piece in zip(found, pieces[1::2], strict=True)]
+    return "".join(pieces), [box for box in found if box]
 
 
-# The same few thousand numbers recur millions of times.
+# The pairs of identification repeat each box of an image.
 @lru_cache(maxsize=2**14)
-def _whole(number: str) -> int:
-    return round(float(number))
+def _read_box(text: str) -> str | None:
+    """Return the corners of a box in whole pixels, as all are in the data set; `None` for any other text."""
+    match = BOX.fullmatch(text)
+    return to_json([round(float(number)) for number in match.groups()]) if match else None
 
 
 FORMAT = Format("ms-swift", convert, values, box_format=None)

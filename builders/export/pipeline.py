@@ -22,7 +22,7 @@ from builders.export.images import LINK, WAYS, ImageStore
 from builders.export.layout import LAYOUTS, PAPER, TASKS_AND_SPLITS, by_paper, by_task_and_split
 from builders.export.manifest import is_export, write_manifest
 from builders.export.recipe import mixture, resize_rule
-from builders.export.record import ExportRecord
+from builders.export.record import ExportRecord, Row
 from builders.export.sample import Sample
 from builders.export.side_files import write_side_files
 from builders.folder.atomic import replacing_folder
@@ -187,7 +187,7 @@ class _Writer:
 
     def write(self, data: OpenData, task: str, split: str, keep: Container[str] | None) -> list[Table]:
         """Write a task's records of a split; return the files that hold them."""
-        files: dict[str, RecordFile] = {}
+        files: dict[str, RecordFile[Any]] = {}
         sample = self._start_sample(task, split)
         with ExitStack() as stack:
             for record, converted in self._convert(data, task, split, keep):
@@ -216,7 +216,7 @@ class _Writer:
 
     def _convert(
         self, data: OpenData, task: str, split: str, keep: Container[str] | None
-    ) -> Iterator[tuple[ExportRecord, dict[str, Any]]]:
+    ) -> Iterator[tuple[ExportRecord, Row]]:
         convert, notation = self._format.convert, self._notation
         phrasing = Phrasing(Notation(notation.format, notation.resize)) if self._format.evaluates else None
         image, place = None, ""
@@ -230,7 +230,7 @@ class _Writer:
                 record = record._replace(question=phrasing.phrase(question, task, row["width"], row["height"]))
             yield record, convert(record)
 
-    def _open(self, name: str) -> RecordFile:
+    def _open(self, name: str) -> RecordFile[Any]:
         return record_file(self._staging / name, self._format.schema)
 
     def _start_sample(self, task: str, split: str) -> Sample | None:

@@ -6,6 +6,9 @@ from typing import Any, NamedTuple
 
 from builders.box_formats.formats import NATIVE
 
+# A record in the form that a consumer reads: a dict of JSON types or, for a file of JSON, its text.
+Row = dict[str, Any] | str
+
 
 class ExportRecord(NamedTuple):
     """A conversation about one image, in the box format of the export.

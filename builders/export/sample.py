@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-from typing import Any
+
+from builders.export.record import Row
 
 _KEY = b"sarchat export"
 
@@ -16,10 +17,10 @@ class Sample:
         """Start empty; `size` is the maximum number of records to keep."""
         self.size = size
         # Rank, position in the file, record; the first entry is the next to be dropped.
-        self._heap: list[tuple[int, int, dict[str, Any]]] = []
+        self._heap: list[tuple[int, int, Row]] = []
         self._seen = 0
 
-    def add(self, record_id: str, record: dict[str, Any]) -> None:
+    def add(self, record_id: str, record: Row) -> None:
         """Offer a record."""
         rank = -int.from_bytes(hashlib.blake2b(record_id.encode(), key=_KEY, digest_size=8).digest(), "big")
         self._seen += 1
@@ -28,6 +29,6 @@ class Sample:
         elif rank > self._heap[0][0]:
             heapq.heapreplace(self._heap, (rank, self._seen, record))
 
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[Row]:
         """Return the sample in the order of the file."""
         return [record for _, _, record in sorted(self._heap, key=lambda entry: entry[1])]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from fsspec import AbstractFileSystem
 
@@ -118,14 +119,16 @@ def _read_group(
     require_values(table, part.path)
     if places is not None:
         table = table.take(places)
+    if with_images:
+        paths = pc.struct_field(table.column("image"), "path")
+        table = table.set_column(table.column_names.index("image"), "image", paths)
     images = _GroupImages(part, group)
     for start in range(0, len(table), _BATCH_ROWS):
         batch = table.slice(start, _BATCH_ROWS)
         # Column by column: faster than `Table.to_pylist`.
         values = {name: batch.column(name).to_pylist() for name in table.column_names}
         if with_images:
-            paths = (image["path"] for image in values["image"])
-            keys = zip(paths, values["file_name"], values["image_id"], strict=True)
+            keys = zip(values["image"], values["file_name"], values["image_id"], strict=True)
             values["image"] = images.of_rows(keys, range(start, len(table)) if places is None else places[start:])
         for row in zip(*(values[name] for name in columns), strict=True):
             yield dict(zip(columns, row, strict=True))

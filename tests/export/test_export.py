@@ -17,8 +17,10 @@ from built_fixture import sample_build, sample_corpus
 from support import refusal, tree
 
 from builders.errors import SARChatError
+from builders.export.files import record_file
 from builders.export.formats import FORMATS
 from builders.export.pipeline import ExportOptions, export
+from builders.export.record import ExportRecord
 from builders.open_data import open_data
 from builders.schema import TASKS
 
@@ -47,7 +49,7 @@ def read_rows(path: Path) -> list[dict]:
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".tsv":
         return list(csv.DictReader(io.StringIO(text, newline=""), delimiter="\t"))
-    return json.loads(text) if path.suffix == ".json" else [json.loads(line) for line in text.splitlines()]
+    return json.loads(text) if path.suffix == ".json" else [json.loads(line) for line in text.rstrip("\n").split("\n")]
 
 
 def record_id(row: dict) -> str:
@@ -91,6 +93,22 @@ def test_a_file_per_task_and_split_holds_every_record_in_order(name, exports):
             texts = spelled_out(row, PLACEHOLDER.sub("", question), answer)
             assert texts == tuple(message["content"] for message in record["messages"])
             assert question.count("<image>") == (name not in WITHOUT_PLACEHOLDER) and "<image>" not in answer
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_any_text_is_written_as_it_is(name, tmp_path):
+    text = 'a "ship" \\ in {braces}, {<1><2>} and {<1><2><30><40>}\t\x01\x7f \u2028 é 船 🚢'
+    record = ExportRecord("an/id", "referring", "single", text, text, text, '/an "image".png', 50, 50)
+    file = record_file(tmp_path / f"rows{FORMATS[name].suffix}", FORMATS[name].schema)
+    for _ in range(2):
+        file.write(FORMATS[name].convert(record))
+    file.close()
+    rows = read_rows(file.path)
+    assert len(rows) == 2
+    for row in rows:
+        question, answer, image = READ[name](row)
+        assert spelled_out(row, PLACEHOLDER.sub("", question), answer) == (text, text)
+        assert (record_id(row), image) == (record.id, record.image)
 
 
 @pytest.mark.parametrize("name", FORMATS)
