@@ -91,15 +91,12 @@ class Layout:
     boxes: np.ndarray
 
 
-def write_corpus(
-    root: Path, scale: float = 1.0, images: int | None = None, image_bytes: tuple[int, int] = SMALL
-) -> Path:
+def write_corpus(root: Path, images: int = ALL_IMAGES, image_bytes: tuple[int, int] = SMALL) -> Path:
     """Write the corpus to `root/SARDet_100K`, unless it already exists there.
 
     Args:
         root: folder to create; a folder with anything but such a corpus is refused.
-        scale: factor for all counts.
-        images: number of images over all splits, instead of `scale`.
+        images: number of images over all splits; all counts are scaled to it.
         image_bytes: the minimum and maximum size of an image in bytes; large images may exceed the maximum.
 
     Returns:
@@ -109,10 +106,9 @@ def write_corpus(
         SARChatError: if the size is out of range or `root` contains something else.
     """
     root = Path(root).resolve()
-    total = images if images is not None else round(scale * ALL_IMAGES)
-    if not FEWEST_IMAGES <= total <= MOST_IMAGES:
-        raise SARChatError(f"a corpus has {FEWEST_IMAGES:,} to {MOST_IMAGES:,} images, but {total:,} were requested")
-    splits = _scaled(total)
+    if not FEWEST_IMAGES <= images <= MOST_IMAGES:
+        raise SARChatError(f"a corpus has {FEWEST_IMAGES:,} to {MOST_IMAGES:,} images, but {images:,} were requested")
+    splits = _scaled(images)
     wanted = _fingerprint(splits, image_bytes)
     if _is_complete(root, wanted):
         return root / "SARDet_100K"
@@ -411,7 +407,9 @@ def _segment(marker: int, content: bytes) -> bytes:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Write a synthetic SARDet-100K of full size.")
     parser.add_argument("out", type=Path, help="folder to create")
-    parser.add_argument("--images", type=int, help=f"images over all splits (default: all {ALL_IMAGES:,})")
+    parser.add_argument(
+        "--images", type=int, default=ALL_IMAGES, help=f"images over all splits (default: all {ALL_IMAGES:,})"
+    )
     arguments = parser.parse_args()
     try:
         print(write_corpus(arguments.out, images=arguments.images))

@@ -23,6 +23,21 @@ def command(*arguments: object) -> list[str]:
     return [sys.executable, "-c", "from builders.cli.command import main; main()", *map(str, arguments)]
 
 
+def start_offline(code: str, cwd: Path, *arguments: object) -> subprocess.Popen:
+    """Start Python with caches of its own and no network."""
+    env = dict(os.environ, HF_HOME=str(cwd / "home"), HF_HUB_OFFLINE="1", PYTHONUTF8="1")
+    env.pop("HF_MODULES_CACHE", None)
+    line = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.Popen(line, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def output(process: subprocess.Popen) -> str:
+    """Return what a process prints; it must succeed."""
+    printed, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    return printed
+
+
 def build(location, out, options=None):
     """Build without the card's charts, which take most of the time of a small build; `test_card` draws them."""
     # Here, since the environment must be set before anything of `datasets` is imported.

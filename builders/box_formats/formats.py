@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from builders.box_formats.input_size import InputSize, ResizeRule, read_input_size, read_resize_rule
@@ -87,11 +86,6 @@ class Notation:
     input_size: InputSize | ResizeRule | None = None
 
 
-@cache
-def _table() -> Mapping[str, Any]:
-    return read_yaml("formats.yaml", "builders.box_formats")
-
-
 def _make(name: str, entry: Mapping[str, Any]) -> BoxFormat:
     entry = dict(entry)
     unit = entry.pop("unit")
@@ -104,14 +98,11 @@ def _make(name: str, entry: Mapping[str, Any]) -> BoxFormat:
     return BoxFormat(name=name, **fields)
 
 
-@cache
-def _formats() -> Mapping[str, BoxFormat]:
-    return {name: _make(name, entry) for name, entry in _table()["formats"].items()}
-
-
-FORMAT_NAMES: tuple[str, ...] = tuple(_table()["formats"])
-BOX_KEYS: frozenset[str] = frozenset(_table()["box_keys"])
-COUNT_KEYS: frozenset[str] = frozenset(_table()["count_keys"])
+_TABLE = read_yaml("formats.yaml", "builders.box_formats")
+_FORMATS = {name: _make(name, entry) for name, entry in _TABLE["formats"].items()}
+FORMAT_NAMES: tuple[str, ...] = tuple(_FORMATS)
+BOX_KEYS: frozenset[str] = frozenset(_TABLE["box_keys"])
+COUNT_KEYS: frozenset[str] = frozenset(_TABLE["count_keys"])
 
 
 def get_format(name: str) -> BoxFormat:
@@ -120,9 +111,9 @@ def get_format(name: str) -> BoxFormat:
     Raises:
         SARChatError: if the name is unknown; the message lists all names.
     """
-    if name not in _formats():
+    if name not in _FORMATS:
         raise SARChatError(f"unknown box format {name!r}; choose from {', '.join(FORMAT_NAMES)}")
-    return _formats()[name]
+    return _FORMATS[name]
 
 
 def check_input_size(fmt: BoxFormat, input_size: InputSize | ResizeRule | None) -> None:

@@ -7,13 +7,13 @@ record's (`records`: 32-bit little-endian integers, deflated, in base64).
 from __future__ import annotations
 
 import base64
-import hashlib
 import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
+from builders.digests import new_digest
 from builders.evaluation.bootstrap import count_table, unique_rows
 from sarchat_metric import SUB_SCORES, TASKS, Tally
 
@@ -22,7 +22,7 @@ _LEVEL = 9
 
 def hash_records(records: Mapping[str, Mapping[str, Any]]) -> str:
     """Return a hash of the ids and gold answers of records, in order."""
-    digest = hashlib.blake2b(digest_size=16)
+    digest = new_digest()
     for record_id, record in records.items():
         digest.update(f"{record_id}\0{record['messages'][-1]['content']}\0".encode("utf-8", "replace"))
     return digest.hexdigest()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from built_fixture import gold_answers, sample_build, sample_corpus, sample_gold
 from resampling import draw_records
-from support import write_answers
+from support import refusal, write_answers
 
 from builders.cli.demo import main, noisy_answers
 from builders.errors import SARChatError
@@ -199,13 +199,11 @@ def test_the_table_has_the_order_of_table_3(noisy, sarchat):
         (b"\x1f\x8b\x08\x00", "is not a complete gzip file"),
     ],
 )
-def test_a_wrong_file_of_predictions_is_reported_in_one_line(content, message, tmp_path, sarchat):
+def test_a_wrong_file_of_predictions_is_reported_in_one_line(content, message, tmp_path, capsys):
     path = tmp_path / "predictions.jsonl"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    run = sarchat("score", path, "--references", sample_build(), "--output", tmp_path / "out.json")
-    assert run.returncode == 1
-    assert run.stderr.startswith("Error: ") and run.stderr.count("\n") == 1
-    assert str(path) in run.stderr and message in run.stderr
+    line = refusal(capsys, "score", path, "--references", sample_build(), "--output", tmp_path / "out.json")
+    assert str(path) in line and message in line
     assert [*tmp_path.iterdir()] == [path]
 
 
@@ -219,11 +217,9 @@ def test_a_wrong_file_of_predictions_is_reported_in_one_line(content, message, t
         (["--output", "nowhere/scores.json"], "the folder nowhere does not exist"),
     ],
 )
-def test_a_wrong_option_is_reported_in_one_line(options, message, noisy, sarchat):
+def test_a_wrong_option_is_reported_in_one_line(options, message, noisy, capsys):
     _, path = noisy
-    run = sarchat("score", path, "--references", sample_build(), *options)
-    assert run.returncode == 1
-    assert run.stderr.startswith("Error: ") and run.stderr.count("\n") == 1 and message in run.stderr
+    assert message in refusal(capsys, "score", path, "--references", sample_build(), *options)
 
 
 @pytest.mark.parametrize(
@@ -231,12 +227,10 @@ def test_a_wrong_option_is_reported_in_one_line(options, message, noisy, sarchat
     ["[]", "{}", "{", '{"counting/count": 101}', '{"counting/count": true}', "[" * 200_000, '{"a":' * 200_000],
     ids=["list", "empty", "cut off", "above 100", "bool", "deep", "deep object"],
 )
-def test_a_wrong_file_of_scores_is_reported_in_one_line(content, tmp_path, sarchat):
+def test_a_wrong_file_of_scores_is_reported_in_one_line(content, tmp_path, capsys):
     path = tmp_path / "scores.json"
     path.write_text(content)
-    run = sarchat("leaderboard", path)
-    assert run.returncode == 1
-    assert run.stderr.startswith(f"Error: {path}") and run.stderr.count("\n") == 1
+    assert refusal(capsys, "leaderboard", path).startswith(f"Error: {path}")
 
 
 def test_a_file_of_evaluate_save_is_taken(tmp_path):

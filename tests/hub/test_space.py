@@ -4,7 +4,6 @@ import base64
 import csv
 import importlib.util
 import json
-import os
 import re
 import subprocess
 import sys
@@ -16,7 +15,7 @@ import pytest
 from built_fixture import sample_build
 from huggingface_hub import SpaceCard, SpaceCardData
 from PIL import Image
-from support import ROOT, refusal
+from support import ROOT, output, refusal, start_offline
 
 import sarchat_metric
 from builders.cli.command import main
@@ -200,23 +199,13 @@ print(json.dumps(metric.compute(predictions=[sys.argv[2]], references=[json.load
 """
 
 
-def run(code: str, cwd: Path, *arguments: str) -> str:
-    """Run Python with caches of its own and no network."""
-    env = dict(os.environ, HF_HOME=str(cwd / "home"), HF_HUB_OFFLINE="1", PYTHONUTF8="1")
-    done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], cwd=cwd, env=env, capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
 @pytest.mark.slow
 def test_snippets_run_and_give_what_they_say(tmp_path):
     write_space(tmp_path / "sarchat_metric")
     card = (tmp_path / "sarchat_metric" / "README.md").read_text(encoding="utf-8")
     snippets = re.findall(r"^```python\n(.+?)^```", card, re.MULTILINE | re.DOTALL)
     assert len(snippets) >= 6 and all(snippet.startswith(">>> ") for snippet in snippets)
-    failed, tried = map(int, run(RUN_CARD, tmp_path, "sarchat_metric/README.md").split()[-2:])
+    failed, tried = map(int, output(start_offline(RUN_CARD, tmp_path, "sarchat_metric/README.md")).split()[-2:])
     assert failed == 0
     assert tried >= sum(snippet.count(">>> ") for snippet in snippets)
 
@@ -228,7 +217,8 @@ def test_loads_by_name_and_by_path_even_beside_a_file_of_that_name(tmp_path, pla
     (tmp_path / "sarchat_metric.py").write_text("raise RuntimeError('the wrong file')\n")
     reference = {"task": "referring", "scenario": "multi", "answer": GOLD}
     answer = GOLD.replace("<60>", "<65>")
-    assert json.loads(run(LOAD, tmp_path, place, answer, json.dumps(reference))) == score([answer], [reference])
+    loaded = output(start_offline(LOAD, tmp_path, place, answer, json.dumps(reference)))
+    assert json.loads(loaded) == score([answer], [reference])
 
 
 # The page's functions ------------------------------------------------------------------------------------------------

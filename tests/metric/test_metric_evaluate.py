@@ -1,15 +1,13 @@
 """The metric in `evaluate`: loading by name and path, both forms of reference, one process and several."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import datasets
 import evaluate
 import pytest
+from support import output, start_offline
 
 import sarchat_metric
 from sarchat_metric import SARChatMetric, score
@@ -33,26 +31,6 @@ PREDICTIONS = ["a ship", f"2 {BOX}", "nothing", "\ud800 a small\x00 ship"]
 @pytest.fixture
 def metric(tmp_path):
     return SARChatMetric(cache_dir=str(tmp_path))
-
-
-def run(code, cwd, *arguments):
-    """Starts Python with caches of its own and no network."""
-    env = dict(os.environ, HF_HOME=str(cwd / "home"), HF_HUB_OFFLINE="1", PYTHONUTF8="1")
-    env.pop("HF_MODULES_CACHE", None)
-    return subprocess.Popen(
-        [sys.executable, "-c", code, *map(str, arguments)],
-        cwd=cwd,
-        env=env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def output(process):
-    printed, errors = process.communicate(timeout=300)
-    assert process.returncode == 0, errors
-    return printed
 
 
 @pytest.mark.parametrize("references", [ANSWERS, MESSAGES], ids=["answer", "messages"])
@@ -142,7 +120,7 @@ def test_load_by_name_and_by_path(tmp_path, name):
     copied = shutil.copy(SCRIPT, tmp_path / "sarchat_metric")
     place = copied if name == "by path" else name
     data = json.dumps([PREDICTIONS[:3], MESSAGES[:3]])
-    loaded = json.loads(output(run(LOAD, tmp_path, place, data)))
+    loaded = json.loads(output(start_offline(LOAD, tmp_path, place, data)))
     assert loaded == ["sar_chat_metric", "metric", True, score(PREDICTIONS[:3], ANSWERS[:3])]
 
 
@@ -159,7 +137,7 @@ print(failed, tried)
 def test_examples_run(tmp_path):
     (tmp_path / "sarchat_metric").mkdir()
     shutil.copy(SCRIPT, tmp_path / "sarchat_metric")
-    failed, tried = map(int, output(run(DOCTEST, tmp_path)).split()[-2:])
+    failed, tried = map(int, output(start_offline(DOCTEST, tmp_path)).split()[-2:])
     assert failed == 0
     assert tried >= 9
 
@@ -177,7 +155,7 @@ print(json.dumps(metric.compute()))
 @pytest.mark.slow
 def test_several_processes(tmp_path):
     data = json.dumps(list(zip(PREDICTIONS[:3], MESSAGES[:3], strict=True)))
-    processes = [run(PROCESS, tmp_path, SCRIPT, index, 2, data) for index in range(2)]
+    processes = [start_offline(PROCESS, tmp_path, SCRIPT, index, 2, data) for index in range(2)]
     first, second = (json.loads(output(process)) for process in processes)
     assert first == score(PREDICTIONS[:3], ANSWERS[:3])
     assert second is None
