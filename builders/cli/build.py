@@ -22,7 +22,7 @@ from builders.errors import SARChatError
     "--annotations",
     multiple=True,
     metavar="SPLIT=FILE",
-    help="Annotations of a split (COCO, Parquet, or a folder of parts), if in no known place; needs --images.",
+    help="Annotations of a split (COCO, Parquet, or a folder of parts), if not in a known layout; needs --images.",
 )
 @click.option("--images", metavar="DIR", help="Folder or zip of the images that --annotations name.")
 @click.option("--sample", is_flag=True, help="Build the embedded synthetic sample instead of a SOURCE.")
@@ -33,8 +33,8 @@ from builders.errors import SARChatError
     "--seed", type=int, default=0, show_default=True, help="Seed for the choice of wordings; affects nothing else."
 )
 @click.option("--num-proc", type=int, help="Number of processes; 1 unless an --engine has others.")
-@click.option("--engine", default="processes", show_default=True, metavar="|".join(ENGINES), help="What does the work.")
-@click.option("--address", metavar="ADDRESS", help="Cluster to work on, for an --engine that has one.")
+@click.option("--engine", default="processes", show_default=True, metavar="|".join(ENGINES), help="What runs the jobs.")
+@click.option("--address", metavar="ADDRESS", help="Cluster to run on, for an --engine that has one.")
 @click.option(
     "--embed/--no-embed", default=True, show_default=True, help="Store the images' bytes, or only their local paths."
 )

@@ -102,7 +102,9 @@ def answer_options(command: Callable[..., None]) -> Callable[..., None]:
             "--from", "tool", metavar="TOOL", help="Tool that wrote FILE: ms-swift, llama-factory, openai-batch, ..."
         ),
         click.option("--limit", type=click.IntRange(1), metavar="N", help="Only N records of each task and scenario."),
-        click.option("--split", type=SPLIT, default="test", show_default=True, help="The split that was asked."),
+        click.option(
+            "--split", type=SPLIT, default="test", show_default=True, help="The split that the model was asked."
+        ),
         click.option("--config", default=ALL, show_default=True, help="A task, or all."),
     ):
         wrapped = option(wrapped)
@@ -123,7 +125,7 @@ def weights_option(default: str) -> Callable[[Command], Command]:
         default=default,
         show_default=True,
         metavar="own|published",
-        help="Numbers of records that weigh the tasks in the overall score: of your test set, or of the paper's.",
+        help="Whose numbers of records weight the tasks in the overall score: your test set's or the paper's.",
     )
 
 
@@ -135,5 +137,5 @@ def format_option(command: Command) -> Command:
         default="table",
         show_default=True,
         metavar="table|markdown|latex|csv|json",
-        help="How the tables are written.",
+        help="Format of the tables.",
     )(command)

@@ -11,8 +11,6 @@ from builders.cli.options import SPLIT, box_format_options
 from builders.errors import SARChatError
 from builders.resources import load_json
 
-NEEDS_OPENAI = "openai is not installed: pip install 'sarchat-bench[predict]'"
-
 
 @click.command("predict")
 @click.argument("data")
@@ -73,7 +71,7 @@ def command(
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "openai":
             raise
-        raise SARChatError(NEEDS_OPENAI) from error
+        raise SARChatError("openai is not installed: pip install 'sarchat-bench[predict]'") from error
     options = Options(
         config=config,
         split=split,
