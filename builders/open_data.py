@@ -83,10 +83,6 @@ class OpenData(ABC):
     def select(self, config: str, split: str) -> tuple[str, ...]:
         """Return the tasks of a config that have a split.
 
-        Args:
-            config: a task, or `all`.
-            split: the split.
-
         Raises:
             SARChatError: if the config does not exist or has no such split.
         """

@@ -35,12 +35,7 @@ def error_kinds() -> dict[str, ErrorKind]:
 
 
 def name_error(record: ScoredRecord, accuracy: float | None = None) -> str:
-    """Return the name of a record's kind of error, `right` if each of its sub-scores is 100.
-
-    Args:
-        record: the record.
-        accuracy: its score in percent, where it is known.
-    """
+    """Return the name of a record's kind of error, `right` if each of its sub-scores is 100."""
     if not record.result.parsed:
         return _name_unread(record)
     if (record.accuracy if accuracy is None else accuracy) >= RIGHT_FROM:

@@ -114,10 +114,6 @@ def own_entry(saved: SavedScores) -> Entry:
 def leaderboard_sizes(own: Sequence[Entry], weights: str) -> dict[str, int]:
     """Return the weights of a leaderboard's overall score, the same for every model in it.
 
-    Args:
-        own: the user's entries.
-        weights: `own`, for the numbers of records of their test set, or `published`.
-
     Raises:
         SARChatError: if the weights are unknown, or there is not one own test set with all six tasks.
     """

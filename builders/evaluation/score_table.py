@@ -67,12 +67,7 @@ def describe_weights(scores: Scores) -> str:
 
 
 def list_warnings(scores: Scores, box_format: str) -> list[str]:
-    """Return what a reader of the scores should know, a line each: what is missing, failed, or not scored.
-
-    Args:
-        scores: the scores.
-        box_format: the name of the format in which boxes were read.
-    """
+    """Return what a reader of the scores should know, a line each, such as how many records failed."""
     warnings = []
     if scores.missing:
         warnings.append(f"{scores.missing:,} records have no prediction; each scored 0.")

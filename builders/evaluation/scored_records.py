@@ -84,10 +84,7 @@ class JoinedAnswers:
             yield self._score(record_id)
 
     def score_with(self, other: JoinedAnswers) -> Iterator[tuple[ScoredRecord, ScoredRecord]]:
-        """Yield the records in order, each scored with both models' answers; the same answer is scored once.
-
-        Args:
-            other: another model's answers to the same records, in the same notation.
+        """Yield the records in order, scored with both models' answers in one notation; an equal answer is scored once.
 
         Raises:
             SARChatError: if a gold answer cannot be read.

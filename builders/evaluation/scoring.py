@@ -162,14 +162,7 @@ def evaluate_both(
     weights: str = OWN,
     watch: Sequence[Callable[[ScoredRecord], None]] = (),
 ) -> tuple[Evaluation, Evaluation]:
-    """Score two models' answers to the same records in one pass.
-
-    Args:
-        joined: the model's answers and their records.
-        baseline: another model's answers to these records, in the same notation.
-        average: `sample` or `corpus`.
-        weights: the weights of the overall score: `own` or `published`.
-        watch: functions that are called with each record of the model.
+    """Score two models' answers, both in one box format, in one pass; `watch` gets each record of the model.
 
     Returns:
         The model's evaluation, and that of the baseline, without intervals.

@@ -14,11 +14,7 @@ _NARROWEST, _WIDEST = 0.8, 1.25
 
 
 def choose_sizes(weights: str, own: Mapping[str, int]) -> dict[str, int]:
-    """Return the number of records by which each task is weighted.
-
-    Args:
-        weights: `own` or `published`.
-        own: the number of records of each task that was scored.
+    """Return the number of records by which each task is weighted: its own, or that of the published test set.
 
     Raises:
         SARChatError: if the name is unknown, or the published sizes are wanted but not all six tasks were scored.

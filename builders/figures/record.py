@@ -35,11 +35,6 @@ class _Block(NamedTuple):
 def show_record(record: Mapping[str, Any], out: Path, prediction: str | None = None) -> None:
     """Draw a record, and optionally a prediction, into a PNG, PDF or SVG file, by its ending.
 
-    Args:
-        record: the record with its image.
-        out: the file to write.
-        prediction: a model's answer; its boxes are drawn with the IoU of their match.
-
     Raises:
         SARChatError: if the image cannot be read.
         OSError: if the file cannot be written.
@@ -118,13 +113,7 @@ def _draw_boxes(axes: Axes, record: Mapping[str, Any], prediction: str | None, s
 
 
 def _iou_labels(predicted: list[Box], gold: list[Box], matches: list[Match] | None) -> list[str]:
-    """Return a label for each predicted box: the IoU of its match, or its highest IoU with any gold box if unmatched.
-
-    Args:
-        predicted: the answer's boxes.
-        gold: the record's boxes.
-        matches: the metric's matches, or `None` if the task has no boxes.
-    """
+    """Return a label for each predicted box: the IoU of its match, or else its highest IoU."""
     matches = match_boxes(predicted, gold) if matches is None else matches
     matched = {index: iou for index, _, iou in matches}
     best = box_iou(predicted, gold).max(axis=1, initial=0.0)

@@ -103,11 +103,6 @@ def require_token() -> str:
 def publish(folder: Path, files: FileStates, repo: Repo) -> Publication:
     """Push a folder's files in one commit, which also deletes files of an earlier push that are no longer in it.
 
-    Args:
-        folder: the folder.
-        files: the paths of its files, with their states as they were checked.
-        repo: the target.
-
     Raises:
         SARChatError: if the Hub rejects the push or cannot be reached, or a file has changed since it was checked.
     """

@@ -28,10 +28,7 @@ _CARD_START = "---\ntitle: SARChat Metric\n"
 
 
 def write_space(out: Path) -> list[str]:
-    """Write the metric's folder atomically; return the paths of the files in it, sorted.
-
-    Args:
-        out: the folder; a folder that this function wrote before is replaced.
+    """Write the metric's folder atomically, in place of an earlier one; return the paths of the files in it, sorted.
 
     Raises:
         SARChatError: if the folder cannot be created or contains something else.

@@ -42,13 +42,7 @@ def choose_examples(ids: Sequence[str], tasks: Sequence[str], accuracies: np.nda
 
 
 def choose_worst(ids: Sequence[str], accuracies: np.ndarray, number: int) -> list[str]:
-    """Return the ids of the records with the lowest scores, the worst first; records that are right are not chosen.
-
-    Args:
-        ids: the N records' ids.
-        accuracies: the score of each in percent; floats of shape (N,).
-        number: how many at most.
-    """
+    """Return the ids of up to `number` wrong records with the lowest scores in percent, the worst first."""
     wrong = np.flatnonzero(accuracies < RIGHT_FROM).tolist()
     return [
         ids[place] for place in heapq.nsmallest(number, wrong, key=lambda place: (accuracies[place], rank(ids[place])))

@@ -33,14 +33,6 @@ def write_report(
 ) -> Report:
     """Score a file of answers, write the report, and return what the page shows.
 
-    Args:
-        source: the file of answers.
-        data: the data set, as `open_data` takes it.
-        out: the HTML file.
-        options: what to score and show.
-        notation: the format in which the model writes boxes; the baseline's too.
-        baseline: the file of another model's answers to the same records.
-
     Raises:
         SARChatError: a file, an option or the data set is wrong, or an image cannot be read.
         OSError: the file cannot be written.

@@ -57,11 +57,7 @@ def read_backdrop(path: str) -> Backdrop:
 
 
 def draw(record: RecordScore, backdrop: Backdrop | None = None) -> Drawing | None:
-    """Draw the contents of an answer and its gold answer.
-
-    Args:
-        record: the scored record.
-        backdrop: the image; if there is none, a blank background around all gold boxes.
+    """Draw the contents of an answer and its gold answer, on an image or a blank field around all gold boxes.
 
     Returns:
         The drawing, or `None` if there is nothing to draw: neither boxes nor cells nor an image.
