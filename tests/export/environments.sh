@@ -32,7 +32,8 @@ for NAME in "$@"; do
     fi
     if [ "$NAME" = llava-next ] && [ ! -d "$ENVIRONMENT/repository" ]; then
         git clone --quiet "${LLAVA_REPOSITORY:-https://github.com/LLaVA-VL/LLaVA-NeXT}" "$ENVIRONMENT/repository"
-        git -C "$ENVIRONMENT/repository" checkout --quiet df179663ae8b83207df100a1f7af24caec633ff9
+        # Its next commit, 45f2d92, broke its trainer: it uses names that it does not import.
+        git -C "$ENVIRONMENT/repository" checkout --quiet b42941ceba259d5df18f8df8193a3897296a0449
     fi
     if [ "$NAME" = vlmevalkit ] && [ ! -d "$ENVIRONMENT/repository" ]; then
         git clone --quiet "${VLMEVALKIT_REPOSITORY:-https://github.com/open-compass/VLMEvalKit}" "$ENVIRONMENT/repository"

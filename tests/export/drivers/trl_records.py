@@ -1,4 +1,4 @@
-"""Every record of a training file as TRL's trainer feeds it: python trl_records.py MODEL TRAIN_YAML"""
+"""Every record of a training file as TRL's trainer feeds it, and its rewards: python trl_records.py MODEL TRAIN_YAML"""
 
 import json
 import sys
@@ -7,6 +7,8 @@ import yaml
 from transformers import AutoProcessor
 from trl import SFTConfig, SFTTrainer, get_dataset
 from trl.scripts.utils import DatasetMixtureConfig
+
+from builders.rewards.trl_reward import sarchat_reward
 
 model, config = sys.argv[1:]
 settings = yaml.safe_load(open(config))
@@ -21,9 +23,14 @@ trainer = SFTTrainer(
 for row in dataset:
     batch = trainer.data_collator([dict(row)])
     labels, tokens = batch["labels"][0].tolist(), batch["input_ids"][0].tolist()
+    # As GRPOTrainer calls it, for one completion.
+    columns = {name: [value] for name, value in row.items() if name != "completion"}
+    nonsense = [{"role": "assistant", "content": "nothing"}]
     line = {
         "id": row["id"],
         "labels": processor.tokenizer.decode([token for token in labels if token != -100]),
         "input": processor.tokenizer.decode([token for token in tokens if token != 151655]),
+        "gold": sarchat_reward([row["completion"]], **columns)[0],
+        "nonsense": sarchat_reward([nonsense], **columns)[0],
     }
     print("RECORD " + json.dumps(line))

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Fine-tunes with LLaVA-NeXT (https://github.com/LLaVA-VL/LLaVA-NeXT) as the paper did: LoRA, one epoch, 32 records per
 # step. Run it in the root of its repository; MODEL, GPUS and OUTPUT may be set, and further arguments follow.
+# Tried with b42941c. Later commits, up to df17966 at least, end in a NameError: its trainer lacks imports.
 set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 GPUS=${GPUS:-1}
@@ -30,6 +31,7 @@ torchrun --nproc_per_node "$GPUS" llava/train/train_mem.py \
     --lr_scheduler_type cosine \
     --bf16 True \
     --gradient_checkpointing True \
+    --ddp_find_unused_parameters False \
     --lazy_preprocess True \
     --output_dir "${OUTPUT:-$HERE-lora}" \
     "$@@"

@@ -23,5 +23,6 @@ torchrun --nproc_per_node "$GPUS" "$HERE/train_qwen_vl_finetune.py" \
     --lr_scheduler_type cosine \
     --bf16 True \
     --gradient_checkpointing True \
+    --ddp_find_unused_parameters False \
     --output_dir "${OUTPUT:-$HERE-lora}" \
     "$@@"
