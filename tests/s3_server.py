@@ -27,9 +27,11 @@ class Server:
             effect, "lost" after that, "half" of the answer is sent; `None` if it succeeds.
         before_write: called with the number of each PUT, from 0, before it takes effect.
         counts: how many requests failed in which way.
+        environment: the variables that say where it is.
     """
 
     fs: object = None
+    environment: dict[str, str] = field(default_factory=dict)
     fault: Callable[[int, str, str], str | None] = lambda number, method, path: None
     before_write: Callable[[int], object] = lambda number: None
     counts: dict[str | None, int] = field(default_factory=dict)
@@ -90,7 +92,8 @@ def serving() -> Iterator[Server]:
     thread.start()
     try:
         with pytest.MonkeyPatch.context() as patch:
-            for name, value in (ACCOUNT | {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{running.port}"}).items():
+            server.environment = ACCOUNT | {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{running.port}"}
+            for name, value in server.environment.items():
                 patch.setenv(name, value)
             s3fs.S3FileSystem.clear_instance_cache()
             # The storage belongs to the process, not to the server.
