@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from builders.schema import CATEGORIES
 from builders.synthetic.coco_writer import coco_annotation, coco_document
-from builders.synthetic.speckle import GROUNDS, TARGETS, Echo, Ground, detect
+from builders.synthetic.speckle import GROUNDS, TARGETS, Echo, Ground, bounding_box, detect
 
 
 @dataclass(frozen=True)
@@ -151,15 +151,15 @@ def _place(
             length = lengths[category] * rng.uniform(0.94, 1.06)
             tries = (TARGETS[category](shape, place, length, rng) for place in places)
             echo = next(echo for echo in tries if not (echo.mask & taken).any())
-            taken |= ndimage.binary_dilation(echo.mask, iterations=3)
+            around = tuple(slice(max(part.start - 3, 0), part.stop + 3) for part in bounding_box(echo.mask))
+            taken[around] |= ndimage.binary_dilation(echo.mask[around], iterations=3)
             placed.append((category, echo))
     return placed
 
 
 def _box(mask: np.ndarray) -> list[float]:
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    left, top = columns[0], rows[0]
-    return [float(left), float(top), float(columns[-1] - left + 1), float(rows[-1] - top + 1)]
+    rows, columns = bounding_box(mask)
+    return [float(value) for value in (columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start)]
 
 
 def _awkward(case: str, annotations: list[dict], width: int) -> list[dict]:

@@ -14,6 +14,7 @@ from scipy import ndimage
 
 Shape = tuple[int, int]
 Rng = np.random.Generator
+Window = tuple[slice, slice]
 
 SEA, RIVER, TARMAC, LAND = 22, 11, 12, (22, 50)
 LOOKS = 1.7  # Before neighbours are averaged; three to four after it.
@@ -62,13 +63,21 @@ def detect(ground: Ground, echoes: list[Echo], rng: Rng) -> np.ndarray:
     for echo in echoes:
         power = power * echo.factor
     for echo in echoes:
-        power = np.where(echo.mask, echo.body * _clumps(power.shape, rng), power)
+        box = bounding_box(echo.mask)
+        body = echo.body[box] * _clumps(power.shape, rng, box)
+        power[box] = np.where(echo.mask[box], body, power[box])
         points = points + echo.points
     power = ndimage.gaussian_filter(power, 0.7)
     grain = rng.standard_gamma(LOOKS, power.shape) / LOOKS
     speckle = ndimage.gaussian_filter(grain, 0.5)
     seen = power * speckle + _spread(points) * np.sqrt(speckle) + NOISE_FLOOR**2
     return np.clip(np.rint(np.sqrt(seen)), 0, 255).astype(np.uint8)
+
+
+def bounding_box(mask: np.ndarray) -> Window:
+    """Return the rows and columns that hold all pixels of a mask, of which there is at least one."""
+    box: Window = ndimage.find_objects(mask.astype(np.uint8))[0]
+    return box
 
 
 def _spread(points: np.ndarray) -> np.ndarray:
@@ -326,10 +335,10 @@ def _middle(shape: Shape, angle: float) -> Place:
     return Place(shape[1] / 2, shape[0] / 2, angle)
 
 
-def _patches(shape: Shape, rng: Rng, size: float) -> np.ndarray:
-    """Return a smooth random field between 0 and 1, with features of about `size` pixels."""
+def _patches(shape: Shape, rng: Rng, size: float, window: Window = (slice(None), slice(None))) -> np.ndarray:
+    """Return a window of a smooth random field between 0 and 1, with features of about `size` pixels."""
     coarse = (round(shape[0] / size) + 3, round(shape[1] / size) + 3)
-    rows, columns = np.arange(shape[0]) / size, np.arange(shape[1]) / size
+    rows, columns = (np.arange(length)[part] / size for length, part in zip(shape, window, strict=True))
     knots = rng.random(coarse)
     top, left = rows.astype(int), columns.astype(int)
     down, right = (rows - top)[:, None], columns - left
@@ -338,9 +347,9 @@ def _patches(shape: Shape, rng: Rng, size: float) -> np.ndarray:
     return lines[top] * (1 - down) + lines[top + 1] * down
 
 
-def _clumps(shape: Shape, rng: Rng) -> np.ndarray:
+def _clumps(shape: Shape, rng: Rng, window: Window) -> np.ndarray:
     """Return the uneven brightness of man-made objects, about 1 on average: mostly dim, with small bright spots."""
-    return 7 * (0.6 * _patches(shape, rng, 2.3) + 0.4 * _patches(shape, rng, 7)) ** 3
+    return 7 * (0.6 * _patches(shape, rng, 2.3, window) + 0.4 * _patches(shape, rng, 7, window)) ** 3
 
 
 def _water(shape: Shape, level: float, rng: Rng) -> np.ndarray:
@@ -353,8 +362,11 @@ def _fields(shape: Shape, rng: Rng, levels: tuple[int, int]) -> np.ndarray:
     """Return the grey levels of a patchwork: each pixel belongs to the nearest of some random spots."""
     spots = rng.random((14, 2)) * shape
     y, x = np.ogrid[: shape[0], : shape[1]]
-    distances = np.stack([np.abs(y - row) + np.abs(x - column) for row, column in spots])
-    level = rng.uniform(*levels, len(spots))[distances.argmin(axis=0)]
+    nearest, level = np.full(shape, np.inf), np.zeros(shape)
+    for (row, column), of_spot in zip(spots, rng.uniform(*levels, len(spots)), strict=True):
+        distance = np.abs(y - row) + np.abs(x - column)
+        level[distance < nearest] = of_spot
+        np.minimum(nearest, distance, out=nearest)
     trees = 75 * (_patches(shape, rng, 25) > 0.72) * _patches(shape, rng, 2.5)
     return level * (0.7 + 0.6 * _patches(shape, rng, 9)) + trees
 
