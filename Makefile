@@ -2,6 +2,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# Python keeps what it compiles, also where containers switch that off: tests start hundreds of processes.
+unexport PYTHONDONTWRITEBYTECODE
+
+# Each worker imports everything. Plugins by name: pytest compiles the modules of all others too, in each worker.
+WORKERS := -n auto --maxprocesses 4 --dist worksteal --disable-plugin-autoload -p xdist
+
 .PHONY: demo test style bench fuzz clean
 
 demo: $(VENV)/.installed  ## Build the sample into ./sarchat and show what it holds.
@@ -10,7 +16,7 @@ demo: $(VENV)/.installed  ## Build the sample into ./sarchat and show what it ho
 	@$(BIN)/python -m builders.cli.demo sarchat demo
 
 test: style  ## Style, then all tests but the slow ones.
-	$(BIN)/python -m pytest -m "not slow" -n auto --dist worksteal
+	$(BIN)/python -m pytest -m "not slow" $(WORKERS)
 
 style: $(VENV)/.installed
 	$(BIN)/ruff check .

@@ -58,7 +58,7 @@ def write_corpus(
         for picture, image_id in zip(of_split, image_ids, strict=True):
             path = corpus / layout.format(split=split) / picture.name
             path.parent.mkdir(parents=True, exist_ok=True)
-            picture.draw(rng).save(path)
+            picture.draw(rng).save(path, compress_level=1)
             shape = {"width": picture.width, "height": picture.height}
             images.append({"id": image_id, "file_name": picture.name, **shape})
             for category, x, y, w, h, *more in picture.boxes:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -137,6 +138,19 @@ TIMES = int(os.environ.get("ATTACK_TIMES", "2"))
 PAUSES = (0, 0.001, 0.01, 0.05, 0.1)
 
 
+@pytest.fixture(scope="module")
+def duration(corpus, server, tmp_path_factory):
+    """How long a build takes that nothing interrupts, by its number of processes."""
+
+    @cache
+    def measure(processes: int) -> float:
+        out = tmp_path_factory.mktemp("duration") / "sarchat"
+        arguments = ["build", str(corpus), "--out", str(out), "--num-proc", str(processes)]
+        return run_and_interrupt(server, arguments, ()).seconds
+
+    return measure
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("processes", [1, 2])
 @pytest.mark.parametrize(
@@ -144,16 +158,15 @@ PAUSES = (0, 0.001, 0.01, 0.05, 0.1)
     [(number,) for number in CODES] + [(signal.SIGINT,) * 2, (signal.SIGINT,) * 4, (signal.SIGTERM, signal.SIGINT)],
     ids=lambda numbers: "-".join(number.name for number in numbers),
 )
-def test_signals_at_any_moment(corpus, whole, out, server, numbers, processes):
+def test_signals_at_any_moment(corpus, whole, out, server, duration, numbers, processes):
     """Sent to the whole group, as a terminal does: the folder is the old or the new one, and nothing is beside it."""
     rng = random.Random(f"{numbers} {processes}")
     arguments = ["build", str(corpus), "--out", str(out), "--num-proc", str(processes)]
     old = tree(out)
-    took = run_and_interrupt(server, arguments, ()).seconds
     outcomes = []
     for time_of in range(TIMES):
         # One in each part of the run, so that not all come when the build is done.
-        first = (time_of + rng.random()) / TIMES * took
+        first = (time_of + rng.random()) / TIMES * duration(processes)
         outcome = run_and_interrupt(server, arguments, numbers, [first, *rng.choices(PAUSES, k=4)])
         # Python handles the lower number first if both are pending.
         ended_by = next((number for number in numbers if outcome.code == CODES[number]), None)

@@ -1,5 +1,8 @@
 """What the tests of `sarchat predict` share."""
 
+import ssl
+from functools import cache
+
 import pytest
 from asked_models import Gold
 from built_fixture import small_build
@@ -16,6 +19,14 @@ def impatient(monkeypatch):
     base_client = pytest.importorskip("openai._base_client")
     monkeypatch.setattr(base_client, "INITIAL_RETRY_DELAY", 0.01)
     monkeypatch.setattr(base_client, "MAX_RETRY_DELAY", 0.16)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def certificates_read_once():
+    """Each client reads all certificates, though the servers here need none: it takes longer than most tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ssl, "create_default_context", cache(ssl.create_default_context))
+        yield
 
 
 @pytest.fixture(autouse=True)
