@@ -21,9 +21,9 @@ from builders.cli import command as cli
 class Place:
     """A good corpus to spoil, a folder to write to, and what a build printed."""
 
-    def __init__(self, top: Path, run: Callable, older: Path) -> None:
+    def __init__(self, top: Path, run: Callable, good: Path, older: Path) -> None:
         self.top, self._run, self._older = top, run, older
-        self.corpus = plain_corpus(top / "source")
+        self.corpus = shutil.copytree(good, top / "source" / good.name)
         (top / "place").mkdir()
         self.out = top / "place" / "sarchat"
 
@@ -58,15 +58,21 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def older(tmp_path_factory) -> Path:
+def good(tmp_path_factory) -> Path:
+    """A good corpus."""
+    return plain_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+@pytest.fixture(scope="module")
+def older(tmp_path_factory, good) -> Path:
     """A good build."""
     out = tmp_path_factory.mktemp("older") / "sarchat"
-    build(plain_corpus(tmp_path_factory.mktemp("corpus")), out, BuildOptions(tasks=["counting"]))
+    build(good, out, BuildOptions(tasks=["counting"]))
     return out
 
 
 @pytest.fixture
-def place(tmp_path, capsys, older) -> Place:
+def place(tmp_path, capsys, good, older) -> Place:
     """A place where the command is called in this process, which is quick."""
 
     def run(*arguments: object) -> tuple[int, str]:
@@ -75,27 +81,27 @@ def place(tmp_path, capsys, older) -> Place:
             cli.main(list(map(str, arguments)))
         return caught.value.code, capsys.readouterr().err
 
-    return Place(tmp_path, run, older)
+    return Place(tmp_path, run, good, older)
 
 
-def test_bad_input_ends_a_process_in_the_same_way(tmp_path, sarchat_process, older):
+def test_bad_input_ends_a_process_in_the_same_way(tmp_path, sarchat_process, good, older):
     def run(*arguments: object) -> tuple[int, str]:
         result = sarchat_process(*arguments)
         assert result.stdout == ""
         return result.returncode, result.stderr
 
-    place = Place(tmp_path, run, older)
+    place = Place(tmp_path, run, good, older)
     shutil.rmtree(place.corpus / "Annotations")
     place.check_refused(pattern="Annotations")
 
 
 @pytest.mark.slow
-def test_bad_input_found_by_a_worker_ends_in_the_same_way(tmp_path, sarchat_process, older):
+def test_bad_input_found_by_a_worker_ends_in_the_same_way(tmp_path, sarchat_process, good, older):
     def run(*arguments: object) -> tuple[int, str]:
         result = sarchat_process(*arguments)
         return result.returncode, result.stderr
 
-    place = Place(tmp_path, run, older)
+    place = Place(tmp_path, run, good, older)
     (place.corpus / "JPEGImages" / "train" / "0000002.png").write_bytes(b"no image")
     place.check_refused("--num-proc", 2, pattern=r"0000002\.png")
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from annotation_parts import rows, use_parts
 from corpora import NAMES, plain_corpus, random_corpus, zip_corpus
-from support import build, parquet, parquet_sums, refusal
+from support import build, parquet, parquet_sums, refusal, slow
 
 from builders.build.options import BuildOptions
 from builders.cli.command import main
@@ -23,7 +23,7 @@ KINDS = ("json", "parquet")
 OPTIONS = BuildOptions(tasks=("counting", "grounding"))
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, *slow(2)])
 def test_every_kind_of_annotations_gives_the_same_parquet(tmp_path, seed):
     for kind in ("one", *KINDS):
         corpus = random_corpus(tmp_path / kind, seed)
