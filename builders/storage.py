@@ -1,9 +1,10 @@
-"""File systems at URLs: one instance per process, and a bounded number of attempts when a server or network fails."""
+"""File systems at URLs: one instance per process, and attempts for a minute when a server or network fails."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import os
 import shutil
 import time
@@ -19,18 +20,30 @@ from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
 from builders.errors import SARChatError
+from builders.redact import redact
 
 _T = TypeVar("_T")
+_LOG = logging.getLogger(__name__)
+# Its errors are raised, too: without a handler, Python would print them with a traceback.
+logging.getLogger("gcsfs").addHandler(logging.NullHandler())
 # Requests of a process to remote storage at a time. More gain little, and object storage starts to answer 503.
 REQUESTS_AT_ONCE = 32
 _OPTIONS: dict[str, dict[str, Any]] = {
     # By default, s3fs has 10 connections.
     "s3": {"config_kwargs": {"max_pool_connections": REQUESTS_AT_ONCE}},
 }
+# What URLs of buckets of the Hugging Face Hub begin with.
+HUB_BUCKETS = "hf://buckets/"
 # The ending of a file that a stopped process left; see `_WholeFiles`.
 PARTIAL = ".partial"
-# Seconds before the second attempt, the third one, and so on. File systems have shorter retries of their own.
+# Seconds before the second attempt, the third one, and so on. File systems have retries of their own, so that one
+# attempt may take half a minute.
 WAITS = (1, 8)
+# There is no further attempt if it would end later than this, in seconds, should it take as long as the last one.
+PATIENCE = 60
+# By default, s3fs makes five attempts, in each of which botocore makes five.
+_S3FS_ATTEMPTS = 3
+_SECONDS_BETWEEN_WARNINGS = 10
 # A server that is overloaded or failing (RFC 9110, section 15.6; RFC 6585, section 4).
 _TRANSIENT_STATUS = {408, 425, 429, 500, 502, 503, 504}
 # Codes of connections that fail, and those that s3fs makes of 409, 500 and 503.
@@ -42,8 +55,11 @@ _TRANSIENT_CODES = {
     )
 } - {None}
 # HTTP libraries raise errors without a common class, some of which are no `OSError`.
-_HTTP_LIBRARIES = {"aiohttp", "botocore", "httpcore", "httpcore2", "httpx", "httpx2", "requests", "urllib3"}
-_TRANSIENT_NAMES = ("Connect", "Connection", "Disconnected", "IncompleteRead", "Payload", "Protocol", "Read", "Timeout")
+_HTTP_LIBRARIES = {"aiohttp", "azure", "botocore", "httpcore", "httpcore2", "httpx", "httpx2", "requests", "urllib3"}
+_TRANSIENT_NAMES = (
+    *("Connect", "Connection", "Disconnected", "IncompleteRead", "Payload", "Protocol", "Proxy", "Read"),
+    *("HTTPClient", "ResponseParser", "ServiceRequest", "ServiceResponse", "Timeout"),
+)
 
 
 class PerProcess:
@@ -84,7 +100,15 @@ def _open(url: str) -> tuple[AbstractFileSystem, str]:
     scheme = url.partition("://")[0]
     if scheme in LocalFileSystem.protocol:
         return _WholeFiles(auto_mkdir=True), LocalFileSystem._strip_protocol(url)
-    return url_to_fs(url, **_OPTIONS.get(scheme, {}))
+    if url.startswith(HUB_BUCKETS):
+        # Here, since importing it takes a second.
+        from builders.hub_buckets import HubBuckets
+
+        return HubBuckets(), HubBuckets._strip_protocol(url)
+    fs, root = url_to_fs(url, **_OPTIONS.get(scheme, {}))
+    if scheme == "s3":
+        fs.retries = _S3FS_ATTEMPTS
+    return fs, root
 
 
 class _WholeFiles(LocalFileSystem):
@@ -138,19 +162,38 @@ class _Retrying:
 
 
 def retry(function: Callable[..., _T], *arguments: Any, **options: Any) -> _T:  # noqa: ANN401
-    """Call a function, again after each transient error, at most `len(WAITS)` times more.
+    """Call a function, again after each transient error, at most `len(WAITS)` times more and for about `PATIENCE`.
 
     Raises:
         Exception: the function's error if it is not transient, or the last one.
     """
+    begun = time.monotonic()
     for wait in WAITS:
+        attempted = time.monotonic()
         try:
             return function(*arguments, **options)
         except Exception as error:
-            if not is_transient(error):
+            failed = time.monotonic()
+            if not is_transient(error) or failed + wait + (failed - attempted) > begun + PATIENCE:
                 raise
+            _warn(error, [argument for argument in arguments if isinstance(argument, str)])
             time.sleep(wait)
     return function(*arguments, **options)
+
+
+_warned = float("-inf")
+
+
+def _warn(error: Exception, paths: list[str]) -> None:
+    """Warn of an error that is no end yet; of those that follow closely, only of the first one."""
+    global _warned
+    if time.monotonic() - _warned > _SECONDS_BETWEEN_WARNINGS:
+        _warned = time.monotonic()
+        # The last path is the remote one.
+        place = f" for {paths[-1]}" if paths else ""
+        # Workers print it themselves.
+        text = redact(f"storage fails{place}: {describe(error)}")
+        _LOG.warning("%s; trying again for up to %d s", text, PATIENCE)
 
 
 def is_transient(error: BaseException) -> bool:
@@ -166,13 +209,19 @@ def is_transient(error: BaseException) -> bool:
     return library in _HTTP_LIBRARIES and any(name in type(error).__name__ for name in _TRANSIENT_NAMES)
 
 
+def is_missing(error: BaseException) -> bool:
+    """Return whether a call failed because there is no such object or bucket."""
+    return isinstance(error, FileNotFoundError) or _http_status(error) == 404
+
+
 def _http_status(error: BaseException) -> int | None:
     """Return the status code of a server's answer, which each library keeps in another place."""
     response = getattr(error, "response", None)
     if isinstance(response, dict):
         status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
     else:
-        status = getattr(response, "status_code", None) or getattr(error, "status", None)
+        places = ((response, "status_code"), (error, "status"), (error, "code"))
+        status = next((found for place, name in places if (found := getattr(place, name, None))), None)
     return status if isinstance(status, int) else None
 
 
@@ -180,16 +229,20 @@ def cannot_open(location: str, error: Exception) -> SARChatError:
     """Return the error for a URL or a file that cannot be opened."""
     if isinstance(error, ImportError):
         # fsspec's message names the package.
-        return SARChatError(f"cannot open {location}: {error}; for S3, run `pip install 'sarchat-bench[s3]'`")
+        hint = "; run `pip install 'sarchat-bench[s3]'`" if location.startswith("s3") else ""
+        return SARChatError(f"cannot open {location}: {error}{hint}")
     hint = "" if _lacks_ranges(error) else "; check the URL"
     return SARChatError(f"cannot open {location}: {describe(error)}{hint}")
 
 
 def describe(error: Exception) -> str:
-    """Return class and message of an error, whose class may be unknown."""
+    """Return class, message and HTTP status of an error, whose class may be unknown, in one line."""
     if _lacks_ranges(error):
         return "its server sends files as a whole only (no byte ranges); download it and give the file"
-    return f"{type(error).__name__}: {error}".rstrip(": ")
+    text = " ".join(f"{type(error).__name__}: {error}".rstrip(": ").split())
+    # s3fs gives errors of the operating system, whose cause has the status.
+    status = _http_status(error) or (_http_status(error.__cause__) if error.__cause__ else None)
+    return text if status is None or str(status) in text else f"{text} (HTTP {status})"
 
 
 def _lacks_ranges(error: Exception) -> bool:

@@ -19,6 +19,7 @@ ROOMS = (
     "encoded_image",
     "signals",
     "processes",
+    "hub_buckets",
     "storage",
     "corpus",
     "records",

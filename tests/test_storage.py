@@ -11,7 +11,7 @@ from huggingface_hub.errors import HfHubHTTPError
 
 from builders import storage
 from builders.errors import SARChatError
-from builders.storage import WAITS, is_transient, retry
+from builders.storage import PATIENCE, WAITS, describe, is_transient, retry
 
 # The library that this version of huggingface_hub brings.
 httpx = importlib.import_module("httpx2" if find_spec("httpx2") else "httpx")
@@ -77,6 +77,9 @@ class Server:
             raise self.error
         return "done"
 
+    def answer_for(self, here: str, there: str) -> str:
+        return self.answer()
+
 
 def test_attempts_are_bounded(monkeypatch):
     waited = []
@@ -91,3 +94,44 @@ def test_attempts_are_bounded(monkeypatch):
     with pytest.raises(PermissionError):
         retry(server.answer)
     assert server.calls == 1
+
+
+@pytest.mark.parametrize(("seconds", "attempts"), [(1, 3), (10, 3), (25, 2), (40, 1), (100, 1)])
+def test_no_attempt_begins_that_would_end_too_late(monkeypatch, seconds, attempts):
+    """A file system's package repeats requests itself, so that one attempt may take long."""
+    now = 0.0
+
+    def pass_time(duration):
+        nonlocal now
+        now += duration
+
+    monkeypatch.setattr(storage.time, "monotonic", lambda: now)
+    monkeypatch.setattr(storage.time, "sleep", pass_time)
+    calls = []
+
+    def fail():
+        calls.append(now)
+        pass_time(seconds)
+        raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        retry(fail)
+    assert len(calls) == attempts and now <= max(PATIENCE, seconds)
+
+
+def test_user_is_warned_once_in_a_while(monkeypatch, caplog):
+    monkeypatch.setattr(storage.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(storage, "_warned", float("-inf"))
+    for _ in range(3):
+        with pytest.raises(type(http_error(503))):
+            retry(Server(100, http_error(503)).answer_for, "here.parquet", "bucket/there.parquet")
+    (message,) = caplog.messages
+    assert message.startswith("storage fails for bucket/there.parquet: ") and "503" in message and "60 s" in message
+
+
+def test_error_is_described_in_one_line_with_its_status():
+    cause = http_error(503)
+    error = OSError(errno.EBUSY, "reduce\n\n  your rate")
+    error.__cause__ = cause
+    assert describe(error) == f"OSError: [Errno {errno.EBUSY}] reduce your rate (HTTP 503)"
+    assert describe(OSError("HTTP 503: slow down")) == "OSError: HTTP 503: slow down"

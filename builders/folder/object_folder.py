@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from fsspec import AbstractFileSystem
 
 from builders.errors import SARChatError
-from builders.storage import cannot_open, describe, open_url
+from builders.storage import HUB_BUCKETS, cannot_open, describe, is_missing, open_url
 
 # How often an object is written whose size is then another one.
 _ATTEMPTS = 3
@@ -19,7 +19,7 @@ _REFUSED = {
     "http": "a web server takes no files",
     "https": "a web server takes no files",
     "hf": "each object would be a commit of its own; build to a local folder and run `sarchat push`, or write to "
-    "hf://buckets/...",
+    f"{HUB_BUCKETS}...",
 }
 
 
@@ -43,7 +43,7 @@ class ObjectFolder:
         parts = urlsplit(url)
         if parts.password:
             raise SARChatError(f"{url} has a password in it; storage takes credentials from the environment")
-        if parts.scheme in _REFUSED and not url.startswith("hf://buckets/"):
+        if parts.scheme in _REFUSED and not url.startswith(HUB_BUCKETS):
             raise SARChatError(f"cannot write to {url}: {_REFUSED[parts.scheme]}")
         try:
             self._open, self._root = open_url(self.location)
@@ -159,6 +159,5 @@ class ObjectFolder:
         try:
             yield
         except Exception as error:
-            raise SARChatError(
-                f"cannot {verb} {self.url(relative)}: {describe(error)}; run the command again"
-            ) from error
+            advice = "create the bucket first" if verb == "write" and is_missing(error) else "run the command again"
+            raise SARChatError(f"cannot {verb} {self.url(relative)}: {describe(error)}; {advice}") from error

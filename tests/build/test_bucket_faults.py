@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,6 @@ from faulty_storage import stored
 from s3_server import serving
 from support import build, children, command, tree
 
-from builders import storage
 from builders.build.options import BuildOptions
 from builders.errors import SARChatError
 
@@ -126,12 +126,14 @@ def test_failing_server_and_network(server, url, local):
     assert all(server.counts[fault] > 5 for fault in FAULTS.values())
 
 
-def test_storage_that_fails_for_good_ends_it_in_one_line(server, url, local, monkeypatch):
-    # s3fs has attempts of its own, which take long enough.
-    monkeypatch.setattr(storage, "WAITS", ())
+def test_storage_that_fails_for_good_ends_it_in_one_line_within_two_minutes(server, url, local, caplog):
     server.fault = lambda number, method, path: "503" if path.endswith("train-00000-of-00001.parquet") else None
-    with pytest.raises(SARChatError, match=rf"^cannot write {url}/classification/train-\S+: OSError: .*reduce your"):
+    begun = time.monotonic()
+    message = rf"^cannot write {url}/classification/train-\S+: OSError: .*\(HTTP 503\); run the command again$"
+    with pytest.raises(SARChatError, match=message):
         build(sample_corpus(), url, OPTIONS)
+    assert time.monotonic() - begun < 120
+    assert any("trying again" in message and "503" in message for message in caplog.messages)
     server.restart()
     check_whole(url, local)
     build(sample_corpus(), url, OPTIONS)
