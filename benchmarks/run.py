@@ -215,8 +215,11 @@ def exports(small: Path, full: Path) -> Iterator[list[str]]:
         figures, ratio = _times(ours, bare)
         yield [f"{title} / a bare json.dumps loop, CPU time", f"{figures}, {ours['records']:,} records", ratio, ""]
     result = run("export", built(full, "full", 2, "paths")[0], OUT / "export-full", "ms-swift", "-")
-    figures = f"{result['records']:,} records, {result['cpu']:.1f} s of CPU, {result['peak_mb']:,.0f} MB"
-    yield ["export to ms-swift, full size", figures, "", "< 1,000 MB"]
+    figures = f"{result['records']:,} records, {result['cpu']:.1f} s of CPU, {result['seconds']:.1f} s"
+    yield ["export to ms-swift, full size", figures, "", ""]
+    of_two_million = 2e6 * result["seconds"] / result["records"]
+    yield ["export to ms-swift, time of 2,000,000 records", f"{of_two_million:.0f} s", "", "<= 100 s"]
+    yield ["export to ms-swift, peak memory", f"{result['peak_mb']:,.0f} MB", "", "< 1,000 MB"]
 
 
 def translations() -> Iterator[list[str]]:
