@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import gc
 import io
 import os
 import shutil
@@ -29,7 +30,7 @@ for _name in ("HF_DATASETS_CACHE", "HF_HUB_CACHE", "HF_MODULES_CACHE", "HF_TOKEN
 # Examples per property: `.ci/run` tries more.
 settings.register_profile(
     "sarchat",
-    max_examples=int(os.environ.get("SARCHAT_EXAMPLES", 30)),
+    max_examples=int(os.environ.get("SARCHAT_EXAMPLES", 20)),
     # A busy machine is not a fault.
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
@@ -39,6 +40,12 @@ settings.load_profile("sarchat")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write the golden records instead of comparing")
+
+
+def pytest_collection_finish() -> None:
+    # What is imported and collected stays: the garbage collector need not search it again and again.
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
