@@ -11,6 +11,7 @@ import gc
 import io
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -27,6 +28,10 @@ if "SARCHAT_TESTS" not in os.environ:
 os.environ["HF_HOME"] = os.path.join(os.environ["SARCHAT_TESTS"], os.environ.get("PYTEST_XDIST_WORKER", "main"))
 for _name in ("HF_DATASETS_CACHE", "HF_HUB_CACHE", "HF_MODULES_CACHE", "HF_TOKEN"):
     os.environ.pop(_name, None)
+# Under `nohup`, or in the background of a script, signals are ignored, also by the processes that tests start.
+for _number, _handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(_number) == signal.SIG_IGN:
+        signal.signal(_number, _handler)
 # Examples per property: `.ci/run` tries more.
 settings.register_profile(
     "sarchat",
