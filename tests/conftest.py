@@ -29,8 +29,9 @@ os.environ["HF_HOME"] = os.path.join(os.environ["SARCHAT_TESTS"], os.environ.get
 for _name in ("HF_DATASETS_CACHE", "HF_HUB_CACHE", "HF_MODULES_CACHE", "HF_TOKEN"):
     os.environ.pop(_name, None)
 # Under `nohup`, or in the background of a script, signals are ignored, also by the processes that tests start.
-for _number, _handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
-    if signal.getsignal(_number) == signal.SIG_IGN:
+for _name, _handler in (("SIGINT", signal.default_int_handler), ("SIGHUP", signal.SIG_DFL)):
+    # Windows has no SIGHUP.
+    if (_number := getattr(signal, _name, None)) and signal.getsignal(_number) == signal.SIG_IGN:
         signal.signal(_number, _handler)
 # Examples per property: `.ci/run` tries more.
 settings.register_profile(
