@@ -7,8 +7,8 @@ import multiprocessing
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,8 +21,13 @@ _T = TypeVar("_T")
 _SECONDS_TO_END = 10
 
 
-def end_with_parent() -> None:
-    """End this process as soon as its parent has ended, whatever it is doing."""
+def end_with_parent(scratch: Collection[str] = ()) -> None:
+    """End this process as soon as its parent has ended, whatever it is doing.
+
+    Args:
+        scratch: folders of the parent, which are removed then, see `scratch_folders`.
+    """
+    _scratch.update(scratch)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_wait_and_exit, args=(parent.sentinel,), daemon=True).start()
@@ -31,7 +36,9 @@ def end_with_parent() -> None:
 def _wait_and_exit(sentinel: int) -> None:
     wait([sentinel])
     for folder in list(_scratch):
-        shutil.rmtree(folder, ignore_errors=True)
+        # Under another name no other thread or process writes into it meanwhile.
+        with suppress(OSError):
+            shutil.rmtree(Path(folder).rename(f"{folder}-removed"))
     os._exit(1)
 
 
@@ -45,6 +52,11 @@ def scratch_folder() -> Iterator[Path]:
         _scratch.add(folder)
         yield Path(folder)
     _scratch.discard(folder)
+
+
+def scratch_folders() -> list[str]:
+    """Return the temporary folders of this process, for a child to remove in case this process is killed."""
+    return sorted(_scratch)
 
 
 def run_apart(function: Callable[..., _T], *arguments: object) -> _T:
