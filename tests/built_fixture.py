@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 from filelock import FileLock
+from support import start_command
 
 from builders.build.options import BuildOptions
 from builders.build.pipeline import build
@@ -44,6 +46,11 @@ def gold_answers(gold: dict[str, dict]) -> dict[str, str]:
 def small_build() -> Path:
     """Return a build of the sample with few records: 34 in `test`, where identification has 89 more."""
     return sample_build(("classification", "counting", "grounding", "referring"), ("validation", "test"))
+
+
+def start_sample_build(out: object, *options: object) -> subprocess.Popen:
+    """Start a build of the sample corpus without pictures as a process."""
+    return start_command("build", sample_corpus(), "--out", out, "--no-pictures", *options)
 
 
 def _made_once(name: str, make: Callable[[Path], object]) -> Path:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,11 @@ ROOT = Path(__file__).resolve().parents[1]
 def command(*arguments: object) -> list[str]:
     """Return the command line of `sarchat ARGUMENTS...` as a process."""
     return [sys.executable, "-c", "from builders.cli.command import main; main()", *map(str, arguments)]
+
+
+def start_command(*arguments: object, **options: Any) -> subprocess.Popen:
+    """Start `sarchat ARGUMENTS...` as a process whose output can be read."""
+    return subprocess.Popen(command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
 
 
 def start_offline(code: str, cwd: Path, *arguments: object) -> subprocess.Popen:

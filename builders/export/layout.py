@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 
 from builders.resources import read_yaml
 
@@ -25,6 +24,5 @@ def by_paper(task: str, split: str, scenario: str) -> str:
     return names[task] if task in names else names[f"{task}/{scenario}"]
 
 
-@cache
 def _paper_names() -> dict[str, str]:
     return read_yaml("paper_layout.yaml", "builders.export")

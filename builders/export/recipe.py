@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 from builders.box_formats.input_size import ResizeRule
 from builders.resources import read_yaml
 
 
-@cache
 def _recipe() -> Mapping[str, Any]:
     return read_yaml("recipe.yaml", "builders.export")
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import threading
 import time
 from pathlib import Path
 
 import pytest
-from built_fixture import sample_corpus
+from built_fixture import sample_corpus, start_sample_build
 from faulty_storage import stored
 from s3_server import serving
-from support import build, children, command, tree
+from support import build, children
 
 from builders.build.options import BuildOptions
 from builders.errors import SARChatError
@@ -31,14 +30,6 @@ def server():
         yield running
 
 
-@pytest.fixture(scope="module")
-def local(tmp_path_factory) -> dict[str, str]:
-    """The files of a local build."""
-    out = tmp_path_factory.mktemp("local") / "sarchat"
-    build(sample_corpus(), out, OPTIONS)
-    return tree(out)
-
-
 @pytest.fixture
 def url(server, request) -> str:
     server.restart()
@@ -46,20 +37,11 @@ def url(server, request) -> str:
     return f"s3://bucket/{name}/sarchat"
 
 
-def start(url: str, *options: object) -> subprocess.Popen:
-    return subprocess.Popen(
-        command("build", sample_corpus(), "--out", url, "--no-pictures", *options),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def check_whole(url: str, local: dict[str, str]) -> None:
+def check_whole(url: str, local_sample: dict[str, str]) -> None:
     """Check that every object of an unfinished build is that of a finished one."""
     objects = {name: checksum for name, checksum in stored(url).items() if not name.startswith(".building/")}
-    assert objects.items() <= local.items()
-    assert "SHA256SUMS" not in objects or objects == local
+    assert objects.items() <= local_sample.items()
+    assert "SHA256SUMS" not in objects or objects == local_sample
 
 
 def workers(pid: int) -> list[int]:
@@ -70,7 +52,7 @@ def workers(pid: int) -> list[int]:
 def run_until_killed(server, url: str, write: int, victims) -> tuple[int, str]:
     """Run a build with two processes, and kill some when the server gets a certain PUT; return code and messages."""
     begun = threading.Event()
-    process = start(url, "--num-proc", 2)
+    process = start_sample_build(url, "--num-proc", 2)
 
     def kill(number: int) -> None:
         if number == write:
@@ -86,47 +68,47 @@ def run_until_killed(server, url: str, write: int, victims) -> tuple[int, str]:
 
 # The plan; objects of the first shards, and a receipt among them; the card; the checksums.
 @pytest.mark.parametrize("write", [0, 3, 8, 13, 23, 24])
-def test_killed_driver(server, url, local, write, tmp_path, monkeypatch):
+def test_killed_driver(server, url, local_sample, write, tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     code, _ = run_until_killed(server, url, write, lambda pid: [pid])
     assert code == -signal.SIGKILL
-    check_whole(url, local)
+    check_whole(url, local_sample)
     server.restart()
-    process = start(url, "--num-proc", 2)
+    process = start_sample_build(url, "--num-proc", 2)
     _, messages = process.communicate(timeout=300)
     # The last PUT was on its way.
     assert process.returncode == 0 or (write == 24 and "holds a finished build" in messages), messages
-    assert stored(url) == local
+    assert stored(url) == local_sample
     if write in range(1, 22):
         # Workers clean up when their parent has died.
         assert not [path for path in tmp_path.iterdir() if path.name.startswith("sarchat-")]
 
 
 @pytest.mark.parametrize("write", [2, 8, 15])
-def test_killed_worker(server, url, local, write):
+def test_killed_worker(server, url, local_sample, write):
     code, messages = run_until_killed(server, url, write, lambda pid: workers(pid)[:1])
     assert code == 1 and "a worker process was killed" in messages and len(messages.splitlines()) == 1
-    check_whole(url, local)
+    check_whole(url, local_sample)
     assert "SHA256SUMS" not in stored(url)
     server.restart()
     build(sample_corpus(), url, OPTIONS)
-    assert stored(url) == local
+    assert stored(url) == local_sample
 
 
 FAULTS = {3: "503", 5: "cut", 7: "lost", 11: "half"}
 
 
-def test_failing_server_and_network(server, url, local):
+def test_failing_server_and_network(server, url, local_sample):
     """Of 13 requests, four fail: for reading the corpus, and for writing the build."""
     server.fs.put(str(sample_corpus() / "SARDet_100K"), url.removesuffix("sarchat") + "source/", recursive=True)
     server.fault = lambda number, method, path: FAULTS.get(number % 13)
     build(f"{url.removesuffix('sarchat')}source/SARDet_100K", url, OPTIONS)
     server.fault = lambda number, method, path: None
-    assert stored(url) == local
+    assert stored(url) == local_sample
     assert all(server.counts[fault] > 5 for fault in FAULTS.values())
 
 
-def test_storage_that_fails_for_good_ends_it_in_one_line_within_two_minutes(server, url, local, caplog):
+def test_storage_that_fails_for_good_ends_it_in_one_line_within_two_minutes(server, url, local_sample, caplog):
     server.fault = lambda number, method, path: "503" if path.endswith("train-00000-of-00001.parquet") else None
     begun = time.monotonic()
     message = rf"^cannot write {url}/classification/train-\S+: OSError: .*\(HTTP 503\); run the command again$"
@@ -135,15 +117,15 @@ def test_storage_that_fails_for_good_ends_it_in_one_line_within_two_minutes(serv
     assert time.monotonic() - begun < 120
     assert any("trying again" in message and "503" in message for message in caplog.messages)
     server.restart()
-    check_whole(url, local)
+    check_whole(url, local_sample)
     build(sample_corpus(), url, OPTIONS)
-    assert stored(url) == local
+    assert stored(url) == local_sample
 
 
-def test_two_builds_at_once(server, url, local):
-    processes = [start(url), start(url, "--num-proc", 2)]
+def test_two_builds_at_once(server, url, local_sample):
+    processes = [start_sample_build(url), start_sample_build(url, "--num-proc", 2)]
     for process in processes:
         _, messages = process.communicate(timeout=300)
         # One may begin when the other one has finished.
         assert process.returncode == 0 or "holds a finished build" in messages, messages
-    assert stored(url) == local
+    assert stored(url) == local_sample

@@ -14,7 +14,7 @@ import datasets
 import pytest
 from corpora import SLOW_IMAGES, SLOW_SIDE, plain_corpus
 from oracle import TASKS
-from support import build, children, command, is_running, mounted, parquet, tree
+from support import build, children, command, is_running, mounted, parquet, start_command, tree
 
 from builders.build.options import BuildOptions
 from builders.folder.checksums import verify_checksums
@@ -29,13 +29,7 @@ def fresh(corpus, tmp_path_factory) -> dict[str, str]:
 
 
 def start(corpus: Path, out: Path, *options: object) -> subprocess.Popen:
-    return subprocess.Popen(
-        command("build", corpus, "--out", out, "--no-pictures", *options),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    return start_command("build", corpus, "--out", out, "--no-pictures", *options, start_new_session=True)
 
 
 def staging(out: Path) -> Path | None:

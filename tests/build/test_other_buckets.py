@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import threading
 
 import pytest
 import storage_servers
-from built_fixture import sample_corpus
+from built_fixture import sample_corpus, start_sample_build
 from faulty_storage import stored
-from support import build, command, tree
+from support import build
 
 from builders.build.options import BuildOptions
 from builders.errors import SARChatError
@@ -38,32 +37,15 @@ def url(running, request) -> str:
     return f"{running[1]}/{''.join(filter(str.isalnum, request.node.originalname))}/sarchat"
 
 
-@pytest.fixture(scope="module")
-def local(tmp_path_factory) -> dict[str, str]:
-    """The files of a local build."""
-    out = tmp_path_factory.mktemp("local") / "sarchat"
-    build(sample_corpus(), out, OPTIONS)
-    return tree(out)
-
-
-def start(url: str, *options: object) -> subprocess.Popen:
-    return subprocess.Popen(
-        command("build", sample_corpus(), "--out", url, "--no-pictures", *options),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 def write(url: str, content: bytes) -> None:
     ObjectFolder(url.rpartition("/")[0]).create(url.rpartition("/")[2], content)
 
 
-def test_two_processes_write_the_bytes_of_a_local_build(server, url, local):
-    process = start(url, "--num-proc", 2)
+def test_two_processes_write_the_bytes_of_a_local_build(server, url, local_sample):
+    process = start_sample_build(url, "--num-proc", 2)
     _, messages = process.communicate(timeout=300)
     assert (process.returncode, messages) == (0, "")
-    assert stored(url) == local
+    assert stored(url) == local_sample
     with pytest.raises(SARChatError, match="holds a finished build"):
         build(sample_corpus(), url, OPTIONS)
 
@@ -82,11 +64,11 @@ def test_foreign_objects_are_left_alone(server, url):
 
 
 @pytest.mark.parametrize("number", [3, 11])
-def test_killed_build_is_resumed(server, url, local, number):
+def test_killed_build_is_resumed(server, url, local_sample, number):
     """At its fourth writing request, among the first shard's; and at its twelfth."""
     url = f"{url}-{number}"
     begun = threading.Event()
-    process = start(url)
+    process = start_sample_build(url)
 
     def kill(write: int) -> None:
         if write == number:
@@ -97,30 +79,30 @@ def test_killed_build_is_resumed(server, url, local, number):
     process.communicate(timeout=300)
     assert begun.is_set() and process.returncode == -signal.SIGKILL
     objects = {name: checksum for name, checksum in stored(url).items() if not name.startswith(".building/")}
-    assert objects.items() < local.items() and "SHA256SUMS" not in objects
+    assert objects.items() < local_sample.items() and "SHA256SUMS" not in objects
     server.restart()
     build(sample_corpus(), url, OPTIONS)
-    assert stored(url) == local
+    assert stored(url) == local_sample
 
 
-def test_two_builds_at_once(server, url, local):
-    for process in [start(url), start(url)]:
+def test_two_builds_at_once(server, url, local_sample):
+    for process in [start_sample_build(url), start_sample_build(url)]:
         _, messages = process.communicate(timeout=300)
         # One may begin when the other one has finished.
         assert process.returncode == 0 or "holds a finished build" in messages, messages
-    assert stored(url) == local
+    assert stored(url) == local_sample
 
 
-def test_failing_server_and_network(server, url, local):
+def test_failing_server_and_network(server, url, local_sample):
     """In three ways, and seldom: Azure's package waits for 15 seconds before it tries again."""
     server.fault = lambda number, method, path: {3: "503", 11: "cut", 19: "lost"}.get(number % 29)
     build(sample_corpus(), url, OPTIONS)
     failed = server.failed
     server.restart()
-    assert failed > 2 and stored(url) == local
+    assert failed > 2 and stored(url) == local_sample
 
 
-def test_bucket_that_does_not_exist_is_named(running, local):
+def test_bucket_that_does_not_exist_is_named(running):
     url = f"{running[1].rpartition('/')[0]}/nowhere/sarchat"
     with pytest.raises(SARChatError, match=rf"{url}.*; create the bucket first$"):
         build(sample_corpus(), url, OPTIONS)

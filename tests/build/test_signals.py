@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from support import command, tree
+from support import command, start_command, tree
 
 from builders.build.pipeline import build
 
@@ -67,13 +67,7 @@ def group_exists(pid: int) -> bool:
 )
 def test_signal_ends_a_build_that_is_writing(corpus, out, number, processes):
     old = tree(out)
-    process = subprocess.Popen(
-        command("build", corpus, "--out", out, "--num-proc", processes),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    process = start_command("build", corpus, "--out", out, "--num-proc", processes, start_new_session=True)
     wait_for(lambda: staging(out).exists() and any(staging(out).rglob("*-of-*.parquet")))
     process.send_signal(number)
     _, output = process.communicate(timeout=600)

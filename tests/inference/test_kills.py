@@ -5,7 +5,6 @@ import os
 import random
 import resource
 import signal
-import subprocess
 import threading
 import time
 
@@ -13,7 +12,7 @@ import pytest
 from asked_models import Gold, assert_all_gold, read_lines
 from built_fixture import sample_build
 from chat_server import ChatServer
-from support import command
+from support import start_command
 
 # Twenty and more by hand: ATTACK_TIMES=20 python -m pytest tests/inference/test_kills.py
 KILLS = int(os.environ.get("ATTACK_TIMES", "8"))
@@ -27,7 +26,7 @@ def gold():
 
 def start(server, out, *more, **options):
     arguments = ["predict", sample_build(), "--model", "m", "--base-url", server.url, "--out", out, *more]
-    return subprocess.Popen(command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+    return start_command(*arguments, **options)
 
 
 def wait_for(condition, process):
