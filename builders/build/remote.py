@@ -70,10 +70,15 @@ def build_in_storage(
         plan = make_plan(corpus, location, Path(), options, indices)
         stored = folder.create(_PLAN, _encode(content := outline(plan, options)))
         check_same(content, stored, folder.url(_PLAN))
-        if options.engine != _ON_THIS_MACHINE:
-            plan = publish_index(plan, folder.url(_INDICES))
-        with closing(_run_jobs(folder, plan, options)) as receipts:
-            written = gather(receipts)
+        try:
+            if options.engine != _ON_THIS_MACHINE:
+                plan = publish_index(plan, folder.url(_INDICES))
+            with closing(_run_jobs(folder, plan, options)) as receipts:
+                written = gather(receipts)
+        except SARChatError:
+            # Perhaps another command has finished the build, and removed what this one was about to read.
+            _check_place(folder)
+            raise
     with scratch_folder() as scratch:
         write_documents(scratch, written, plan, corpus, options)
         total = _finish(folder, scratch, written)

@@ -25,6 +25,7 @@ from builders.build.options import BuildOptions
 from builders.build.report import format_report
 from builders.corpus.source import Source
 from builders.errors import SARChatError
+from builders.folder.object_folder import ObjectFolder
 from sarchat_dataset import FEATURES
 
 TASKS = ("counting", "referring")
@@ -184,6 +185,24 @@ def test_two_builds_at_once_end_with_the_same_bytes(corpus, local, step):
         FaultyStorage.before = staticmethod(run_another)
         build(corpus, url, OPTIONS)
         assert stored(url) == local
+
+
+def test_build_that_another_command_finishes_meanwhile_is_named(corpus, url, local, monkeypatch):
+    """The other one removes the receipts that this one has listed and is about to read."""
+    FaultyStorage.before = fail(9, KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        build(corpus, url, OPTIONS)
+    read = ObjectFolder.read
+
+    def finish_then_read(folder, names):
+        monkeypatch.undo()
+        build(corpus, url, OPTIONS)
+        return read(folder, names)
+
+    monkeypatch.setattr(ObjectFolder, "read", finish_then_read)
+    with pytest.raises(SARChatError, match="holds a finished build"):
+        build(corpus, url, OPTIONS)
+    assert stored(url) == local
 
 
 def test_transient_errors_are_repeated(corpus, local, url):
