@@ -115,7 +115,8 @@ class AnnotationTable:
 
     def _check_ids(self) -> None:
         try:
-            self._execute("create unique index images_by_id on images (part, id)")
+            with naming_disk(_PURPOSE):
+                self._database.execute("create unique index images_by_id on images (part, id)")
         except sqlite3.IntegrityError:
             part, image_id = self._one(
                 "select part, id from images group by part, id having count(*) > 1 order by min(rowid)"
@@ -152,18 +153,14 @@ class AnnotationTable:
             )
             raise _unknown_image(self._parts[part - 1], annotation_id, image_id)
 
-    def _execute(self, statement: str) -> sqlite3.Cursor:
-        with naming_disk(_PURPOSE):
-            return self._database.execute(statement)
-
     def _one(self, statement: str) -> tuple:
         with naming_disk(_PURPOSE):
-            return self._execute(statement).fetchone()
+            return self._database.execute(statement).fetchone()
 
     def _query(self, statement: str) -> Iterator[tuple]:
         with naming_disk(_PURPOSE):
             # Not `yield from`, which would close the cursor of an abandoned query, perhaps after the database.
-            for row in self._execute(statement):  # noqa: UP028
+            for row in self._database.execute(statement):  # noqa: UP028
                 yield row
 
 

@@ -15,6 +15,7 @@ from builders.corpus.annotation_table import AnnotationTable
 from builders.corpus.categories import find_category, normalize, unknown_category
 from builders.corpus.entries import get_box, get_image, short
 from builders.errors import SARChatError
+from builders.parquet_errors import DAMAGED_PARQUET
 
 _ROWS = 500
 _COLUMNS = ("image_id", "file_name", "width", "height", "objects")
@@ -75,8 +76,7 @@ def _read_rows(path: Path, name: str) -> Iterator[dict[str, Any]]:
                     if names and objects and objects["category"]:
                         objects["category"] = [_name_of(value, names) for value in objects["category"]]
                     yield row
-    # Besides Arrow's own: texts that are not UTF-8, and columns that the footer lists and the row groups lack.
-    except (pa.ArrowException, OSError, UnicodeDecodeError, KeyError) as error:
+    except (*DAMAGED_PARQUET, OSError) as error:
         reason = str(error).splitlines()[0]
         raise SARChatError(f"{name} is not a readable Parquet file: {reason}; write it again") from error
 

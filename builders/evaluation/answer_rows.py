@@ -21,11 +21,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from builders.errors import SARChatError
 from builders.open_data import REPO_ID
+from builders.parquet_errors import DAMAGED_PARQUET
 from builders.resources import load_json
 
 STDIN = "-"
@@ -244,8 +244,8 @@ def _read_parquet(path: Path, columns: Sequence[str] | None) -> Iterator[Row]:
                 for entry in batch.to_pylist():
                     number += 1
                     yield Row(f"{path}, row {number}", entry)
-    except (pa.ArrowException, ValueError, OverflowError) as error:
-        # Besides Arrow's own: texts that are not UTF-8, and times that Python cannot represent.
+    except (*DAMAGED_PARQUET, ValueError) as error:
+        # Besides: times that Python cannot represent.
         raise SARChatError(f"{path} is not a complete Parquet file: {error}") from error
 
 

@@ -18,6 +18,7 @@ from builders.encoded_image import EncodedImage
 from builders.errors import SARChatError
 from builders.folder.column_check import require_columns, require_values
 from builders.folder.image_file import read_image_file
+from builders.parquet_errors import DAMAGED_PARQUET
 from builders.schema import COLUMNS
 
 # Columns that distinguish images without reading them.
@@ -53,8 +54,7 @@ class ParquetPart(NamedTuple):
         except Exception as error:
             # Arrow raises an OSError for a damaged file; remote file systems raise errors without a common class.
             is_local = self.fs is None
-            is_damaged = isinstance(error, (pa.ArrowException, UnicodeDecodeError, KeyError))
-            if is_damaged or (is_local and isinstance(error, OSError)):
+            if isinstance(error, DAMAGED_PARQUET) or (is_local and isinstance(error, OSError)):
                 raise self.damaged(error) from error
             if is_local or isinstance(error, SARChatError):
                 raise

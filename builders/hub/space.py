@@ -22,8 +22,8 @@ METRIC_FILE = "sarchat_metric.py"
 CARD = "README.md"
 _PAGE = Path(__file__).with_name("page")
 _BUILDERS = Path(builders.__file__).parent
-# What the room of box formats imports; the page translates answers with it.
-_FOR_BOX_FORMATS = ("__init__.py", "errors.py", "redact.py", "resources.py")
+# What the page imports of the project, with what that imports, besides the room of box formats.
+_FOR_PAGE = ("__init__.py", "errors.py", "parquet_errors.py", "redact.py", "resources.py")
 _CARD_START = "---\ntitle: SARChat Metric\n"
 
 
@@ -55,12 +55,12 @@ def is_space(folder: Path) -> bool:
 def _copied_files() -> dict[str, Path]:
     """Map the files of the folder, apart from its card, to the files that they are copies of."""
     page = {path.as_posix(): _PAGE / path for path in own_files(_PAGE)}
-    formats = {
+    shared = {
         f"builders/{path.as_posix()}": _BUILDERS / path
         for path in own_files(_BUILDERS)
-        if path.as_posix() in _FOR_BOX_FORMATS or path.parts[0] == "box_formats"
+        if path.as_posix() in _FOR_PAGE or path.parts[0] == "box_formats"
     }
-    return page | formats | {METRIC_FILE: Path(sarchat_metric.__file__), "viewing.py": Path(viewing.__file__)}
+    return page | shared | {METRIC_FILE: Path(sarchat_metric.__file__), "viewing.py": Path(viewing.__file__)}
 
 
 def _has_our_card(folder: Path) -> bool:

@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from built_fixture import sample_build
 from huggingface_hub import SpaceCard, SpaceCardData
@@ -578,6 +580,14 @@ def test_a_box_format_needs_the_size_of_the_image(page, scored, tmp_path):
         page.answer_files.score_files(scored / "answers.jsonl", tmp_path / "r.jsonl", box_format="qwen3-vl")
     with pytest.raises(page.answer_files.FileError, match="input-size"):
         page.answer_files.score_files(scored / "answers.jsonl", tmp_path / "r.jsonl", box_format="qwen2.5-vl")
+
+
+def test_a_parquet_file_with_texts_that_are_not_utf8_is_an_error_in_one_line(page, tmp_path):
+    column = pa.array([b"\xff"]).view(pa.string())
+    pq.write_table(pa.table({name: column for name in ("id", "prediction")}), tmp_path / "p.parquet")
+    references = write_lines(tmp_path / "r.jsonl", *REFERENCES)
+    with pytest.raises(page.answer_files.FileError, match=r"^p.parquet is not a complete Parquet file: .*utf-8"):
+        page.answer_files.score_files(tmp_path / "p.parquet", references)
 
 
 @pytest.mark.parametrize(("name", "kind"), [("a.csv", "CSV"), ("a.tsv", "TSV"), ("a.xlsx", "Excel")])

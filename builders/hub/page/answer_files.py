@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 from comparison import MOST_CHARACTERS, MOST_PAIRS, count_pairs
 from markup import escape, notice, table
@@ -17,6 +16,8 @@ from markup import escape, notice, table
 from builders.box_formats.formats import FORMAT_NAMES, Notation, read_notation
 from builders.box_formats.translate import translate
 from builders.errors import SARChatError
+from builders.parquet_errors import DAMAGED_PARQUET
+from builders.resources import load_json
 from sarchat_metric import (
     EXTRA_SCORES,
     SCENARIOS,
@@ -312,7 +313,7 @@ def _read_parquet(path: Path, budget: _Budget) -> Iterator[tuple[str, dict[str, 
                     budget.check()
                     number += 1
                     yield f"{path.name}, row {number}", entry
-    except (pa.ArrowException, OSError) as error:
+    except (*DAMAGED_PARQUET, OSError) as error:
         raise FileError(f"{path.name} is not a complete Parquet file: {error}") from error
     if not number:
         raise FileError(f"{path.name} is empty")
@@ -320,9 +321,7 @@ def _read_parquet(path: Path, budget: _Budget) -> Iterator[tuple[str, dict[str, 
 
 def _parse(text: str, place: str) -> dict[str, Any]:
     try:
-        entry = json.loads(text)
-    except RecursionError as error:
-        raise FileError(f"{place}: nested too deeply") from error
+        entry = load_json(text)
     except ValueError as error:
         hint = "; is the file one JSON list? It must have an object on each line" if text.startswith("[") else ""
         raise FileError(f"{place}: not JSON, {error}{hint}") from error
