@@ -584,7 +584,7 @@ def test_a_box_format_needs_the_size_of_the_image(page, scored, tmp_path):
 
 def test_a_parquet_file_with_texts_that_are_not_utf8_is_an_error_in_one_line(page, tmp_path):
     column = pa.array([b"\xff"]).view(pa.string())
-    pq.write_table(pa.table({name: column for name in ("id", "prediction")}), tmp_path / "p.parquet")
+    pq.write_table(pa.table(dict.fromkeys(("id", "prediction"), column)), tmp_path / "p.parquet")
     references = write_lines(tmp_path / "r.jsonl", *REFERENCES)
     with pytest.raises(page.answer_files.FileError, match=r"^p.parquet is not a complete Parquet file: .*utf-8"):
         page.answer_files.score_files(tmp_path / "p.parquet", references)
