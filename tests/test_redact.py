@@ -89,6 +89,7 @@ def test_token_with_a_strange_character_is_not_shown(capsys, monkeypatch, strang
     assert "token" in line and SECRET not in line
 
 
+@pytest.mark.slow
 def test_password_of_the_endpoint_is_not_shown(capsys, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://me:{SECRET}@127.0.0.1:1")
     monkeypatch.setattr("builders.hub.publish._WAITS", ())

@@ -23,6 +23,11 @@ from builders.tables import write_tables
 PUBLISHED = {"train": 198_747, "test": 24_203}
 
 
+@pytest.fixture(scope="module")
+def sample_figures():
+    return compute_statistics(open_build(sample_build()))
+
+
 def annotated(split: str) -> list[tuple[str, float, float]]:
     """Category, width and height of every box of the sample that counts, straight from the COCO file."""
     name = "val" if split == "validation" else split
@@ -43,8 +48,8 @@ def annotated(split: str) -> list[tuple[str, float, float]]:
 
 
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
-def test_figures_are_those_of_the_annotations(split):
-    figures = compute_statistics(open_build(sample_build()))[split]
+def test_figures_are_those_of_the_annotations(sample_figures, split):
+    figures = sample_figures[split]
     boxes = annotated(split)
     counts = Counter(category for category, _, _ in boxes)
     assert figures.boxes == {category: counts[category] for category in CATEGORIES}
@@ -69,19 +74,19 @@ def test_figures_are_those_of_the_annotations(split):
 
 
 @pytest.mark.parametrize("task", ["classification", "grounding", "referring", "counting", "identification"])
-def test_any_task_with_every_target_gives_the_same_figures(task):
+def test_any_task_with_every_target_gives_the_same_figures(sample_figures, task):
     whole = open_build(sample_build())
     alone = Build(whole.folder, {"all": whole.configs[task], task: whole.configs[task]})
     for split, figures in compute_statistics(alone).items():
-        expected = compute_statistics(whole)[split]
+        expected = sample_figures[split]
         assert figures.boxes == expected.boxes
         assert figures.aspect_ratio == pytest.approx(expected.aspect_ratio)
         assert figures.records == {task: expected.records[task]}
 
 
-def test_records_follow_from_the_counting_rules():
+def test_records_follow_from_the_counting_rules(sample_figures):
     made = open_build(sample_build())
-    for split, figures in compute_statistics(made).items():
+    for split, figures in sample_figures.items():
         targets_of_image = Counter()
         for batch in made.batches("grounding", split, ["file_name", "objects"], rows=3):
             for row in batch.to_pylist():
@@ -109,12 +114,11 @@ def test_the_weights_of_eq_4_add_up_to_the_paper_s_total():
     assert sum(read_test_sizes().values()) == read_paper_statistics()["records"]["test"]["all"] == 226_636
 
 
-def test_output_has_each_figure_beside_the_paper_s(capsys):
+def test_output_has_each_figure_beside_the_paper_s(sample_figures, capsys):
     main(["stats", str(sample_build())])
     lines = capsys.readouterr().out.splitlines()
-    figures = compute_statistics(open_build(sample_build()))
     ship = next(line for line in lines if line.startswith("ship "))
-    train, validation, test = (figures[split].boxes["ship"] for split in ("train", "validation", "test"))
+    train, validation, test = (sample_figures[split].boxes["ship"] for split in ("train", "validation", "test"))
     # A small build has no differences: it would be a wall of minus signs.
     assert ship.split() == ["ship", str(train), "93,373", str(validation), str(test), "10,741"]
     assert "differs" not in lines[1]
@@ -181,15 +185,15 @@ def test_texts_are_those_of_the_records():
     assert add_up([counted, counted]).frequencies["ship"] == 2 * counted.frequencies["ship"]
 
 
-def test_shapes_are_those_of_the_records():
-    for split, figures in compute_statistics(open_build(sample_build())).items():
+def test_shapes_are_those_of_the_records(sample_figures):
+    for split, figures in sample_figures.items():
         counts = Counter(shape((0.0, 0.0, w, h)) for _, w, h in annotated(split))
         assert figures.shapes == {name: counts[name] for name in SHAPES}
 
 
-def test_differences_are_in_percent_where_the_build_is_of_full_size():
+def test_differences_are_in_percent_where_the_build_is_of_full_size(sample_figures):
     paper = read_paper_statistics()
-    small = compute_statistics(open_build(sample_build()))["test"]
+    small = sample_figures["test"]
     boxes = {name: round(count * 1.1) for name, count in paper["boxes"]["test"].items()}
     records = {name: round(count * 0.9) for name, count in paper["records"]["test"].items()}
     tables = {

@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 from built_fixture import sample_build
-from support import refusal
+from support import refusal, slow
 
 from builders.errors import SARChatError
 from builders.evaluation import answer_rows
@@ -33,10 +33,12 @@ def refusal_of(path, **options) -> str:
     ("name", "start", "message"),
     [
         ("a.jsonl.gz", b'{"id": "', "line 1 has more than 64 MiB; give a file with one answer per row"),
-        ("a.jsonl.gz", b'{}\n{"id": "', "line 2 has more than 64 MiB"),
-        ("a.csv.gz", b"id,prediction\n", "row 1 has more than 64 MiB"),
         ("a.tsv.gz", b'id\tprediction\nx\t"\n', "row 1 has more than 64 MiB"),
-        ("a.csv.gz", b"", "row 1 has more than 64 MiB"),
+        *slow(
+            ("a.jsonl.gz", b'{}\n{"id": "', "line 2 has more than 64 MiB"),
+            ("a.csv.gz", b"id,prediction\n", "row 1 has more than 64 MiB"),
+            ("a.csv.gz", b"", "row 1 has more than 64 MiB"),
+        ),
     ],
 )
 def test_a_row_without_an_end_stops_at_the_limit(name, start, message, tmp_path):

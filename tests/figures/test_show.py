@@ -21,6 +21,14 @@ from builders.folder.reader import open_build
 from builders.schema import TASKS
 from sarchat_metric import parse_boxes, task_scores
 
+pytestmark = pytest.mark.usefixtures("coarse")
+
+
+@pytest.fixture
+def coarse(monkeypatch):
+    """A quarter of the pixels, which are drawn and compressed in less time."""
+    monkeypatch.setattr(style, "DPI", style.DPI // 2)
+
 
 def rgb(color: str) -> tuple[int, ...]:
     return tuple(int(color[place : place + 2], 16) for place in (1, 3, 5))

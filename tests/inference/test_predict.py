@@ -64,7 +64,7 @@ def test_a_finished_file_needs_no_server(gold, out, capsys):
     assert "Score it with" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("form", ["paths", "corpus", "zip"])
+@pytest.mark.parametrize("form", ["corpus", *slow("paths", "zip")])
 def test_the_questions_are_the_same_from_any_data(form, out, tmp_path):
     data = {
         "paths": lambda: sample_build(embed=False),
