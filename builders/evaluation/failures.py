@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from builders.evaluation.error_kinds import name_error
 from builders.evaluation.scored_records import ScoredRecord
 from builders.open_data import OpenData
-from builders.records.geometry import CELLS, IDENTIFICATION_SIZES, area_share, cell, identification_size
+from builders.records.geometry import CELLS, IDENTIFICATION_SIZES, area_share, cell, corners, identification_size
 from builders.schema import CATEGORIES
 from sarchat_metric import best_ious
 
@@ -91,8 +91,7 @@ class Failures:
 
     def _add_target(self, record: ScoredRecord, index: int, is_found: bool) -> None:
         objects, width, height = (record.reference[name] for name in ("objects", "width", "height"))
-        x, y, w, h = objects["bbox"][index]
-        box = x, y, x + w, y + h
+        box = corners(objects["bbox"][index])
         values = {
             "category": CATEGORIES[objects["category"][index]],
             "size": identification_size(area_share(box, width, height)),

@@ -10,9 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from builders.figures.scene import corners, draw_box, draw_image, label_box
+from builders.figures.scene import draw_box, draw_image, label_box
 from builders.figures.style import CATEGORY_COLORS, FAINT, INK, LINE, new_figure
 from builders.figures.text_wrap import LINE_HEIGHT, wrap
+from builders.records.geometry import corners
 from builders.schema import CATEGORIES
 
 _WIDTH = 12.4

@@ -10,12 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from builders.box_shapes import label_ious
 from builders.errors import SARChatError
-from builders.figures.scene import corners, draw_box, draw_image, label_box
+from builders.figures.scene import draw_box, draw_image, label_box
 from builders.figures.style import FAINT, GOLD, INK, LINE, PREDICTED, new_figure, save, styled
 from builders.figures.text_wrap import LINE_HEIGHT, wrap
+from builders.records.geometry import corners
 from builders.schema import CATEGORIES, Box
-from sarchat_metric import Match, RecordScore, box_iou, final_answer, match_boxes, parse_boxes, score_record
+from sarchat_metric import RecordScore, final_answer, match_boxes, parse_boxes, score_record
 
 _MARGIN, _COLUMN = 0.25, 5.6
 _LONGER_SIDE = 6.4
@@ -108,19 +110,10 @@ def _draw_boxes(axes: Axes, record: Mapping[str, Any], prediction: str | None, s
             label_box(axes, box, f"{number} {CATEGORIES[category]}" if len(gold) > 1 else CATEGORIES[category], GOLD)
     if len(predicted) <= _MOST_LABELS:
         matches = score.matches.get("iou@0.25")
-        for box, text in zip(predicted, _iou_labels(predicted, gold, matches), strict=True):
+        if matches is None:
+            matches = match_boxes(predicted, gold)
+        for box, text in zip(predicted, label_ious(predicted, gold, matches), strict=True):
             label_box(axes, box, text, PREDICTED, below=True)
-
-
-def _iou_labels(predicted: list[Box], gold: list[Box], matches: list[Match] | None) -> list[str]:
-    """Return a label for each predicted box: the IoU of its match, or else its highest IoU."""
-    matches = match_boxes(predicted, gold) if matches is None else matches
-    matched = {index: iou for index, _, iou in matches}
-    best = box_iou(predicted, gold).max(axis=1, initial=0.0)
-    return [
-        f"IoU {matched[index]:.2f}" if index in matched else f"no match, IoU {best[index]:.2f}"
-        for index in range(len(predicted))
-    ]
 
 
 def _draw_legend(figure: Figure, prediction: str | None, top: float) -> None:

@@ -78,9 +78,3 @@ def label_box(axes: Axes, box: Box, text: str, color: str, *, size: float = 9.0,
         bbox={"facecolor": color, "edgecolor": "none", "pad": 1.6, "alpha": 0.92},
         clip_on=True,
     )
-
-
-def corners(bbox: tuple[float, float, float, float]) -> Box:
-    """Return `(x1, y1, x2, y2)` of a COCO box."""
-    x, y, w, h = bbox
-    return x, y, x + w, y + h

@@ -28,6 +28,12 @@ _DIAGONALS = {
 }
 
 
+def corners(bbox: tuple[float, float, float, float]) -> Box:
+    """Return the box of a COCO `(x, y, width, height)`."""
+    x, y, w, h = bbox
+    return x, y, x + w, y + h
+
+
 def center(box: Box) -> tuple[float, float]:
     """Return the centre `(x, y)` of a box, in pixels."""
     return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2

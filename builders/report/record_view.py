@@ -7,34 +7,20 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from builders.box_shapes import Shape, is_proper, label_ious, place_box
 from builders.evaluation.error_kinds import ErrorKind, name_error
 from builders.evaluation.scored_records import ScoredRecord
+from builders.records.geometry import corners
 from builders.report.thumbnails import Thumbnail
 from builders.schema import CATEGORIES, Box
-from sarchat_metric import Match, box_iou
 
 _LONGEST_TEXT = 1500
 _MOST_BOXES = 100
 _MOST_LABELS = 8
 _MOST_ITEMS = 24
-_FARTHEST = 1e100
 # Characters that HTML cannot have, or that change the direction of the text around them.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _NAMES = {"proximity": "distance", "count": "number"}
-
-
-class Shape(NamedTuple):
-    """A box on the image: its place in pixels, whose it is, and its label with the label's place."""
-
-    kind: str
-    x: float
-    y: float
-    width: float
-    height: float
-    label: str
-    label_x: float
-    label_y: float
-    anchor: str
 
 
 class Entry(NamedTuple):
@@ -144,50 +130,24 @@ def clip(text: str) -> str:
 
 
 def _draw(record: ScoredRecord, notes: list[str]) -> Iterator[Shape]:
-    size = record.reference["width"], record.reference["height"]
+    width, height = record.reference["width"], record.reference["height"]
+    place = (width, height, max(width, height) / 34)
     objects, read = record.reference["objects"], record.result.prediction
-    targets = [(x, y, x + w, y + h) for x, y, w, h in objects["bbox"]]
-    gold: Sequence[Box] = record.result.reference.get("boxes") or targets
+    gold: Sequence[Box] = record.result.reference.get("boxes") or [corners(bbox) for bbox in objects["bbox"]]
     names = [CATEGORIES[index] for index in objects["category"]]
     labels = names if len(names) == len(gold) <= _MOST_LABELS else [""] * len(gold)
     for box, label in zip(gold[:_MOST_BOXES], labels, strict=False):
-        yield _shape("gold", box, label, *size)
+        yield place_box("gold", box, label, *place)
     boxes = read.get("boxes", [])
-    ious = _label_boxes(boxes[:_MOST_BOXES], gold, record.result.matches.get("iou@0.25", []))
-    proper = [_is_proper(box) for box in boxes]
+    ious = label_ious(boxes[:_MOST_BOXES], gold, record.result.matches.get("iou@0.25", []))
+    improper = sum(not is_proper(box) for box in boxes)
     if len(boxes) > _MOST_BOXES:
         notes.append(f"The first {_MOST_BOXES} of {len(boxes):,} boxes are drawn.")
-    if not all(proper):
-        notes.append(f"Boxes of the answer that are inverted, empty or out of range: {len(boxes) - sum(proper):,}.")
-    for box, label, is_proper in zip(boxes, ious, proper, strict=False):
-        if is_proper:
-            yield _shape("read", box, label if len(boxes) <= _MOST_LABELS else "", *size)
-
-
-def _label_boxes(boxes: Sequence[Box], gold: Sequence[Box], matches: Sequence[Match]) -> list[str]:
-    matched = {index: iou for index, _, iou in matches}
-    best = box_iou(boxes, gold).max(axis=1, initial=0.0) if boxes else []
-    return [
-        f"IoU {matched[index]:.2f}" if index in matched else f"no match ({best[index]:.2f})"
-        for index in range(len(boxes))
-    ]
-
-
-def _is_proper(box: Box) -> bool:
-    return all(abs(edge) < _FARTHEST for edge in box) and box[0] < box[2] and box[1] < box[3]
-
-
-def _shape(kind: str, box: Box, label: str, width: int, height: int) -> Shape:
-    # Browsers may fail for numbers far outside the visible range.
-    x1, x2 = (min(max(edge, -width), 2.0 * width) for edge in (box[0], box[2]))
-    y1, y2 = (min(max(edge, -height), 2.0 * height) for edge in (box[1], box[3]))
-    letter = max(width, height) / 34
-    is_right = x1 > 0.7 * width
-    x = min(x2, width - letter / 4) if is_right else max(x1, letter / 4)
-    y = y1 - 0.35 * letter if kind == "gold" else y2 + letter
-    y = min(max(y, letter), height - 0.35 * letter)
-    left, top, breadth, tall = (round(value, 1) for value in (x1, y1, x2 - x1, y2 - y1))
-    return Shape(kind, left, top, breadth, tall, label, round(x, 1), round(y, 1), "end" if is_right else "start")
+    if improper:
+        notes.append(f"Boxes of the answer that are inverted, empty or out of range: {improper:,}.")
+    for box, label in zip(boxes, ious, strict=False):
+        if is_proper(box):
+            yield place_box("read", box, label if len(boxes) <= _MOST_LABELS else "", *place)
 
 
 def _list_entries(gold: Mapping[str, Any], read: Mapping[str, Any]) -> Iterator[Entry]:

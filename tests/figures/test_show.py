@@ -13,13 +13,14 @@ from support import refusal, slow, write_answers
 
 pytest.importorskip("matplotlib")
 
+from builders.box_shapes import label_ious
 from builders.cli.command import main
 from builders.cli.demo import noisy_answers
 from builders.figures import style
-from builders.figures.record import _iou_labels, draw_record, gold_boxes, show_record
+from builders.figures.record import draw_record, gold_boxes, show_record
 from builders.folder.reader import open_build
 from builders.schema import TASKS
-from sarchat_metric import parse_boxes, task_scores
+from sarchat_metric import match_boxes, parse_boxes, task_scores
 
 pytestmark = pytest.mark.usefixtures("coarse")
 
@@ -121,8 +122,12 @@ def test_conversation_is_whole():
 def test_unmatched_box_tells_its_best_iou():
     gold = [(0.0, 0.0, 10.0, 10.0), (50.0, 50.0, 60.0, 60.0)]
     predicted = [(0.0, 0.0, 10.0, 10.0), (8.0, 0.0, 18.0, 10.0), (5.0, 5.0, 1.0, 1.0)]
-    assert _iou_labels(predicted, gold, None) == ["IoU 1.00", "no match, IoU 0.11", "no match, IoU 0.00"]
-    assert _iou_labels([], gold, None) == []
+    assert label_ious(predicted, gold, match_boxes(predicted, gold)) == [
+        "IoU 1.00",
+        "no match (0.11)",
+        "no match (0.00)",
+    ]
+    assert label_ious([], gold, []) == []
 
 
 def test_box_of_the_wrong_category_is_no_match():
@@ -136,7 +141,7 @@ def test_box_of_the_wrong_category_is_no_match():
     wrong = "bridge" if record["objects"]["category"] != [4] else "ship"
     with style.styled():
         figure = draw_record(record, f"There is a {wrong} {box}.")
-    assert "no match, IoU 1.00" in [text.get_text() for text in figure.axes[0].texts]
+    assert "no match (1.00)" in [text.get_text() for text in figure.axes[0].texts]
 
 
 def test_gold_boxes_are_those_of_the_targets():

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from markup import escape, notice, table
-from picture import Backdrop, best_ious, draw
+from picture import Backdrop, draw
 
+from builders.box_shapes import answer_ious
 from sarchat_metric import SUB_SCORES, RecordScore, score_record, task_scores
 
 # Limits that keep the page responsive; the metric itself has none.
@@ -150,6 +151,7 @@ def _show_boxes(record: RecordScore) -> str:
         return ""
     gold, read = record.reference["boxes"], record.prediction["boxes"]
     matched = [{index: other for index, other, _ in pairs} for pairs in record.matches.values()]
+    ious = answer_ious(read, gold, record.matches["iou@0.25"])
     labels = record.prediction.get("labels") or [None] * len(read)
     rows = [
         [
@@ -159,7 +161,7 @@ def _show_boxes(record: RecordScore) -> str:
             f"{iou:.2f}",
         ]
         for index, (box, label, iou) in enumerate(
-            zip(read[:_MOST_ROWS], labels[:_MOST_ROWS], best_ious(record)[:_MOST_ROWS], strict=True)
+            zip(read[:_MOST_ROWS], labels[:_MOST_ROWS], ious[:_MOST_ROWS], strict=True)
         )
     ]
     more = max(len(read) - _MOST_ROWS, 0)

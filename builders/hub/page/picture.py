@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 from markup import escape
 from viewing import read_view
 
-from sarchat_metric import Box, RecordScore, box_iou
+from builders.box_shapes import Shape, is_proper, label_ious, place_box
+from sarchat_metric import Box, RecordScore
 
 MOST_BOXES = 200
 _MOST_LABELS = 30
@@ -77,7 +78,7 @@ def draw(record: RecordScore, backdrop: Backdrop | None = None) -> Drawing | Non
     image = f'<image href="{backdrop.address}" width="{width}" height="{height}"/>' if backdrop else ""
     svg = (
         f'<svg class="sar-picture" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(description)}" '
-        f'font-size="{max(width, height) / 36:.1f}" xmlns="http://www.w3.org/2000/svg">'
+        f'font-size="{_letter(width, height):.1f}" xmlns="http://www.w3.org/2000/svg">'
         f'<rect width="{width}" height="{height}" class="sar-field"/>{image}{_draw_grid(width, height)}{shapes}</svg>'
     )
     return Drawing(svg, notes)
@@ -97,75 +98,48 @@ def _draw_grid(width: int, height: int) -> str:
 
 def _draw_boxes(record: RecordScore, width: int, height: int, notes: list[str]) -> str:
     gold, read = record.reference["boxes"], record.prediction["boxes"]
+    names = record.reference.get("labels") or [""] * len(gold)
+    numbered = [f"{number} {name}".strip() for number, name in enumerate(names, start=1)]
     shapes = []
     # The answer is drawn last: the gold boxes under it are visible between its dashes.
-    for boxes, kind, name in ((gold, "gold", "gold answer"), (read, "answer", "answer")):
-        for box in boxes[:MOST_BOXES]:
-            shapes.append(_draw_box(box, kind, width, height))
+    for boxes, labels, kind, name in (
+        (gold, numbered, "gold", "gold answer"),
+        (read, label_ious(read, gold, record.matches["iou@0.25"]), "answer", "answer"),
+    ):
+        for box, label in zip(boxes[:MOST_BOXES], labels, strict=False):
+            if is_proper(box):
+                text = label if len(boxes) <= _MOST_LABELS else ""
+                shapes.append(place_box(kind, box, text, width, height, _letter(width, height)))
         if len(boxes) > MOST_BOXES:
             notes.append(f"Of {len(boxes):,} boxes in the {name}, the first {MOST_BOXES} are drawn.")
-    bad = sum(not _is_proper(box) for box in read)
+    bad = sum(not is_proper(box) for box in read)
     if bad:
         notes.append(f"{_count(bad, 'box')} of the answer cannot be drawn: inverted, empty or out of range.")
-    outside = sum(_is_proper(box) and not _is_inside(box, width, height) for box in read)
+    outside = sum(is_proper(box) and not _is_inside(box, width, height) for box in read)
     if outside:
         notes.append(f"{_count(outside, 'box')} of the answer reach beyond the {width} x {height} pixels drawn.")
-    if len(gold) <= _MOST_LABELS:
-        names = record.reference.get("labels") or [""] * len(gold)
-        for number, (box, name) in enumerate(zip(gold, names, strict=True), start=1):
-            shapes.append(_label(box, f"{number} {name}".strip(), "gold", width, height))
-    if len(read) <= _MOST_LABELS:
-        for box, text in zip(read, _iou_labels(record), strict=True):
-            shapes.append(_label(box, text, "answer", width, height))
-    else:
+    if len(read) > _MOST_LABELS:
         notes.append(f"The answer has more than {_MOST_LABELS} boxes, so they have no labels.")
-    return "".join(shapes)
+    return "".join(map(_draw_box, shapes)) + "".join(_draw_label(shape) for shape in shapes if shape.label)
 
 
-def best_ious(record: RecordScore) -> list[float]:
-    """Return for each box of the answer the IoU of its match, or its highest IoU with any gold box if unmatched."""
-    matched = {index: iou for index, _, iou in record.matches["iou@0.25"]}
-    best = box_iou(record.prediction["boxes"], record.reference["boxes"]).max(axis=1, initial=0.0).tolist()
-    return [matched.get(index, iou) for index, iou in enumerate(best)]
-
-
-def _iou_labels(record: RecordScore) -> list[str]:
-    matched = {index for index, _, _ in record.matches["iou@0.25"]}
-    return [
-        f"IoU {iou:.2f}" if index in matched else f"no match ({iou:.2f})" for index, iou in enumerate(best_ious(record))
-    ]
-
-
-def _is_proper(box: Box) -> bool:
-    return all(abs(edge) < 1e100 for edge in box) and box[0] < box[2] and box[1] < box[3]
+def _letter(width: int, height: int) -> float:
+    """Return the size of letters in a drawing."""
+    return max(width, height) / 36
 
 
 def _is_inside(box: Box, width: int, height: int) -> bool:
     return box[0] >= 0 and box[1] >= 0 and box[2] <= width and box[3] <= height
 
 
-def _draw_box(box: Box, kind: str, width: int, height: int) -> str:
-    if not _is_proper(box):
-        return ""
-    # Browsers may fail for numbers far outside the visible range.
-    x1, x2 = (min(max(edge, -width), 2 * width) for edge in (box[0], box[2]))
-    y1, y2 = (min(max(edge, -height), 2 * height) for edge in (box[1], box[3]))
-    place = f'x="{x1:g}" y="{y1:g}" width="{x2 - x1:g}" height="{y2 - y1:g}"'
-    return f'<rect {place} class="sar-rim"/><rect {place} class="sar-box sar-box-{kind}"/>'
+def _draw_box(shape: Shape) -> str:
+    place = f'x="{shape.x:g}" y="{shape.y:g}" width="{shape.width:g}" height="{shape.height:g}"'
+    return f'<rect {place} class="sar-rim"/><rect {place} class="sar-box sar-box-{shape.kind}"/>'
 
 
-def _label(box: Box, text: str, kind: str, width: int, height: int) -> str:
-    """Return a label above a gold box or below a box of the answer, always inside the drawing."""
-    if not _is_proper(box):
-        return ""
-    size = max(width, height) / 36
-    x1, y1, x2, y2 = box
-    near_right_edge = x1 > width * 0.72
-    x = min(x2, width - size / 4) if near_right_edge else max(x1, size / 4)
-    y = y1 - size * 0.4 if kind == "gold" else y2 + size * 1.1
-    y = min(max(y, size), height - size * 0.4)
-    anchor = "end" if near_right_edge else "start"
-    return f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}" class="sar-label sar-label-{kind}">{escape(text)}</text>'
+def _draw_label(shape: Shape) -> str:
+    place = f'x="{shape.label_x:g}" y="{shape.label_y:g}" text-anchor="{shape.anchor}"'
+    return f'<text {place} class="sar-label sar-label-{shape.kind}">{escape(shape.label)}</text>'
 
 
 def _phrases(reading: dict[str, Any]) -> Counter:
@@ -178,7 +152,7 @@ def _phrases(reading: dict[str, Any]) -> Counter:
 
 
 def _draw_phrases(gold: Counter, read: Counter, width: int, height: int) -> str:
-    size = max(width, height) / 36
+    size = _letter(width, height)
     texts = []
     for row, row_name in enumerate(_ROWS):
         for column, column_name in enumerate(_COLUMNS):
