@@ -19,8 +19,8 @@ from tqdm import tqdm
 from builders.box_formats.formats import Notation, read_notation
 from builders.box_formats.phrasing import Phrasing
 from builders.evaluation.exported import figures, score_row
-from builders.export.harness_row import harness_row
 from builders.export.pipeline import make_record
+from builders.export.record import harness_row
 from builders.inference.images import encode_image
 from builders.open_data import open_data
 from builders.schema import ALL

@@ -51,8 +51,8 @@ class Format(NamedTuple):
     Attributes:
         name: the value of `--to`; its side files are in `templates/NAME`.
         convert: returns a record in the form that the consumer reads.
-        values: returns the placeholder values of its side files, in addition to the recipe's; a `.py` file is copied
-            unchanged.
+        values: returns the placeholder values of its side files, in addition to the recipe's, if they name data; a
+            `.py` file is copied unchanged.
         suffix: `.jsonl`, `.json` (one list), `.tsv` or `.parquet`.
         absolute_images: whether the consumer needs absolute paths of images.
         box_format: the default box format; `None` if the export format marks boxes itself.
@@ -65,7 +65,7 @@ class Format(NamedTuple):
 
     name: str
     convert: Callable[[ExportRecord], Row]
-    values: Callable[[Export], Mapping[str, str]]
+    values: Callable[[Export], Mapping[str, str]] = lambda export: {}
     suffix: str = ".jsonl"
     absolute_images: bool = True
     box_format: str | None = "sarchat"

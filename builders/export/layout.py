@@ -20,9 +20,5 @@ def by_task_and_split(task: str, split: str, scenario: str) -> str:
 
 def by_paper(task: str, split: str, scenario: str) -> str:
     """Return the file's name in the paper's inference script."""
-    names = _paper_names()
+    names = read_yaml("paper_layout.yaml", "builders.export")
     return names[task] if task in names else names[f"{task}/{scenario}"]
-
-
-def _paper_names() -> dict[str, str]:
-    return read_yaml("paper_layout.yaml", "builders.export")

@@ -9,8 +9,7 @@ from typing import Any
 from builders.evaluation.exported import figure_names
 from builders.export.features import refer_to_image, with_features
 from builders.export.format import Export, Format, Table
-from builders.export.harness_row import harness_row
-from builders.export.record import ExportRecord
+from builders.export.record import ExportRecord, harness_row
 from sarchat_metric import VERSION
 
 

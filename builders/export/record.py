@@ -48,3 +48,14 @@ def reward_columns(record: ExportRecord) -> dict[str, Any]:
     if record.input_size is not None:
         columns |= {"input_width": record.input_size[0], "input_height": record.input_size[1]}
     return columns
+
+
+def harness_row(record: ExportRecord) -> dict[str, Any]:
+    """Return what the plugins of evaluation harnesses ask and score with: all columns of a record except its image."""
+    return {
+        "id": record.id,
+        "scenario": record.scenario,
+        "question": record.question,
+        "answer": record.answer,
+        **reward_columns(record),
+    }

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from builders.export.format import Export, Format
-from builders.export.harness_row import harness_row
-from builders.export.record import ExportRecord
+from builders.export.format import Format
+from builders.export.record import ExportRecord, harness_row
 
 
 def convert(record: ExportRecord) -> dict[str, Any]:
@@ -15,9 +13,4 @@ def convert(record: ExportRecord) -> dict[str, Any]:
     return {**harness_row(record), "image_path": record.image}
 
 
-def values(export: Export) -> Mapping[str, str]:
-    """Return nothing: its side files name no data."""
-    return {}
-
-
-FORMAT = Format("vlmevalkit", convert, values, suffix=".tsv", absolute_images=False, evaluates=True)
+FORMAT = Format("vlmevalkit", convert, suffix=".tsv", absolute_images=False, evaluates=True)
