@@ -1,11 +1,19 @@
-"""The hash by which annotations, data sets and builds are recognized: BLAKE2b of 128 bits."""
+"""The hash by which annotations, data sets and builds are recognized: BLAKE2b of 128 bits; files in pieces."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 _CHUNK = 1 << 20
+
+
+def read_pieces(stream: IO[bytes]) -> Iterator[bytes]:
+    """Yield what is left of a binary stream in pieces of up to 1 MiB, for a file of any length."""
+    while piece := stream.read(_CHUNK):
+        yield piece
 
 
 def new_digest(text: str = "") -> hashlib.blake2b:
@@ -19,13 +27,13 @@ def hash_text(text: str) -> str:
 
 
 def hash_file(path: Path) -> str:
-    """Return the hash of a file's content, hexadecimal; the file is read in pieces.
+    """Return the hash of a file's content, hexadecimal.
 
     Raises:
         OSError: if it cannot be read.
     """
     digest = new_digest()
     with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK):
-            digest.update(chunk)
+        for piece in read_pieces(stream):
+            digest.update(piece)
     return digest.hexdigest()

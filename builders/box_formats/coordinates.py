@@ -14,8 +14,7 @@ from functools import lru_cache
 
 from builders.box_formats.formats import INPUT_PIXELS, PIXELS, BoxFormat, check_input_size
 from builders.box_formats.input_size import InputSize, ResizeRule
-
-Box = tuple[float, float, float, float]
+from sarchat_metric import Box
 
 
 # Compared by identity: a key of caches that hashes fast.

@@ -13,10 +13,10 @@ from functools import lru_cache
 from string import Template
 from typing import Any
 
-from builders.box_formats.coordinates import Box, Scale, scale_of
+from builders.box_formats.coordinates import Scale, scale_of
 from builders.box_formats.formats import BoxFormat
 from builders.box_formats.input_size import InputSize, ResizeRule
-from sarchat_metric import BOX, read_answer
+from sarchat_metric import BOX, Box, read_answer
 
 _ANY_BOX = "{<0><0><0><0>}"
 

@@ -15,13 +15,13 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
-from builders.box_formats.coordinates import Box, Scale, scale_of
+from builders.box_formats.coordinates import Scale, scale_of
 from builders.box_formats.formats import BoxFormat
 from builders.box_formats.found import Group, Reading
 from builders.box_formats.input_size import InputSize, ResizeRule
 from builders.box_formats.lists import read_lists
 from builders.box_formats.templates import read_template
-from sarchat_metric import BOX, final_answer, parse_boxes
+from sarchat_metric import BOX, Box, final_answer, parse_boxes
 
 # A Markdown fence, with the line break inside it.
 _FENCE = re.compile(r"```(?:json|JSON|python)[ \t]*\n?|\n?```(?!json|JSON|python)")

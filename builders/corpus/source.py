@@ -16,14 +16,12 @@ from typing import Any, BinaryIO
 import fsspec
 from fsspec import AbstractFileSystem
 
-from builders.digests import hash_text
+from builders.digests import hash_text, read_pieces
 from builders.errors import SARChatError
 from builders.storage import PerProcess, cannot_open, describe, open_url
 
 # No file of a corpus comes near; a small archive may promise far more.
 _MOST_BYTES = 1 << 30
-# Bytes of a large file that are read at a time.
-_CHUNK = 1 << 20
 # Large enough for most images in one request, small enough that reading one image transfers little of an archive.
 _REMOTE_BLOCK = 256 * 1024
 
@@ -77,8 +75,7 @@ class Source:
             with self._errors_naming(relative):
                 stream = open(copy, "rb") if copy else self.fs.open(self.path(relative), "rb")
             with stream, self._errors_naming(relative):
-                while chunk := stream.read(_CHUNK):
-                    yield chunk
+                yield from read_pieces(stream)
 
     @contextmanager
     def local_copy(self, relative: str) -> Iterator[Path]:

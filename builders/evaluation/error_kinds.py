@@ -77,12 +77,12 @@ def _name_counting(record: ScoredRecord) -> str:
 
 
 def _name_grounding(record: ScoredRecord) -> str:
-    _, extra, missed = _count_boxes(record, "iou@0.25")
+    _, extra, missed = _count_boxes(record)
     return _name_boxes(record) if extra or missed else _name_phrases(record)
 
 
 def _name_boxes(record: ScoredRecord) -> str:
-    _, extra, missed = _count_boxes(record, "iou@0.25")
+    _, extra, missed = _count_boxes(record)
     if extra and missed:
         return "misplaced_box"
     if missed or extra:
@@ -90,8 +90,8 @@ def _name_boxes(record: ScoredRecord) -> str:
     return "loose_box"
 
 
-def _count_boxes(record: ScoredRecord, threshold: str) -> Counts:
-    return next(counts for key, counts in record.result.counts.items() if key.endswith(threshold))
+def _count_boxes(record: ScoredRecord) -> Counts:
+    return next(counts for key, counts in record.result.counts.items() if key.endswith("iou@0.25"))
 
 
 _NAMERS = {

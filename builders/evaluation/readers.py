@@ -1,7 +1,7 @@
 """Readers of the tools that run models: one small function per tool, from a row of its file to an `Answer`.
 
-Public names: `TOOLS`, `Answer`, `read_answers(source, split) -> Iterator[Answer]`, `AnswerSource`, `is_failure`
-and `measured`.
+Public names: `TOOLS`, `COSTS`, `Answer`, `read_answers(source, split) -> Iterator[Answer]`, `AnswerSource`,
+`is_failure` and `measured`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ _LONGEST_EXCEL_CELL = 32_767
 _GOLD_NAMES = ("gold", "answer", "label", "labels", "target", "reference")
 _QUESTION_NAMES = ("question", "prompt")
 _LARGEST_MEASUREMENT = 1e12
+# What `sarchat predict` records of each answer's cost.
+COSTS = ("latency_s", "prompt_tokens", "completion_tokens")
 
 
 class Answer(NamedTuple):
@@ -184,8 +186,7 @@ def _of_inspect(row: Mapping[str, Any], place: str) -> dict[str, Any]:
     }
 
 
-_COST_COLUMNS = ("latency_s", "prompt_tokens", "completion_tokens")
-_PLAIN = _Tool(_of_plain, "prediction", ("id", "finish_reason", *_COST_COLUMNS))
+_PLAIN = _Tool(_of_plain, "prediction", ("id", "finish_reason", *COSTS))
 _TOOLS = {
     "csv": _Tool(_of_csv, "prediction", ("id", *_GOLD_NAMES, *_QUESTION_NAMES), container=".csv"),
     "evalscope": _Tool(_of_evalscope),

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from builders.errors import SARChatError
-from builders.evaluation.readers import measured
+from builders.evaluation.readers import COSTS, measured
 from builders.evaluation.record_counts import pack_counts, unpack_counts
-from builders.evaluation.scoring import AVERAGES, COSTS, Evaluation
+from builders.evaluation.scoring import AVERAGES, Evaluation
 from builders.folder.writing import writing_whole
 from builders.resources import load_json
 from sarchat_metric import SUB_SCORES, TASKS, VERSION, Tally

@@ -16,7 +16,7 @@ from builders.box_formats.formats import Notation
 from builders.errors import SARChatError
 from builders.evaluation.bootstrap import RESAMPLES, intervals
 from builders.evaluation.gold import read_gold, read_rows
-from builders.evaluation.readers import Answer, AnswerSource
+from builders.evaluation.readers import COSTS, Answer, AnswerSource
 from builders.evaluation.record_counts import hash_records
 from builders.evaluation.scored_records import (
     SARCHAT_NOTATION,
@@ -32,8 +32,6 @@ from sarchat_metric import Collector, Tally, overall_score, summarise
 
 # Counts of answers and of the boxes in them, in addition to the metric's `unparsed`.
 COUNTED = ("truncated", "failed", "boxes", "out_of_image", "rotated", "not_boxes")
-# What `sarchat predict` records of each answer's cost.
-COSTS = ("latency_s", "prompt_tokens", "completion_tokens")
 AVERAGES = ("sample", "corpus")
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from builders.digests import read_pieces
 from builders.errors import SARChatError
 from builders.folder.own_files import lasting_files, own_files
 
 SUMS = "SHA256SUMS"
-_CHUNK = 1 << 20
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
 
@@ -119,8 +119,8 @@ def _hash_files(folder: Path, paths: Iterable[str], title: str) -> dict[str, str
         for path in sizes:
             digest = hashlib.sha256()
             with (folder / path).open("rb") as stream:
-                while chunk := stream.read(_CHUNK):
-                    digest.update(chunk)
-                    bar.update(len(chunk))
+                for piece in read_pieces(stream):
+                    digest.update(piece)
+                    bar.update(len(piece))
             sums[path] = digest.hexdigest()
     return sums
