@@ -8,7 +8,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -51,6 +52,15 @@ def build(location, out, options=None):
     from builders.build.options import BuildOptions
 
     return pipeline.build(location, out, replace(options or BuildOptions(), pictures=False))
+
+
+def wait_until(ready: Callable[[], object], process: subprocess.Popen | None = None) -> None:
+    """Wait for up to two minutes; a process that is given must run meanwhile."""
+    deadline = time.monotonic() + 120
+    while not ready():
+        assert process is None or process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
 
 
 def slow(*values: object) -> list:

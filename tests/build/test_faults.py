@@ -14,7 +14,7 @@ import datasets
 import pytest
 from corpora import SLOW_IMAGES, SLOW_SIDE, plain_corpus
 from oracle import TASKS
-from support import build, children, command, is_running, mounted, parquet, start_command, tree
+from support import build, children, command, is_running, mounted, parquet, start_command, tree, wait_until
 
 from builders.build.options import BuildOptions
 from builders.folder.checksums import verify_checksums
@@ -35,14 +35,6 @@ def start(corpus: Path, out: Path, *options: object) -> subprocess.Popen:
 def staging(out: Path) -> Path | None:
     """Return the folder beside `out` that a build writes into, if there is one."""
     return next((path for path in out.parent.iterdir() if path.is_dir() and path != out), None)
-
-
-def wait_until(ready, process: subprocess.Popen) -> None:
-    deadline = time.monotonic() + 60
-    while not ready():
-        assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
 
 
 def wait_for_parquet(out: Path, process: subprocess.Popen) -> None:
@@ -137,10 +129,7 @@ def test_workers_end_with_their_parent(corpus, out):
     workers = children(process.pid)
     process.kill()
     process.communicate()
-    deadline = time.monotonic() + 20
-    while any(map(is_running, workers)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not any(map(is_running, workers))
+    wait_until(lambda: not any(map(is_running, workers)))
     assert tree(out) == old
 
 

@@ -19,7 +19,7 @@ from corpora import SLOW_TRAIN_IMAGES
 from faulty_storage import stored
 from ray_cluster import Cluster, ray_cluster, title
 from s3_server import Server, serving
-from support import ROOT, children, is_running, refusal, tree
+from support import ROOT, children, is_running, refusal, tree, wait_until
 
 from builders.build.engines import ray_tasks
 from builders.build.options import BuildOptions
@@ -83,14 +83,6 @@ def refuse(process: subprocess.Popen) -> str:
     lines = [line for line in errors.splitlines() if not re.match(r"\[[^\]]*\] \S+\.cc:\d+: ", line)]
     assert len(lines) == 1 and lines[0].startswith("Error: "), errors
     return lines[0]
-
-
-def wait_until(ready, process: subprocess.Popen) -> None:
-    deadline = time.monotonic() + 120
-    while not ready():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
 
 
 @pytest.fixture
@@ -189,10 +181,7 @@ def test_stopped_embedded_build_ends_its_ray(corpus, out, number):
         assert process.returncode == 128 + number
         assert errors.strip().count("\n") == 0, errors
         assert os.listdir(out.parent) == []
-    deadline = time.monotonic() + 60
-    while any(map(is_running, started)):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until(lambda: not any(map(is_running, started)))
 
 
 @needs_ray
@@ -282,10 +271,7 @@ def test_killed_driver_takes_its_jobs_along_and_can_run_again(corpus, expected, 
     wait_until(lambda: has_shard(out) and any(node.jobs() for node in cluster.nodes), process)
     process.kill()
     process.communicate()
-    deadline = time.monotonic() + 60
-    while any(node.jobs() for node in cluster.nodes):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until(lambda: not any(node.jobs() for node in cluster.nodes))
     finish(start(corpus, out, "--engine", "ray", "--address", cluster.address))
     assert tree(out) == expected
     assert os.listdir(out.parent) == [out.name]

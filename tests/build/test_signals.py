@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from support import command, start_command, tree
+from support import command, start_command, tree, wait_until
 
 from builders.build.pipeline import build
 
@@ -46,13 +46,6 @@ def staging(out: Path) -> Path:
     return out.with_name(f".{out.name}.partial")
 
 
-def wait_for(ready) -> None:
-    deadline = time.monotonic() + 120
-    while not ready():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-
-
 def group_exists(pid: int) -> bool:
     try:
         os.killpg(pid, 0)
@@ -68,13 +61,13 @@ def group_exists(pid: int) -> bool:
 def test_signal_ends_a_build_that_is_writing(corpus, out, number, processes):
     old = tree(out)
     process = start_command("build", corpus, "--out", out, "--num-proc", processes, start_new_session=True)
-    wait_for(lambda: staging(out).exists() and any(staging(out).rglob("*-of-*.parquet")))
+    wait_until(lambda: staging(out).exists() and any(staging(out).rglob("*-of-*.parquet")))
     process.send_signal(number)
     _, output = process.communicate(timeout=600)
     assert (process.returncode, output.strip()) == (CODES[number], WORDS[number])
     assert tree(out) == old
     assert os.listdir(out.parent) == [out.name]
-    wait_for(lambda: not group_exists(process.pid))
+    wait_until(lambda: not group_exists(process.pid))
 
 
 @pytest.mark.slow
@@ -82,7 +75,7 @@ def test_hangup_that_is_ignored_stays_ignored(corpus, out, whole):
     """As under `nohup`."""
     arguments = ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", *command("build", corpus, "--out", out)]
     process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    wait_for(staging(out).exists)
+    wait_until(staging(out).exists)
     process.send_signal(signal.SIGHUP)
     process.communicate(timeout=600)
     assert process.returncode == 0
@@ -190,7 +183,7 @@ def run_and_interrupt(server, arguments, numbers, pauses=()) -> Outcome:
     server.stdin.write(json.dumps(arguments).encode() + b"\n")
     server.stdin.flush()
     pid = int(server.stdout.readline())
-    wait_for(lambda: catches(pid, signal.SIGTERM))
+    wait_until(lambda: catches(pid, signal.SIGTERM))
     started = time.monotonic()
     for number, pause in zip(numbers, pauses, strict=False):
         time.sleep(pause)
@@ -198,5 +191,5 @@ def run_and_interrupt(server, arguments, numbers, pauses=()) -> Outcome:
             os.killpg(pid, number)
     code, output = json.loads(server.stdout.readline())
     seconds = time.monotonic() - started
-    wait_for(lambda: not group_exists(pid))
+    wait_until(lambda: not group_exists(pid))
     return Outcome(code, output.strip(), seconds)

@@ -10,7 +10,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +20,7 @@ import pytest
 import yaml
 from hub_server import LoopbackHub
 from PIL import Image
-from support import ROOT, children, is_running
+from support import ROOT, children, is_running, wait_until
 
 from builders.cli.command import main
 from builders.folder.checksums import SUMS, write_checksums
@@ -668,10 +667,7 @@ def test_a_killed_push_leaves_no_process(shell, built):
         found = children(process.pid)
     process.kill()
     process.wait()
-    deadline = time.monotonic() + 20
-    while any(map(is_running, found)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not any(map(is_running, found))
+    wait_until(lambda: not any(map(is_running, found)))
 
 
 def test_a_build_without_image_bytes_is_not_pushed(refuse, tmp_path):

@@ -6,14 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import browser_marks, launching
+from browser import WAIT, browser_marks, launching, opening
 from page_server import serving_page
 from PIL import Image
 
 from sarchat_metric import score
 
 pytestmark = browser_marks(("gradio",), "space")
-_WAIT = 20_000  # milliseconds
 
 
 @pytest.fixture(scope="module")
@@ -31,22 +30,10 @@ def browser():
 @pytest.fixture(params=["light", "dark"])
 def page(request, browser, server):
     """The page as it opens; nothing may be fetched from elsewhere, and no script may fail."""
-    page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme=request.param)
-    page.set_default_timeout(_WAIT)
-    elsewhere, failures = [], []
-
-    def note(sent) -> None:
-        if not sent.url.startswith((server, "data:", "blob:")):
-            elsewhere.append(sent.url)
-
-    page.on("request", note)
-    page.on("pageerror", lambda error: failures.append(str(error)))
-    page.on("dialog", lambda dialog: (failures.append(dialog.message), dialog.dismiss()))
-    page.goto(server)
-    page.wait_for_selector("#result svg")
-    yield page
-    page.close()
-    assert not elsewhere and not failures
+    with opening(browser, server, 1280, request.param) as (page, asked):
+        page.wait_for_selector("#result svg")
+        yield page
+    assert all(url.startswith((server, "data:", "blob:")) for url in asked)
 
 
 def choose(page, title: str) -> None:
@@ -58,7 +45,7 @@ def wait_for(page, selector: str, text: str) -> str:
     """Wait until an element shows a text, and return all that it shows."""
     from playwright.sync_api import expect
 
-    expect(page.locator(selector)).to_contain_text(text, timeout=_WAIT)
+    expect(page.locator(selector)).to_contain_text(text, timeout=WAIT)
     return " ".join(page.locator(selector).inner_text().split())
 
 

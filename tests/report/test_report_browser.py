@@ -1,7 +1,7 @@
 """A report of hostile answers in Chromium: nothing in them runs, and nothing leaves the page."""
 
 import pytest
-from browser import browser_marks, launching
+from browser import browser_marks, launching, opening
 from built_fixture import sample_build, sample_gold
 from support import write_answers
 
@@ -53,19 +53,11 @@ def browser():
 @pytest.fixture(params=[("light", 1280), ("dark", 1280), ("light", 390)], ids=lambda value: f"{value[0]}-{value[1]}")
 def page(request, browser, report):
     scheme, width = request.param
-    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    page.set_default_timeout(20_000)
-    asked, failures = [], []
-    page.on("request", lambda sent: asked.append(sent.url))
-    page.on("pageerror", lambda error: failures.append(str(error)))
-    page.on("dialog", lambda dialog: (failures.append(dialog.message), dialog.dismiss()))
-    page.goto(report.as_uri())
-    yield page
-    assert not failures
+    with opening(browser, report.as_uri(), width, scheme) as (page, asked):
+        yield page
+        assert page.evaluate("window.ran") is None
+        assert page.url.partition("#")[0] == report.as_uri()
     assert [url for url in asked if url != report.as_uri() and not url.startswith("data:image/jpeg;base64,")] == []
-    assert page.evaluate("window.ran") is None
-    assert page.url.partition("#")[0] == report.as_uri()
-    page.close()
 
 
 def test_nothing_in_the_answers_runs_and_every_one_is_shown_as_text(page):
