@@ -129,7 +129,7 @@ def format_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str
         header: column names.
         rows: one sequence per row, as long as the header; integers get thousands separators, `None` becomes a blank.
     """
-    texts = [[_text(cell) for cell in row] for row in rows]
+    texts = [[show_cell(cell) for cell in row] for row in rows]
     right = _flush_right(header, texts)
     widths = [max(len(row[index]) for row in [list(header), *texts]) for index in range(len(header))]
 
@@ -150,7 +150,7 @@ def format_markdown(header: Sequence[str], rows: Iterable[Sequence[object]]) -> 
         header: column names.
         rows: as for `format_table`; no cell contains a `|` or a line break.
     """
-    texts = [[_text(cell) for cell in row] for row in rows]
+    texts = [[show_cell(cell) for cell in row] for row in rows]
     rules = ["---:" if flush else "---" for flush in _flush_right(header, texts)]
     return "\n".join([_markdown_line(header), f"|{'|'.join(rules)}|", *map(_markdown_line, texts)])
 
@@ -164,7 +164,7 @@ def _write_text(table: Table) -> str:
 def _write_markdown(table: Table) -> str:
     title = [f"**{_escape_markdown(table.title)}**", ""] if table.title else []
     header = [_escape_markdown(name) for name in table.header]
-    rows = [[_escape_markdown(_text(cell)) for cell in row] for row in table.rows]
+    rows = [[_escape_markdown(show_cell(cell)) for cell in row] for row in table.rows]
     notes = [line for note in table.notes for line in ("", _escape_markdown(note))]
     return "\n".join([*title, format_markdown(header, rows), *notes])
 
@@ -174,7 +174,7 @@ def _escape_markdown(text: str) -> str:
 
 
 def _write_latex(table: Table) -> str:
-    texts = [[_text(cell) for cell in row] for row in table.rows]
+    texts = [[show_cell(cell) for cell in row] for row in table.rows]
     columns = "".join("r" if flush else "l" for flush in _flush_right(table.header, texts))
     lines = [_latex_line(row) for row in texts]
     notes = [rf"\par\smallskip\footnotesize {escape_latex(note)}" for note in table.notes]
@@ -253,7 +253,8 @@ def _flush_right(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[b
     return [index > 0 and all(_is_numeric(row[index]) for row in rows) for index in range(len(header))]
 
 
-def _text(cell: object) -> str:
+def show_cell(cell: object) -> str:
+    """Return a cell as text shows it."""
     if cell is None:
         return ""
     if isinstance(cell, int):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,7 +23,7 @@ from builders.report.models import best_published, draw_kind
 from builders.report.record_view import clip
 from builders.resources import read_text
 from builders.schema import CATEGORIES, TASKS
-from builders.tables import Figure, Interval, Table
+from builders.tables import Figure, Interval, Table, show_cell
 from sarchat_metric import IOU_THRESHOLDS, VERSION
 
 _TEMPLATES = "builders.report"
@@ -127,7 +127,7 @@ def _show_table(table: Table) -> dict[str, Any]:
         "rows": [
             [
                 {
-                    "text": "" if cell is None else f"{cell:,}" if isinstance(cell, int) else str(cell),
+                    "text": show_cell(cell),
                     "value": repr(cell.value) if isinstance(cell, Figure) else None,
                     "is_number": isinstance(cell, (int, Figure, Interval)) or cell is None,
                 }
@@ -189,20 +189,25 @@ def _shade(share: float) -> int:
     return min(_LEVELS - 1, int(share * (_LEVELS - 1)) + 1) if share > 0 else 0
 
 
+def _fill(
+    corner: str, rows: Iterable[str], columns: Sequence[str], cell_at: Callable[[str, str], Cell | None]
+) -> Matrix:
+    """Return the matrix of the rows that have a cell in any column."""
+    filled = [(row, [cell_at(row, column) for column in columns]) for row in rows]
+    return Matrix(corner, columns, [(row, cells) for row, cells in filled if any(cells)])
+
+
 def _tabulate_kinds(report: Report) -> Matrix:
     """Return the share of each kind of error among the records of each task."""
     kinds = report.failures.kinds
-    names = {name: kind.label for name, kind in error_kinds().items() if any(counts[name] for counts in kinds.values())}
-    tasks = [task for task in TASKS if task in kinds]
-    rows = []
-    for name, label in names.items():
-        cells = []
-        for task in tasks:
-            number, total = kinds[task][name], kinds[task].total()
-            level = 0 if name == RIGHT else _shade(number / total)
-            cells.append(Cell(f"{number:,}", level, f"{label}: {number:,} of {total:,} in {task}") if number else None)
-        rows.append((label, cells))
-    return Matrix("kind of error", tasks, rows)
+    names = {kind.label: name for name, kind in error_kinds().items()}
+
+    def cell_at(label: str, task: str) -> Cell | None:
+        number, total = kinds[task][names[label]], kinds[task].total()
+        level = 0 if names[label] == RIGHT else _shade(number / total)
+        return Cell(f"{number:,}", level, f"{label}: {number:,} of {total:,} in {task}") if number else None
+
+    return _fill("kind of error", names, [task for task in TASKS if task in kinds], cell_at)
 
 
 def _list_unread(report: Report) -> list[tuple[str, int]]:
@@ -213,18 +218,14 @@ def _list_unread(report: Report) -> list[tuple[str, int]]:
 
 def _make_matrix(corner: str, rows: Sequence[str], columns: Sequence[str], counts: Counter[tuple[str, str]]) -> Matrix:
     """Return a matrix of counts, each shaded by its share of its row."""
-    made = []
-    for row in rows:
-        numbers = [counts[row, column] for column in columns]
-        total = sum(numbers) or 1
-        cells = [
-            Cell(f"{number:,}", _shade(number / total), f"{row} as {column}: {number:,} of {total:,}")
-            if number
-            else None
-            for column, number in zip(columns, numbers, strict=True)
-        ]
-        made.append((row, cells))
-    return Matrix(corner, columns, made)
+    totals = {row: sum(counts[row, column] for column in columns) or 1 for row in rows}
+
+    def cell_at(row: str, column: str) -> Cell | None:
+        number, total = counts[row, column], totals[row]
+        title = f"{row} as {column}: {number:,} of {total:,}"
+        return Cell(f"{number:,}", _shade(number / total), title) if number else None
+
+    return _fill(corner, rows, columns, cell_at)
 
 
 def _list_confusions(report: Report) -> list[tuple[str, Matrix]]:
@@ -266,34 +267,28 @@ def _list_histograms(report: Report) -> list[tuple[str, list[Bar], list[str]]]:
 
 def _list_aspects(report: Report) -> list[Matrix]:
     """Return the share of targets found, by category, size and cell, and by task."""
+    return [_tabulate_aspect(report, aspect) for aspect in ASPECTS]
+
+
+def _tabulate_aspect(report: Report, aspect: str) -> Matrix:
     found = report.failures.found
-    tasks = [task for task in TASKS if any(key[2] == task for key in found)]
-    matrices = []
-    for aspect, values in ASPECTS.items():
-        rows = []
-        for value in values:
-            cells = []
-            for task in tasks:
-                hits, total = found.get((aspect, value, task), (0, 0))
-                title = f"{value}: {hits:,} of {total:,} found in {task}"
-                cells.append(Cell(f"{100 * hits / total:.1f}", _shade(1 - hits / total), title) if total else None)
-            if any(cells):
-                rows.append((value, cells))
-        matrices.append(Matrix(aspect, tasks, rows))
-    return matrices
+
+    def cell_at(value: str, task: str) -> Cell | None:
+        hits, total = found.get((aspect, value, task), (0, 0))
+        title = f"{value}: {hits:,} of {total:,} found in {task}"
+        return Cell(f"{100 * hits / total:.1f}", _shade(1 - hits / total), title) if total else None
+
+    return _fill(aspect, ASPECTS[aspect], [task for task in TASKS if any(key[2] == task for key in found)], cell_at)
 
 
 def _tabulate_numbers(report: Report) -> Matrix | None:
     """Return the records' mean score by the number of targets in the image."""
     by_number = report.failures.by_number
-    tasks = [task for task in TASKS if any(key[1] == task for key in by_number)]
-    rows = []
-    for value in RANGES:
-        cells = []
-        for task in tasks:
-            total, number = by_number.get((value, task), (0.0, 0))
-            title = f"{value} targets: {number:,} records of {task}"
-            cells.append(Cell(f"{total / number:.1f}", _shade(1 - total / number / 100), title) if number else None)
-        if any(cells):
-            rows.append((value, cells))
-    return Matrix("targets", tasks, rows) if rows else None
+
+    def cell_at(value: str, task: str) -> Cell | None:
+        total, number = by_number.get((value, task), (0.0, 0))
+        title = f"{value} targets: {number:,} records of {task}"
+        return Cell(f"{total / number:.1f}", _shade(1 - total / number / 100), title) if number else None
+
+    matrix = _fill("targets", RANGES, [task for task in TASKS if any(key[1] == task for key in by_number)], cell_at)
+    return matrix if matrix.rows else None
