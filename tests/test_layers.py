@@ -18,7 +18,7 @@ ROOMS = (
     "tables",
     "digests",
     "encoded_image",
-    "parquet_errors",
+    "parquet_rows",
     "signals",
     "processes",
     "hub_buckets",
@@ -107,7 +107,7 @@ def test_the_metric_stands_alone():
 
     The page has copies of the room of box formats and a few modules, and imports nothing else of the project.
     """
-    copied = ("box_formats", "box_shapes", "errors", "parquet_errors", "resources")
+    copied = ("box_formats", "box_shapes", "errors", "parquet_rows", "resources")
     for path in (ROOT / "sarchat_metric.py", *(ROOT / "builders/hub/page").rglob("*.py")):
         own = {name for name in imports_of(path) if name.partition(".")[0] in ("builders", "dataset_card")}
         if path.name == "sarchat_metric.py":

@@ -15,7 +15,7 @@ from builders.corpus.annotation_table import AnnotationTable
 from builders.corpus.categories import find_category, normalize, unknown_category
 from builders.corpus.entries import get_box, get_image, short
 from builders.errors import SARChatError
-from builders.parquet_errors import DAMAGED_PARQUET
+from builders.parquet_rows import DAMAGED_PARQUET
 
 _ROWS = 500
 _COLUMNS = ("image_id", "file_name", "width", "height", "objects")

@@ -21,11 +21,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-import pyarrow.parquet as pq
-
 from builders.errors import SARChatError
 from builders.open_data import REPO_ID
-from builders.parquet_errors import DAMAGED_PARQUET
+from builders.parquet_rows import read_parquet_rows
 from builders.resources import load_json
 
 STDIN = "-"
@@ -33,7 +31,6 @@ STDIN = "-"
 INSPECT_LOG = ".eval"
 _GZIP = b"\x1f\x8b"
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
-_BATCH_ROWS = 10_000
 _CHUNK = 2**20
 # Far above real files: a small archive, or a file without line breaks, could otherwise fill the memory.
 _LONGEST_ROW = 64 * 2**20
@@ -235,18 +232,8 @@ def _read_csv(stream: IO[bytes], location: str, delimiter: str) -> Iterator[Row]
 
 
 def _read_parquet(path: Path, columns: Sequence[str] | None) -> Iterator[Row]:
-    try:
-        with pq.ParquetFile(path) as file:
-            known = file.schema_arrow.names
-            wanted = known if columns is None else [name for name in columns if name in known]
-            number = 0
-            for batch in file.iter_batches(_BATCH_ROWS, columns=wanted):
-                for entry in batch.to_pylist():
-                    number += 1
-                    yield Row(f"{path}, row {number}", entry)
-    except (*DAMAGED_PARQUET, ValueError) as error:
-        # Besides: times that Python cannot represent.
-        raise SARChatError(f"{path} is not a complete Parquet file: {error}") from error
+    for number, entry in enumerate(read_parquet_rows(path, str(path), columns), 1):
+        yield Row(f"{path}, row {number}", entry)
 
 
 def _read_excel(path: Path) -> Iterator[Row]:

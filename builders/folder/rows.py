@@ -18,7 +18,7 @@ from builders.encoded_image import EncodedImage
 from builders.errors import SARChatError
 from builders.folder.column_check import require_columns, require_values
 from builders.folder.image_file import read_image_file
-from builders.parquet_errors import DAMAGED_PARQUET
+from builders.parquet_rows import DAMAGED_PARQUET
 from builders.schema import COLUMNS
 
 # Columns that distinguish images without reading them.

@@ -425,7 +425,7 @@ def test_the_page_and_the_command_take_and_refuse_the_same_lines(page, tmp_path,
     path.write_bytes(content)
     try:
         of_page = page.answer_files._read_predictions(path, {"a": "", "b": ""}, page.answer_files._Budget())
-    except page.answer_files.FileError:
+    except SARChatError:
         of_page = None
     try:
         joined = join_answers(read_answers(AnswerSource(str(path))), {}, str(path), SARCHAT_NOTATION)
@@ -459,7 +459,7 @@ def test_the_page_and_the_command_take_and_refuse_the_same_lines(page, tmp_path,
 def test_malformed_predictions_are_reported_with_their_line(page, tmp_path, lines, message):
     predictions = write_lines(tmp_path / "p.jsonl", *lines)
     references = write_lines(tmp_path / "r.jsonl", *REFERENCES)
-    with pytest.raises(page.answer_files.FileError, match=message):
+    with pytest.raises(SARChatError, match=message):
         page.answer_files.score_files(predictions, references)
     assert 'role="alert"' in page.answer_files.show_files(str(predictions), str(references), "sample")
 
@@ -488,14 +488,14 @@ def test_malformed_predictions_are_reported_with_their_line(page, tmp_path, line
 def test_malformed_references_are_reported_with_their_line(page, tmp_path, entry, message):
     predictions = write_lines(tmp_path / "p.jsonl", {"id": "a", "prediction": "x"})
     references = write_lines(tmp_path / "r.jsonl", *REFERENCES, entry)
-    with pytest.raises(page.answer_files.FileError, match=message):
+    with pytest.raises(SARChatError, match=message):
         page.answer_files.score_files(predictions, references)
 
 
 def test_other_encodings_are_reported_with_their_line(page, tmp_path):
     references = write_lines(tmp_path / "r.jsonl", *REFERENCES)
     (tmp_path / "p.jsonl").write_bytes(b'{"id": "a", "prediction": "x"}\n{"id": "b", "prediction": "\xe9"}\n')
-    with pytest.raises(page.answer_files.FileError, match="line 2: not UTF-8 at byte 28"):
+    with pytest.raises(SARChatError, match="line 2: not UTF-8 at byte 28"):
         page.answer_files.score_files(tmp_path / "p.jsonl", references)
 
 
@@ -503,7 +503,7 @@ def test_files_with_too_many_boxes_are_refused(page, tmp_path):
     boxes = "{<1><1><9><9>}" * 3_000
     references = write_lines(tmp_path / "r.jsonl", REFERENCES[0] | {"answer": boxes})
     predictions = write_lines(tmp_path / "p.jsonl", {"id": "a", "prediction": boxes})
-    with pytest.raises(page.answer_files.FileError, match=r"too many boxes .* id 'a'"):
+    with pytest.raises(SARChatError, match=r"too many boxes .* id 'a'"):
         page.answer_files.score_files(predictions, references)
 
 
@@ -516,7 +516,7 @@ def test_files_that_take_long_are_refused(page, tmp_path, monkeypatch):
     for seconds in (0.5, 1e-9):
         monkeypatch.setattr(page.answer_files, "MOST_SECONDS", seconds)
         start = time.thread_time()
-        with pytest.raises(page.answer_files.FileError, match="the limit of this page"):
+        with pytest.raises(SARChatError, match="the limit of this page"):
             page.answer_files.score_files(*files)
         assert time.thread_time() - start < seconds + 2, "a record or a line later at most"
 
@@ -576,9 +576,9 @@ def test_a_box_format_needs_the_size_of_the_image(page, scored, tmp_path):
     lines = [json.loads(line) for line in (scored / "details.jsonl").read_text().splitlines()]
     rows = ({key: line[key] for key in ("id", "task", "scenario", "answer")} for line in lines)
     (tmp_path / "r.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    with pytest.raises(page.answer_files.FileError, match="a reference needs its width and height"):
+    with pytest.raises(SARChatError, match="a reference needs its width and height"):
         page.answer_files.score_files(scored / "answers.jsonl", tmp_path / "r.jsonl", box_format="qwen3-vl")
-    with pytest.raises(page.answer_files.FileError, match="input-size"):
+    with pytest.raises(SARChatError, match="input-size"):
         page.answer_files.score_files(scored / "answers.jsonl", tmp_path / "r.jsonl", box_format="qwen2.5-vl")
 
 
@@ -586,7 +586,7 @@ def test_a_parquet_file_with_texts_that_are_not_utf8_is_an_error_in_one_line(pag
     column = pa.array([b"\xff"]).view(pa.string())
     pq.write_table(pa.table(dict.fromkeys(("id", "prediction"), column)), tmp_path / "p.parquet")
     references = write_lines(tmp_path / "r.jsonl", *REFERENCES)
-    with pytest.raises(page.answer_files.FileError, match=r"^p.parquet is not a complete Parquet file: .*utf-8"):
+    with pytest.raises(SARChatError, match=r"^p.parquet is not a complete Parquet file: .*utf-8"):
         page.answer_files.score_files(tmp_path / "p.parquet", references)
 
 

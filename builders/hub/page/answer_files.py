@@ -9,14 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pyarrow.parquet as pq
 from comparison import MOST_CHARACTERS, MOST_PAIRS, count_pairs
 from markup import escape, notice, table
 
 from builders.box_formats.formats import FORMAT_NAMES, Notation, read_notation
 from builders.box_formats.translate import translate
 from builders.errors import SARChatError
-from builders.parquet_errors import DAMAGED_PARQUET
+from builders.parquet_rows import read_parquet_rows
 from builders.resources import load_json
 from sarchat_metric import (
     EXTRA_SCORES,
@@ -34,11 +33,6 @@ MOST_SECONDS = 60.0
 _TABLES = {".csv": "CSV", ".tsv": "TSV", ".xlsx": "Excel"}
 # What is read of a Parquet file of the data set.
 _COLUMNS = ("id", "task", "scenario", "messages", "answer", "width", "height", "prediction")
-_ROWS_AT_ONCE = 5000
-
-
-class FileError(ValueError):
-    """An error in a file, with its location."""
 
 
 class _Budget:
@@ -48,9 +42,9 @@ class _Budget:
         self._end = time.thread_time() + MOST_SECONDS
 
     def check(self) -> None:
-        """Raise `FileError` once the time is used up."""
+        """Raise `SARChatError` once the time is used up."""
         if time.thread_time() > self._end:
-            raise FileError(
+            raise SARChatError(
                 f"these files take more than {MOST_SECONDS:g} seconds, the limit of this page; use the metric in Python"
             )
 
@@ -85,8 +79,8 @@ def score_files(
             format needs it.
 
     Raises:
-        FileError: if a file is malformed, the two do not match, the format needs a size that is not there, or there is
-            too much to compare.
+        SARChatError: if a file is malformed, the two do not match, the format needs a size that is not there, or there
+            is too much to compare.
     """
     notation = _read_notation(box_format, model_input)
     budget = _Budget()
@@ -99,7 +93,7 @@ def score_files(
     pairs = [count_pairs(text, gold["answer"]) for text, gold in zip(texts, golds.values(), strict=True)]
     if max(pairs) > MOST_PAIRS:
         record_id = max(zip(pairs, golds, strict=True))[1]
-        raise FileError(
+        raise SARChatError(
             f"there are too many boxes to compare on this page, most of them at id {record_id!r}; "
             "use the metric in Python"
         )
@@ -116,15 +110,12 @@ def _score_each(
         try:
             yield score_record(text, gold)
         except ValueError as error:
-            raise FileError(f"{places[record_id]}: {error}") from error
+            raise SARChatError(f"{places[record_id]}: {error}") from error
 
 
 def _read_notation(box_format: str, model_input: str) -> Notation:
     text = (model_input or "").strip()
-    try:
-        return read_notation(box_format, *((None, text) if "," in text else (text or None, None)))
-    except SARChatError as error:
-        raise FileError(str(error)) from error
+    return read_notation(box_format, *((None, text) if "," in text else (text or None, None)))
 
 
 def _translate(answer: str, notation: Notation, gold: dict[str, Any], place: str, budget: _Budget) -> str:
@@ -133,14 +124,14 @@ def _translate(answer: str, notation: Notation, gold: dict[str, Any], place: str
         return answer
     budget.check()
     if "width" not in gold:
-        raise FileError(
+        raise SARChatError(
             f"{place}: boxes of {notation.format.name} are translated by the size of their image, so a reference needs "
             "its width and height"
         )
     try:
         return translate(answer, notation.format, gold["width"], gold["height"], notation.input_size).text
     except SARChatError as error:
-        raise FileError(f"{place}: {error}") from error
+        raise SARChatError(f"{place}: {error}") from error
 
 
 def read_saved_scores(path: Path) -> Scores | None:
@@ -213,12 +204,12 @@ def _read_references(path: Path, budget: _Budget) -> tuple[dict[str, str], dict[
     golds = {}
     for place, entry in _read_lines(path, budget):
         if "prediction" in entry and "task" not in entry:
-            raise FileError(f"{place}: this is a prediction; were the two files swapped?")
+            raise SARChatError(f"{place}: this is a prediction; were the two files swapped?")
         record_id = _read_id(entry, place, places)
         for key, choices in (("task", TASKS), ("scenario", SCENARIOS)):
             if entry.get(key) not in choices:
                 got = _short(entry[key]) if key in entry else "none"
-                raise FileError(f"{place}: {key} must be one of {', '.join(choices)}, got {got}")
+                raise SARChatError(f"{place}: {key} must be one of {', '.join(choices)}, got {got}")
         answer = _read_answer(entry, place)
         _check_length(answer, place)
         golds[record_id] = {"task": entry["task"], "scenario": entry["scenario"], "answer": answer}
@@ -231,16 +222,16 @@ def _read_references(path: Path, budget: _Budget) -> tuple[dict[str, str], dict[
 def _read_answer(entry: dict[str, Any], place: str) -> str:
     if entry.get("answer") is not None:
         if not isinstance(entry["answer"], str):
-            raise FileError(f"{place}: answer must be text, got {_short(entry['answer'])}")
+            raise SARChatError(f"{place}: answer must be text, got {_short(entry['answer'])}")
         return entry["answer"]
     messages = entry.get("messages")
     if messages is None:
-        raise FileError(f'{place}: a reference needs the gold, as "answer" or as "messages"')
+        raise SARChatError(f'{place}: a reference needs the gold, as "answer" or as "messages"')
     if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
-        raise FileError(f'{place}: messages must be a list of {{"role", "content"}}, got {_short(messages)}')
+        raise SARChatError(f'{place}: messages must be a list of {{"role", "content"}}, got {_short(messages)}')
     said = [message.get("content") for message in messages if message.get("role") == "assistant"]
     if not said or not isinstance(said[-1], str):
-        raise FileError(f"{place}: messages contain no text by the assistant")
+        raise SARChatError(f"{place}: messages contain no text by the assistant")
     return said[-1]
 
 
@@ -250,12 +241,12 @@ def _read_predictions(path: Path, golds: dict[str, str], budget: _Budget) -> dic
     for place, entry in _read_lines(path, budget):
         if "prediction" not in entry:
             hint = "this is a reference; were the two files swapped?" if "task" in entry else "got none"
-            raise FileError(f'{place}: expected "prediction", {hint}')
+            raise SARChatError(f'{place}: expected "prediction", {hint}')
         if not isinstance(entry["prediction"], str):
-            raise FileError(f"{place}: prediction must be text, got {_short(entry['prediction'])}")
+            raise SARChatError(f"{place}: prediction must be text, got {_short(entry['prediction'])}")
         record_id = _read_id(entry, place, places)
         if record_id not in golds:
-            raise FileError(f"{place}: id {_short(record_id)} is not among the references")
+            raise SARChatError(f"{place}: id {_short(record_id)} is not among the references")
         _check_length(entry["prediction"], place)
         answers[record_id] = entry["prediction"]
     return answers
@@ -264,22 +255,22 @@ def _read_predictions(path: Path, golds: dict[str, str], budget: _Budget) -> dic
 def _read_id(entry: dict[str, Any], place: str, places: dict[str, str]) -> str:
     record_id = entry.get("id")
     if not isinstance(record_id, str):
-        raise FileError(f"{place}: id must be text, " + (f"got {_short(record_id)}" if "id" in entry else "got none"))
+        raise SARChatError(f"{place}: id must be text, got {_short(record_id) if 'id' in entry else 'none'}")
     if record_id in places:
-        raise FileError(f"{place}: id {_short(record_id)} appears more than once, first in {places[record_id]}")
+        raise SARChatError(f"{place}: id {_short(record_id)} appears more than once, first in {places[record_id]}")
     places[record_id] = place
     return record_id
 
 
 def _check_length(text: str, place: str) -> None:
     if len(text) > MOST_CHARACTERS:
-        raise FileError(f"{place}: this page takes texts of up to {MOST_CHARACTERS:,} characters, got {len(text):,}")
+        raise SARChatError(f"{place}: this page takes texts of up to {MOST_CHARACTERS:,} characters, got {len(text):,}")
 
 
 def _read_lines(path: Path, budget: _Budget) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the location and the object of each line that is not blank, or of each row of a Parquet file."""
     if path.suffix.lower() in _TABLES:
-        raise FileError(
+        raise SARChatError(
             f"{path.name} is a {_TABLES[path.suffix.lower()]} file; this page reads JSON Lines, an object such as "
             '{"id": "...", "prediction": "..."} per line. `sarchat score` reads the file as it is'
         )
@@ -295,28 +286,24 @@ def _read_lines(path: Path, budget: _Budget) -> Iterator[tuple[str, dict[str, An
                 # Some editors put a byte order mark at the start of a file.
                 text = line.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError as error:
-                raise FileError(f"{place}: not UTF-8 at byte {error.start + 1}") from error
+                raise SARChatError(f"{place}: not UTF-8 at byte {error.start + 1}") from error
             if text.strip():
                 yield place, _parse(text, place)
                 is_empty = False
     if is_empty:
-        raise FileError(f"{path.name} is empty")
+        raise SARChatError(f"{path.name} is empty")
 
 
 def _read_parquet(path: Path, budget: _Budget) -> Iterator[tuple[str, dict[str, Any]]]:
+    number = 0
     try:
-        with pq.ParquetFile(path) as file:
-            columns = [name for name in _COLUMNS if name in file.schema_arrow.names]
-            number = 0
-            for batch in file.iter_batches(_ROWS_AT_ONCE, columns=columns):
-                for entry in batch.to_pylist():
-                    budget.check()
-                    number += 1
-                    yield f"{path.name}, row {number}", entry
-    except (*DAMAGED_PARQUET, OSError) as error:
-        raise FileError(f"{path.name} is not a complete Parquet file: {error}") from error
+        for number, entry in enumerate(read_parquet_rows(path, path.name, _COLUMNS), 1):
+            budget.check()
+            yield f"{path.name}, row {number}", entry
+    except OSError as error:
+        raise SARChatError(f"{path.name} is not a complete Parquet file: {error}") from error
     if not number:
-        raise FileError(f"{path.name} is empty")
+        raise SARChatError(f"{path.name} is empty")
 
 
 def _parse(text: str, place: str) -> dict[str, Any]:
@@ -324,9 +311,9 @@ def _parse(text: str, place: str) -> dict[str, Any]:
         entry = load_json(text)
     except ValueError as error:
         hint = "; is the file one JSON list? It must have an object on each line" if text.startswith("[") else ""
-        raise FileError(f"{place}: not JSON, {error}{hint}") from error
+        raise SARChatError(f"{place}: not JSON, {error}{hint}") from error
     if not isinstance(entry, dict):
-        raise FileError(f'{place}: expected an object such as {{"id": ...}}, got {_short(entry)}')
+        raise SARChatError(f'{place}: expected an object such as {{"id": ...}}, got {_short(entry)}')
     return entry
 
 
@@ -353,5 +340,5 @@ def show_files(
         return notice(f"Upload the file of {missing}.")
     try:
         return show_scores(score_files(predictions, references, average, box_format, model_input))
-    except FileError as error:
+    except SARChatError as error:
         return notice(escape(error, 600), "error")
