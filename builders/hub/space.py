@@ -23,7 +23,7 @@ CARD = "README.md"
 _PAGE = Path(__file__).with_name("page")
 _BUILDERS = Path(builders.__file__).parent
 # What the page imports of the project, with what that imports, besides the room of box formats.
-_FOR_PAGE = ("__init__.py", "box_shapes.py", "errors.py", "parquet_rows.py", "redact.py", "resources.py")
+_FOR_PAGE = ("__init__.py", "box_shapes.py", "errors.py", "parquet_rows.py", "readings.py", "redact.py", "resources.py")
 _CARD_START = "---\ntitle: SARChat Metric\n"
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from builders.box_shapes import Shape, is_proper, label_ious, place_box
 from builders.evaluation.error_kinds import ErrorKind, name_error
 from builders.evaluation.scored_records import ScoredRecord
+from builders.readings import list_items, mark_shared
 from builders.records.geometry import corners
 from builders.report.thumbnails import Thumbnail
 from builders.schema import CATEGORIES, Box
@@ -153,26 +153,10 @@ def _draw(record: ScoredRecord, notes: list[str]) -> Iterator[Shape]:
 def _list_entries(gold: Mapping[str, Any], read: Mapping[str, Any]) -> Iterator[Entry]:
     for name, value in gold.items():
         if name not in ("boxes", "labels"):
-            wanted, found = _items(value), _items(read[name])
+            wanted, found = list_items(value), list_items(read[name])
             if wanted or found:
                 more = max(len(wanted), len(found)) - _MOST_ITEMS
-                yield Entry(_NAMES.get(name, name), _mark(wanted, found), _mark(found, wanted), max(more, 0))
+                marked = (mark_shared(wanted, found, _MOST_ITEMS), mark_shared(found, wanted, _MOST_ITEMS))
+                yield Entry(_NAMES.get(name, name), *marked, max(more, 0))
         elif name == "boxes":
             yield Entry(name, [(f"{len(value):,}", True)], [(f"{len(read[name]):,}", len(value) == len(read[name]))], 0)
-
-
-def _items(value: Any) -> list[str]:  # noqa: ANN401
-    if value is None:
-        return []
-    values = value if isinstance(value, list) else [value]
-    return [f"{item[0]}, {item[1] or 'no cell'}" if isinstance(item, tuple) else str(item) for item in values]
-
-
-def _mark(items: Sequence[str], others: Sequence[str]) -> list[tuple[str, bool]]:
-    """Return the items, each with whether the other side has it too, counting repetitions."""
-    left = Counter(others)
-    marked = []
-    for item in items[:_MOST_ITEMS]:
-        marked.append((item, left[item] > 0))
-        left[item] -= 1
-    return marked

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 from markup import escape, notice, table
 from picture import Backdrop, draw
 
 from builders.box_shapes import answer_ious
+from builders.readings import list_items, mark_shared
 from sarchat_metric import SUB_SCORES, RecordScore, score_record, task_scores
 
 # Limits that keep the page responsive; the metric itself has none.
@@ -111,32 +110,20 @@ def _show_reading(record: RecordScore) -> str:
     rows = []
     for entry, name in _ENTRIES.items():
         if entry in gold and entry != "boxes":
-            wanted, found = _items(gold[entry]), _items(read[entry])
+            wanted, found = list_items(gold[entry]), list_items(read[entry])
             if wanted or found:
-                common = Counter(wanted) & Counter(found)
-                rows.append([name, _show_items(wanted, common, "missed"), _show_items(found, common, "extra")])
+                rows.append([name, _show_items(wanted, found, "missed"), _show_items(found, wanted, "extra")])
         elif entry == "boxes" and "boxes" in gold:
             rows.append([name, f"{len(gold['boxes']):,}", f"{len(read['boxes']):,}"])
     return f"<section><h3>What was read</h3>{table(['', 'gold', 'answer'], rows, 'What was read')}</section>"
 
 
-def _items(value: Any) -> list[str]:  # noqa: ANN401
-    """Return an entry of a reading (a number, a word, a list or a list of pairs) as a list of texts."""
-    if value is None:
-        return []
-    values = value if isinstance(value, list) else [value]
-    return [", ".join([item[0], item[1] or "no cell"]) if isinstance(item, tuple) else str(item) for item in values]
-
-
-def _show_items(items: Sequence[str], common: Counter, otherwise: str) -> str:
+def _show_items(items: Sequence[str], others: Sequence[str], otherwise: str) -> str:
     """Return the texts, each marked by whether the other side contains it too, counting repetitions."""
     if not items:
         return '<span class="sar-faint">nothing</span>'
-    left = Counter(common)
     shown = []
-    for item in items[:_MOST_ITEMS]:
-        is_common = left[item] > 0
-        left[item] -= 1
+    for item, is_common in mark_shared(items, others, _MOST_ITEMS):
         kind, sign = ("common", "✓") if is_common else (otherwise, "✗")
         title = "in both" if is_common else otherwise
         text = f'<span aria-label="{title}" title="{title}">{sign}</span> {escape(item, 60)}'
