@@ -26,33 +26,23 @@ def write_sums(folder: Path) -> None:
     (folder / "SHA256SUMS").write_text("".join(lines))
 
 
-def test_folder_with_checksums_of_its_own_is_not_replaced(tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("is_copy", "files"),
+    [
+        (False, {"thesis.tex": "years"}),
+        (True, {"notes.txt": "mine"}),
+        (True, {"README.md": "# Another data set\n", "build.json": '{"generator": {"name": "other"}}'}),
+    ],
+    ids=["own files", "build with another file", "build with another card"],
+)
+def test_folder_with_a_list_of_its_checksums_is_not_replaced(tmp_path, capsys, is_copy, files):
     out = tmp_path / "work"
-    out.mkdir()
-    (out / "thesis.tex").write_text("years")
-    write_sums(out)
-    old = tree(out)
-    assert str(out) in refusal(capsys, "build", sample_corpus(), "--out", out)
-    assert tree(out) == old
-
-
-def test_build_with_another_listed_file_is_not_replaced(tmp_path, capsys):
-    out = tmp_path / "sarchat"
-    shutil.copytree(sample_build(("counting",)), out)
-    (out / "notes.txt").write_text("mine")
-    (out / "SHA256SUMS").unlink()
-    write_sums(out)
-    old = tree(out)
-    assert str(out) in refusal(capsys, "build", sample_corpus(), "--out", out)
-    assert tree(out) == old
-
-
-def test_folder_of_our_shape_with_another_card_is_not_replaced(tmp_path, capsys):
-    out = tmp_path / "theirs"
-    shutil.copytree(sample_build(("counting",)), out)
-    (out / "README.md").write_text("# Another data set\n")
-    (out / "build.json").write_text('{"generator": {"name": "other"}}')
-    (out / "SHA256SUMS").unlink()
+    if is_copy:
+        shutil.copytree(sample_build(("counting",)), out)
+        (out / "SHA256SUMS").unlink()
+    out.mkdir(exist_ok=True)
+    for name, text in files.items():
+        (out / name).write_text(text)
     write_sums(out)
     old = tree(out)
     assert str(out) in refusal(capsys, "build", sample_corpus(), "--out", out)
