@@ -16,7 +16,7 @@ from support import ROOT, build, tree
 from builders.build.options import BuildOptions
 from builders.errors import SARChatError
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("bucket")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -19,8 +19,6 @@ from builders.errors import SARChatError
 
 pytestmark = [
     pytest.mark.slow,
-    # One server for all.
-    pytest.mark.xdist_group("s3"),
     pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc"),
 ]
 OPTIONS = BuildOptions(pictures=False)

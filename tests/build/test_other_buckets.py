@@ -16,7 +16,7 @@ from builders.build.options import BuildOptions
 from builders.errors import SARChatError
 from builders.folder.object_folder import ObjectFolder
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("other buckets")]
+pytestmark = pytest.mark.slow
 OPTIONS = BuildOptions(pictures=False)
 
 

@@ -25,8 +25,6 @@ from builders.build.engines import ray_tasks
 from builders.build.options import BuildOptions
 from builders.errors import SARChatError
 
-# One cluster for all that need none of their own.
-pytestmark = pytest.mark.xdist_group("ray")
 needs_ray = pytest.mark.skipif(
     find_spec("ray") is None or sys.platform != "linux", reason="Ray is not installed: the extra `ray` brings it"
 )
