@@ -1,5 +1,6 @@
 """`sarchat predict` from end to end, against a server on loopback that knows the gold answers."""
 
+import asyncio
 import json
 import shlex
 import shutil
@@ -327,7 +328,15 @@ def test_an_image_that_cannot_be_read_is_a_failure_of_its_records(tmp_path, out,
 
 @pytest.mark.parametrize("concurrency", [1, 3, 16])
 def test_no_more_requests_at_a_time_than_asked_for(concurrency, gold, out):
-    with ChatServer(gold, delay=0.02) as server:
+    class Patient(ChatServer):
+        """Answers nothing before as many requests are there as may be, however slow the machine is."""
+
+        async def _respond(self, asked, number, writer):
+            while self.most_at_a_time < concurrency:
+                await asyncio.sleep(0.001)
+            return await super()._respond(asked, number, writer)
+
+    with Patient(gold, delay=0.02) as server:
         predict(str(small_build()), "m", server.url, out, concurrency=concurrency)
     assert server.most_at_a_time == concurrency
 
