@@ -174,6 +174,7 @@ def test_full_disk_is_reported_in_one_line_and_keeps_the_old_folder(
     assert left_beside(out) == []
 
 
+@pytest.mark.slow
 def test_litter_of_a_killed_build_is_cleared_even_by_one_that_fails(tmp_path, out):
     """What a killed build leaves beside the folder does not stay for want of a good source."""
     litter = out.with_name(f".{out.name}.partial")
@@ -186,6 +187,7 @@ def test_litter_of_a_killed_build_is_cleared_even_by_one_that_fails(tmp_path, ou
     assert left_beside(out) == []
 
 
+@pytest.mark.slow
 def test_folder_that_was_moved_aside_comes_back(tmp_path, out):
     """Where two renames take the place of one exchange, a kill may fall between them."""
     old = tree(out)

@@ -84,6 +84,7 @@ def place(tmp_path, capsys, good, older) -> Place:
     return Place(tmp_path, run, good, older)
 
 
+@pytest.mark.slow
 def test_bad_input_ends_a_process_in_the_same_way(tmp_path, sarchat_process, good, older):
     def run(*arguments: object) -> tuple[int, str]:
         result = sarchat_process(*arguments)

@@ -87,7 +87,10 @@ def test_what_cannot_be_drawn_is_refused_in_one_line(scores, tmp_path, capsys):
 
 @pytest.mark.parametrize(
     "change",
-    [{"costs": {"latency_s": {"mean": 1e308, "median": 10**400}}}, {"params": "0B"}, {"params": "9" * 400 + "T"}],
+    [
+        {"costs": {"latency_s": {"mean": 1e308, "median": 10**400}}},
+        *slow({"params": "0B"}, {"params": "9" * 400 + "T"}),
+    ],
 )
 def test_costs_without_end_are_left_out(change, tmp_path, scores, sarchat):
     path = tmp_path / "mine.json"
