@@ -54,9 +54,9 @@ def build(location, out, options=None):
     return pipeline.build(location, out, replace(options or BuildOptions(), pictures=False))
 
 
-def wait_until(ready: Callable[[], object], process: subprocess.Popen | None = None) -> None:
-    """Wait for up to two minutes; a process that is given must run meanwhile."""
-    deadline = time.monotonic() + 120
+def wait_until(ready: Callable[[], object], process: subprocess.Popen | None = None, seconds: float = 120) -> None:
+    """Wait at most so long; a process that is given must run meanwhile."""
+    deadline = time.monotonic() + seconds
     while not ready():
         assert process is None or process.poll() is None, process.communicate()
         assert time.monotonic() < deadline

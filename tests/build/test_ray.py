@@ -180,7 +180,7 @@ def test_stopped_embedded_build_ends_its_ray(corpus, out, number):
         assert process.returncode == 128 + number
         assert errors.strip().count("\n") == 0, errors
         assert os.listdir(out.parent) == []
-    wait_until(lambda: not any(map(is_running, started)))
+    wait_until(lambda: not any(map(is_running, started)), seconds=60)
 
 
 @needs_ray
@@ -277,7 +277,7 @@ def test_killed_driver_takes_its_jobs_along_and_can_run_again(corpus, expected, 
     wait_until(lambda: has_shard(out) and any(node.jobs() for node in cluster.nodes), process)
     process.kill()
     process.communicate()
-    wait_until(lambda: not any(node.jobs() for node in cluster.nodes))
+    wait_until(lambda: not any(node.jobs() for node in cluster.nodes), seconds=60)
     finish(start(corpus, out, "--engine", "ray", "--address", cluster.address))
     assert tree(out) == expected
     assert os.listdir(out.parent) == [out.name]

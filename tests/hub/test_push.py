@@ -667,7 +667,7 @@ def test_a_killed_push_leaves_no_process(shell, built):
         found = children(process.pid)
     process.kill()
     process.wait()
-    wait_until(lambda: not any(map(is_running, found)))
+    wait_until(lambda: not any(map(is_running, found)), seconds=20)
 
 
 def test_a_build_without_image_bytes_is_not_pushed(refuse, tmp_path):

@@ -8,6 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -100,16 +101,17 @@ def _draw_boxes(record: RecordScore, width: int, height: int, notes: list[str]) 
     gold, read = record.reference["boxes"], record.prediction["boxes"]
     names = record.reference.get("labels") or [""] * len(gold)
     numbered = [f"{number} {name}".strip() for number, name in enumerate(names, start=1)]
+    ious = label_ious(read, gold, record.matches["iou@0.25"]) if len(read) <= _MOST_LABELS else []
     shapes = []
     # The answer is drawn last: the gold boxes under it are visible between its dashes.
     for boxes, labels, kind, name in (
         (gold, numbered, "gold", "gold answer"),
-        (read, label_ious(read, gold, record.matches["iou@0.25"]), "answer", "answer"),
+        (read, ious, "answer", "answer"),
     ):
-        for box, label in zip(boxes[:MOST_BOXES], labels, strict=False):
+        shown = labels if len(boxes) <= _MOST_LABELS else []
+        for box, label in zip_longest(boxes[:MOST_BOXES], shown, fillvalue=""):
             if is_proper(box):
-                text = label if len(boxes) <= _MOST_LABELS else ""
-                shapes.append(place_box(kind, box, text, width, height, _letter(width, height)))
+                shapes.append(place_box(kind, box, label, width, height, _letter(width, height)))
         if len(boxes) > MOST_BOXES:
             notes.append(f"Of {len(boxes):,} boxes in the {name}, the first {MOST_BOXES} are drawn.")
     bad = sum(not is_proper(box) for box in read)
