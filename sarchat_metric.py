@@ -211,6 +211,8 @@ def final_answer(text: str) -> str:
     Returns:
         The answer: the whole text if it contains neither tag, an empty string if there is no answer.
     """
+    if "think>" not in text:
+        return text
     answer = text.rpartition("</think>")[2]
     return "" if "<think>" in answer else answer
 
@@ -549,6 +551,8 @@ def _assign(overlaps: list[Match] | _Pairs, threshold: float) -> list[Match]:
     """Chooses the pairs of `match_boxes` among those that overlap."""
     if isinstance(overlaps, list):
         candidates = [pair for pair in overlaps if pair[2] >= threshold]
+        if len(candidates) < 2:
+            return candidates
         if len({i for i, _, _ in candidates}) == len(candidates) == len({j for _, j, _ in candidates}):
             return candidates
         return _assign_component(_Pairs(*map(np.asarray, zip(*candidates, strict=True))))
