@@ -157,7 +157,9 @@ def _connected(address: str | None, num_proc: int | None) -> Iterator[None]:
                 ray.init(address or "local", **options)
         except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
             name = f"the Ray cluster at --address {address}" if address else "Ray on this machine"
-            raise SARChatError(f"cannot use {name}: {_first_line(error)}") from error
+            refused = address not in (None, "auto") and isinstance(error, ConnectionError)
+            hint = "; if it was started with a token, set RAY_AUTH_MODE=token" if refused else ""
+            raise SARChatError(f"cannot use {name}: {_first_line(error)}{hint}") from error
         try:
             yield
         finally:
