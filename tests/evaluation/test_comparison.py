@@ -42,6 +42,7 @@ def tallies(files):
     return [evaluate(join_file(AnswerSource(str(path)), read), "sample").tally for path in files]
 
 
+@pytest.mark.slow
 def test_paired_intervals_agree_with_a_bootstrap_record_by_record(tallies):
     first, second = tallies
     rng = np.random.default_rng(2)

@@ -261,6 +261,7 @@ def test_intervals_shrink_with_the_number_of_records():
         assert high == pytest.approx(50 + half_width, rel=0.1)
 
 
+@pytest.mark.slow
 def test_intervals_agree_with_a_bootstrap_record_by_record():
     records = sample_gold(split="train")
     counts = tally(noisy_answers(records).values(), records.values())

@@ -147,6 +147,7 @@ sys.exit(violations > 0)
 """
 
 
+@pytest.mark.slow
 def test_only_one_process_at_a_time_is_inside(tmp_path):
     """A lock file that is removed must not be lockable twice."""
     arguments = [sys.executable, "-c", REPLACE, str(tmp_path / "out"), str(tmp_path / "inside")]
