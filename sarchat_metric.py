@@ -551,8 +551,6 @@ def _assign(overlaps: list[Match] | _Pairs, threshold: float) -> list[Match]:
     """Chooses the pairs of `match_boxes` among those that overlap."""
     if isinstance(overlaps, list):
         candidates = [pair for pair in overlaps if pair[2] >= threshold]
-        if len(candidates) < 2:
-            return candidates
         if len({i for i, _, _ in candidates}) == len(candidates) == len({j for _, j, _ in candidates}):
             return candidates
         return _assign_component(_Pairs(*map(np.asarray, zip(*candidates, strict=True))))
