@@ -139,15 +139,16 @@ def _draw(record: ScoredRecord, notes: list[str]) -> Iterator[Shape]:
     for box, label in zip(gold[:_MOST_BOXES], labels, strict=False):
         yield place_box("gold", box, label, *place)
     boxes = read.get("boxes", [])
-    ious = label_ious(boxes[:_MOST_BOXES], gold, record.result.matches.get("iou@0.25", []))
+    matches = record.result.matches.get("iou@0.25", [])
+    ious = label_ious(boxes, gold, matches) if len(boxes) <= _MOST_LABELS else [""] * len(boxes)
     improper = sum(not is_proper(box) for box in boxes)
     if len(boxes) > _MOST_BOXES:
         notes.append(f"The first {_MOST_BOXES} of {len(boxes):,} boxes are drawn.")
     if improper:
         notes.append(f"Boxes of the answer that are inverted, empty or out of range: {improper:,}.")
-    for box, label in zip(boxes, ious, strict=False):
+    for box, label in zip(boxes[:_MOST_BOXES], ious, strict=False):
         if is_proper(box):
-            yield place_box("read", box, label if len(boxes) <= _MOST_LABELS else "", *place)
+            yield place_box("read", box, label, *place)
 
 
 def _list_entries(gold: Mapping[str, Any], read: Mapping[str, Any]) -> Iterator[Entry]:

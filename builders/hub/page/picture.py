@@ -8,7 +8,6 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -101,15 +100,16 @@ def _draw_boxes(record: RecordScore, width: int, height: int, notes: list[str]) 
     gold, read = record.reference["boxes"], record.prediction["boxes"]
     names = record.reference.get("labels") or [""] * len(gold)
     numbered = [f"{number} {name}".strip() for number, name in enumerate(names, start=1)]
-    ious = label_ious(read, gold, record.matches["iou@0.25"]) if len(read) <= _MOST_LABELS else []
+    # Of more boxes than that, none has a label.
+    numbers = numbered if len(gold) <= _MOST_LABELS else [""] * len(gold)
+    ious = label_ious(read, gold, record.matches["iou@0.25"]) if len(read) <= _MOST_LABELS else [""] * len(read)
     shapes = []
     # The answer is drawn last: the gold boxes under it are visible between its dashes.
     for boxes, labels, kind, name in (
-        (gold, numbered, "gold", "gold answer"),
+        (gold, numbers, "gold", "gold answer"),
         (read, ious, "answer", "answer"),
     ):
-        shown = labels if len(boxes) <= _MOST_LABELS else []
-        for box, label in zip_longest(boxes[:MOST_BOXES], shown, fillvalue=""):
+        for box, label in zip(boxes[:MOST_BOXES], labels, strict=False):
             if is_proper(box):
                 shapes.append(place_box(kind, box, label, width, height, _letter(width, height)))
         if len(boxes) > MOST_BOXES:
