@@ -41,8 +41,9 @@ PARTIAL = ".partial"
 WAITS = (1, 8)
 # There is no further attempt if it would end later than this, in seconds, should it take as long as the last one.
 PATIENCE = 60
-# By default, s3fs makes five attempts, in each of which botocore makes five.
-_S3FS_ATTEMPTS = 3
+# By default, s3fs makes five attempts, in each of which botocore makes five, with random waits of up to 15 seconds in
+# all. Two leave time for a second attempt here, whatever these waits are.
+_S3FS_ATTEMPTS = 2
 _SECONDS_BETWEEN_WARNINGS = 10
 # A server that is overloaded or failing (RFC 9110, section 15.6; RFC 6585, section 4).
 _TRANSIENT_STATUS = {408, 425, 429, 500, 502, 503, 504}
