@@ -296,9 +296,9 @@ def test_a_gold_that_cannot_be_read_is_a_message(page):
 @pytest.mark.parametrize("task", ["grounding", "description", "referring"])
 def test_hostile_answers_are_shown_in_bounded_time_and_space(page, task, answer):
     gold = f"There is a ship in the top left {GOLD[:18]}."
-    start = time.perf_counter()
+    start = time.process_time()
     html = page.comparison.compare(task, "single", gold, answer)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
     assert len(html) < 80_000
     assert 'class="sar-mean"' in html
     html.encode()
