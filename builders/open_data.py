@@ -19,7 +19,7 @@ from builders.encoded_image import EncodedImage
 from builders.errors import SARChatError
 from builders.folder.checksums import SUMS, parse_checksums
 from builders.folder.inside import require_inside
-from builders.folder.reader import BUILD_INFO, CARD, open_build, parse_configs
+from builders.folder.reader import BUILD_INFO, CARD, MOST_CARD_BYTES, open_build, parse_configs
 from builders.folder.rows import ParquetPart, read_rows
 from builders.folder.subset import choose_subset
 from builders.live import make_example, open_split
@@ -300,8 +300,12 @@ def _require_tasks(data: ParquetData, configs: Iterable[str]) -> ParquetData:
 
 
 def _has_configs(card: Path) -> bool:
+    if not card.is_file():
+        # A pipe would block, and a device may have no end.
+        return False
     try:
-        return bool(parse_configs(card.read_text(encoding="utf-8", errors="replace")))
+        with card.open("rb") as stream:
+            return bool(parse_configs(stream.read(MOST_CARD_BYTES).decode("utf-8", "replace")))
     except (OSError, ValueError):
         return False
 

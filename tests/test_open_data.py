@@ -239,6 +239,25 @@ def test_what_is_no_data_is_refused_in_a_line(tmp_path):
         assert "\n" not in str(error.value)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_card_that_is_no_file_is_not_opened(tmp_path):
+    """A device has no end, and a pipe would be waited for."""
+    make = {"device": lambda path: path.symlink_to("/dev/zero"), "pipe": os.mkfifo}
+    for name, place in make.items():
+        (tmp_path / name).mkdir()
+        place(tmp_path / name / "README.md")
+        with pytest.raises(SARChatError, match=r"neither a build .* nor SARDet-100K"):
+            open_data(str(tmp_path / name))
+
+
+def test_a_card_without_an_end_is_not_read_whole(tmp_path):
+    folder = shutil.copytree(sample_build(), tmp_path / "sarchat")
+    # Almost all of it is a hole, which takes no disk.
+    os.truncate(folder / "README.md", 40_000_000_000)
+    with pytest.raises(SARChatError, match=r"README\.md: it has more than 10,000,000 bytes; rebuild the folder"):
+        open_data(str(folder))
+
+
 def test_files_that_are_damaged_or_of_others_are_named(tmp_path):
     folder = shutil.copytree(sample_build(), tmp_path / "sarchat")
     file = next((folder / "counting").glob("test-*.parquet"))

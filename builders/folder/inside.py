@@ -8,16 +8,18 @@ from pathlib import Path
 from builders.errors import SARChatError
 
 
-def require_inside(folder: Path, path: Path) -> None:
-    """Check that a path in a folder, with all links resolved, stays in the folder.
+def require_inside(folder: Path, *paths: Path) -> None:
+    """Check that paths in a folder, with all links resolved, stay in the folder.
 
     In the cache of huggingface_hub, `snapshots/REVISION` consists of links to files in `blobs` beside it; these are
     allowed.
 
     Raises:
-        SARChatError: if it leads elsewhere.
+        SARChatError: if one leads elsewhere.
     """
-    top, target = Path(os.path.realpath(folder)), Path(os.path.realpath(path))
+    top = Path(os.path.realpath(folder))
     allowed = [top, top.parents[1] / "blobs"] if top.parent.name == "snapshots" else [top]
-    if not any(target.is_relative_to(place) for place in allowed):
-        raise SARChatError(f"{path} is a link out of the folder, to {target}; copy the file into the folder")
+    for path in paths:
+        target = Path(os.path.realpath(path))
+        if not any(target.is_relative_to(place) for place in allowed):
+            raise SARChatError(f"{path} is a link out of the folder, to {target}; copy the file into the folder")

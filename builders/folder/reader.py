@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -26,7 +27,7 @@ CARD = "README.md"
 # A build's file with its versions and options.
 BUILD_INFO = "build.json"
 _FRONT_MATTER = re.compile(r"---\r?\n(.*?\n)---\r?\n", re.DOTALL)
-_MOST_CARD_BYTES = 10_000_000
+MOST_CARD_BYTES = 10_000_000
 _BATCH_ROWS = 20_000
 # A row's image is searched in small batches, so that a row group's images are never all in memory.
 _IMAGE_ROWS = 16
@@ -161,11 +162,13 @@ def open_build(folder: Path) -> Build:
     return Build(folder, configs)
 
 
+# A command asks whether a folder is a build, and then opens it.
+@lru_cache(maxsize=2)
 def parse_configs(card: str) -> dict[str, dict[str, list[str]]]:
     """Parse the `configs` in the YAML of a card's text.
 
     Returns:
-        The paths or patterns of the files of each split, by config and split.
+        The paths or patterns of the files of each split, by config and split; shared, so it must not be changed.
 
     Raises:
         ValueError: if there is no front matter or no list of configs with data files in it.
@@ -194,9 +197,9 @@ def _text(value: object) -> str:
 
 def _read_card(card: Path) -> str:
     with card.open("rb") as stream:
-        content = stream.read(_MOST_CARD_BYTES + 1)
-    if len(content) > _MOST_CARD_BYTES:
-        raise ValueError(f"it has more than {_MOST_CARD_BYTES:,} bytes")
+        content = stream.read(MOST_CARD_BYTES + 1)
+    if len(content) > MOST_CARD_BYTES:
+        raise ValueError(f"it has more than {MOST_CARD_BYTES:,} bytes")
     return content.decode("utf-8")
 
 
@@ -259,8 +262,7 @@ def _list_files(folder: Path, patterns: Sequence[str]) -> list[Path]:
             raise SARChatError(f"{folder}: {CARD} lists the path {pattern!r}: {error}; rebuild the folder") from error
         if not found:
             raise SARChatError(f"{folder}: {pattern} is listed in {CARD}, but missing; rebuild the folder")
-        for path in found:
-            require_inside(folder, path)
+        require_inside(folder, *found)
         paths += found
     return paths
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import cache
 from importlib.resources import files
 from string import Formatter
 
@@ -70,6 +71,7 @@ RESERVED = {
 }
 
 
+@cache
 def load(task: str) -> dict:
     return yaml.safe_load(files("builders.records.templates").joinpath(f"{task}.yaml").read_text(encoding="utf-8"))
 
