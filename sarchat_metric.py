@@ -85,6 +85,10 @@ Counts = tuple[int, int, int]
 Match = tuple[int, int, float]
 Reading = dict[str, Any]
 
+# (TP, FP, FN) of a number or an attribute.
+_RIGHT: Counts = (1, 0, 0)
+_WRONG: Counts = (0, 0, 1)
+
 SCENARIOS = ("single", "multi")
 IOU_THRESHOLDS = {"iou@0.25": 0.25, "iou@0.5": 0.5}
 
@@ -708,13 +712,12 @@ def _count_common(predicted: list[Any], gold: list[Any]) -> Counts:
     """Returns (TP, FP, FN) of two multisets."""
     if predicted == gold:
         return len(gold), 0, 0
-    found, wanted = Counter(predicted), Counter(gold)
-    common = (found & wanted).total()
-    return common, found.total() - common, wanted.total() - common
-
-
-def _count_right(right: bool) -> Counts:
-    return (1, 0, 0) if right else (0, 0, 1)
+    left, common = Counter(gold), 0
+    for value in predicted:
+        if left[value]:
+            left[value] -= 1
+            common += 1
+    return common, len(predicted) - common, len(gold) - common
 
 
 def _keep_equal_labels(
@@ -729,8 +732,6 @@ def _keep_equal_labels(
 
 def _compare_boxes(predicted: Reading, gold: Reading) -> tuple[dict[str, list[Match]], dict[str, Counts]]:
     """Matches, and (TP, FP, FN), at each IoU threshold; where boxes have labels, only equal labels match."""
-    if "boxes" not in gold:
-        return {}, {}
     overlaps = _overlaps(predicted["boxes"], gold["boxes"], min(IOU_THRESHOLDS.values()))
     if "labels" in gold:
         overlaps = _keep_equal_labels(overlaps, predicted["labels"], gold["labels"])
@@ -751,7 +752,7 @@ def _count_description(scenario: str, read: Reading, gold: Reading, boxes: dict[
 
 
 def _count_counting(scenario: str, read: Reading, gold: Reading, boxes: dict[str, Counts]) -> dict[str, Counts]:
-    of_number = _count_right(read["count"] == gold["count"])
+    of_number = _RIGHT if read["count"] == gold["count"] else _WRONG
     return {"counting/count": of_number} | {f"counting/{key}": counts for key, counts in boxes.items()}
 
 
@@ -762,7 +763,7 @@ def _count_grounding(scenario: str, read: Reading, gold: Reading, boxes: dict[st
 
 def _count_identification(scenario: str, read: Reading, gold: Reading, boxes: dict[str, Counts]) -> dict[str, Counts]:
     return {
-        key: _count_right(read[attribute] == gold[attribute])
+        key: _RIGHT if read[attribute] == gold[attribute] else _WRONG
         for attribute, key in _ATTRIBUTE_KEYS[scenario].items()
         if gold[attribute] is not None
     }
@@ -858,8 +859,9 @@ def score_record(prediction: str, reference: Mapping[str, Any]) -> RecordScore:
     task, scenario, prediction, answer = _texts(prediction, reference)
     gold = _read_gold(answer, task)
     read = read_answer(prediction, task)
-    parsed = any(read[entry] or read[entry] == 0 for entry in _READERS[task].gist)
-    matches, boxes = _compare_boxes(read, gold)
+    # A count of 0 is an answer, too.
+    parsed = any(map(read.get, _READERS[task].gist)) or read.get("count") == 0
+    matches, boxes = _compare_boxes(read, gold) if "boxes" in gold else ({}, {})
     return RecordScore(task, scenario, parsed, read, gold, matches, _COUNTERS[task](scenario, read, gold, boxes))
 
 
