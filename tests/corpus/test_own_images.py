@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from corpora import plain_corpus, zip_corpus
-from support import build, parquet_sums, refusal
+from support import build, parquet_sums, refusal, slow
 
 from builders.build.options import BuildOptions
 from builders.cli.command import main
@@ -70,7 +70,7 @@ def test_the_card_of_sardet_is_as_it_was(corpus, tmp_path):
     assert set(json.loads((tmp_path / "out" / "build.json").read_text())["source"]) == {"fingerprint", "sample"}
 
 
-@pytest.mark.parametrize("kind", ["folder", "folder around it", "zip"])
+@pytest.mark.parametrize("kind", ["folder", "zip", *slow("folder around it")])
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_another_layout_gives_the_same_build(tmp_path, corpus, expected, layout, kind):
     folder = arrange(corpus, tmp_path / "around" / "mine", layout)

@@ -69,6 +69,7 @@ def test_time_grows_with_length_and_not_with_its_square(target: Target, opening:
     assert any(seconds(target, long) < 4 * _TIMES * seconds(target, short) + 0.05 for _ in range(3))
 
 
+@pytest.mark.slow
 @growing
 def test_memory_is_bounded_by_length(target: Target, opening: bytes, part: bytes):
     data = opening + part * (200_000 // len(part))

@@ -5,7 +5,6 @@ import random
 import time
 
 import pytest
-from support import slow
 
 from sarchat_metric import score, score_record
 
@@ -117,8 +116,9 @@ def seconds(text):
     return time.process_time() - start
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bit", REPEATED.values(), ids=REPEATED)
-@pytest.mark.parametrize("opening", ["", *slow("{<1><1", "{<", "top", "one hundred")])
+@pytest.mark.parametrize("opening", ["", "{<1><1", "{<", "top", "one hundred"])
 def test_time_grows_with_length_and_not_with_its_square(opening, bit):
     # 16 times the text: 16 times the time, where a quadratic reader takes 256 times
     short, long = (opening + bit * (size // len(bit)) for size in (2_000, 32_000))
