@@ -1,4 +1,4 @@
-"""What the README prints is run as printed, in a folder with a build, a corpus and the metric."""
+"""What the README and the Python reference print is run as printed."""
 
 import json
 import re
@@ -11,10 +11,13 @@ import pytest
 from built_fixture import sample_build, sample_corpus, sample_gold
 from support import ROOT, write_lines
 
+import sarchat_dataset
+import sarchat_metric
 from builders.cli import demo
 from builders.hub.space import write_space
 
 README = (ROOT / "README.md").read_text()
+REFERENCE = (ROOT / "docs" / "python.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
 # What reads from a bucket is run in test_bucket.py.
 PYTHON = [code for language, code in BLOCKS if language == "python" and "s3://" not in code]
@@ -82,6 +85,26 @@ def test_python_runs(code, folder):
     (folder / "snippet.py").write_text(f"if __name__ == '__main__':\n{re.sub('^', '    ', code, flags=re.MULTILINE)}")
     run = subprocess.run([sys.executable, "snippet.py"], cwd=folder, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
+
+
+def test_the_python_reference_prints_what_it_says(capsys):
+    code, printed = re.search(r"^```python\n(.*?)^```\n\n^```\n(.*?)^```", REFERENCE, re.DOTALL | re.MULTILINE).groups()
+    exec(code, {})
+    assert capsys.readouterr().out == printed
+
+
+def test_the_python_reference_has_every_public_name():
+    of_metric = {
+        name
+        for name, value in vars(sarchat_metric).items()
+        if not name.startswith("_") and (name.isupper() or getattr(value, "__module__", "") == "sarchat_metric")
+    }
+    named = set(re.findall(r"`(?:\w+\.)?(\w+)[`(]", REFERENCE))
+    assert {*of_metric, *sarchat_dataset.__all__} <= named
+    # And no row is about what is gone.
+    metric_part = REFERENCE.partition("## The metric")[2].partition("## The reward")[0]
+    cells = " ".join(re.findall(r"^\| (`.*?) \|", metric_part, re.MULTILINE))
+    assert set(re.findall(r"`(\w+)[`(]", cells)) <= of_metric
 
 
 @pytest.mark.parametrize(
