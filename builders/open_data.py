@@ -19,7 +19,7 @@ from builders.encoded_image import EncodedImage
 from builders.errors import SARChatError
 from builders.folder.checksums import SUMS, parse_checksums
 from builders.folder.inside import require_inside
-from builders.folder.reader import BUILD_INFO, CARD, MOST_CARD_BYTES, open_build, parse_configs
+from builders.folder.reader import BUILD_INFO, CARD, has_configs, open_build, parse_configs
 from builders.folder.rows import ParquetPart, read_rows
 from builders.folder.subset import choose_subset
 from builders.live import make_example, open_split
@@ -228,7 +228,7 @@ def open_data(location: str) -> OpenData:
     if "://" in location:
         is_zip = location.partition("?")[0].endswith(".zip")
         return (None if is_zip else _open_remote(location, location)) or _open_corpus(location)
-    if path.is_dir() and _has_configs(path / CARD):
+    if has_configs(path):
         build = open_build(path)
         files = {
             config: {split: list(map(str, paths)) for split, paths in splits.items()}
@@ -297,17 +297,6 @@ def _require_tasks(data: ParquetData, configs: Iterable[str]) -> ParquetData:
             f"{data.location} has no config of a SARChat task; expected {', '.join(TASKS)}, found {', '.join(configs)}"
         )
     return data
-
-
-def _has_configs(card: Path) -> bool:
-    if not card.is_file():
-        # A pipe would block, and a device may have no end.
-        return False
-    try:
-        with card.open("rb") as stream:
-            return bool(parse_configs(stream.read(MOST_CARD_BYTES).decode("utf-8", "replace")))
-    except (OSError, ValueError):
-        return False
 
 
 def _read_version(info: str | None) -> str | None:

@@ -16,9 +16,15 @@ import sarchat_metric
 from builders.cli import demo
 from builders.hub.space import write_space
 
+
+def code_blocks(page: str) -> list[tuple[str, str]]:
+    """Return the language, which may be empty, and the content of each block."""
+    return re.findall(r"^```(\w*)\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+
+
 README = (ROOT / "README.md").read_text()
 REFERENCE = (ROOT / "docs" / "python.md").read_text()
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+BLOCKS = code_blocks(README)
 # What reads from a bucket is run in test_bucket.py.
 PYTHON = [code for language, code in BLOCKS if language == "python" and "s3://" not in code]
 SHELL = [line.partition("  #")[0] for language, code in BLOCKS if language == "sh" for line in code.splitlines()]
@@ -88,7 +94,7 @@ def test_python_runs(code, folder):
 
 
 def test_the_python_reference_prints_what_it_says(capsys):
-    code, printed = re.search(r"^```python\n(.*?)^```\n\n^```\n(.*?)^```", REFERENCE, re.DOTALL | re.MULTILINE).groups()
+    (_, code), (_, printed) = code_blocks(REFERENCE)
     exec(code, {})
     assert capsys.readouterr().out == printed
 

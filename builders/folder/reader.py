@@ -27,7 +27,7 @@ CARD = "README.md"
 # A build's file with its versions and options.
 BUILD_INFO = "build.json"
 _FRONT_MATTER = re.compile(r"---\r?\n(.*?\n)---\r?\n", re.DOTALL)
-MOST_CARD_BYTES = 10_000_000
+_MOST_CARD_BYTES = 10_000_000
 _BATCH_ROWS = 20_000
 # A row's image is searched in small batches, so that a row group's images are never all in memory.
 _IMAGE_ROWS = 16
@@ -139,6 +139,16 @@ class Build:
         )
 
 
+def has_configs(folder: Path) -> bool:
+    """Return whether a folder has a card that lists configs; what else may be wrong with it, `open_build` says."""
+    card = folder / CARD
+    try:
+        # A pipe would block, and a device may have no end.
+        return card.is_file() and bool(parse_configs(_read_start(card).decode("utf-8", "replace")))
+    except (OSError, ValueError):
+        return False
+
+
 def open_build(folder: Path) -> Build:
     """Open a built folder by the `configs` in its card, which `load_dataset` uses too.
 
@@ -195,11 +205,15 @@ def _text(value: object) -> str:
     return value
 
 
-def _read_card(card: Path) -> str:
+def _read_start(card: Path) -> bytes:
     with card.open("rb") as stream:
-        content = stream.read(MOST_CARD_BYTES + 1)
-    if len(content) > MOST_CARD_BYTES:
-        raise ValueError(f"it has more than {MOST_CARD_BYTES:,} bytes")
+        return stream.read(_MOST_CARD_BYTES + 1)
+
+
+def _read_card(card: Path) -> str:
+    content = _read_start(card)
+    if len(content) > _MOST_CARD_BYTES:
+        raise ValueError(f"it has more than {_MOST_CARD_BYTES:,} bytes")
     return content.decode("utf-8")
 
 

@@ -99,9 +99,8 @@ def _draw_grid(width: int, height: int) -> str:
 def _draw_boxes(record: RecordScore, width: int, height: int, notes: list[str]) -> str:
     gold, read = record.reference["boxes"], record.prediction["boxes"]
     names = record.reference.get("labels") or [""] * len(gold)
-    numbered = [f"{number} {name}".strip() for number, name in enumerate(names, start=1)]
     # Of more boxes than that, none has a label.
-    numbers = numbered if len(gold) <= _MOST_LABELS else [""] * len(gold)
+    numbers = [f"{place} {name}".strip() if len(gold) <= _MOST_LABELS else "" for place, name in enumerate(names, 1)]
     ious = label_ious(read, gold, record.matches["iou@0.25"]) if len(read) <= _MOST_LABELS else [""] * len(read)
     shapes = []
     # The answer is drawn last: the gold boxes under it are visible between its dashes.
