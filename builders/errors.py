@@ -1,6 +1,8 @@
-"""The exception for errors that a user can fix."""
+"""The exception for errors that a user can fix, and what a misspelt name may have meant."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from builders.redact import redact
 
@@ -21,3 +23,18 @@ class SARChatError(ValueError):
         if len(text) > _LONGEST:
             text = f"{text[: _LONGEST // 2]} ... {text[-_LONGEST // 2 :]}"
         super().__init__(text)
+
+
+def near(name: str, names: Iterable[str]) -> str:
+    """Return ` (did you mean 'x'?)`, to follow an unknown name in a message; nothing if no known one is near.
+
+    Args:
+        name: the unknown name.
+        names: the known ones; case does not matter.
+    """
+    # Imported here, since most commands need no hint.
+    from difflib import get_close_matches
+
+    known = {other.casefold(): other for other in sorted(names)}
+    found = get_close_matches(name.casefold(), known, n=1)
+    return f" (did you mean {known[found[0]]!r}?)" if found else ""
