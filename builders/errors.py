@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from builders.redact import redact
+from builders.redact import one_line, redact
 
 # A foreign value in a message may be megabytes long.
 _LONGEST = 1_000
@@ -19,7 +19,7 @@ class SARChatError(ValueError):
 
     def __init__(self, message: str) -> None:
         """Set the message."""
-        text = redact(message)
+        text = one_line(redact(message))
         if len(text) > _LONGEST:
             text = f"{text[: _LONGEST // 2]} ... {text[-_LONGEST // 2 :]}"
         super().__init__(text)

@@ -1,7 +1,8 @@
 """Tables as aligned text, Markdown, LaTeX, CSV and JSON.
 
 A cell is a text, an integer, `None` for a blank, or one of `Figure` and `Interval`, which text shows rounded and CSV
-and JSON write in full.
+and JSON write in full. A text may come from anywhere: each format shows it as one line, and nothing in it is obeyed,
+neither by a terminal nor by what reads Markdown, LaTeX or CSV.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ import csv
 import io
 import json
 import math
+import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from builders.errors import SARChatError
+from builders.errors import SARChatError, near
+from builders.redact import UNPRINTABLE, one_line
 
 # Notes are wrapped at this width, so that they are read next to a table.
 _LINE = 120
@@ -29,6 +32,10 @@ _LATEX_SIGNS = {
     "±": r"$\pm$",
 } | {sign: f"\\{sign}" for sign in "&%$#_{}"}
 _LATEX = str.maketrans(_LATEX_SIGNS)
+# Signs that Markdown may obey, and what turns a bare address into a link.
+_MARKDOWN = re.compile(r"[\\|<>*_`\[\]~&$]|(?<=http):|(?<=https):|(?<=ftp):|(?<=www)\.|^[#+-](?= )", re.IGNORECASE)
+# What a spreadsheet takes for a formula, also in its full-width form.
+_FORMULA = re.compile(r"[\s\ufffd]*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 
 
 @dataclass(frozen=True)
@@ -107,7 +114,9 @@ def write_tables(tables: Sequence[Table], style: str = "table") -> str:
         listed = [
             {"title": table.title, "rows": list(_to_records(table)), "notes": list(table.notes)} for table in tables
         ]
-        return json.dumps({"tables": listed}, ensure_ascii=False, indent=1)
+        text = json.dumps({"tables": listed}, ensure_ascii=False, indent=1)
+        # A parser reads the same, a terminal obeys nothing. Only texts hold such characters, apart from newlines.
+        return UNPRINTABLE.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text)
     writers = {"table": _write_text, "markdown": _write_markdown, "latex": _write_latex}
     return "\n\n".join(map(writers[style], tables))
 
@@ -119,7 +128,7 @@ def check_format(style: str) -> None:
         SARChatError: if it is not.
     """
     if style not in FORMATS:
-        raise SARChatError(f"unknown format {style!r}; choose from {', '.join(FORMATS)}")
+        raise SARChatError(f"unknown format {style!r}{near(style, FORMATS)}; choose from {', '.join(FORMATS)}")
 
 
 def format_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -129,9 +138,10 @@ def format_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str
         header: column names.
         rows: one sequence per row, as long as the header; integers get thousands separators, `None` becomes a blank.
     """
+    header = [one_line(name) for name in header]
     texts = [[show_cell(cell) for cell in row] for row in rows]
     right = _flush_right(header, texts)
-    widths = [max(len(row[index]) for row in [list(header), *texts]) for index in range(len(header))]
+    widths = [max(len(row[index]) for row in [header, *texts]) for index in range(len(header))]
 
     def line(cells: Sequence[str]) -> str:
         padded = (
@@ -148,7 +158,7 @@ def format_markdown(header: Sequence[str], rows: Iterable[Sequence[object]]) -> 
 
     Args:
         header: column names.
-        rows: as for `format_table`; no cell contains a `|` or a line break.
+        rows: as for `format_table`; the texts are Markdown and contain no `|`.
     """
     texts = [[show_cell(cell) for cell in row] for row in rows]
     rules = ["---:" if flush else "---" for flush in _flush_right(header, texts)]
@@ -156,8 +166,8 @@ def format_markdown(header: Sequence[str], rows: Iterable[Sequence[object]]) -> 
 
 
 def _write_text(table: Table) -> str:
-    title = [table.title] if table.title else []
-    notes = [line for note in table.notes for line in textwrap.wrap(note, _LINE, break_long_words=False)]
+    title = [one_line(table.title)] if table.title else []
+    notes = [line for note in table.notes for line in textwrap.wrap(one_line(note), _LINE, break_long_words=False)]
     return "\n".join([*title, format_table(table.header, table.rows), *([""] if notes else []), *notes])
 
 
@@ -170,7 +180,7 @@ def _write_markdown(table: Table) -> str:
 
 
 def _escape_markdown(text: str) -> str:
-    return "".join(f"\\{sign}" if sign in "\\|<>*_`" else sign for sign in " ".join(text.split()))
+    return _MARKDOWN.sub(r"\\\g<0>", one_line(text))
 
 
 def _write_latex(table: Table) -> str:
@@ -204,7 +214,7 @@ def _latex_line(cells: Sequence[str]) -> str:
 
 def escape_latex(text: str) -> str:
     """Return a text that LaTeX sets as it is; a range of numbers gets a dash, a negative number a minus sign."""
-    escaped = " ".join(text.split()).translate(_LATEX).replace("--", "-{}-").replace(" - ", "--")
+    escaped = one_line(text).translate(_LATEX).replace("--", "-{}-").replace(" - ", "--")
     is_negative = escaped.startswith("-") and not escaped.startswith("--") and _is_numeric(text)
     return f"$-${escaped[1:]}" if is_negative else escaped
 
@@ -216,14 +226,22 @@ def _format_csv(tables: Sequence[Table]) -> str:
         columns.insert(0, "table")
         records = [(title, {"table": title, **record}) for title, record in records]
     stream = io.StringIO()
-    writer = csv.DictWriter(stream, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(record for _, record in records)
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(map(_defuse, columns))
+    writer.writerows([_defuse(record.get(column)) for column in columns] for _, record in records)
     return stream.getvalue().rstrip("\n")
 
 
+def _defuse(cell: object) -> object:
+    """Return a cell that no spreadsheet runs: a text that looks like a formula gets an apostrophe."""
+    if not isinstance(cell, str):
+        return cell
+    text = one_line(cell)
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
 def _to_records(table: Table) -> Iterator[dict[str, Any]]:
-    """Yield each row by the names of its columns, numbers in full; `None` is left out of no row."""
+    """Yield each row by the names of its columns, numbers in full; every row has every column."""
     intervals = {
         name
         for name, *cells in zip(table.header, *table.rows, strict=True)
@@ -254,12 +272,12 @@ def _flush_right(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[b
 
 
 def show_cell(cell: object) -> str:
-    """Return a cell as text shows it."""
+    """Return a cell as text shows it: one line."""
     if cell is None:
         return ""
     if isinstance(cell, int):
         return f"{cell:,}"
-    return str(cell)
+    return one_line(str(cell))
 
 
 def _is_numeric(text: str) -> bool:

@@ -3,10 +3,13 @@
 import csv
 import io
 import json
+import re
 import shutil
 import subprocess
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from builders.errors import SARChatError
 from builders.tables import FORMATS, Figure, Interval, Table, write_tables
@@ -62,6 +65,43 @@ def test_an_unknown_format_is_named():
 @pytest.mark.parametrize("style", FORMATS)
 def test_no_table_ends_with_a_newline(style):
     assert not write_tables([TABLE], style).endswith("\n")
+
+
+HOSTILE = "\x1b[2J\x9bm\u202e\ud800\n| 1 | forged\r![x](http://e.org)<img src=x>"
+controls = st.characters(categories=["Cc", "Cs", "Zl", "Zp"]) | st.sampled_from("\u202e\u2067|=+-@ a1")
+
+
+@pytest.mark.parametrize("style", FORMATS)
+@given(st.text(controls))
+def test_foreign_text_sends_nothing_to_a_terminal_and_forges_no_row(style, text):
+    tables = [Table(title, [name, "n"], [[cell, 1]], [note]) for title, name, cell, note in (["a"] * 4, [text] * 4)]
+    plain, shown = (write_tables([table], style) for table in tables)
+    assert not re.search("[^\\S\n ]|[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", shown)
+    if style == "json":
+        (read,) = json.loads(shown)["tables"]
+        # Two surrogates in a row are one character to JSON.
+        assert read["title"].encode("utf-16", "surrogatepass") == text.encode("utf-16", "surrogatepass")
+        assert read["rows"][0]["n"] == 1
+    elif style == "csv":
+        assert len(list(csv.reader(io.StringIO(shown)))) == 2
+    else:
+        # A title or a note of white space alone takes one line less.
+        assert shown.count("\n") <= plain.count("\n")
+
+
+def test_nothing_in_foreign_text_is_markdown():
+    text = "![x](http://e.org) [a](b) <img> `c` *d* _e_ ~~f~~ | &lt; $g$ www.e.org"
+    _, _, row = write_tables([Table("", ["a", "n"], [[text, 1]])], "markdown").splitlines()
+    cell = row.removeprefix("| ").removesuffix(" | 1 |")
+    assert re.sub(r"\\(.)", r"\1", cell) == text
+    left = re.sub(r"\\.", "", cell)
+    assert not re.search(r"[\[\]<>`*_~|&$]|://|www\.", left)
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "\r=1", "\uff1d1", "\x00=1"])
+def test_no_cell_of_csv_is_a_formula(text):
+    header, row = csv.reader(io.StringIO(write_tables([Table("", [text, "n"], [[text, Figure(-2.5)]])], "csv")))
+    assert header[0].startswith("'") and row == [header[0], "-2.5"]
 
 
 @pytest.mark.slow

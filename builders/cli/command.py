@@ -11,8 +11,8 @@ from typing import NoReturn
 
 import click
 
-from builders.errors import SARChatError
-from builders.redact import redact
+from builders.errors import SARChatError, near
+from builders.redact import one_line, redact
 from builders.signals import raising_once
 
 COMMANDS = {
@@ -36,6 +36,13 @@ class _LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(COMMANDS)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            ctx.fail(f"No such command {args[0]!r}{near(args[0], COMMANDS)}.")
+        return super().resolve_command(ctx, args)
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
@@ -53,13 +60,12 @@ def sarchat() -> None:
 
 
 class _WarningLines(logging.Handler):
-    """Prints log messages of the library to stderr, one line each, without breaking a progress bar."""
+    """Prints log messages to stderr, one printable line each, without breaking a progress bar."""
 
     def emit(self, record: logging.LogRecord) -> None:
         from tqdm import tqdm
 
-        message = " ".join(redact(record.getMessage()).split())
-        tqdm.write(f"{record.levelname.capitalize()}: {message}", file=sys.stderr)
+        tqdm.write(f"{record.levelname.capitalize()}: {one_line(redact(record.getMessage()))}", file=sys.stderr)
 
 
 _WARNING_LINES = _WarningLines(logging.WARNING)
@@ -84,7 +90,7 @@ def main(argv: list[str] | None = None) -> None:
         if received:
             _stop(received[0])
         if mistake:
-            click.echo("Error: " + " ".join(redact(mistake).split()), err=True)
+            click.echo(f"Error: {one_line(redact(mistake))}", err=True)
             sys.exit(1)
 
 

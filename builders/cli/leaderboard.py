@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import click
 
 from builders.cli.options import format_option, weights_option
 from builders.errors import SARChatError
+
+_LOG = logging.getLogger(__name__)
 
 
 @click.command("leaderboard")
@@ -45,7 +48,7 @@ def command(
         _draw(wanted, own, others, bool(shown), leaderboard.leaderboard_sizes(own, weights))
     click.echo(write_tables([table], style))
     for warning in leaderboard.list_warnings(own):
-        click.echo(f"Warning: {warning}.", err=True)
+        _LOG.warning("%s.", warning)
 
 
 def _draw(wanted: list, own: list, others: list, are_chosen: bool, sizes: dict[str, int]) -> None:
@@ -68,8 +71,9 @@ def _draw(wanted: list, own: list, others: list, are_chosen: bool, sizes: dict[s
         click.echo(f"Wrote {path}.", err=True)
         for entry in own if kind == "size" else ():
             if entry.parameters is None:
-                click.echo(
-                    f"Warning: {entry.name} is not in {path}: its number of parameters is not known; score it with "
-                    "--params, such as --params 7B.",
-                    err=True,
+                _LOG.warning(
+                    "%s is not in %s: its number of parameters is not known; score it with --params, such as "
+                    "--params 7B.",
+                    entry.name,
+                    path,
                 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ def command(
     outcome = predict(data, model, base_url, out, options, concurrency=concurrency, timeout=timeout)
     click.echo(format_outcome(outcome))
     if len(outcome.server_models) > 1:
-        click.echo(f"Warning: the server named different models: {', '.join(outcome.server_models)}.", err=True)
+        logging.getLogger(__name__).warning("the server named different models: %s.", ", ".join(outcome.server_models))
     if outcome.tally.signal is not None:
         click.echo(f"Stopped; {outcome.left:,} records are left. Run the same command to resume.", err=True)
         raise SystemExit(128 + outcome.tally.signal)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -60,5 +61,5 @@ def command(
     )
     report = write_report(sources[0], data, out, options, notation, *sources[1:])
     for warning in list_warnings(report.evaluation.scores, asked.box_format):
-        click.echo(f"Warning: {warning}", err=True)
+        logging.getLogger(__name__).warning(warning)
     click.echo(f"Wrote {out} ({out.stat().st_size / 1e6:.1f} MB, {len(report.records):,} records).")

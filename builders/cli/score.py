@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import click
@@ -86,4 +87,4 @@ def command(
     if eval_results is not None:
         click.echo(f"Wrote {EVAL_RESULTS}; publish it: hf upload MODEL {EVAL_RESULTS} {EVAL_RESULTS}", err=True)
     for warning in list_warnings(evaluation.scores, asked.box_format):
-        click.echo(f"Warning: {warning}", err=True)
+        logging.getLogger(__name__).warning(warning)

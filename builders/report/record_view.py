@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -11,6 +10,7 @@ from builders.evaluation.error_kinds import ErrorKind, name_error
 from builders.evaluation.scored_records import ScoredRecord
 from builders.readings import list_items, mark_shared
 from builders.records.geometry import corners
+from builders.redact import printable
 from builders.report.thumbnails import Thumbnail
 from builders.schema import CATEGORIES, Box
 
@@ -18,8 +18,6 @@ _LONGEST_TEXT = 1500
 _MOST_BOXES = 100
 _MOST_LABELS = 8
 _MOST_ITEMS = 24
-# Characters that HTML cannot have, or that change the direction of the text around them.
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _NAMES = {"proximity": "distance", "count": "number"}
 
 
@@ -125,7 +123,7 @@ def view_record(
 
 def clip(text: str) -> str:
     """Return a text that a page can show: without characters that it cannot, and not too long."""
-    shown = _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text[:_LONGEST_TEXT])
+    shown = printable(text[:_LONGEST_TEXT].replace("\r\n", "\n"))
     return shown if len(text) <= _LONGEST_TEXT else f"{shown} … ({len(text):,} characters in all)"
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import html
-import re
 from collections.abc import Iterable, Sequence
 
-# Characters that a response must not contain, and characters that the page's templates would interpret.
-_UNSENDABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+from builders.redact import printable
+
+# Characters that the page's templates would interpret.
 _TEMPLATE_SIGNS = {ord("{"): "&#123;", ord("}"): "&#125;", ord("$"): "&#36;", ord("`"): "&#96;"}
 
 
@@ -21,7 +21,7 @@ def escape(value: object, most: int | None = None) -> str:
     text = str(value)
     if most is not None and len(text) > most:
         text = f"{text[:most]}…"
-    return html.escape(_UNSENDABLE.sub("\N{REPLACEMENT CHARACTER}", text)).translate(_TEMPLATE_SIGNS)
+    return html.escape(printable(text)).translate(_TEMPLATE_SIGNS)
 
 
 def notice(text: str, kind: str = "hint") -> str:

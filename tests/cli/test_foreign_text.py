@@ -1,0 +1,51 @@
+"""What comes from other people's files is one printable line wherever a command prints it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from builders.cli.command import COMMANDS
+from builders.errors import SARChatError
+from sarchat_metric import SUB_SCORES, TASKS
+
+HOSTILE = "\x1b[31mmine\x9b2J\u202e\n  1  GPT-9  99.99\rx"
+
+
+def is_clean(text: str) -> bool:
+    return all(sign.isprintable() or sign == "\n" for sign in text)
+
+
+@pytest.fixture
+def scores(tmp_path):
+    """A file of scores from somebody else: a model's name with escape codes and a row of its own."""
+    content = {key: 50.0 for keys in SUB_SCORES.values() for key in keys}
+    path = tmp_path / "theirs.json"
+    path.write_text(json.dumps({**content, "model": HOSTILE, "average": "sample", "n": dict.fromkeys(TASKS, 10)}))
+    return path
+
+
+def test_a_name_in_the_leaderboard_and_in_its_warning(scores, sarchat):
+    run, without = sarchat("leaderboard", scores), sarchat("leaderboard")
+    rows = [sum("  " in line for line in shown.stdout.splitlines()) for shown in (run, without)]
+    assert rows[0] == rows[1] + 1
+    assert is_clean(run.stdout) and is_clean(run.stderr)
+    assert run.stderr.startswith("Warning: ") and run.stderr.count("\n") == 1
+
+
+def test_a_name_in_a_comparison(scores, sarchat):
+    run = sarchat("compare", scores, scores)
+    assert run.returncode == 0 and is_clean(run.stdout)
+
+
+def test_an_error_is_one_printable_line(sarchat):
+    run = sarchat("leaderboard", "--show", HOSTILE)
+    assert run.returncode == 1 and run.stderr.count("\n") == 1 and is_clean(run.stderr)
+    assert is_clean(str(SARChatError(HOSTILE))) and "\n" not in str(SARChatError(HOSTILE))
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_a_misspelt_command_gets_the_near_one(command, sarchat):
+    run = sarchat(f"{command}s")
+    assert f"did you mean {command!r}?" in run.stderr and run.stderr.count("\n") == 1
