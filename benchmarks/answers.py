@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from builders.corpus.targets import AnnotatedImage, Target
+from builders.corpus_info import DEFAULT, known_corpus
 from builders.records.tasks import generate_records
 from builders.records.templating import Chooser
 from builders.schema import CATEGORIES, TASKS, scenario
@@ -25,7 +26,7 @@ def wrong_answers(images: int) -> tuple[list[str], list[dict[str, Any]]]:
 
     Every box is moved by up to 24 pixels in each direction, and every second category is another one.
     """
-    rng, chooser = random.Random(0), Chooser(0)
+    rng, chooser = random.Random(0), Chooser(0, known_corpus(DEFAULT))
     predictions, references = [], []
     for number in range(images):
         image = _image(number, rng)

@@ -140,7 +140,7 @@ def generate_examples(
     """
     opened = open_split(location, stamp, split, cache)
     total = len(opened.index)
-    chooser = Chooser(seed)
+    chooser = Chooser(seed, opened.corpus.info)
     for shard in shards:
         start, stop = (number * total // shard.count for number in (shard.index, shard.index + 1))
         for image in opened.images(start, stop - start):

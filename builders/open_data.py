@@ -205,7 +205,7 @@ class LiveData(OpenData):
     ) -> Iterator[dict[str, Any]]:
         """Yield the records of a split of a task in order; see `OpenData.rows`."""
         opened = open_split(self.location, self._corpus.stamp(), split)
-        chooser = Chooser(0)
+        chooser = Chooser(0, opened.corpus.info)
         for image in opened.images():
             stored = _refer_to_image(opened.corpus, opened.folder, image.file_name)
             for record in generate_records(task, split, image, chooser):

@@ -6,6 +6,7 @@ A box is `(x1, y1, x2, y2)` in pixels of the image, x to the right and y down, w
 from __future__ import annotations
 
 from functools import cache
+from importlib.resources import files
 from typing import Any
 
 from builders.resources import read_yaml
@@ -15,7 +16,18 @@ Box = tuple[float, float, float, float]
 # The index of a category is its ClassLabel.
 CATEGORIES = ("ship", "aircraft", "car", "tank", "bridge", "harbor")
 
-TASKS = ("classification", "description", "counting", "grounding", "identification", "referring")
+
+@cache
+def task_facts() -> dict[str, dict[str, Any]]:
+    """Return what the YAML file of each task says about it (`order`, `boxes`, texts), in the tasks' order."""
+    # By its path, since the package itself imports this module.
+    folder = "records/tasks"
+    names = [path.name for path in files("builders").joinpath(folder).iterdir() if path.name.endswith(".yaml")]
+    about = {name.removesuffix(".yaml"): read_yaml(f"{folder}/{name}")["about"] for name in names}
+    return dict(sorted(about.items(), key=lambda item: (item[1]["order"], item[0])))
+
+
+TASKS = tuple(task_facts())
 # The config with the records of every task; nothing is stored for it.
 ALL = "all"
 CONFIGS = (ALL, *TASKS)

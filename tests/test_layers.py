@@ -24,6 +24,7 @@ ROOMS = (
     "processes",
     "hub_buckets",
     "storage",
+    "corpus_info",
     "corpus",
     "records",
     "box_formats",

@@ -6,9 +6,7 @@ from typing import NamedTuple
 
 from builders.box_formats.formats import Notation
 from builders.box_formats.render import render_text
-
-# The tasks whose answers contain boxes.
-_ASKS_FOR_BOXES = frozenset({"counting", "grounding", "referring"})
+from builders.schema import task_facts
 
 
 class Phrasing(NamedTuple):
@@ -27,5 +25,5 @@ class Phrasing(NamedTuple):
         text = render_text(text, self.notation.format, width, height, self.notation.input_size)
         suffix = self.suffix
         if suffix is None:
-            suffix = self.notation.format.prompt_suffix if task in _ASKS_FOR_BOXES else ""
+            suffix = self.notation.format.prompt_suffix if task_facts()[task]["boxes"] == "answer" else ""
         return f"{text} {suffix}" if suffix else text

@@ -63,8 +63,8 @@ def write_shard(job: ShardJob, advance: Callable[[int], object] = lambda images:
 
 
 def _write_images(job: ShardJob, writers: Mapping[str, _TaskWriter], advance: Callable[[int], object]) -> None:
-    source = open_corpus(job.location, job.stamp).source
-    chooser = Chooser(job.seed)
+    corpus = open_corpus(job.location, job.stamp)
+    source, chooser = corpus.source, Chooser(job.seed, corpus.info)
     images = list(job.images())
     files = [(join(job.folder, image.file_name), size) for image, size in images]
     with closing(read_ahead(source, files) if job.embed else _read_nothing(files)) as contents:

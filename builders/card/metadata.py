@@ -7,7 +7,7 @@ from typing import Any
 
 from builders.card.contents import Contents
 from builders.resources import read_yaml
-from builders.schema import ALL, feature_specs
+from builders.schema import ALL, feature_specs, task_facts
 
 # The Hub's classes of sizes: https://huggingface.co/docs/hub/datasets-cards
 _SIZES = [
@@ -34,7 +34,7 @@ def card_metadata(contents: Contents, *, sample: bool = False) -> dict[str, Any]
     """
     tasks = contents.tasks
     configs = {ALL: tasks, **{task: [task] for task in tasks}}
-    texts = read_yaml("tasks.yaml", "dataset_card")
+    texts = task_facts()
     metadata = read_yaml("metadata.yaml", "dataset_card") | (_SAMPLE if sample else {})
     metadata["task_categories"] = list(
         dict.fromkeys([*metadata["task_categories"], *(texts[task]["hub"] for task in tasks)])

@@ -17,7 +17,7 @@ from builders.folder.reader import CARD
 from builders.records.phrases import enumerate_words
 from builders.records.templating import load_templates
 from builders.resources import dump_yaml, read_text, read_yaml
-from builders.schema import ALL, SPLITS, TASKS, describe_columns
+from builders.schema import ALL, SPLITS, TASKS, describe_columns, task_facts
 from builders.tables import format_markdown
 from builders.versions import RELEASE_NOTES
 
@@ -88,7 +88,7 @@ def _column_table() -> str:
 
 
 def _task_table(tasks: Sequence[str]) -> str:
-    texts = read_yaml("tasks.yaml", "dataset_card")
+    texts = task_facts()
     header = {"asks": "asks", "record": "one record for", "answer": "content of the answer", "score": "scored"}
     return format_markdown(
         ["task", *header.values()], [[f"`{task}`", *(texts[task][key] for key in header)] for task in tasks]

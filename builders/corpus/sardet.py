@@ -14,6 +14,7 @@ from builders.corpus.annotations import AnnotationFile, AnnotationFiles, Annotat
 from builders.corpus.layouts import Layout, known_layouts
 from builders.corpus.location import Location, locate
 from builders.corpus.source import Source, open_source
+from builders.corpus_info import DEFAULT, CorpusInfo, known_corpus
 from builders.digests import hash_text
 from builders.errors import SARChatError
 from builders.schema import SPLITS
@@ -36,6 +37,11 @@ class Corpus:
     files: Mapping[str, AnnotationFiles]
     layout: Layout | None = None
     renames: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def info(self) -> CorpusInfo:
+        """What the corpus is about: its categories, their words, and the nouns for its images."""
+        return known_corpus(DEFAULT)
 
     @property
     def splits(self) -> tuple[str, ...]:

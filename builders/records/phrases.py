@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-from builders.records.templating import load_templates
-from builders.schema import CATEGORIES, Box
+from builders.resources import read_yaml
+from builders.schema import Box
 
-_WORDS = load_templates("words")
-ONE, MANY, WITH_ARTICLE = (
-    tuple(_WORDS["categories"][category][form] for category in CATEGORIES) for form in ("one", "many", "a")
-)
+_WORDS = read_yaml("records/words.yaml")
 DIRECTION_PHRASES: dict[str, str] = _WORDS["directions"]
 PROXIMITY_PHRASES: dict[bool, str] = {True: _WORDS["proximity"]["near"], False: _WORDS["proximity"]["far"]}
 SHAPE_PHRASES: dict[str, str] = _WORDS["shapes"]

@@ -29,11 +29,16 @@ class Record(NamedTuple):
 
 
 class Conversation:
-    """Assigns ids and wordings to the records of one image and one task."""
+    """Assigns ids and wordings to the records of one image and one task.
+
+    Attributes:
+        info: the corpus whose words are used.
+    """
 
     def __init__(self, prefix: str, file_name: str, chooser: Chooser) -> None:
         """Prepare for the first record; `prefix` is `TASK/SPLIT`."""
         self._prefix = f"{prefix}/{stem(file_name)}/"
+        self.info = chooser.info
         self._chooser = chooser
         self._number = -1
         self._id = ""

@@ -1,29 +1,63 @@
-"""The wordings of `templates/*.yaml`, and the choice among them by a keyed hash."""
+"""The wordings of `tasks/*.yaml` in a corpus's words, and the choice among them by a keyed hash."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, TypeVar
 
+from builders.corpus_info import CorpusInfo
 from builders.resources import read_yaml
 
 T = TypeVar("T")
 
 
-def load_templates(name: str) -> dict[str, Any]:
-    """Read `templates/NAME.yaml`."""
-    return read_yaml(f"{name}.yaml", "builders.records.templates")
+def load_templates(task: str) -> dict[str, Any]:
+    """Read `tasks/TASK.yaml`, in which nouns of the corpus such as `{image}` are not filled in."""
+    return read_yaml(f"records/tasks/{task}.yaml")
+
+
+@cache
+def templates_for(task: str, info: CorpusInfo) -> dict[str, Any]:
+    """Return a task's templates with the nouns of a corpus; questions start with the task's tag."""
+    templates = load_templates(task)
+    filled: dict[str, Any] = _fill({key: value for key, value in templates.items() if key != "about"}, info)
+    return _add_tag(filled, filled["tag"]) if filled["tag"] else filled
+
+
+def _add_tag(value: Any, tag: str, *, is_question: bool = False) -> Any:  # noqa: ANN401
+    """Put the tag before each text below a key `questions`."""
+    if isinstance(value, dict):
+        return {key: _add_tag(part, tag, is_question=is_question or key == "questions") for key, part in value.items()}
+    if isinstance(value, list):
+        return [_add_tag(part, tag, is_question=is_question) for part in value]
+    return f"{tag} {value}" if is_question else value
+
+
+def _fill(value: Any, info: CorpusInfo) -> Any:  # noqa: ANN401
+    if isinstance(value, dict):
+        return {key: _fill(part, info) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_fill(part, info) for part in value]
+    if isinstance(value, str):
+        for noun, text in info.nouns:
+            value = value.replace(f"{{{noun}}}", text)
+    return value
 
 
 class Chooser:
-    """Chooses a wording by the keyed hash of seed, record id and slot.
+    """Words records for a corpus: its words, and the choice among wordings by the hash of seed, record id and slot.
 
     The only state is a cache: a record is the same in any process, whatever was generated before it.
+
+    Attributes:
+        info: the corpus whose words are used.
     """
 
-    def __init__(self, seed: int) -> None:
-        """Set the seed, any integer."""
+    def __init__(self, seed: int, info: CorpusInfo) -> None:
+        """Set the seed, any integer, and the corpus."""
+        self.info = info
         self._key = _key(seed)
         self._hashes: dict[str, hashlib.blake2b] = {}
 

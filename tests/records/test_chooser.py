@@ -2,13 +2,15 @@
 
 import pytest
 
+from builders.corpus_info import DEFAULT, known_corpus
 from builders.records.templating import Chooser
 
 OPTIONS = range(10)
 
 
 def choices(seed: int) -> list[int]:
-    return [Chooser(seed).choose(f"counting/test/{index:07d}/0", "questions", OPTIONS) for index in range(200)]
+    chooser = Chooser(seed, known_corpus(DEFAULT))
+    return [chooser.choose(f"counting/test/{index:07d}/0", "questions", OPTIONS) for index in range(200)]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from itertools import product
 import pytest
 
 from builders.corpus.targets import AnnotatedImage, Target
+from builders.corpus_info import DEFAULT, known_corpus
 from builders.records.geometry import (
     area_share,
     cell,
@@ -19,7 +20,7 @@ from builders.records.geometry import (
 from builders.records.phrases import box_text
 from builders.records.tasks import generate_records
 from builders.records.tasks.description import records as describe
-from builders.records.templating import Chooser, load_templates
+from builders.records.templating import Chooser, templates_for
 from builders.schema import CATEGORIES, TASKS
 from sarchat_metric import parse_boxes, read_answer, score
 
@@ -28,6 +29,8 @@ SIDE = 600
 
 class Every:
     """In place of the keyed hash: goes through all options of each slot, one after the other."""
+
+    info = known_corpus(DEFAULT)
 
     def __init__(self):
         self.seen = {}
@@ -140,19 +143,21 @@ def test_concentric_targets_have_no_direction_and_are_near():
     box, around = (200.0, 200.0, 260.0, 260.0), (180.0, 180.0, 280.0, 280.0)
     image = AnnotatedImage(1, "0000001.jpg", SIDE, SIDE, (Target(0, box, True), Target(4, around, True)))
     for seed in range(50):
-        *_, pair = generate_records("identification", "train", image, Chooser(seed))
+        *_, pair = generate_records("identification", "train", image, Chooser(seed, known_corpus(DEFAULT)))
         read = read_answer(pair.answer, "identification")
         assert (read["category"], read["direction"], read["proximity"]) == ("bridge", None, "near"), pair.answer
 
 
 def test_every_phrase_of_description_reads_back_with_every_category_cell_and_size():
     sizes = {"small": 60, "medium": 180, "large": 400}
-    for (size, side), category, phrase in product(sizes.items(), range(6), load_templates("description")["phrases"]):
+    phrases = templates_for("description", known_corpus(DEFAULT))["phrases"]
+    for (size, side), category, phrase in product(sizes.items(), range(6), phrases):
         for x, y in product((0, (SIDE - side) / 2, SIDE - side), repeat=2):
             target = Target(category, (x, y, x + side, y + side), True)
             image = AnnotatedImage(1, "0000001.jpg", SIDE, SIDE, (target,))
 
             class Only:
+                info = known_corpus(DEFAULT)
                 next_id = staticmethod(lambda: "description/train/0000001/0")
                 choose = staticmethod(lambda slot, options, phrase=phrase: phrase if "phrase" in slot else options[0])
 

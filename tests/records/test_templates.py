@@ -14,6 +14,7 @@ from corpora import Picture, random_corpus, write_corpus
 from oracle import NAMES, TAGS, TASKS
 
 from builders.corpus.sardet import find_corpus
+from builders.corpus_info import DEFAULT, known_corpus
 from builders.live import generate_examples, plan_shards
 
 KEYS = {
@@ -73,7 +74,12 @@ RESERVED = {
 
 @cache
 def load(task: str) -> dict:
-    return yaml.safe_load(files("builders.records.templates").joinpath(f"{task}.yaml").read_text(encoding="utf-8"))
+    text = files("builders").joinpath(f"records/tasks/{task}.yaml").read_text(encoding="utf-8")
+    for noun, name in known_corpus(DEFAULT).nouns:
+        text = text.replace(f"{{{noun}}}", name)
+    templates = yaml.safe_load(text)
+    del templates["about"]
+    return templates
 
 
 def wordings(path: str) -> list:
@@ -191,12 +197,11 @@ def test_answers_of_counting_and_referring_are_as_defined():
 
 
 def test_words_cover_categories_directions_and_shapes():
-    words = load("words")
-    assert list(words["categories"]) == list(NAMES)
-    for name, forms in words["categories"].items():
-        assert forms["one"] == name
-        assert forms["many"] == (name if name == "aircraft" else f"{name}s")
-        assert forms["a"] == (f"an {name}" if name == "aircraft" else f"a {name}")
+    info = known_corpus(DEFAULT)
+    assert info.names == tuple(NAMES)
+    assert info.plurals == tuple(name if name == "aircraft" else f"{name}s" for name in NAMES)
+    assert info.with_article == tuple(f"an {name}" if name == "aircraft" else f"a {name}" for name in NAMES)
+    words = yaml.safe_load(files("builders").joinpath("records/words.yaml").read_text(encoding="utf-8"))
     assert all(re.fullmatch(r"above|below|to the .+ of", phrase) for phrase in words["directions"].values())
     assert len(set(words["directions"].values())) == 8
     assert words["shapes"] == {"wide": "wide", "square": "approximately square", "tall": "tall"}

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 from builders.corpus.targets import AnnotatedImage
-from builders.records.phrases import ONE, enumerate_words
+from builders.corpus_info import CorpusInfo
+from builders.records.phrases import enumerate_words
 from builders.records.record import Conversation, Record
-from builders.records.templating import form, load_templates
+from builders.records.templating import form, templates_for
 
-_TEMPLATES = load_templates("classification")
-_QUESTIONS = [question.format(candidates=", ".join(ONE)) for question in _TEMPLATES["questions"]]
+
+@cache
+def _questions(info: CorpusInfo) -> list[str]:
+    candidates = ", ".join(info.names)
+    return [question.format(candidates=candidates) for question in templates_for("classification", info)["questions"]]
 
 
 def count(image: AnnotatedImage) -> int:
@@ -19,13 +24,13 @@ def count(image: AnnotatedImage) -> int:
 
 
 def records(image: AnnotatedImage, talk: Conversation) -> Iterator[Record]:
-    """Yield the image's one record, with the categories in the order of `CATEGORIES`."""
+    """Yield the image's one record, with the categories in the order of their class labels."""
     record_id = talk.next_id()
     present = sorted({target.category for target in image.targets})
-    answer = form(talk.choose("answer", _TEMPLATES["answers"]), len(present))
+    answer = form(talk.choose("answer", templates_for("classification", talk.info)["answers"]), len(present))
     yield Record(
         record_id,
-        talk.choose("question", _QUESTIONS),
-        answer.format(categories=enumerate_words([ONE[category] for category in present])),
+        talk.choose("question", _questions(talk.info)),
+        answer.format(categories=enumerate_words([talk.info.names[category] for category in present])),
         sorted(image.targets, key=lambda target: target.category),
     )

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from builders.corpus.targets import AnnotatedImage
-from builders.records.phrases import MANY, ONE, WITH_ARTICLE, box_text
+from builders.records.phrases import box_text
 from builders.records.record import Conversation, Record
-from builders.records.templating import form, load_templates
-
-_TEMPLATES = load_templates("counting")
-_QUESTIONS = [f"{_TEMPLATES['tag']} {question}" for question in _TEMPLATES["questions"]]
+from builders.records.templating import form, templates_for
 
 
 def count(image: AnnotatedImage) -> int:
@@ -20,14 +17,15 @@ def count(image: AnnotatedImage) -> int:
 
 def records(image: AnnotatedImage, talk: Conversation) -> Iterator[Record]:
     """Yield a record for each category in the image."""
+    info, templates = talk.info, templates_for("counting", talk.info)
     for category, targets in image.by_category():
         record_id = talk.next_id()
         boxes = "".join(box_text(target.box, image.width, image.height) for target in targets)
         yield Record(
             record_id,
-            talk.choose("question", _QUESTIONS).format(
-                one=ONE[category], many=MANY[category], a=WITH_ARTICLE[category]
+            talk.choose("question", templates["questions"]).format(
+                one=info.names[category], many=info.plurals[category], a=info.with_article[category]
             ),
-            form(_TEMPLATES["answer"], len(targets)).format(n=len(targets), boxes=boxes),
+            form(templates["answer"], len(targets)).format(n=len(targets), boxes=boxes),
             targets,
         )

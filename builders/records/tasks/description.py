@@ -6,15 +6,13 @@ from collections.abc import Iterator
 
 from builders.corpus.targets import AnnotatedImage, Target
 from builders.records.geometry import area_share, cell, description_size, side_ratio
-from builders.records.phrases import ONE, enumerate_words
+from builders.records.phrases import enumerate_words
 from builders.records.record import Conversation, Record
-from builders.records.templating import load_templates
+from builders.records.templating import templates_for
 
 MINIMUM_SIDE = 224
 MINIMUM_SHARE = 0.01
 MAXIMUM_SIDE_RATIO = 10
-
-_TEMPLATES = load_templates("description")
 
 
 def count(image: AnnotatedImage) -> int:
@@ -27,12 +25,12 @@ def records(image: AnnotatedImage, talk: Conversation) -> Iterator[Record]:
     described = _prominent(image)
     if not described:
         return
-    record_id = talk.next_id()
+    record_id, templates = talk.next_id(), templates_for("description", talk.info)
     phrases = [_phrase(target, image, talk, number) for number, target in enumerate(described)]
     yield Record(
         record_id,
-        talk.choose("question", _TEMPLATES["questions"]),
-        talk.choose("answer", _TEMPLATES["answers"]).format(targets=enumerate_words(phrases)),
+        talk.choose("question", templates["questions"]),
+        talk.choose("answer", templates["answers"]).format(targets=enumerate_words(phrases)),
         described,
     )
 
@@ -55,6 +53,6 @@ def _is_prominent(target: Target, image: AnnotatedImage) -> bool:
 
 def _phrase(target: Target, image: AnnotatedImage, talk: Conversation, number: int) -> str:
     size = description_size(area_share(target.box, image.width, image.height))
-    return talk.choose(f"phrase {number}", _TEMPLATES["phrases"]).format(
-        target=f"a {size} {ONE[target.category]}", cell=cell(target.box, image.width, image.height)
+    return talk.choose(f"phrase {number}", templates_for("description", talk.info)["phrases"]).format(
+        target=f"a {size} {talk.info.names[target.category]}", cell=cell(target.box, image.width, image.height)
     )

@@ -6,15 +6,9 @@ from collections.abc import Iterator
 
 from builders.corpus.targets import AnnotatedImage
 from builders.records.geometry import cell
-from builders.records.phrases import MANY, ONE, WITH_ARTICLE, box_text
+from builders.records.phrases import box_text
 from builders.records.record import Conversation, Record
-from builders.records.templating import form, load_templates
-
-_TEMPLATES = load_templates("referring")
-_QUESTIONS = [
-    {number: f"{_TEMPLATES['tag']} {question[number]}" for number in ("one", "many")}
-    for question in _TEMPLATES["questions"]
-]
+from builders.records.templating import form, templates_for
 
 
 def count(image: AnnotatedImage) -> int:
@@ -24,14 +18,17 @@ def count(image: AnnotatedImage) -> int:
 
 def records(image: AnnotatedImage, talk: Conversation) -> Iterator[Record]:
     """Yield a record for each category in the image."""
+    info, templates = talk.info, templates_for("referring", talk.info)
     for category, targets in image.by_category():
         record_id = talk.next_id()
-        question = form(talk.choose("question", _QUESTIONS), len(targets))
+        question = form(talk.choose("question", templates["questions"]), len(targets))
         yield Record(
             record_id,
-            question.format(one=ONE[category], many=MANY[category], a=WITH_ARTICLE[category], n=len(targets)),
+            question.format(
+                one=info.names[category], many=info.plurals[category], a=info.with_article[category], n=len(targets)
+            ),
             "".join(
-                _TEMPLATES["answer"].format(
+                templates["answer"].format(
                     box=box_text(target.box, image.width, image.height),
                     cell=cell(target.box, image.width, image.height),
                 )

@@ -1,0 +1,140 @@
+"""What a corpus is about, as data: its categories with their words, the nouns for its images, source and licence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import cache, cached_property
+from typing import Any
+
+from builders.errors import SARChatError, near
+from builders.resources import read_yaml
+
+DEFAULT = "sardet-100k"
+
+
+@dataclass(frozen=True)
+class Category:
+    """A category and its words.
+
+    Attributes:
+        name: its name, in the singular: a class label, and a word in questions and answers.
+        many: the plural; default: the name with an s.
+        article: `a` or `an`.
+        also: further words for it, in the singular, that an answer or an annotation may use.
+    """
+
+    name: str
+    many: str = ""
+    article: str = "a"
+    also: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Fill in the plural."""
+        object.__setattr__(self, "many", self.many or f"{self.name}s")
+        object.__setattr__(self, "also", tuple(self.also))
+
+
+@dataclass(frozen=True)
+class CorpusInfo:
+    """A corpus as the rest of the project sees it; the index of a category is its class label.
+
+    Attributes:
+        name: the corpus's name, as shown.
+        categories: its categories.
+        nouns: how wordings name the image, the sensor and the signal; the keys are those of `modalities.yaml`.
+        homepage: where it is from; empty if unknown.
+        license: its licence, as the Hub abbreviates it; empty if unknown.
+    """
+
+    name: str
+    categories: tuple[Category, ...]
+    nouns: tuple[tuple[str, str], ...]
+    homepage: str = ""
+    license: str = ""
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The categories' names: the class labels, in order."""
+        return tuple(category.name for category in self.categories)
+
+    @cached_property
+    def plurals(self) -> tuple[str, ...]:
+        """The categories' plurals, in order."""
+        return tuple(category.many for category in self.categories)
+
+    @cached_property
+    def with_article(self) -> tuple[str, ...]:
+        """The categories' names with their article, in order: `"an aircraft"`."""
+        return tuple(f"{category.article} {category.name}" for category in self.categories)
+
+    @cached_property
+    def label_of(self) -> Mapping[str, int]:
+        """The class label of each word for a category, singular or plural, in lower case."""
+        words: dict[str, int] = {}
+        for label, category in reversed([*enumerate(self.categories)]):
+            for word in category.also:
+                words |= {word.lower(): label, f"{word.lower()}s": label}
+        for label, category in enumerate(self.categories):
+            words |= {category.many.lower(): label, category.name.lower(): label}
+        return words
+
+    def as_data(self) -> dict[str, Any]:
+        """Return plain data that `parse_info` reads back."""
+        categories = [asdict(category) | {"also": list(category.also)} for category in self.categories]
+        return {**asdict(self), "categories": categories, "nouns": dict(self.nouns)}
+
+
+def parse_info(data: Mapping[str, Any], place: str) -> CorpusInfo:
+    """Return a corpus from a description: the content of its YAML file, or what `CorpusInfo.as_data` returned.
+
+    Args:
+        data: the description. `modality` names the entry of `modalities.yaml` that `nouns` is added to.
+        place: the file, for messages.
+
+    Raises:
+        SARChatError: if a key is unknown, or a value missing or wrong.
+    """
+    known = {field.name for field in fields(CorpusInfo)} | {"modality"}
+    _check_keys(data, known, {"name", "categories"}, place)
+    modalities = read_yaml("corpora/modalities.yaml")
+    modality = data.get("modality", "unknown")
+    if modality not in modalities:
+        hint = near(str(modality), modalities)
+        raise SARChatError(f"{place}: unknown modality {modality!r}{hint}; choose from {', '.join(modalities)}")
+    nouns = data.get("nouns") or {}
+    _check_keys(nouns, set(modalities[modality]), set(), f"{place}: nouns")
+    entries = data["categories"]
+    if not isinstance(entries, Sequence) or isinstance(entries, str) or not entries:
+        raise SARChatError(f"{place}: categories must be a list of entries such as {{name: ship, many: ships}}")
+    return CorpusInfo(
+        name=str(data["name"]),
+        categories=tuple(_parse_category(entry, f"{place}: category {number}") for number, entry in enumerate(entries)),
+        nouns=tuple((modalities[modality] | dict(nouns)).items()),
+        homepage=str(data.get("homepage") or ""),
+        license=str(data.get("license") or ""),
+    )
+
+
+def _parse_category(entry: Mapping[str, Any] | str, place: str) -> Category:
+    if isinstance(entry, str):
+        entry = {"name": entry}
+    _check_keys(entry, {field.name for field in fields(Category)}, {"name"}, place)
+    return Category(**entry)
+
+
+def _check_keys(data: object, known: set[str], required: set[str], place: str) -> None:
+    if not isinstance(data, Mapping):
+        raise SARChatError(f"{place} must have keys and values, not {str(data)[:80]!r}")
+    for key in data:
+        if key not in known:
+            hint = near(str(key), known)
+            raise SARChatError(f"{place}: unknown key {key!r}{hint}; the keys are {', '.join(sorted(known))}")
+    for key in sorted(required - data.keys()):
+        raise SARChatError(f"{place}: the key {key!r} is missing")
+
+
+@cache
+def known_corpus(name: str) -> CorpusInfo:
+    """Return a corpus that comes along, by the name of its file."""
+    return parse_info(read_yaml(f"corpora/{name}.yaml"), f"{name}.yaml")

@@ -1,1 +1,0 @@
-"""The wordings as data: one YAML file per task, and the words that all tasks share."""
