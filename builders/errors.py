@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from builders.redact import one_line, redact
 
@@ -23,6 +23,21 @@ class SARChatError(ValueError):
         if len(text) > _LONGEST:
             text = f"{text[: _LONGEST // 2]} ... {text[-_LONGEST // 2 :]}"
         super().__init__(text)
+
+
+def check_name(kind: str, name: str, known: Collection[str]) -> None:
+    """Check that a name is a known one.
+
+    Args:
+        kind: what it is the name of, such as `split`.
+        name: the name.
+        known: the known names, in the order in which the message lists them.
+
+    Raises:
+        SARChatError: if it is not.
+    """
+    if name not in known:
+        raise SARChatError(f"unknown {kind} {name!r}{near(name, known)}; choose from {', '.join(known)}")
 
 
 def near(name: str, names: Iterable[str]) -> str:

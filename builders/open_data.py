@@ -16,7 +16,7 @@ from builders.corpus.sardet import Corpus, find_corpus
 from builders.corpus.source import join
 from builders.digests import hash_text
 from builders.encoded_image import EncodedImage
-from builders.errors import SARChatError
+from builders.errors import SARChatError, near
 from builders.folder.checksums import SUMS, parse_checksums
 from builders.folder.inside import require_inside
 from builders.folder.reader import BUILD_INFO, CARD, has_configs, open_build, parse_configs
@@ -87,13 +87,17 @@ class OpenData(ABC):
             SARChatError: if the config does not exist or has no such split.
         """
         if config != ALL and config not in self.tasks:
-            raise SARChatError(f"{self.location} has no config {config!r}; it has {', '.join((ALL, *self.tasks))}")
+            known = (ALL, *self.tasks)
+            raise SARChatError(
+                f"{self.location} has no config {config!r}{near(config, known)}; it has {', '.join(known)}"
+            )
         among = self.tasks if config == ALL else (config,)
         tasks = tuple(task for task in among if split in self.splits(task))
         if not tasks:
-            known = dict.fromkeys(name for task in among for name in self.splits(task))
+            splits = dict.fromkeys(name for task in among for name in self.splits(task))
             raise SARChatError(
-                f"{self.location}: config {config} has no split {split!r}; it has {', '.join(known) or 'none'}"
+                f"{self.location}: config {config} has no split {split!r}{near(split, splits)}; "
+                f"it has {', '.join(splits) or 'none'}"
             )
         return tasks
 

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from builders.errors import SARChatError, near
+from builders.errors import check_name
 from builders.redact import UNPRINTABLE, one_line
 
 # Notes are wrapped at this width, so that they are read next to a table.
@@ -127,8 +127,7 @@ def check_format(style: str) -> None:
     Raises:
         SARChatError: if it is not.
     """
-    if style not in FORMATS:
-        raise SARChatError(f"unknown format {style!r}{near(style, FORMATS)}; choose from {', '.join(FORMATS)}")
+    check_name("format", style, FORMATS)
 
 
 def format_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

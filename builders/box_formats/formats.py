@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from builders.box_formats.input_size import InputSize, ResizeRule, read_input_size, read_resize_rule
-from builders.errors import SARChatError
+from builders.errors import SARChatError, check_name
 from builders.resources import read_yaml
 
 NATIVE = "sarchat"
@@ -111,8 +111,7 @@ def get_format(name: str) -> BoxFormat:
     Raises:
         SARChatError: if the name is unknown; the message lists all names.
     """
-    if name not in _FORMATS:
-        raise SARChatError(f"unknown box format {name!r}; choose from {', '.join(FORMAT_NAMES)}")
+    check_name("box format", name, FORMAT_NAMES)
     return _FORMATS[name]
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from builders.build.engines import ENGINES
-from builders.errors import SARChatError
+from builders.errors import SARChatError, check_name
 from builders.schema import SPLITS, TASKS, split_name
 
 
@@ -49,8 +49,7 @@ class BuildOptions:
         """Check the values and sort tasks and splits."""
         object.__setattr__(self, "tasks", _in_order("task", self.tasks or TASKS, TASKS))
         object.__setattr__(self, "splits", _in_order("split", list(map(split_name, self.splits)), tuple(SPLITS)))
-        if self.engine not in ENGINES:
-            raise SARChatError(f"unknown engine {self.engine!r}; choose from {', '.join(ENGINES)}")
+        check_name("engine", self.engine, ENGINES)
         ENGINES[self.engine].check(self.address)
         if self.num_proc is not None and self.num_proc < 1:
             raise SARChatError(f"the number of processes must be 1 or more, but got {self.num_proc}")
@@ -67,6 +66,5 @@ class BuildOptions:
 
 def _in_order(kind: str, chosen: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
     for name in chosen:
-        if name not in known:
-            raise SARChatError(f"unknown {kind} {name!r}; choose from {', '.join(known)}")
+        check_name(kind, name, known)
     return tuple(name for name in known if name in chosen)

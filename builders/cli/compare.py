@@ -34,11 +34,9 @@ def command(
     from builders.evaluation.gold import read_gold
     from builders.evaluation.scored_records import check_order, join_file
     from builders.evaluation.scores_file import read_scores
-    from builders.evaluation.scoring import check_average, evaluate
-    from builders.tables import check_format, write_tables
+    from builders.evaluation.scoring import evaluate
+    from builders.tables import write_tables
 
-    check_format(style)
-    check_average(average)
     if len(files) < 2:
         raise SARChatError(f"give two files or more to compare, the baseline first; got only {files[0]}")
     if references is None:

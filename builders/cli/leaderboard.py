@@ -36,9 +36,8 @@ def command(
     from builders.evaluation.scores_file import read_scores
     from builders.folder.writing import check_outputs
     from builders.report.models import read_figure
-    from builders.tables import check_format, write_tables
+    from builders.tables import write_tables
 
-    check_format(style)
     wanted = [read_figure(text) for text in figures]
     check_outputs({f"--figure {kind}": path for kind, path in wanted}, [*scores])
     own = [leaderboard.own_entry(read_scores(path)) for path in scores]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from builders.errors import check_name
 from builders.schema import ALL, split_name
 
 if TYPE_CHECKING:
@@ -114,8 +115,36 @@ def answer_options(command: Callable[..., None]) -> Callable[..., None]:
 def average_option(command: Command) -> Command:
     """Add `--average`."""
     return click.option(
-        "--average", default="sample", show_default=True, help="sample: mean over records; corpus: pooled counts."
+        "--average",
+        default="sample",
+        show_default=True,
+        callback=_check_average,
+        help="sample: mean over records; corpus: pooled counts.",
     )(command)
+
+
+# Checked before any file is read; imported when a command runs, so that `--help` is quick.
+
+
+def _check_average(_: click.Context, __: click.Parameter, name: str) -> str:
+    from builders.evaluation.scoring import check_average
+
+    check_average(name)
+    return name
+
+
+def _check_weights(_: click.Context, __: click.Parameter, name: str) -> str:
+    from builders.evaluation.weights import WEIGHTS
+
+    check_name("weights", name, WEIGHTS)
+    return name
+
+
+def _check_format(_: click.Context, __: click.Parameter, name: str) -> str:
+    from builders.tables import check_format
+
+    check_format(name)
+    return name
 
 
 def weights_option(default: str) -> Callable[[Command], Command]:
@@ -125,6 +154,7 @@ def weights_option(default: str) -> Callable[[Command], Command]:
         default=default,
         show_default=True,
         metavar="own|published",
+        callback=_check_weights,
         help="Whose numbers of records weight the tasks in the overall score: your test set's or the paper's.",
     )
 
@@ -137,5 +167,6 @@ def format_option(command: Command) -> Command:
         default="table",
         show_default=True,
         metavar="table|markdown|latex|csv|json",
+        callback=_check_format,
         help="Format of the tables.",
     )(command)

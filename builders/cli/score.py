@@ -50,10 +50,9 @@ def command(
     from builders.evaluation.scores_file import write_scores
     from builders.evaluation.scoring import evaluate_file
     from builders.folder.writing import check_outputs
-    from builders.tables import check_format, write_tables
+    from builders.tables import write_tables
     from sarchat_metric import VERSION
 
-    check_format(style)
     notation = asked.read_notation()
     source = asked.source_of(predictions)
     check_outputs({"--output": output, "--details": details}, [predictions, references])

@@ -20,7 +20,6 @@ def command(folder: Path, style: str) -> None:
     from builders.analysis.paper_comparison import tabulate_comparison
     from builders.analysis.statistics import compute_statistics
     from builders.folder.reader import open_build
-    from builders.tables import check_format, write_tables
+    from builders.tables import write_tables
 
-    check_format(style)
     click.echo(write_tables(tabulate_comparison(compute_statistics(open_build(folder))), style))

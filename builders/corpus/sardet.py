@@ -16,7 +16,7 @@ from builders.corpus.location import Location, locate
 from builders.corpus.source import Source, open_source
 from builders.corpus_info import DEFAULT, CorpusInfo, known_corpus
 from builders.digests import hash_text
-from builders.errors import SARChatError
+from builders.errors import SARChatError, near
 from builders.schema import SPLITS
 
 _HOW_TO_NAME = "or name the files with --annotations SPLIT=FILE and --images DIR"
@@ -63,7 +63,8 @@ class Corpus:
         if split not in self.files:
             wanted = f": {self.layout.annotation_file(split)} does not exist" if self.layout else ""
             raise SARChatError(
-                f"{self.source.location} has no split {split!r}{wanted}; it has {', '.join(self.splits)}"
+                f"{self.source.location} has no split {split!r}{near(split, self.splits)}{wanted}; "
+                f"it has {', '.join(self.splits)}"
             )
         return self.files[split].read(self.renames)
 

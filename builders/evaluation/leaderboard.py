@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from builders.analysis.paper import read_test_sizes
-from builders.errors import SARChatError
+from builders.errors import SARChatError, check_name, near
 from builders.evaluation.scores_file import SavedScores
-from builders.evaluation.weights import OWN, PUBLISHED, describe_size, is_published_size
+from builders.evaluation.weights import OWN, PUBLISHED, WEIGHTS, describe_size, is_published_size
 from builders.resources import read_text
 from builders.tables import Figure, Table
 from sarchat_metric import SUB_SCORES, TASKS, overall_score, task_scores
@@ -99,9 +99,9 @@ def choose_published(names: Sequence[str]) -> list[Entry]:
     known = {name.lower() for entry in entries for name in (entry.name, entry.label)}
     for name in names:
         if name.lower() not in known:
-            raise SARChatError(
-                f"there is no published model {name!r}; choose from {', '.join(entry.label for entry in entries)}"
-            )
+            labels = [entry.label for entry in entries]
+            hint = near(name, [*labels, *(entry.name for entry in entries)])
+            raise SARChatError(f"there is no published model {name!r}{hint}; choose from {', '.join(labels)}")
     wanted = {name.lower() for name in names}
     return [entry for entry in entries if not names or wanted & {entry.name.lower(), entry.label.lower()}]
 
@@ -117,10 +117,9 @@ def leaderboard_sizes(own: Sequence[Entry], weights: str) -> dict[str, int]:
     Raises:
         SARChatError: if the weights are unknown, or there is not one own test set with all six tasks.
     """
+    check_name("weights", weights, WEIGHTS)
     if weights == PUBLISHED:
         return read_test_sizes()
-    if weights != OWN:
-        raise SARChatError(f"unknown weights {weights!r}; choose from {OWN}, {PUBLISHED}")
     sizes = [dict(entry.sizes) for entry in own]
     if not sizes:
         raise SARChatError(f"--weights {OWN} needs a file of your own scores; give one, or choose {PUBLISHED}")

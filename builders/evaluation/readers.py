@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from builders.errors import SARChatError
+from builders.errors import SARChatError, check_name
 from builders.evaluation.answer_rows import INSPECT_LOG, read_rows
 
 # The maximum number of characters in an Excel cell.
@@ -208,8 +208,8 @@ def read_answers(source: AnswerSource, split: str = "test") -> Iterator[Answer]:
     Raises:
         SARChatError: if the tool is unknown, the file cannot be read, or a row has no answer that is a text.
     """
-    if source.tool is not None and source.tool not in _TOOLS:
-        raise SARChatError(f"unknown tool {source.tool!r}; choose from {', '.join(TOOLS)}")
+    if source.tool is not None:
+        check_name("tool", source.tool, TOOLS)
     tool = _PLAIN if source.tool is None else _TOOLS[source.tool]
     column = source.prediction_field or tool.prediction
     columns = [name for name in (column, *tool.columns, source.id_field) if name] if column else None

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TextIO
 import numpy as np
 
 from builders.box_formats.formats import Notation
-from builders.errors import SARChatError
+from builders.errors import check_name
 from builders.evaluation.bootstrap import RESAMPLES, intervals
 from builders.evaluation.gold import read_gold, read_rows
 from builders.evaluation.readers import COSTS, Answer, AnswerSource
@@ -122,8 +122,7 @@ def check_average(average: str) -> None:
     Raises:
         SARChatError: if it is not one of `AVERAGES`.
     """
-    if average not in AVERAGES:
-        raise SARChatError(f"unknown average {average!r}; choose from {', '.join(AVERAGES)}")
+    check_name("average", average, AVERAGES)
 
 
 def evaluate(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from builders.analysis.paper import read_test_sizes
-from builders.errors import SARChatError
+from builders.errors import SARChatError, check_name
 
 OWN, PUBLISHED = "own", "published"
 WEIGHTS = (OWN, PUBLISHED)
@@ -19,10 +19,9 @@ def choose_sizes(weights: str, own: Mapping[str, int]) -> dict[str, int]:
     Raises:
         SARChatError: if the name is unknown, or the published sizes are wanted but not all six tasks were scored.
     """
+    check_name("weights", weights, WEIGHTS)
     if weights == OWN:
         return dict(own)
-    if weights != PUBLISHED:
-        raise SARChatError(f"unknown weights {weights!r}; choose from {', '.join(WEIGHTS)}")
     published = read_test_sizes()
     if missing := [task for task in published if task not in own]:
         raise SARChatError(

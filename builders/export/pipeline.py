@@ -14,7 +14,7 @@ from builders.box_formats.formats import INPUT_PIXELS, NATIVE, BoxFormat, Notati
 from builders.box_formats.input_size import InputSize, ResizeRule
 from builders.box_formats.phrasing import Phrasing
 from builders.box_formats.render import render_text
-from builders.errors import SARChatError
+from builders.errors import SARChatError, check_name, near
 from builders.export.files import RecordFile, record_file
 from builders.export.format import Export, Format, Table
 from builders.export.formats import FORMATS
@@ -112,11 +112,10 @@ def export(location: str, out: Path, options: ExportOptions) -> Export:
 def _check(options: ExportOptions) -> Format:
     for kind, name, known in (
         ("export format", options.format, FORMATS),
-        ("way of images", options.images, WAYS),
+        ("--images mode", options.images, WAYS),
         ("layout", options.layout, LAYOUTS),
     ):
-        if name not in known:
-            raise SARChatError(f"unknown {kind} {name!r}; choose from {', '.join(known)}")
+        check_name(kind, name, known)
     if options.layout == PAPER and options.format != _PAPER_FORMAT:
         raise SARChatError(
             f"the paper's layout is that of {_PAPER_FORMAT}, which its inference script runs, not of {options.format}; "
@@ -141,7 +140,9 @@ def _select_parts(data: OpenData, fmt: Format, options: ExportOptions) -> list[t
     """Return the splits to export, each with its tasks in the order in which they are written."""
     for task in options.tasks:
         if task not in data.tasks:
-            raise SARChatError(f"{data.location} has no task {task!r}; it has {', '.join(data.tasks)}")
+            raise SARChatError(
+                f"{data.location} has no task {task!r}{near(task, data.tasks)}; it has {', '.join(data.tasks)}"
+            )
     wanted = tuple(options.splits)
     if options.layout == PAPER or (fmt.evaluates and not wanted):
         wanted = (_TEST,)

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from builders.errors import SARChatError
+from builders.errors import SARChatError, near
 from builders.folder.column_check import require_columns, require_values
 from builders.folder.image_file import read_image_file
 from builders.folder.inside import require_inside
@@ -59,13 +59,16 @@ class Build:
         splits = self._files_by_split(config)
         if split not in splits:
             raise SARChatError(
-                f"{self.folder}: config {config} has no split {split!r}; it has {', '.join(splits) or 'none'}"
+                f"{self.folder}: config {config} has no split {split!r}{near(split, splits)}; "
+                f"it has {', '.join(splits) or 'none'}"
             )
         return splits[split]
 
     def _files_by_split(self, config: str) -> Mapping[str, Sequence[Path]]:
         if config not in self.configs:
-            raise SARChatError(f"{self.folder} has no config {config!r}; it has {', '.join(self.configs)}")
+            raise SARChatError(
+                f"{self.folder} has no config {config!r}{near(config, self.configs)}; it has {', '.join(self.configs)}"
+            )
         return self.configs[config]
 
     def count(self, config: str, split: str) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from builders.errors import SARChatError
+from builders.errors import SARChatError, near
 from builders.evaluation.leaderboard import Entry
 from builders.evaluation.score_table import TABLE_3_ORDER, sub_scores_of
 
@@ -73,7 +73,7 @@ def read_figure(text: str) -> tuple[str, Path]:
         kind, file = Path(text).stem, text
     if kind not in KINDS or not file:
         raise SARChatError(
-            f"--figure {text} is not a figure; give {', '.join(f'{name}.pdf' for name in KINDS)}, or another name as "
-            "KIND=FILE"
+            f"--figure {text} is not a figure{near(kind, KINDS)}; give {', '.join(f'{name}.pdf' for name in KINDS)}, "
+            "or another name as KIND=FILE"
         )
     return kind, Path(file)

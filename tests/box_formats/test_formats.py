@@ -70,7 +70,9 @@ def test_an_unknown_format_is_refused_with_all_names():
     with pytest.raises(SARChatError) as error:
         get_format("qwen")
     assert "\n" not in str(error.value)
-    assert str(error.value).startswith("unknown box format 'qwen'; choose from sarchat, qwen-vl, ")
+    assert str(error.value).startswith(
+        "unknown box format 'qwen' (did you mean 'qwen-vl'?); choose from sarchat, qwen-vl, "
+    )
     assert all(name in str(error.value) for name in FORMAT_NAMES)
 
 

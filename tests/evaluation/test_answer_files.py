@@ -419,7 +419,7 @@ def test_reversed_arguments_are_reported(capsys, records, answers, tmp_path):
         ("a.jsonl", b'{"id": "a", "text": "b"}', ["--prediction-field", "b"], "there is no 'b', only id, text"),
         ("a.jsonl", b'{"id": "a", "prediction": "b"}', ["--id-field", "key"], "there is no 'key', only id, prediction"),
         ("a.jsonl", b'{"response": "a"}', [], "name the tool that wrote the file with --from"),
-        ("a.jsonl", b'{"response": "a"}', ["--from", "swift"], "unknown tool 'swift'; choose from csv, evalscope"),
+        ("a.jsonl", b'{"response": "a"}', ["--from", "swift"], "unknown tool 'swift' (did you mean 'ms-swift'?)"),
         ("a.jsonl", b'{"response": "a"}', ["--from", "ms-swift"], "line 1: it has no id, and neither a gold answer"),
         ("a.jsonl", b'{"response": "a"}', ["--from", "openai-batch"], "line 1: this is not a row of openai-batch"),
         ("a.jsonl", b'{"predict": 3, "label": ""}', ["--from", "llama-factory"], "line 1: predict must be text, got 3"),

@@ -97,7 +97,7 @@ def test_details_tell_what_was_met(records, tmp_path, capsys):
 def test_options_that_do_not_go_together(capsys, tmp_path, records):
     path = write(tmp_path / "a.jsonl", records, lambda gold, row: gold)
     for options, message in [
-        (["--box-format", "qwen"], "unknown box format 'qwen'; choose from sarchat, "),
+        (["--box-format", "qwen"], "unknown box format 'qwen' (did you mean 'qwen-vl'?); choose from sarchat, "),
         (["--box-format", "gemini", "--input-size", "5x5"], "does not depend on the model's input size"),
         (["--box-format", "qwen2.5-vl", "--resize", "28"], "reads factor,min_pixels,max_pixels"),
     ]:

@@ -335,12 +335,15 @@ def test_the_papers_layout_has_its_nine_files(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--to", "lava"], "unknown export format 'lava'; choose from ms-swift, llama-factory, trl, llava, verl"),
+        (
+            ["--to", "lava"],
+            "unknown export format 'lava' (did you mean 'llava'?); choose from ms-swift, llama-factory, trl",
+        ),
         (["--to", "trl", "--task", "refering"], "no task 'refering'"),
         (["--to", "trl", "--split", "dev"], "no split 'dev'"),
         (["--to", "trl", "--limit", "0"], "the limit must be 1 or more"),
         (["--to", "trl", "--box-format", "qwen"], "unknown box format 'qwen'"),
-        (["--to", "trl", "--images", "symlink"], "unknown way of images 'symlink'"),
+        (["--to", "trl", "--images", "symlink"], "unknown --images mode 'symlink'"),
         (["--to", "trl", "--layout", "flat"], "unknown layout 'flat'"),
         (["--to", "trl", "--layout", "paper"], "use --to ms-swift"),
         (["--to", "ms-swift", "--layout", "paper", "--split", "train"], "leave out --split train"),
