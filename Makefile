@@ -15,10 +15,10 @@ demo: $(VENV)/.installed  ## Build the sample into ./sarchat and show what it ho
 	$(BIN)/sarchat space --out sarchat_metric
 	@$(BIN)/python -m builders.cli.demo sarchat demo
 
-test: style  ## Style, then all tests but the slow ones.
+test: $(VENV)/.installed  ## All tests but the slow ones.
 	$(BIN)/python -m pytest -m "not slow" $(WORKERS)
 
-style: $(VENV)/.installed
+style: $(VENV)/.installed  ## Style and types.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

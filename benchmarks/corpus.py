@@ -261,7 +261,7 @@ def _box_counts(split: Split) -> np.ndarray:
     total = sum(split.boxes)
     law = np.cumsum(_law(total / split.images, split.squares / split.images))
     counts = 1 + np.searchsorted(law, (np.arange(split.images) + 0.5) / split.images)
-    spare, ones = total - counts.sum(), np.searchsorted(counts, 2)
+    spare, ones = total - int(counts.sum()), int(np.searchsorted(counts, 2))
     # Changing a one to a two, or the reverse, changes the sum of squares least.
     counts[ones - max(spare, 0) : ones] += 1
     counts[ones : ones + max(-spare, 0)] -= 1

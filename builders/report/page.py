@@ -252,9 +252,9 @@ def _list_histograms(report: Report) -> list[tuple[str, list[Bar], list[str]]]:
     for task in (task for task in TASKS if task in report.failures.ious):
         ious = np.frombuffer(report.failures.ious[task], np.float32)
         numbers, edges = np.histogram(ious, _BINS, (0, 1))
-        highest = max(numbers.max(), 1)
+        highest = max(int(numbers.max()), 1)
         bars = [
-            Bar(f"{low:.2f} to {high:.2f}", int(number), 100 * float(number) / float(highest))
+            Bar(f"{low:.2f} to {high:.2f}", int(number), 100 * int(number) / highest)
             for low, high, number in zip(edges, edges[1:], numbers, strict=False)
         ]
         shares = [
