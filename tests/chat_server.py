@@ -94,6 +94,10 @@ class ChatServer:
                 headers = {
                     name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)
                 }
+                if head[0].startswith("GET "):
+                    # What asks whether the server is there.
+                    await self._send(writer, 404, b"")
+                    continue
                 body = await reader.readexactly(int(headers.get("content-length", 0)))
                 asked = Asked(json.loads(body), headers, head[0].split()[1])
                 self.requests.append(asked)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support import refusal
 
 from builders.errors import SARChatError
-from builders.redact import redact
+from builders.redact import Secrets, redact, split_secrets
 
 SECRET = "Sw0rdf1shSw0rdf1sh"
 words = st.text(string.ascii_letters + string.digits, min_size=1, max_size=12)
@@ -96,3 +96,33 @@ def test_password_of_the_endpoint_is_not_shown(capsys, monkeypatch):
     monkeypatch.setattr("builders.hub.publish.get_token", lambda: f"hf_{SECRET}")
     line = refusal(capsys, "push", "dataset", sample_build(("counting",), ("test",)), "owner/name")
     assert SECRET not in line
+
+
+@pytest.mark.parametrize(
+    "name",
+    "api_key apiKey API-KEY x-api-key key Authorization access_token clientSecret password cookie auth".split(),
+)
+def test_a_value_under_the_name_of_a_secret_is_hidden(name):
+    shown, found = split_secrets({"options": [{name: SECRET, "top_k": 1}, {name: {"inner": ["a", 2]}}]})
+    assert shown == {"options": [{name: "***", "top_k": 1}, {name: {"inner": ["***", 2]}}]}
+    assert SECRET in found
+
+
+def test_settings_of_a_model_are_no_secrets():
+    settings = {
+        "max_tokens": 5,
+        "eos_token": "</s>",
+        "stop_token_ids": [1],
+        "skip_special_tokens": False,
+        "keys": ["a"],
+    }
+    assert split_secrets(settings) == (settings, [])
+    shown, found = split_secrets({"headers": {"X-Custom": f"Bearer {SECRET}"}, "hook": f"https://u:{SECRET}@h/x"})
+    assert shown == {"headers": {"X-Custom": "Bearer ***"}, "hook": "https://***@h/x"}
+    assert SECRET in found
+
+
+def test_a_known_secret_is_hidden_and_a_short_one_only_in_messages():
+    secrets = Secrets(["", "abc", "ship", f"{SECRET}-long", SECRET])
+    assert secrets.hide(f"{SECRET}-long {SECRET} ship abc") == "*** *** *** abc"
+    assert secrets.hide_in_answer(f"{SECRET}-long {SECRET} ship abc") == "*** *** ship abc"

@@ -12,8 +12,9 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import openai
 
 from builders.errors import SARChatError
+from builders.inference.bounded_http import UNBOUNDED, BoundedClient, find_fault
 from builders.inference.questions import Question
-from builders.redact import redact
+from builders.redact import Secrets, one_line, split_secrets
 from builders.resources import load_json
 
 KEY_VARIABLE = "OPENAI_API_KEY"
@@ -23,6 +24,14 @@ _NO_KEY = "none"
 _RETRIES = 8
 _CONNECT_SECONDS = 10.0
 _LONGEST_MESSAGE = 200
+# Above real numbers of tokens, and with few digits.
+_LARGEST_COUNT = 10**12
+# What paths of servers consist of; any other part may be a key, and is not shown.
+_PATH_PARTS = re.compile(r"(v\d+(beta)?|api|openai|inference|compatible-mode|paas|llm|models|chat|)")
+
+
+# Texts of an answer that are a word or a name, and so one short line.
+_WORDS = ("finish_reason", "server_model")
 
 
 class Answer(NamedTuple):
@@ -38,6 +47,7 @@ class Answer(NamedTuple):
         reasoning: the model's reasoning, if the server returns it separately; else empty.
         server_model: the model's name as given by the server.
         retries: the number of failed requests before.
+        exposed: whether the response repeated a secret, which was replaced.
     """
 
     text: str
@@ -49,6 +59,16 @@ class Answer(NamedTuple):
     reasoning: str
     server_model: str
     retries: int
+    exposed: bool = False
+
+    def cleaned(self, secrets: Secrets) -> Answer:
+        """Return the answer with texts that any file can hold, without secrets."""
+        texts = {name: value for name, value in self._asdict().items() if isinstance(value, str)}
+        # JSON allows lone surrogates, which a text file cannot contain.
+        plain = {name: _replace_surrogates(text) for name, text in texts.items()}
+        hidden: dict[str, Any] = {name: secrets.hide_in_answer(text) for name, text in plain.items()}
+        words = {name: _shorten(one_line(hidden[name])) for name in _WORDS if name in hidden}
+        return self._replace(**hidden | words, exposed=hidden != plain)
 
     def to_line(self, record_id: str) -> dict[str, Any]:
         """Return the line of the answers file."""
@@ -86,7 +106,8 @@ class ChatClient:
     """Client for one model on one server.
 
     Attributes:
-        public_url: the server's address without credentials.
+        public_url: the server's address without secrets, see `strip_credentials`.
+        secrets: the key, and what may be one in the address and the parameters.
     """
 
     def __init__(
@@ -98,7 +119,7 @@ class ChatClient:
             base_url: the address that `/chat/completions` is appended to.
             model: the model's name.
             system: the system message, if any.
-            timeout: seconds until a request without an answer counts as failed.
+            timeout: seconds within which a request must have its whole answer, or it counts as failed.
             parameters: further arguments of each request.
 
         Raises:
@@ -106,7 +127,8 @@ class ChatClient:
         """
         key = os.environ.get(KEY_VARIABLE, "").strip()
         self.public_url = strip_credentials(base_url)
-        self._secrets = _list_secrets(base_url, key)
+        self.secrets = Secrets([key, *split_secrets(parameters)[1], *_list_secrets(base_url)])
+        self._base_url = base_url
         self._system: list[dict[str, Any]] = [{"role": "system", "content": system}] if system else []
         self._parameters = {"model": model, **parameters}
         self._client = openai.AsyncOpenAI(
@@ -114,7 +136,21 @@ class ChatClient:
             base_url=base_url,
             max_retries=_RETRIES,
             timeout=openai.Timeout(timeout, connect=min(timeout, _CONNECT_SECONDS)),
+            http_client=BoundedClient(timeout),
         )
+
+    def check_server(self) -> None:
+        """Check that a server answers at the address, whatever it answers.
+
+        Raises:
+            SARChatError: if none does within a few seconds.
+        """
+        fault = find_fault(f"{self._base_url.rstrip('/')}/models")
+        if fault is not None:
+            raise SARChatError(
+                f"no server answers at {self.public_url} ({self._tidy(_innermost(fault))}); start it, or correct "
+                "--base-url"
+            )
 
     async def close(self) -> None:
         """Close the connections."""
@@ -143,32 +179,42 @@ class ChatClient:
         except openai.APIStatusError as error:
             raise self._explain_status(error) from error
         try:
-            return _read_completion(
+            answer = _read_completion(
                 response.content, response.elapsed.total_seconds(), getattr(response, "retries_taken", 0)
             )
         except ValueError as error:
-            said = re.sub(r"<[^>]*>", " ", response.text[: 10 * _LONGEST_MESSAGE])
-            raise RequestFailure("no chat completion", self._tidy(f"{error}: {said}")) from error
+            raise RequestFailure("no chat completion", self._tidy(f"{error}: {response.text}")) from error
+        return answer.cleaned(self.secrets)
 
     def _explain_status(self, error: openai.APIStatusError) -> RequestFailure:
         status = error.status_code
+        if reason := error.response.extensions.get(UNBOUNDED):
+            return RequestFailure("response not read", reason)
+        if target := error.response.headers.get("location") if 300 <= status < 400 else None:
+            # Following it would send image and key to a place that nobody chose.
+            message = f"not followed: a redirect to {target}"
+            return RequestFailure(f"status {status}", self._tidy(message), is_final=True)
+        said = error.body if isinstance(error.body, str) else ""
         return RequestFailure(
             f"status {status}",
-            self._tidy(error.message),
+            self._tidy(error.message if said in error.message else f"{error.message} - {said}"),
             is_final=status in (401, 403, 404, 405),
             is_of_image=status in (400, 413, 422),
         )
 
     def _tidy(self, text: object) -> str:
-        """Shorten a message to one line without secrets."""
-        line = redact(" ".join(str(text).split()))
-        for secret in self._secrets:
-            line = line.replace(secret, "***")
-        return line if len(line) <= _LONGEST_MESSAGE else f"{line[: _LONGEST_MESSAGE - 3]}..."
+        """Shorten a message to one line without secrets and tags."""
+        # First the secrets, of which a part could be left at the end.
+        start = self.secrets.hide_in_answer(str(text))[: 10 * _LONGEST_MESSAGE]
+        return _shorten(self.secrets.hide(one_line(re.sub(r"<[^>]*>", " ", start))))
+
+
+def _shorten(line: str) -> str:
+    return line if len(line) <= _LONGEST_MESSAGE else f"{line[: _LONGEST_MESSAGE - 3]}..."
 
 
 def strip_credentials(base_url: str) -> str:
-    """Return an address without user and password.
+    """Return an address without user and password, and with `***` for parts of its path that may be a key.
 
     Raises:
         SARChatError: if it is not an HTTP URL or has a query.
@@ -183,18 +229,18 @@ def strip_credentials(base_url: str) -> str:
         raise SARChatError(
             "--base-url must be an address such as http://localhost:8000/v1: http or https, a host, and no query"
         ) from error
-    return urlunsplit((parts.scheme, netloc, parts.path.rstrip("/"), "", ""))
+    path = "/".join(part if _PATH_PARTS.fullmatch(part) else "***" for part in parts.path.rstrip("/").split("/"))
+    return urlunsplit((parts.scheme, netloc, path, "", ""))
 
 
-def _list_secrets(base_url: str, key: str) -> list[str]:
+def _list_secrets(base_url: str) -> list[str]:
     parts = urlsplit(base_url)
     credentials = [text for text in (parts.username, parts.password) if text]
     plain = [unquote(text) for text in credentials]
     # In the form of the header `Authorization`.
     encoded = base64.b64encode(":".join(plain).encode()).decode() if plain else ""
-    found = {key, encoded, *credentials, *plain}
-    # The longest first, since one may be part of another.
-    return sorted(filter(None, found), key=len, reverse=True)
+    in_path = [part for part in parts.path.split("/") if not _PATH_PARTS.fullmatch(part)]
+    return [encoded, *credentials, *plain, *in_path, *map(unquote, in_path)]
 
 
 def _innermost(error: BaseException) -> str:
@@ -252,10 +298,11 @@ def _join_parts(content: object) -> str:
         content = "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
     if not isinstance(content, str):
         raise ValueError("the message is not text")
-    if content.isascii():
-        return content
-    # JSON allows lone surrogates, which a text file cannot contain.
-    return content.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return content
+
+
+def _replace_surrogates(text: str) -> str:
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _text_or_none(value: object) -> str | None:
@@ -263,4 +310,4 @@ def _text_or_none(value: object) -> str | None:
 
 
 def _int_or_none(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return value if type(value) is int and 0 <= value <= _LARGEST_COUNT else None

@@ -1,12 +1,15 @@
 """What servers send back, read as an answer or as a failure; secrets stay out of every message."""
 
 import asyncio
+import gzip
 import json
+import zlib
 
 import pytest
-from chat_server import ChatServer
+from chat_server import ChatServer, complete
 
 from builders.errors import SARChatError
+from builders.inference.bounded_http import LONGEST_RESPONSE
 from builders.inference.client import ChatClient, RequestFailure, strip_credentials
 from builders.inference.questions import Question
 
@@ -165,3 +168,165 @@ def test_an_address_that_is_none_is_refused_without_showing_it(url):
     with pytest.raises(SARChatError, match="--base-url must be an address such as") as error:
         strip_credentials(url)
     assert "secret" not in str(error.value)
+
+
+class Hostile(ChatServer):
+    """Sends what a test makes of the completion: a status, headers, and the parts of the body with pauses between."""
+
+    def __init__(self, make, pause=0.0):
+        super().__init__(lambda asked: "yes")
+        self.make, self.pause, self.sent = make, pause, 0
+
+    async def _respond(self, asked, number, writer):
+        status, headers, parts = self.make(json.dumps(complete(asked, "yes")).encode())
+        head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        writer.write(f"HTTP/1.1 {status} Status\r\nConnection: close\r\n{head}\r\n".encode())
+        for part in parts:
+            writer.write(part)
+            self.sent += len(part)
+            await writer.drain()
+            await asyncio.sleep(self.pause)
+        return False
+
+
+def endless(part):
+    while True:
+        yield part
+
+
+BLANK = b" " * 2**20
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda whole: (200, {}, endless(BLANK)),
+        lambda whole: (500, {}, endless(BLANK)),
+        lambda whole: (200, {"Content-Length": str(2**40)}, endless(BLANK)),
+        lambda whole: (200, {"Content-Encoding": "gzip"}, [gzip.compress(BLANK * 16 + whole)]),
+        lambda whole: (200, {"Content-Encoding": "deflate"}, [zlib.compress(BLANK * 16 + whole)]),
+        lambda whole: (200, {"Content-Encoding": "gzip, gzip"}, [gzip.compress(gzip.compress(whole))]),
+        lambda whole: (200, {"Content-Encoding": "gzip"}, [b"no gzip"]),
+    ],
+)
+def test_a_response_without_end_is_a_failure_and_not_repeated(make):
+    with Hostile(make) as server:
+        with pytest.raises(RequestFailure, match="response not read: it "):
+            ask(server.url)
+        assert len(server.requests) == 1
+        # What was sent and not taken is in buffers of the system.
+        assert server.sent < 4 * LONGEST_RESPONSE
+
+
+@pytest.mark.parametrize(
+    ("encoding", "pack"), [("identity", bytes), ("gzip", gzip.compress), ("Deflate", zlib.compress)]
+)
+def test_a_long_answer_comes_whole_packed_or_not(encoding, pack):
+    # As long as may be, and hard to pack.
+    def make(whole):
+        return 200, {"Content-Encoding": encoding}, [pack(whole.ljust(LONGEST_RESPONSE))]
+
+    with Hostile(make) as server:
+        assert ask(server.url).text == "yes"
+        assert server.requests[0].headers["accept-encoding"] == "identity"
+
+
+def test_the_timeout_is_for_the_whole_request(impatient):
+    # A byte now and then, each long before the timeout.
+    with (
+        Hostile(lambda whole: (200, {}, endless(b" ")), pause=0.01) as server,
+        pytest.raises(RequestFailure, match="timeout: no answer within --timeout"),
+    ):
+        ask(server.url, timeout=0.04)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_no_redirect_is_followed(status):
+    with ChatServer(lambda asked: "from elsewhere") as elsewhere:
+        target = f"http://user:passw0rd@127.0.0.1:{elsewhere.port}/v1/chat/completions?sig=s3cret"
+        with (
+            Hostile(lambda whole: (status, {"Location": target}, [])) as server,
+            pytest.raises(RequestFailure, match=f"status {status}") as error,
+        ):
+            ask(server.url)
+        assert not elsewhere.requests
+    assert error.value.is_final
+    assert f"not followed: a redirect to http://***@127.0.0.1:{elsewhere.port}/v1/chat/completions?***" in str(
+        error.value
+    )
+
+
+def test_no_cookie_is_kept():
+    def make(whole):
+        return 200, {"Set-Cookie": "session=1; Path=/", "Content-Length": str(len(whole))}, [whole]
+
+    async def run(url):
+        client = ChatClient(url, "m", system=None, timeout=30, parameters={})
+        await client.ask(QUESTION)
+        await client.ask(QUESTION)
+        await client.close()
+
+    with Hostile(make) as server:
+        asyncio.run(run(server.url))
+    assert len(server.requests) == 2 and not any("cookie" in asked.headers for asked in server.requests)
+
+
+def test_an_answers_words_can_be_written_to_any_file():
+    answer = answer_to(
+        {"content": "\ud83d", "model": "\udc80" * 999, "finish_reason": "\ud83d\n\x1b[2J", "reasoning": "\udcff"}
+    )
+    json.dumps(answer._asdict(), ensure_ascii=False).encode("utf-8")
+    assert (answer.text, answer.reasoning, answer.finish_reason) == ("\ufffd", "\ufffd", "\ufffd \ufffd[2J")
+    assert len(answer.server_model) == 200
+
+
+def test_numbers_of_tokens_that_are_none_are_left_out():
+    def make(whole):
+        usage = {"prompt_tokens": 10**4000, "completion_tokens": -1}
+        return 200, {}, [json.dumps({**json.loads(whole), "usage": usage}).encode()]
+
+    with Hostile(make) as server:
+        answer = ask(server.url)
+    assert (answer.prompt_tokens, answer.completion_tokens) == (None, None)
+
+
+def test_a_character_set_that_is_none_is_not_used():
+    with (
+        Hostile(lambda whole: (400, {"Content-Type": "text/plain; charset=hex"}, [b"No."])) as server,
+        pytest.raises(RequestFailure, match="status 400"),
+    ):
+        ask(server.url)
+
+
+KEYS = ("sk-very-secret-123", "p@ssw0rd", "path-k3y-0001", "extra-k3y-0002", "header-k3y-0003")
+
+
+@pytest.mark.parametrize("place", ["content", "reasoning", "model", "finish_reason", "error"])
+def test_a_secret_that_the_server_repeats_is_hidden(monkeypatch, place):
+    monkeypatch.setenv("OPENAI_API_KEY", KEYS[0])
+    said = f"You sent {' '.join(KEYS)}."
+    extra = {"api_key": KEYS[3], "headers": {"Authorization": f"Bearer {KEYS[4]}"}}
+    fault = 400 if place == "error" else None
+
+    class Echo(ChatServer):
+        async def _send(self, writer, status, content, **more):
+            return await super()._send(writer, status, said.encode() if status == 400 else content, **more)
+
+    with Echo(lambda asked: {"content": "x", place: said}, lambda number: fault) as server:
+        url = server.url.replace("http://", "http://alice:p%40ssw0rd@").replace("/v1", f"/{KEYS[2]}/v1")
+        try:
+            answer = ask(url, extra_body=extra)
+            assert answer.exposed
+            told = repr(answer)
+        except RequestFailure as failure:
+            told = str(failure)
+        assert server.requests[0].body["api_key"] == KEYS[3]
+    assert "You sent *** *** *** *** ***" in told
+    assert not any(key in told for key in KEYS)
+    assert strip_credentials(url) == server.url.replace("/v1", "/***/v1")
+
+
+def test_an_answer_with_the_words_of_a_short_key_is_unchanged(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "ship")
+    answer = answer_to("There is 1 ship.")
+    assert (answer.text, answer.exposed) == ("There is 1 ship.", False)
