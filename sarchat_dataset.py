@@ -9,7 +9,6 @@ dataset = builder.as_dataset(split="test")          # or builder.as_streaming_da
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from typing import Any
 try:
     from builders.corpus.location import Location, locate
     from builders.corpus.sardet import find_corpus
+    from builders.corpus_info import DEFAULT, known_corpus
     from builders.errors import SARChatError
     from builders.live import Shard, check_live_renames, generate_examples, has_records, plan_shards
     from builders.resources import read_text
@@ -35,7 +35,7 @@ import datasets
 
 VERSION = datasets.Version(DATA_VERSION)
 # Defined once for both the card and `datasets`, which reads the card in the same way.
-FEATURES = datasets.Features._from_yaml_list(copy.deepcopy(feature_specs()))
+FEATURES = datasets.Features._from_yaml_list(feature_specs(known_corpus(DEFAULT).names))
 
 __all__ = ["FEATURES", "RELEASE_NOTES", "VERSION", "SARChat", "SARChatConfig"]
 

@@ -14,12 +14,13 @@ from fsspec.core import url_to_fs
 
 from builders.corpus.sardet import Corpus, find_corpus
 from builders.corpus.source import join
+from builders.corpus_info import CorpusInfo
 from builders.digests import hash_text
 from builders.encoded_image import EncodedImage
 from builders.errors import SARChatError, near
 from builders.folder.checksums import SUMS, parse_checksums
 from builders.folder.inside import require_inside
-from builders.folder.reader import BUILD_INFO, CARD, has_configs, open_build, parse_configs
+from builders.folder.reader import BUILD_INFO, CARD, has_configs, info_of_build, open_build, parse_configs
 from builders.folder.rows import ParquetPart, read_rows
 from builders.folder.subset import choose_subset
 from builders.live import make_example, open_split
@@ -38,12 +39,14 @@ class OpenData(ABC):
     Attributes:
         location: the path, URL or repo id that the user gave.
         tasks: its tasks, in the order of the records of `all`.
+        info: what its corpus is about.
         version: the version of the data set, if known.
     """
 
-    def __init__(self, location: str, tasks: Sequence[str], version: str | None = None) -> None:
+    def __init__(self, location: str, tasks: Sequence[str], info: CorpusInfo, version: str | None = None) -> None:
         """Set the properties that are known without reading a record."""
         self.location = location
+        self.info = info
         self.tasks = tuple(tasks)
         self.version = version
 
@@ -131,7 +134,9 @@ class ParquetData(OpenData):
         }
         self._root = root
         self._fs = fs
-        super().__init__(location, tuple(self._parts), _read_version(self._read_text(BUILD_INFO)))
+        text = self._read_text(BUILD_INFO)
+        info = info_of_build(text, f"{location}: {BUILD_INFO}")
+        super().__init__(location, tuple(self._parts), info, _read_version(text))
 
     @cached_property
     def fingerprint(self) -> str:
@@ -189,7 +194,7 @@ class LiveData(OpenData):
 
     def __init__(self, location: str, corpus: Corpus) -> None:
         """Set the corpus."""
-        super().__init__(location, tuple(TASKS))
+        super().__init__(location, tuple(TASKS), corpus.info)
         self._corpus = corpus
 
     @cached_property

@@ -5,10 +5,12 @@ A box is `(x1, y1, x2, y2)` in pixels of the image, x to the right and y down, w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from builders.corpus_info import CorpusInfo
 from builders.resources import read_yaml
 
 Box = tuple[float, float, float, float]
@@ -61,19 +63,37 @@ def stem(file_name: str) -> str:
     return head if dot and "/" not in extension else file_name
 
 
-@cache
-def feature_specs() -> list[dict[str, Any]]:
-    """Return the columns in order, in the form of a dataset card's `features`."""
-    return [{key: value for key, value in column.items() if key != "about"} for column in read_yaml("columns.yaml")]
+COLUMNS = tuple(column["name"] for column in read_yaml("columns.yaml"))
 
 
-def describe_columns() -> list[tuple[str, str, str]]:
-    """Return name, type and description of each column and of each part of `objects`."""
+def feature_specs(categories: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the columns in order, in the form of a dataset card's `features`.
+
+    Args:
+        categories: the names of the class labels, in order.
+    """
+    columns = [{key: value for key, value in column.items() if key != "about"} for column in read_yaml("columns.yaml")]
+    specs: list[dict[str, Any]] = _name_labels(columns, {str(label): name for label, name in enumerate(categories)})
+    return specs
+
+
+def _name_labels(spec: Any, names: dict[str, str]) -> Any:  # noqa: ANN401
+    if isinstance(spec, list):
+        return [_name_labels(part, names) for part in spec]
+    if isinstance(spec, dict):
+        return {
+            key: {"names": dict(names)} if key == "class_label" else _name_labels(part, names)
+            for key, part in spec.items()
+        }
+    return spec
+
+
+def describe_columns(info: CorpusInfo) -> list[tuple[str, str, str]]:
+    """Return name, type and description of each column and of each part of `objects`, for a corpus."""
+    labels = ", ".join(f"{label} {name}" for label, name in enumerate(info.names))
+    words = {**dict(info.nouns), "name": info.name, "labels": labels}
     return [
-        (name, *about)
+        (name, *text.format(**words).split(": ", 1))
         for column in read_yaml("columns.yaml")
-        for name, about in ((name, text.split(": ", 1)) for name, text in column["about"].items())
+        for name, text in column["about"].items()
     ]
-
-
-COLUMNS = tuple(column["name"] for column in feature_specs())

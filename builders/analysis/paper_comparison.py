@@ -8,8 +8,9 @@ from typing import Any
 from builders.analysis.paper import read_paper_statistics
 from builders.analysis.statistics import Statistics
 from builders.analysis.texts import add_up
+from builders.corpus_info import DEFAULT, CorpusInfo, known_corpus
 from builders.records.geometry import SHAPES
-from builders.schema import ALL, CATEGORIES, TASKS
+from builders.schema import ALL, TASKS
 from builders.tables import Figure, Table
 
 _RATIO_ROWS = {"mean": "mean", "median": "median", "sd": "SD"}
@@ -40,56 +41,63 @@ _NOTES = (
 )
 
 
-def tabulate_comparison(statistics: Mapping[str, Statistics]) -> list[Table]:
-    """Return the statistics of each split next to the paper's, with the difference where it means something."""
-    paper = read_paper_statistics()
+def tabulate_comparison(statistics: Mapping[str, Statistics], info: CorpusInfo) -> list[Table]:
+    """Return the statistics of each split, with those of the paper beside them if the corpus is the paper's.
+
+    The difference is shown where it means something.
+    """
+    paper = read_paper_statistics() if info.name == known_corpus(DEFAULT).name else None
     boxes = {split: figures.boxes for split, figures in statistics.items()}
     records = {split: figures.records for split, figures in statistics.items()}
-    full = {split: _is_full(boxes[split], paper["boxes"].get(split)) for split in statistics}
+    printed_boxes, printed_records = _printed(paper, "boxes"), _printed(paper, "records")
+    printed_ratios, printed_by_category = _printed(paper, "aspect_ratio"), _printed(paper, "aspect_ratio_by_category")
+    full = {split: _is_full(boxes[split], printed_boxes.get(split), info.names) for split in statistics}
     many = {split: sum(boxes[split].values()) >= _FEWEST for split in statistics}
-    full_tasks = {split: _is_full(records[split], paper["records"].get(split), (*TASKS, ALL)) for split in statistics}
+    full_tasks = {split: _is_full(records[split], printed_records.get(split), (*TASKS, ALL)) for split in statistics}
     many_records = {split: sum(records[split].get(task, 0) for task in TASKS) >= _FEWEST for split in statistics}
     ratios = {split: figures.aspect_ratio for split, figures in statistics.items()}
     inverse = {split: figures.inverse_ratio for split, figures in statistics.items()}
-    categories, tasks = {name: name for name in CATEGORIES}, {name: name for name in (*TASKS, ALL)}
+    categories, tasks = {name: name for name in info.names}, {name: name for name in (*TASKS, ALL)}
     tables = [
-        _table("Boxes per category (Table 1)", "category", categories, boxes, paper["boxes"], full),
+        _table("Boxes per category (Table 1)", "category", categories, boxes, printed_boxes, full),
         _table(
             "Share of boxes per category in % (Figures 5, 6)",
             "category",
             categories,
             {split: _to_shares(counts) for split, counts in boxes.items()},
-            {split: _to_shares(counts) for split, counts in paper["boxes"].items()},
+            {split: _to_shares(counts) for split, counts in printed_boxes.items()},
             many,
         ),
-        _table("Records per task (Table 5)", "task", tasks, records, paper["records"], full_tasks),
+        _table("Records per task (Table 5)", "task", tasks, records, printed_records, full_tasks),
         _table(
             "Share of records per task in % (Figures 8, 9)",
             "task",
             {name: name for name in TASKS},
             {split: _to_shares(_only_tasks(counts)) for split, counts in records.items()},
-            {split: _to_shares(_only_tasks(counts)) for split, counts in paper["records"].items()},
+            {split: _to_shares(_only_tasks(counts)) for split, counts in printed_records.items()},
             {split: many_records[split] and len(_only_tasks(records[split])) == len(TASKS) for split in records},
         ),
-        _table("Aspect ratio, width / height (Table 2)", "measure", _RATIO_ROWS, ratios, paper["aspect_ratio"], many),
-        _table(
-            "Aspect ratio, height / width (Table 2 again)", "measure", _RATIO_ROWS, inverse, paper["aspect_ratio"], many
-        ),
+        _table("Aspect ratio, width / height (Table 2)", "measure", _RATIO_ROWS, ratios, printed_ratios, many),
+        _table("Aspect ratio, height / width (Table 2 again)", "measure", _RATIO_ROWS, inverse, printed_ratios, many),
     ]
-    for category in CATEGORIES:
+    for category in info.names:
         built = {split: figures.by_category.get(category, {}) for split, figures in statistics.items()}
-        printed = {split: by_category[category] for split, by_category in paper["aspect_ratio_by_category"].items()}
+        printed = {split: by_category[category] for split, by_category in printed_by_category.items()}
         heading = f"Aspect ratio of {category}, width / height (Table 4)"
         enough = {split: built[split].get("boxes", 0) >= _FEWEST for split in built}
         tables.append(_table(heading, "measure", _CATEGORY_ROWS, built, printed, enough, full))
     tables += [_shape_table(statistics, paper), _text_table(statistics, paper), _word_table(statistics)]
     *others, last = tables
-    return [*others, Table(last.title, last.header, last.rows, [*_NOTES, *_list_missing(statistics)])]
+    notes = _NOTES if paper else ()
+    return [*others, Table(last.title, last.header, last.rows, [*notes, *_list_missing(statistics)])]
 
 
-def _is_full(
-    counts: Mapping[str, float], printed: Mapping[str, float] | None, names: Iterable[str] = CATEGORIES
-) -> bool:
+def _printed(paper: Mapping[str, Any] | None, key: str) -> Mapping[str, Any]:
+    printed: Mapping[str, Any] = paper[key] if paper else {}
+    return printed
+
+
+def _is_full(counts: Mapping[str, float], printed: Mapping[str, float] | None, names: Iterable[str]) -> bool:
     """Return whether a build has about as much as the paper of everything that it has at all."""
     pairs = [(counts[name], printed[name]) for name in names if printed and name in counts]
     return bool(pairs) and sum(own for own, _ in pairs) >= _LEAST_SHARE * sum(of_paper for _, of_paper in pairs)
@@ -149,40 +157,42 @@ def _difference(value: float | None, printed: float | None) -> Figure | None:
     return None if value is None or not printed else Figure(100 * (value - printed) / printed, 1, sign=True)
 
 
-def _shape_table(statistics: Mapping[str, Statistics], paper: Mapping[str, Any]) -> Table:
+def _shape_table(statistics: Mapping[str, Statistics], paper: Mapping[str, Any] | None) -> Table:
     rows: list[list[Any]] = []
     for shape in SHAPES:
         counts = [figures.shapes.get(shape) for figures in statistics.values()]
         known = [count for count in counts if count is not None]
-        rows.append([shape, *counts, sum(known) if known else None, paper["shapes"].get(shape)])
-    return Table("Shapes in identification (Figure 7)", ["shape", *statistics, "all splits", "paper"], rows)
+        of_paper = [paper["shapes"].get(shape)] if paper else []
+        rows.append([shape, *counts, sum(known) if known else None, *of_paper])
+    header = ["shape", *statistics, "all splits", *(["paper"] if paper else [])]
+    return Table("Shapes in identification (Figure 7)", header, rows)
 
 
-def _text_table(statistics: Mapping[str, Statistics], paper: Mapping[str, Any]) -> Table:
+def _text_table(statistics: Mapping[str, Statistics], paper: Mapping[str, Any] | None) -> Table:
     """Return words and sentences; the paper counts train and test together."""
     both = [statistics[split].texts for split in ("train", "test") if split in statistics]
     parts = [*(figures.texts for figures in statistics.values()), add_up(both)]
-    printed = paper["texts"]
-    total = sum(paper["records"][split][ALL] for split in ("train", "test"))
-    is_full = parts[-1].messages >= _LEAST_SHARE * 2 * total
-    measures: dict[str, tuple[list[Any], Any]] = {
-        "messages": ([part.messages for part in parts], 2 * total),
-        "words": ([part.words for part in parts], printed["words"]),
-        "sentences": ([part.sentences for part in parts], printed["sentences"]),
-        "average caption length": ([part.average_length for part in parts], printed["average_length"]),
+    values: dict[str, list[int] | list[float]] = {
+        "messages": [part.messages for part in parts],
+        "words": [part.words for part in parts],
+        "sentences": [part.sentences for part in parts],
+        "average caption length": [part.average_length for part in parts],
     }
-    rows = [
-        [
-            name,
-            *(value if isinstance(value, int) else Figure(value) for value in values),
-            of_paper if isinstance(of_paper, int) else Figure(of_paper),
-            _difference(values[-1], of_paper)
-            if is_full or (isinstance(of_paper, float) and parts[-1].messages >= _FEWEST)
-            else None,
-        ]
-        for name, (values, of_paper) in measures.items()
-    ]
-    return Table("Texts", ["measure", *statistics, "train and test", "paper", "differs by %"], rows)
+    header = ["measure", *statistics, "train and test"]
+    rows: list[list[Any]] = [[name, *map(_show_number, numbers)] for name, numbers in values.items()]
+    if paper:
+        header += ["paper", "differs by %"]
+        total = sum(paper["records"][split][ALL] for split in ("train", "test"))
+        printed = (2 * total, *(paper["texts"][key] for key in ("words", "sentences", "average_length")))
+        is_full = parts[-1].messages >= _LEAST_SHARE * 2 * total
+        for row, numbers, of_paper in zip(rows, values.values(), printed, strict=True):
+            is_compared = is_full or (isinstance(of_paper, float) and parts[-1].messages >= _FEWEST)
+            row += [_show_number(of_paper), _difference(numbers[-1], of_paper) if is_compared else None]
+    return Table("Texts", header, rows)
+
+
+def _show_number(value: float) -> int | Figure:
+    return value if isinstance(value, int) else Figure(value)
 
 
 def _word_table(statistics: Mapping[str, Statistics]) -> Table:

@@ -11,7 +11,7 @@ from builders.analysis.target_table import read_targets
 from builders.analysis.texts import TextStatistics, count_texts
 from builders.folder.reader import Build
 from builders.records.geometry import SHAPES
-from builders.schema import ALL, CATEGORIES, TASKS
+from builders.schema import ALL, TASKS
 
 BANDS = {"low": (0.0, 0.67), "middle": (0.67, 1.5), "high": (1.5, float("inf"))}
 
@@ -66,11 +66,11 @@ def _compute(build: Build, split: str) -> Statistics:
         return Statistics(records, {}, {}, {}, {}, {}, texts)
     ratios = targets.aspect_ratio
     by_category = {}
-    for index, category in enumerate(CATEGORIES):
+    for index, category in enumerate(build.info.names):
         chosen = ratios[targets.category == index]
         if len(chosen):
             by_category[category] = {"boxes": len(chosen), **describe_ratios(chosen)}
-    counts = count_targets(targets)
+    counts = count_targets(targets, build.info.names)
     return Statistics(
         records,
         counts.boxes(),

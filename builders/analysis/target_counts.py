@@ -9,22 +9,23 @@ import numpy as np
 
 from builders.analysis.target_table import TargetTable
 from builders.records.geometry import IDENTIFICATION_SIZES, SHAPES, identification_size, shape
-from builders.schema import CATEGORIES
 
 # Bins per side of the finest grid of positions. Any grid whose number of bins divides it is a sum over its bins.
 FINEST_BINS = 48
 
 
 class TargetCounts(NamedTuple):
-    """Numbers of targets, for C categories in the order of `CATEGORIES`.
+    """Numbers of targets, for C categories in the order of their class labels.
 
     Attributes:
+        names: the categories' names, C texts.
         shapes: by category and shape; ints of shape (C, 3), in the order of `SHAPES`.
         sizes: by category and size; ints of shape (C, 5), in the order of `IDENTIFICATION_SIZES`.
         positions: by category and place of the centre in the image: rows from the top, columns from the left; ints of
             shape (C, `FINEST_BINS`, `FINEST_BINS`).
     """
 
+    names: tuple[str, ...]
     shapes: np.ndarray
     sizes: np.ndarray
     positions: np.ndarray
@@ -41,13 +42,13 @@ class TargetCounts(NamedTuple):
 
     def boxes(self) -> dict[str, int]:
         """Return the number of targets of each category, by its name."""
-        return dict(zip(CATEGORIES, self.by_category.tolist(), strict=True))
+        return dict(zip(self.names, self.by_category.tolist(), strict=True))
 
     def grid(self, category: int, bins: int) -> np.ndarray:
         """Return the numbers of a category's targets by place on a coarser grid.
 
         Args:
-            category: an index into `CATEGORIES`.
+            category: a class label.
             bins: the number of bins per side, a divisor of `FINEST_BINS`.
 
         Returns:
@@ -57,32 +58,36 @@ class TargetCounts(NamedTuple):
         return self.positions[category].reshape(bins, step, bins, step).sum(axis=(1, 3))
 
 
-def count_targets(targets: TargetTable) -> TargetCounts:
-    """Count the targets of a table. A centre between two bins is in the right or lower one."""
+def count_targets(targets: TargetTable, names: tuple[str, ...]) -> TargetCounts:
+    """Count the targets of a table; a centre between two bins is in the right or lower one.
+
+    Args:
+        targets: the table.
+        names: the categories' names.
+    """
     x, y, w, h = targets.bbox.T
     boxes = zip(x, y, x + w, y + h, strict=True)
     columns, rows = np.minimum((targets.center * FINEST_BINS).astype(int), FINEST_BINS - 1).T
+    sizes = _indices(identification_size, targets.area_share, IDENTIFICATION_SIZES)
+
+    def tabulate(column: np.ndarray, columns: int) -> np.ndarray:
+        counts = np.bincount(targets.category * columns + column, minlength=len(names) * columns)
+        return counts.reshape(len(names), columns)
+
     return TargetCounts(
-        _tabulate(targets.category, _indices(shape, boxes, SHAPES), len(SHAPES)),
-        _tabulate(
-            targets.category,
-            _indices(identification_size, targets.area_share, IDENTIFICATION_SIZES),
-            len(IDENTIFICATION_SIZES),
-        ),
-        _tabulate(targets.category, rows * FINEST_BINS + columns, FINEST_BINS**2).reshape(-1, FINEST_BINS, FINEST_BINS),
+        names,
+        tabulate(_indices(shape, boxes, SHAPES), len(SHAPES)),
+        tabulate(sizes, len(IDENTIFICATION_SIZES)),
+        tabulate(rows * FINEST_BINS + columns, FINEST_BINS**2).reshape(-1, FINEST_BINS, FINEST_BINS),
     )
 
 
 def add_counts(parts: Iterable[TargetCounts]) -> TargetCounts:
     """Return the counts of all parts together, of which there must be one."""
-    return TargetCounts(*(np.sum(arrays, axis=0) for arrays in zip(*parts, strict=True)))
+    (names, *_), *arrays = zip(*parts, strict=True)
+    return TargetCounts(names, *(np.sum(array, axis=0) for array in arrays))
 
 
 def _indices(name: Callable[..., str], values: Iterable[object], names: tuple[str, ...]) -> np.ndarray:
     places = {found: place for place, found in enumerate(names)}
     return np.array([places[name(value)] for value in values], int)
-
-
-def _tabulate(category: np.ndarray, column: np.ndarray, columns: int) -> np.ndarray:
-    counts = np.bincount(category * columns + column, minlength=len(CATEGORIES) * columns)
-    return counts.reshape(len(CATEGORIES), columns)

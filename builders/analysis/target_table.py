@@ -17,7 +17,7 @@ class TargetTable(NamedTuple):
     """The N targets of a split, each listed once.
 
     Attributes:
-        category: indices into `CATEGORIES`; ints of shape (N,).
+        category: class labels; ints of shape (N,).
         bbox: COCO x, y, w, h in pixels; floats of shape (N, 4).
         image_size: width and height of each target's image in pixels; ints of shape (N, 2).
     """

@@ -18,7 +18,7 @@ from builders.build.plan import ShardJob
 from builders.build.row_group import RowGroup, StoredImage
 from builders.corpus.image_check import check_image
 from builders.corpus.reading_ahead import read_ahead
-from builders.corpus.sardet import open_corpus
+from builders.corpus.sardet import Corpus, open_corpus
 from builders.corpus.source import join
 from builders.corpus.targets import AnnotatedImage
 from builders.errors import SARChatError
@@ -27,7 +27,6 @@ from builders.folder.parquet_file import ParquetFile
 from builders.records.record import Record
 from builders.records.tasks import count_records, generate_records
 from builders.records.templating import Chooser
-from builders.schema import CATEGORIES
 
 SHARE_OUT = "workers on other machines need an --out in a folder that all of them share, or on object storage"
 # The approximate size of a row without its image. A row of an image with hundreds of targets may exceed it.
@@ -52,9 +51,10 @@ def write_shard(job: ShardJob, advance: Callable[[int], object] = lambda images:
     for folder in {path.parent.parent for path in job.paths.values()}:
         if not folder.is_dir():
             raise SARChatError(f"{folder} does not exist; {SHARE_OUT}")
-    writers = {task: _TaskWriter(task, job.split, path) for task, path in job.paths.items()}
+    corpus = open_corpus(job.location, job.stamp)
+    writers = {task: _TaskWriter(task, job.split, path, corpus.info.names) for task, path in job.paths.items()}
     try:
-        _write_images(job, writers, advance)
+        _write_images(job, corpus, writers, advance)
         return [writer.finish() for writer in writers.values()]
     except BaseException:
         for writer in writers.values():
@@ -62,8 +62,9 @@ def write_shard(job: ShardJob, advance: Callable[[int], object] = lambda images:
         raise
 
 
-def _write_images(job: ShardJob, writers: Mapping[str, _TaskWriter], advance: Callable[[int], object]) -> None:
-    corpus = open_corpus(job.location, job.stamp)
+def _write_images(
+    job: ShardJob, corpus: Corpus, writers: Mapping[str, _TaskWriter], advance: Callable[[int], object]
+) -> None:
     source, chooser = corpus.source, Chooser(job.seed, corpus.info)
     images = list(job.images())
     files = [(join(job.folder, image.file_name), size) for image, size in images]
@@ -88,7 +89,8 @@ def _read_nothing(files: Sequence[tuple[str, int | None]]) -> Generator[None, No
 class _TaskWriter:
     """Writes one task's records of a shard by row groups; the file is opened with the first one."""
 
-    def __init__(self, task: str, split: str, path: Path) -> None:
+    def __init__(self, task: str, split: str, path: Path, names: Sequence[str]) -> None:
+        self._names = names
         self._task = task
         self._split = split
         self._path = path
@@ -165,7 +167,7 @@ class _TaskWriter:
                 # It would depend on the version of Arrow; the features below do not.
                 store_schema=False,
             )
-            self._writer.add_key_value_metadata(features_metadata(table.schema, {"objects.category": CATEGORIES}))
+            self._writer.add_key_value_metadata(features_metadata(table.schema, {"objects.category": self._names}))
         self._writer.write_table(table, row_group_size=self._group.rows)
         self._rows += self._group.rows
         self._dense_bytes += self._group.dense_bytes

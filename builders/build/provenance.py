@@ -8,24 +8,29 @@ from pathlib import Path
 from typing import Any
 
 from builders.build.options import BuildOptions
+from builders.corpus_info import CorpusInfo
 from builders.folder.reader import BUILD_INFO
 from builders.resources import load_json
 from builders.versions import DATA_VERSION, PACKAGE, package_version
 
 
-def describe_build(fingerprint: str, options: BuildOptions, source: Mapping[str, Any]) -> dict[str, Any]:
+def describe_build(
+    fingerprint: str, options: BuildOptions, source: Mapping[str, Any], corpus: CorpusInfo
+) -> dict[str, Any]:
     """Return the content of `build.json`, which does not depend on time, machine or number of processes.
 
     Args:
         fingerprint: the plan's hash of the annotations.
         options: the options of the build.
-        source: what else is known of the corpus.
+        source: what else is known of the source.
+        corpus: what the corpus is about.
     """
     return {
         "version": DATA_VERSION,
         "generator": {"name": PACKAGE, "version": package_version()},
         "source": {"fingerprint": fingerprint, "sample": options.sample, **source},
         "options": options.content(),
+        "corpus": corpus.as_data(),
     }
 
 

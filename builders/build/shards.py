@@ -17,6 +17,7 @@ from builders.build.parquet import SHARE_OUT, write_shard
 from builders.build.plan import ShardJob
 from builders.build.receipt import Receipt, Written, gather
 from builders.card.summary import summarize
+from builders.corpus.sardet import open_corpus
 from builders.errors import SARChatError
 from builders.folder.reader import arrange
 from builders.schema import SPLITS
@@ -47,7 +48,7 @@ class ShardWriter:
     def __call__(self, job: ShardJob, advance: Advance) -> Receipt:
         """Run a job, see `write_shard`."""
         files = write_shard(job, advance)
-        part = arrange(Path(), files)
+        part = arrange(Path(), files, open_corpus(job.location, job.stamp).info)
         return Receipt(job.split, files, summarize(part, job.split, with_texts=job.split == self.texts_of))
 
 

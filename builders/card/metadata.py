@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from builders.card.contents import Contents
+from builders.corpus_info import CorpusInfo
 from builders.resources import read_yaml
 from builders.schema import ALL, feature_specs, task_facts
 
@@ -27,7 +28,7 @@ _LARGEST_SIZE = "n>1T"
 _SAMPLE = {"license": "apache-2.0", "source_datasets": ["original"]}
 
 
-def card_metadata(contents: Contents, *, sample: bool = False) -> dict[str, Any]:
+def card_metadata(contents: Contents, corpus: CorpusInfo, *, sample: bool = False) -> dict[str, Any]:
     """Return the card's YAML as a dict: licence, tags, and for each config its files, columns and counts.
 
     The config `all` lists the files of all tasks: nothing is stored for it.
@@ -41,7 +42,7 @@ def card_metadata(contents: Contents, *, sample: bool = False) -> dict[str, Any]
     )
     metadata["size_categories"] = [size_category(contents.count())]
     metadata["configs"] = [_config(name, members, contents) for name, members in configs.items()]
-    metadata["dataset_info"] = [_dataset_info(name, members, contents) for name, members in configs.items()]
+    metadata["dataset_info"] = [_dataset_info(name, members, contents, corpus) for name, members in configs.items()]
     return metadata
 
 
@@ -54,7 +55,7 @@ def _config(name: str, tasks: Sequence[str], contents: Contents) -> dict[str, An
     return {"config_name": name, **({"default": True} if name == ALL else {}), "data_files": data_files}
 
 
-def _dataset_info(name: str, tasks: Sequence[str], contents: Contents) -> dict[str, Any]:
+def _dataset_info(name: str, tasks: Sequence[str], contents: Contents, corpus: CorpusInfo) -> dict[str, Any]:
     files = [file for file in contents.files if file.task in tasks]
     splits = [
         {
@@ -67,7 +68,7 @@ def _dataset_info(name: str, tasks: Sequence[str], contents: Contents) -> dict[s
     ]
     return {
         "config_name": name,
-        "features": feature_specs(),
+        "features": feature_specs(corpus.names),
         "splits": splits,
         "download_size": sum(file.file_bytes for file in files),
         "dataset_size": sum(split["num_bytes"] for split in splits),

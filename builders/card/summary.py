@@ -15,7 +15,7 @@ from builders.analysis.texts import TextStatistics, add_up, count_texts
 from builders.card.example_records import Record, best_of, propose_examples
 from builders.folder.reader import Build
 from builders.records.geometry import IDENTIFICATION_SIZES, SHAPES
-from builders.schema import CATEGORIES, TASKS
+from builders.schema import TASKS
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def summarize(build: Build, split: str, *, with_texts: bool) -> Summary:
     """
     targets = read_targets(build, split)
     return Summary(
-        count_targets(targets) if targets else None,
+        count_targets(targets, build.info.names) if targets else None,
         count_texts(build, split) if with_texts else None,
         {task: propose_examples(build, task, split) for task in TASKS if split in build.configs.get(task, {})},
     )
@@ -87,6 +87,7 @@ def _targets_to_json(counts: TargetCounts) -> dict[str, Any]:
     flat = counts.positions.ravel()
     filled = np.flatnonzero(flat)
     return {
+        "names": list(counts.names),
         "shapes": counts.shapes.tolist(),
         "sizes": counts.sizes.tolist(),
         "positions": [filled.tolist(), flat[filled].tolist()],
@@ -94,11 +95,13 @@ def _targets_to_json(counts: TargetCounts) -> dict[str, Any]:
 
 
 def _targets_from_json(content: Mapping[str, Any]) -> TargetCounts:
+    names = tuple(content["names"])
     places, numbers = content["positions"]
-    positions = np.zeros(len(CATEGORIES) * FINEST_BINS**2, int)
+    positions = np.zeros(len(names) * FINEST_BINS**2, int)
     positions[places] = numbers
     return TargetCounts(
-        np.array(content["shapes"], int).reshape(len(CATEGORIES), len(SHAPES)),
-        np.array(content["sizes"], int).reshape(len(CATEGORIES), len(IDENTIFICATION_SIZES)),
-        positions.reshape(len(CATEGORIES), FINEST_BINS, FINEST_BINS),
+        names,
+        np.array(content["shapes"], int).reshape(len(names), len(SHAPES)),
+        np.array(content["sizes"], int).reshape(len(names), len(IDENTIFICATION_SIZES)),
+        positions.reshape(len(names), FINEST_BINS, FINEST_BINS),
     )

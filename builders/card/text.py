@@ -13,6 +13,7 @@ from builders.analysis.target_counts import add_counts
 from builders.card.charts import Chart
 from builders.card.contents import Contents
 from builders.card.metadata import card_metadata
+from builders.corpus_info import CorpusInfo
 from builders.folder.reader import CARD
 from builders.records.phrases import enumerate_words
 from builders.records.templating import load_templates
@@ -24,10 +25,12 @@ from builders.versions import RELEASE_NOTES
 _CHARTS = ("examples", "records", "words", "categories", "shapes", "positions")
 
 
-def write_card(folder: Path, contents: Contents, charts: Mapping[str, Chart], info: Mapping[str, Any]) -> None:
+def write_card(
+    folder: Path, contents: Contents, charts: Mapping[str, Chart], info: Mapping[str, Any], corpus: CorpusInfo
+) -> None:
     """Write a build's `README.md`. Nothing in it depends on the time, the machine or the folder's name."""
     tasks, sample = contents.tasks, info["source"]["sample"]
-    metadata = dump_yaml(card_metadata(contents, sample=sample))
+    metadata = dump_yaml(card_metadata(contents, corpus, sample=sample))
     text = Template(read_text("dataset.md")).substitute(
         {f"picture_{name}": _show_chart(charts.get(name)) for name in _CHARTS},
         metadata=metadata,
@@ -39,7 +42,7 @@ def write_card(folder: Path, contents: Contents, charts: Mapping[str, Chart], in
         task_table=_task_table(tasks),
         examples="\n".join(_show_example(task, record) for task, record in contents.examples.items()),
         instance=_show_instance(contents.examples[tasks[-1]]),
-        column_table=_column_table(),
+        column_table=_column_table(corpus),
         version=info["version"],
         generator=f"{info['generator']['name']} {info['generator']['version']}",
         fingerprint=info["source"]["fingerprint"],
@@ -81,10 +84,9 @@ def _enumerate_code(names: Iterable[str]) -> str:
     return enumerate_words([f"`{name}`" for name in names])
 
 
-def _column_table() -> str:
-    return format_markdown(
-        ["column", "type", "content"], [[f"`{name}`", kind, content] for name, kind, content in describe_columns()]
-    )
+def _column_table(corpus: CorpusInfo) -> str:
+    rows = [[f"`{name}`", kind, content] for name, kind, content in describe_columns(corpus)]
+    return format_markdown(["column", "type", "content"], rows)
 
 
 def _task_table(tasks: Sequence[str]) -> str:

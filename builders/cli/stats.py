@@ -22,4 +22,5 @@ def command(folder: Path, style: str) -> None:
     from builders.folder.reader import open_build
     from builders.tables import write_tables
 
-    click.echo(write_tables(tabulate_comparison(compute_statistics(open_build(folder))), style))
+    build = open_build(folder)
+    click.echo(write_tables(tabulate_comparison(compute_statistics(build), build.info), style))

@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 
 from builders.analysis.target_counts import TargetCounts
 from builders.figures.style import hide_frame, new_figure
-from builders.schema import CATEGORIES
 
 _WIDTH, _PANEL, _GAP, _TITLE = 12.0, 3.7, 0.2, 0.5
 _COLUMNS = 3
@@ -31,7 +30,7 @@ def draw_positions(targets: TargetCounts) -> Figure:
         total = int(targets.by_category[index])
         bins = next(bins for least, bins in _BINS_FOR.items() if total >= least)
         _draw_heat(axes, targets.grid(index, bins), targets.grid(index, 3) / total)
-        axes.set_title(f"{CATEGORIES[index]}: {total:,} targets")
+        axes.set_title(f"{targets.names[index]}: {total:,} targets")
     return figure
 
 

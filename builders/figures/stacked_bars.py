@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from builders.analysis.target_counts import TargetCounts
 from builders.figures.style import BLUE, PAGE, SKY, YELLOW, hide_frame, new_figure
 from builders.records.geometry import IDENTIFICATION_SIZES, SHAPES
-from builders.schema import CATEGORIES
 
 # From dark to light, so that the order is visible without colours too.
 _SHAPE_COLORS = (BLUE, SKY, YELLOW)
@@ -32,7 +31,7 @@ def draw_shares(targets: TargetCounts) -> Figure:
         _stack(axes, counts / counts.sum(axis=1, keepdims=True), names, colors)
         axes.set_title(title, pad=34)
         if left < 0.5:
-            axes.set_yticks(range(len(present)), [CATEGORIES[index] for index in present])
+            axes.set_yticks(range(len(present)), [targets.names[index] for index in present])
             axes.tick_params(length=0, labelsize=12)
     return figure
 

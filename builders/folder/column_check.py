@@ -7,9 +7,11 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from builders.errors import SARChatError
-from builders.schema import CATEGORIES, feature_specs
+from builders.folder.parquet_features import count_labels
+from builders.schema import feature_specs
 
 _IMAGE = [{"name": "bytes", "dtype": "binary"}, {"name": "path", "dtype": "string"}]
 _IS_OF_TYPE = {
@@ -32,7 +34,7 @@ def require_columns(schema: pa.Schema, place: str, columns: Iterable[str]) -> No
     Raises:
         SARChatError: if one is missing or has another type.
     """
-    specs = {spec["name"]: spec for spec in feature_specs()}
+    specs = {spec["name"]: spec for spec in feature_specs(())}
     for name in dict.fromkeys(column.partition(".")[0] for column in columns):
         if name not in schema.names:
             raise SARChatError(f"{place} has no column {name!r}; it is not a file of `sarchat build`")
@@ -73,25 +75,30 @@ def _has_fields(kind: pa.DataType, specs: Iterable[Mapping[str, Any]]) -> bool:
     return all(spec["name"] in fields and _fits(fields[spec["name"]], spec) for spec in specs)
 
 
-def require_values(rows: pa.RecordBatch | pa.Table, place: str) -> None:
+def require_values(rows: pa.RecordBatch | pa.Table, place: str, metadata: pq.FileMetaData) -> None:
     """Check the values of rows whose columns have the data set's types; what was not read is left out.
+
+    Args:
+        rows: the rows.
+        place: their file, for messages.
+        metadata: the file's metadata, which names the categories.
 
     Raises:
         SARChatError: if a value is missing or outside its range.
     """
     for batch in rows.to_batches() if isinstance(rows, pa.Table) else [rows]:
         for name, column in zip(batch.schema.names, batch.columns, strict=True):
-            fault = "is missing" if column.null_count else _find_fault(name, column)
+            fault = "is missing" if column.null_count else _find_fault(name, column, metadata)
             if fault:
                 raise SARChatError(f"{place}: in its column {name!r} a value {fault}; build the folder again")
 
 
-def _find_fault(name: str, column: pa.Array) -> str | None:
+def _find_fault(name: str, column: pa.Array, metadata: pq.FileMetaData) -> str | None:
     if name in ("width", "height"):
         return "is not above 0" if _any(pc.less_equal(column, 0)) else None
     if name == "messages":
         return _find_fault_in_messages(column)
-    return _find_fault_in_objects(column) if name == "objects" else None
+    return _find_fault_in_objects(column, count_labels(metadata, "objects.category")) if name == "objects" else None
 
 
 def _find_fault_in_messages(column: pa.Array) -> str | None:
@@ -103,14 +110,16 @@ def _find_fault_in_messages(column: pa.Array) -> str | None:
     return None
 
 
-def _find_fault_in_objects(column: pa.Array) -> str | None:
+def _find_fault_in_objects(column: pa.Array, labels: int | None) -> str | None:
     parts = {field.name: column.field(field.name) for field in column.type}
     if any(part.null_count or part.flatten().null_count for part in parts.values()):
         return "has an empty box or category"
     if "category" in parts:
         category = parts["category"].flatten()
-        if _any(pc.or_(pc.less(category, 0), pc.greater_equal(category, len(CATEGORIES)))):
-            return f"has a category that is not from 0 to {len(CATEGORIES) - 1}"
+        if labels is None:
+            return "has categories, but the file does not name them"
+        if _any(pc.or_(pc.less(category, 0), pc.greater_equal(category, labels))):
+            return f"has a category that is not from 0 to {labels - 1}"
     if "bbox" in parts:
         boxes = parts["bbox"].flatten()
         edges = boxes.flatten()

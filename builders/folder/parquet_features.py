@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 # As `datasets` stores an image in Arrow.
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
@@ -22,6 +23,17 @@ def features_metadata(schema: pa.Schema, labels: Mapping[str, Sequence[str]] | N
     """
     features = {field.name: _feature(field.type, field.name, labels or {}) for field in schema}
     return {KEY: json.dumps({"info": {"features": features}})}
+
+
+def count_labels(metadata: pq.FileMetaData, path: str) -> int | None:
+    """Return the number of class labels of a column, by its dotted path; `None` if the file says nothing of it."""
+    try:
+        feature = json.loads((metadata.metadata or {})[KEY.encode()])["info"]["features"]
+        for name in path.split("."):
+            feature = feature[name]
+        return len(feature[0]["names"])
+    except (KeyError, IndexError, TypeError, ValueError, RecursionError):
+        return None
 
 
 def _feature(kind: pa.DataType, path: str, labels: Mapping[str, Sequence[str]]) -> Any:  # noqa: ANN401

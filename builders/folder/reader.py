@@ -14,13 +14,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from builders.corpus_info import DEFAULT, CorpusInfo, known_corpus, parse_info
 from builders.errors import SARChatError, near
 from builders.folder.column_check import require_columns, require_values
 from builders.folder.image_file import read_image_file
 from builders.folder.inside import require_inside
 from builders.folder.parquet_file import ParquetFile
 from builders.folder.rows import ParquetPart
-from builders.resources import load_foreign_yaml
+from builders.resources import load_foreign_yaml, load_json
 from builders.schema import ALL, COLUMNS, SPLITS
 
 CARD = "README.md"
@@ -40,10 +41,12 @@ class Build:
     Attributes:
         folder: its path.
         configs: the files, by config and split.
+        info: what its corpus is about.
     """
 
     folder: Path
     configs: Mapping[str, Mapping[str, Sequence[Path]]]
+    info: CorpusInfo
 
     @property
     def splits(self) -> list[str]:
@@ -93,7 +96,7 @@ class Build:
             with _open(path) as file:
                 require_columns(file.schema_arrow, str(path), columns)
                 for batch in file.iter_batches(rows, columns=list(columns)):
-                    require_values(batch, str(path))
+                    require_values(batch, str(path), file.metadata)
                     yield batch
 
     def sample(
@@ -172,7 +175,41 @@ def open_build(folder: Path) -> Build:
         config: {split: _list_files(folder, paths) for split, paths in splits.items()}
         for config, splits in patterns.items()
     }
-    return Build(folder, configs)
+    return Build(folder, configs, read_info(folder))
+
+
+def read_info(folder: Path) -> CorpusInfo:
+    """Return what the corpus of a built folder is about, as its `build.json` says.
+
+    A folder without one is of an older version, which built SARDet-100K alone.
+
+    Raises:
+        SARChatError: if the file says something else than this package writes.
+    """
+    path = folder / BUILD_INFO
+    if not path.is_file():
+        return known_corpus(DEFAULT)
+    require_inside(folder, path)
+    if path.stat().st_size > _MOST_CARD_BYTES:
+        raise SARChatError(f"{path} has more than {_MOST_CARD_BYTES:,} bytes; rebuild the folder")
+    try:
+        return info_of_build(path.read_text(encoding="utf-8"), str(path))
+    except UnicodeDecodeError as error:
+        raise SARChatError(f"{path} is not UTF-8: {error.reason}; rebuild the folder") from error
+
+
+def info_of_build(text: str | None, place: str) -> CorpusInfo:
+    """Return what the corpus is about, given the text of `build.json`, or `None` if there is none.
+
+    Raises:
+        SARChatError: if the text is not what this package writes.
+    """
+    try:
+        content = load_json(text or "{}")
+    except ValueError as error:
+        raise SARChatError(f"{place} is not valid JSON: {error}; rebuild the folder") from error
+    corpus = content.get("corpus") if isinstance(content, dict) else None
+    return known_corpus(DEFAULT) if corpus is None else parse_info(corpus, place)
 
 
 # A command asks whether a folder is a build, and then opens it.
@@ -220,13 +257,13 @@ def _read_card(card: Path) -> str:
     return content.decode("utf-8")
 
 
-def arrange(folder: Path, shards: Iterable[ParquetFile]) -> Build:
+def arrange(folder: Path, shards: Iterable[ParquetFile], info: CorpusInfo) -> Build:
     """Return the build, or the part of one, that consists of these Parquet files; it needs no card."""
     configs: dict[str, dict[str, list[Path]]] = {ALL: {}}
     for shard in shards:
         for config in (ALL, shard.task):
             configs.setdefault(config, {}).setdefault(shard.split, []).append(shard.path)
-    return Build(folder, configs)
+    return Build(folder, configs, info)
 
 
 def read_row(path: Path, row: int) -> dict[str, Any]:
@@ -246,7 +283,7 @@ def read_row(path: Path, row: int) -> dict[str, Any]:
                 for batch in file.iter_batches(_IMAGE_ROWS, row_groups=[group]):
                     if row < len(batch):
                         found = batch.slice(row, 1)
-                        require_values(found, str(path))
+                        require_values(found, str(path), file.metadata)
                         return found.to_pylist()[0]
                     row -= len(batch)
             row -= rows

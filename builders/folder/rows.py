@@ -116,7 +116,7 @@ def _read_group(
     with_images = "image" in columns
     names = dict.fromkeys([*(name for name in columns if name != "image"), *(_IMAGE_KEYS if with_images else ())])
     table = file.read_row_group(group, columns=list(names))
-    require_values(table, part.path)
+    require_values(table, part.path, file.metadata)
     if places is not None:
         table = table.take(places)
     if with_images:

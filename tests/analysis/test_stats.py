@@ -15,6 +15,7 @@ from builders.analysis.target_table import read_targets
 from builders.analysis.texts import add_up, count_texts, describe_texts
 from builders.build.options import BuildOptions
 from builders.cli.command import main
+from builders.corpus_info import DEFAULT, known_corpus
 from builders.folder.reader import Build, open_build
 from builders.records.geometry import SHAPES, shape
 from builders.schema import CATEGORIES, TASKS
@@ -76,7 +77,7 @@ def test_figures_are_those_of_the_annotations(sample_figures, split):
 @pytest.mark.parametrize("task", ["classification", "grounding", "referring", "counting", "identification"])
 def test_any_task_with_every_target_gives_the_same_figures(sample_figures, task):
     whole = open_build(sample_build())
-    alone = Build(whole.folder, {"all": whole.configs[task], task: whole.configs[task]})
+    alone = Build(whole.folder, {"all": whole.configs[task], task: whole.configs[task]}, whole.info)
     for split, figures in compute_statistics(alone).items():
         expected = sample_figures[split]
         assert figures.boxes == expected.boxes
@@ -148,7 +149,7 @@ def test_one_split_shows_no_other(capsys):
 
 def test_validation_alone_has_nothing_to_compare_with(tmp_path):
     build(sample_corpus(), tmp_path / "out", BuildOptions(splits=["validation"], tasks=["classification"]))
-    output = write_tables(tabulate_comparison(compute_statistics(open_build(tmp_path / "out"))))
+    output = write_tables(tabulate_comparison(compute_statistics(open_build(tmp_path / "out")), known_corpus(DEFAULT)))
     assert "paper's" not in output.split("\n\nShapes")[0] and "category  validation" in output
 
 
@@ -197,7 +198,8 @@ def test_differences_are_in_percent_where_the_build_is_of_full_size(sample_figur
     boxes = {name: round(count * 1.1) for name, count in paper["boxes"]["test"].items()}
     records = {name: round(count * 0.9) for name, count in paper["records"]["test"].items()}
     tables = {
-        table.title: table for table in tabulate_comparison({"test": small._replace(boxes=boxes, records=records)})
+        table.title: table
+        for table in tabulate_comparison({"test": small._replace(boxes=boxes, records=records)}, known_corpus(DEFAULT))
     }
     for title, percent in (("Boxes per category (Table 1)", 10), ("Records per task (Table 5)", -10)):
         assert tables[title].header[-1] == "test differs by %"

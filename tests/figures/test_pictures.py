@@ -91,7 +91,7 @@ def test_every_word_has_a_bar_as_long_as_its_number_and_all_stay_inside():
 
 def test_centres_are_counted_in_the_cells_that_answers_name():
     targets = read_targets(open_build(sample_build()), "train")
-    counts = count_targets(targets)
+    counts = count_targets(targets, CATEGORIES)
     named = [
         cell((x, y, x + w, y + h), *size)
         for (x, y, w, h), size in zip(targets.bbox.tolist(), targets.image_size.tolist(), strict=True)
@@ -104,7 +104,7 @@ def test_centres_are_counted_in_the_cells_that_answers_name():
 def test_shares_of_each_category_add_up():
     targets = read_targets(open_build(sample_build()), "train")
     with style.styled():
-        figure = stacked_bars.draw_shares(count_targets(targets))
+        figure = stacked_bars.draw_shares(count_targets(targets, CATEGORIES))
     for axes in figure.axes:
         ends = {}
         for bar in axes.patches:
