@@ -181,7 +181,7 @@ def test_select(tmp_path):
     data = open_data(str(sample_build(tasks=("counting", "referring"), splits=("test",))))
     assert data.select("all", "test") == data.tasks == ("counting", "referring")
     assert data.select("referring", "test") == ("referring",)
-    with pytest.raises(SARChatError, match="has no config 'grounding'.*; it has all, counting, referring"):
+    with pytest.raises(SARChatError, match=r"has no config 'grounding'.*; it has all, counting, referring"):
         data.select("grounding", "test")
     with pytest.raises(SARChatError, match="config counting has no split 'val'; it has test"):
         data.select("counting", "val")
