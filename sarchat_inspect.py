@@ -92,7 +92,7 @@ def _read_samples(location: str, config: str, split: str, limit: int | None, phr
 
 @metric(scores="unreduced")
 def sarchat_figures() -> Metric:
-    """Return every score of the metric, and each task's numbers of records and of answers that were not parsed."""
+    """Return every score of the metric, and each task's numbers of records, of unparsed and of hedged answers."""
 
     def compute(scores: list[SampleScore]) -> dict[str, float]:
         return figures(RecordScore(**score.score.metadata["result"]) for score in scores if score.score.metadata)

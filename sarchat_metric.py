@@ -28,7 +28,7 @@ the mean of the tasks, weighted by their numbers of records.
 """
 
 # Answers that scored something under one version may score otherwise under the next: the card lists the changes.
-VERSION = "1.1.0"
+VERSION = "2.0.0"
 
 _CITATION = """\
 @article{ma2025sarchat,
@@ -57,7 +57,8 @@ Returns:
           `identification/{single,multi}/accuracy`, `referring/{single,multi}/iou@0.25`, `.../iou@0.5`.
         - scores that do not enter any average: `grounding/{single,multi}/iou@0.5`, `referring/{single,multi}/cell`,
           `identification/{single,multi}/{size,shape,cell,direction,proximity}`.
-        - `n` and `unparsed`: per task, the number of records and the number of answers that could not be parsed.
+        - `n`, `unparsed` and `hedged`: per task, the number of records, of answers that could not be parsed, and of
+          answers that offer a choice where one thing was asked for ("a ship or a tank", "3 or 4").
 
 Examples:
     >>> import evaluate
@@ -186,20 +187,125 @@ _VALUE_OF |= {word: value for value, word in zip(range(20, 100, 10), _TENS, stri
 _GAP = r"[ \t-]+"
 _UNIT, _TEEN, _TEN = map("|".join, (_UNITS, _TEENS, _TENS))
 _BELOW_HUNDRED = rf"(?:{_TEN})(?:{_GAP}(?:{_UNIT}))?|{_TEEN}|{_UNIT}"
+_THOUSANDS = r"[0-9]{1,3}(?:,[0-9]{3})+(?![\w]|[.,][0-9])"
 _COUNT = re.compile(
     rf"""
     (?P<box>{_BARE_BOX})
-    | (?<![\w.<-])(?P<digits>[0-9]+)(?!\w|\.[0-9])
+    | (?<![\w.<-])(?P<digits>{_THOUSANDS}|[0-9]+)(?!\w|\.[0-9])
     | \b(?:
-        (?P<nothing>zero|none|no(?={_GAP}[a-z]))
+        (?P<nothing>zero|none|no(?={_GAP}[a-z])(?!{_GAP}(?:doubt|problem|more|less|fewer|other)))
         | (?P<hundreds>a|{_UNIT}){_GAP}hundred(?:{_GAP}(?:and{_GAP})?(?P<rest>{_BELOW_HUNDRED}))?
         | (?P<words>{_BELOW_HUNDRED})
     )\b
     """,
     re.ASCII | re.VERBOSE,
 )
+# What makes a number one of several, right after it: a range ("3-5", "3 to 5") or a choice ("3, 4 or 5", "3 or more").
+_OTHER_NUMBER = rf"(?:[0-9]+(?!\w|\.[0-9])|(?:{_BELOW_HUNDRED})\b)"
+_CHOICE = re.compile(
+    rf"""
+    (?: \s{{0,3}} , \s{{0,3}} {_OTHER_NUMBER} ){{0,9}}
+    (?: \s{{0,3}} (?: [-–—~/±] | \+/- | (?<=\s) (?:to|through|until) (?=\s) ) \s{{0,3}} {_OTHER_NUMBER}
+      | (?: \s [a-z]+ )? (?: \s{{0,3}} [,(] )? \s{{0,3}} or \s (?: (?:maybe|perhaps|possibly|even) \s )?
+        (?: {_OTHER_NUMBER} | (?:more|fewer|less)\b )
+    )
+    """,  # noqa: RUF001
+    re.ASCII | re.VERBOSE,
+)
+_BETWEEN = re.compile(r"between\s{1,3}\Z", re.ASCII), re.compile(rf"\s{{1,3}}and\s{{1,3}}{_OTHER_NUMBER}", re.ASCII)
 _MOST_DIGITS = 18
 _SHORT = 512
+
+
+# Negation and choice. The categories and numbers of a negated clause are not named: from one of these words (before the
+# word beside it, if one is given; "n't" is "not") ...
+_NEGATIONS = dict.fromkeys("no not non cannot without neither nor never none nothing hardly whether".split(), "")
+_NEGATIONS |= dict.fromkeys("unable impossible difficult fail fails failed".split(), "to")
+_NEGATIONS |= {"lack": "of", "absence": "of", "instead": "of", "rather": "than"}
+# ... to one of these, or to "," or "and" before one of those, or to a box or the end of the sentence.
+_ENDS = dict.fromkeys("but except only just merely than besides instead rather doubt".split(), "")
+_ENDS |= dict.fromkeys("however while whereas although though".split(), "") | {"apart": "from", "aside": "from"}
+_NEW_CLAUSE = {*"it this that these those there they he she we i here".split(), *_VALUE_OF} - {"a"}
+# A list of categories has nothing but these words and punctuation marks in it. After "or" or "/" it is a choice.
+_IN_LIST = {*"a an the any other another some kind type sort of and or either very sized".split()}
+_IN_LIST |= {*"possibly perhaps maybe probably likely even small medium large wide tall square".split()}
+# What denies the list before it: "are not visible", "cannot be seen", "is absent", ": no".
+_DENIAL = re.compile(
+    rf"""
+    (?:[*)"'] \s)*
+    (?: (?: (?:is|are|was|were|ca|can|could|do|does|did) \s not | cannot | [:|(] \s not ) \s (?:be \s)?
+        (?: present|visible|seen|found|detected|identified|shown|there|appear|exist
+          | in \s (?:the|this) \s (?:{"|".join(_IMAGE)}) ) \b
+      | (?:is|are|was|were|[:|(]) \s (?:absent|missing) \b
+      | [:|(] \s (?:no|none) (?= \s* (?: [,)|] | $ ) )
+    )
+    """,
+    re.ASCII | re.VERBOSE,
+)
+_DENIAL_LENGTH = 8
+_MAY_NEGATE = re.compile(rf"\b(?:{'|'.join(_NEGATIONS)})\b", re.ASCII)
+_MAY_JUDGE = {*_NEGATIONS, "absent", "missing", "or", "/"}
+# Characters that word processors and models write for plain ones.
+_PLAIN = str.maketrans(
+    dict.fromkeys("\u00a0\u2007\u2009\u202f", " ") | dict.fromkeys("\u2010\u2011", "-") | {"\u2019": "'"}
+)
+
+
+def _normalize(text: str) -> str:
+    """Returns a text as the readers take it: in lower case, with plain spaces and hyphens, and "not" for "n't"."""
+    text = (text if text.isascii() else text.translate(_PLAIN)).lower()
+    return text.replace("n't", " not") if "n't" in text else text
+
+
+def _are_negated(words: list[str]) -> list[bool]:
+    """Returns for each word of a part of a sentence whether it stands in a negated clause."""
+    flags = []
+    negated, second = False, -1
+    before = ""
+    for place, (word, after) in enumerate(zip(words, [*words[1:], ""], strict=False)):
+        if place == second:
+            pass
+        elif _NEGATIONS.get(word) in ("", after):
+            # "no, ..." and "ship: no | ..." answer a question, and "no 3" is a number's name.
+            if word not in ("no", "none") or not (after in (",", ":", "|", ")") or after.isdigit()):
+                negated, second = True, place + 1 if _NEGATIONS[word] else -1
+        elif negated and (
+            _ENDS.get(word) in ("", after) or (before in (",", "and") and (word in _NEW_CLAUSE or word.isdigit()))
+        ):
+            negated = False
+        flags.append(negated)
+        before = word
+    return flags
+
+
+def _judge(words: list[str], named: list[int]) -> tuple[set[int], set[int]]:
+    """Returns which categories of a part of a sentence do not count, and which are the first of a choice.
+
+    Args:
+        words: the words of the part.
+        named: the places of its categories in it.
+
+    Returns:
+        The places of the denied categories, and of each first category of a choice between different ones.
+    """
+    flags = _are_negated(words)
+    denied, choices = {place for place in named if flags[place]}, set()
+    start = first = 0
+    is_choice = False
+    for number, (place, following) in enumerate(zip(named, [*named[1:], len(words)], strict=False), start=1):
+        between = words[place + 1 : following]
+        is_list = number < len(named) and all(word in _IN_LIST or not word.isalnum() for word in between)
+        if not is_list or "and" in between:
+            if is_choice and len({CATEGORY_OF[words[own]] for own in named[first:number]}) > 1:
+                choices.add(named[first])
+            first, is_choice = number, False
+        elif "or" in between or "/" in between:
+            is_choice = True
+        if not is_list:
+            if _DENIAL.match(" ".join(words[place + 1 : place + 1 + _DENIAL_LENGTH])):
+                denied.update(named[start:number])
+            start = number
+    return denied, choices - denied
 
 
 def final_answer(text: str) -> str:
@@ -249,12 +355,13 @@ def _tokens(text: str) -> list[tuple[str, str]]:
     """Splits a text into its meaningful parts, in order: (kind, meaning) pairs.
 
     The kinds are "box", "end" (of a sentence: ".", "!", "?", ";" or a line break, but not a "." before a digit),
-    "category", "cell", "direction", "size", "shape" and "proximity". A direction is "above", "below" or "to the ... of"
-    with left, right, top or bottom in it, unless it continues with "the image", in which case it is a cell.
+    "category", "choice" (the categories that follow are one), "cell", "direction", "size", "shape" and "proximity". A
+    category in a negated clause is left out. A direction is "above", "below" or "to the ... of" with left, right, top
+    or bottom in it, unless it continues with "the image", in which case it is a cell.
     """
     tokens = []
     # Nothing spans a box or the end of a sentence, and what stands between them repeats from answer to answer.
-    for place, part in enumerate(_BREAK.split(text.lower())):
+    for place, part in enumerate(_BREAK.split(text)):
         if place % 2:
             tokens.append(("box", part) if part[0] == "{" else ("end", ""))
         elif part:
@@ -266,14 +373,19 @@ def _tokens_of_part(part: str) -> list[tuple[str, str]]:
     """Returns the tokens of a part of a text, in lower case, that contains no box and no end of a sentence."""
     words = _WORD.findall(part)
     known = [place for place, word in enumerate(words) if word in _KNOWN]
+    denied, choices = set[int](), set[int]()
+    if not _MAY_JUDGE.isdisjoint(words):
+        denied, choices = _judge(words, [place for place in known if words[place] in CATEGORY_OF])
     words += [""] * 6
     tokens = []
     done = 0
     for place in known:
-        if place < done:
+        if place < done or place in denied:
             continue
         word = words[place]
         if word in _MEANING_OF:
+            if place in choices:
+                tokens.append(("choice", ""))
             tokens.append(_MEANING_OF[word])
         elif word == "to":
             cell, after = _cell_at(words, place + 2)
@@ -296,24 +408,47 @@ def _tokens_of_part(part: str) -> list[tuple[str, str]]:
 _tokens_of_short = lru_cache(maxsize=2**16)(_tokens_of_part)
 
 
-def _read_count(text: str) -> int | None:
+def _read_count(text: str) -> tuple[int | None, bool]:
     """Returns the first whole number outside boxes, otherwise the number of boxes, if any, otherwise None.
 
     A number is written in digits, or in words up to nine hundred and ninety-nine; "no" before a word, "none" and "zero"
     are 0. Parts of decimals or words do not count as numbers, nor do negative numbers, nor a number right after "<",
-    which belongs to a broken box. A number of more than 18 digits is read as 10 ** 18, which is cheap and matches no
-    count.
+    which belongs to a broken box, nor one in a negated clause. A number of more than 18 digits is read as 10 ** 18,
+    which is cheap and matches no count.
+
+    Returns:
+        The number, and whether it is one of several, a range or a choice; then the number is None.
     """
-    found = next((match for match in _COUNT.finditer(text.lower()) if match.lastgroup != "box"), None)
-    if found is None:
-        return len(parse_boxes(text)) or None
-    if found["digits"]:
-        digits = found["digits"].lstrip("0") or "0"
-        return int(digits) if len(digits) <= _MOST_DIGITS else 10**_MOST_DIGITS
-    if found["nothing"]:
-        return 0
-    small = re.split(r"[\s-]+", found["words"] or found["rest"] or "")
-    return 100 * _VALUE_OF.get(found["hundreds"], 0) + sum(_VALUE_OF.get(word, 0) for word in small)
+    negated: set[int] | None = None
+    for found in _COUNT.finditer(text):
+        if found.lastgroup == "box":
+            continue
+        start, end = found.span()
+        if not found["nothing"]:
+            if negated is None:
+                negated = _negated_places(text) if _MAY_NEGATE.search(text, 0, start) else set()
+            if start in negated:
+                continue
+        before, after = _BETWEEN
+        if _CHOICE.match(text, end) or (after.match(text, end) and before.search(text[max(start - 10, 0) : start])):
+            return None, True
+        if found["digits"]:
+            digits = found["digits"].replace(",", "").lstrip("0") or "0"
+            return int(digits) if len(digits) <= _MOST_DIGITS else 10**_MOST_DIGITS, False
+        small = re.split(r"[\s-]+", found["words"] or found["rest"] or "")
+        return 100 * _VALUE_OF.get(found["hundreds"], 0) + sum(_VALUE_OF.get(word, 0) for word in small), False
+    return len(parse_boxes(text)) or None, False
+
+
+def _negated_places(text: str) -> set[int]:
+    """Returns where in a text each word of a negated clause begins."""
+    places, start = set[int](), 0
+    for part in _BREAK.split(text):
+        words = list(_WORD.finditer(part))
+        flags = _are_negated([word[0] for word in words])
+        places.update(start + word.start() for word, flag in zip(words, flags, strict=True) if flag)
+        start += len(part)
+    return places
 
 
 def _pair_phrases(sentence: list[tuple[str, str]]) -> list[tuple[str, str | None]]:
@@ -366,7 +501,8 @@ def _read_description(text: str) -> Reading:
 
 
 def _read_counting(text: str) -> Reading:
-    return {"count": _read_count(text), "boxes": parse_boxes(text)}
+    count, hedged = _read_count(text)
+    return {"count": count, "hedged": hedged, "boxes": parse_boxes(text)}
 
 
 def _read_grounding(text: str) -> Reading:
@@ -378,7 +514,11 @@ def _first_attributes(text: str) -> Reading:
     first: dict[str, str] = {}
     for kind, meaning in _tokens(text):
         first.setdefault(kind, meaning)
-    return {attribute: first.get(attribute) for attribute in _ATTRIBUTES}
+        if kind == "choice":
+            # A choice is no answer, and what follows it is none either.
+            first.setdefault("category", "")
+    reading: Reading = {attribute: first.get(attribute) or None for attribute in _ATTRIBUTES}
+    return reading | {"hedged": first.get("category") == ""}
 
 
 # Three in four answers are identifications, which often repeat: short ones are cached.
@@ -421,20 +561,22 @@ def read_answer(text: str, task: str) -> Reading:
         A dict that can be written with `json.dump`; entries that were not found are None or empty lists.
             - classification: `categories`, in the order of their first mention.
             - description: `phrases`, (category, cell) pairs; a category without a cell has None.
-            - counting: `count`, an int, and `boxes`.
+            - counting: `count`, an int, `hedged`, and `boxes`.
             - grounding: `phrases` that have a cell, `boxes`, and `labels`, the category of each box.
-            - identification: `category`, `size`, `shape`, `cell`, `direction` and `proximity`, each as first named.
+            - identification: `category`, `size`, `shape`, `cell`, `direction` and `proximity`, each as first named, and
+              `hedged`.
             - referring: `boxes` and `cells`.
 
         Categories, cells, sizes, shapes, directions and proximities are given in the data set's terms: "harbor",
-        "top left", "very small", "square", "upper left" or "above", "near".
+        "top left", "very small", "square", "upper left" or "above", "near". `hedged` says whether the answer offers a
+        choice instead: "a ship or a tank", "3 or 4", "3-5"; then `category` or `count` is None.
 
     Raises:
         ValueError: if the task is unknown.
     """
     if task not in _READERS:
         raise ValueError(f"unknown task {task!r}, expected one of {', '.join(TASKS)}")
-    return _READERS[task].read(final_answer(text))
+    return _READERS[task].read(_normalize(final_answer(text)))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -685,7 +827,9 @@ class RecordScore(NamedTuple):
     Attributes:
         task: the record's task.
         scenario: "single" or "multi".
-        parsed: whether anything that the task scores could be read from the answer.
+        parsed: whether anything that the task scores could be read from the answer, or it is hedged.
+        hedged: whether the answer offers a choice where one thing was asked for: the category in identification, the
+            number in counting. In the other tasks every category named is scored, also those of a choice.
         prediction: the contents of the answer (see `read_answer`).
         reference: the contents of the gold answer.
         matches: for each IoU threshold ("iou@0.25", "iou@0.5") of a task with boxes, the matched boxes: (index of the
@@ -697,6 +841,7 @@ class RecordScore(NamedTuple):
     task: str
     scenario: str
     parsed: bool
+    hedged: bool
     prediction: Reading
     reference: Reading
     matches: dict[str, list[Match]]
@@ -859,10 +1004,13 @@ def score_record(prediction: str, reference: Mapping[str, Any]) -> RecordScore:
     task, scenario, prediction, answer = _texts(prediction, reference)
     gold = _read_gold(answer, task)
     read = read_answer(prediction, task)
+    hedged = read.get("hedged", False)
     # A count of 0 is an answer, too.
-    parsed = any(map(read.get, _READERS[task].gist)) or read.get("count") == 0
+    parsed = hedged or any(map(read.get, _READERS[task].gist)) or read.get("count") == 0
     matches, boxes = _compare_boxes(read, gold) if "boxes" in gold else ({}, {})
-    return RecordScore(task, scenario, parsed, read, gold, matches, _COUNTERS[task](scenario, read, gold, boxes))
+    return RecordScore(
+        task, scenario, parsed, hedged, read, gold, matches, _COUNTERS[task](scenario, read, gold, boxes)
+    )
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -876,12 +1024,14 @@ class Tally(NamedTuple):
     Attributes:
         tasks: the task of each record, as an index into `TASKS`; int array of shape (N,).
         parsed: whether each answer could be parsed; bool array of shape (N,).
+        hedged: whether each answer is hedged, see `RecordScore`; bool array of shape (N,).
         counts: for each sub-score, (TP, FP, FN) of its K records; int array of shape (K, 3).
         records: for each sub-score, the indices of these records; int array of shape (K,), values from 0 to N - 1.
     """
 
     tasks: np.ndarray
     parsed: np.ndarray
+    hedged: np.ndarray
     counts: dict[str, np.ndarray]
     records: dict[str, np.ndarray]
 
@@ -931,7 +1081,7 @@ class Collector:
 
     def __init__(self) -> None:
         """Starts without any record."""
-        self._tasks, self._parsed = array("b"), array("b")
+        self._tasks, self._parsed, self._hedged = array("b"), array("b"), array("b")
         # Index, TP, FP, FN of each record in turn.
         self._rows: dict[str, array] = defaultdict(lambda: array("q"))
 
@@ -940,6 +1090,7 @@ class Collector:
         index = len(self._tasks)
         self._tasks.append(_INDEX_OF_TASK[result.task])
         self._parsed.append(result.parsed)
+        self._hedged.append(result.hedged)
         for key, figures in result.counts.items():
             self._rows[key].fromlist([index, *figures])
 
@@ -949,6 +1100,7 @@ class Collector:
         return Tally(
             np.array(self._tasks, dtype=np.int8),
             np.array(self._parsed, dtype=bool),
+            np.array(self._hedged, dtype=bool),
             {key: values[:, 1:] for key, values in table.items()},
             {key: values[:, 0] for key, values in table.items()},
         )
@@ -1061,15 +1213,18 @@ def summarise(counts: Tally, average: str = "sample", weights: np.ndarray | None
         raise ValueError(f"expected weights of shape {counts.tasks.shape}, got {np.shape(weights)}")
     by_key = {key: float(value) for key, value in sub_scores(counts, average, weights).items() if not np.isnan(value)}
     by_task = task_scores(by_key)
-    sizes = np.bincount(counts.tasks, weights, minlength=len(TASKS)).astype(int).tolist()
-    lost = np.bincount(counts.tasks, weights * ~counts.parsed, minlength=len(TASKS)).astype(int).tolist()
-    n = {task: size for task, size in zip(TASKS, sizes, strict=True) if size}
+    n, unparsed, hedged = (
+        dict(zip(TASKS, np.bincount(counts.tasks, own, minlength=len(TASKS)).astype(int).tolist(), strict=True))
+        for own in (weights, weights * ~counts.parsed, weights * counts.hedged)
+    )
+    n = {task: size for task, size in n.items() if size}
     return {
         **by_key,
         **by_task,
         "overall": overall_score(by_task, n),
         "n": n,
-        "unparsed": {task: count for task, count in zip(TASKS, lost, strict=True) if task in n},
+        "unparsed": {task: unparsed[task] for task in n},
+        "hedged": {task: hedged[task] for task in n},
     }
 
 
@@ -1087,7 +1242,8 @@ def score(
     Returns:
         A flat dict that can be written with `json.dump`. Sub-scores (keys of `SUB_SCORES`, then `EXTRA_SCORES`), the
         tasks' scores (Eq. 5) and `overall` (Eq. 4) are floats in percent, from 0 to 100; scores without records are
-        absent. `n` and `unparsed` are dicts of ints per task: the records, and the answers that could not be parsed.
+        absent. `n`, `unparsed` and `hedged` are dicts of ints per task: the records, the answers that could not be
+        parsed, and those that offer a choice where one thing was asked for.
 
     Raises:
         ValueError: if the lengths differ, there is nothing to score, the average, a task or a scenario is unknown, a

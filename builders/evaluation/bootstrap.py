@@ -145,8 +145,9 @@ def _merge_equal_records(tallies: Sequence[Tally]) -> tuple[list[Tally], np.ndar
                 counts[place][key], rows[place][key] = of_key[has_part], len(tasks) + has_part
         tasks += [number] * len(kinds)
         frequencies.append(frequency)
+    every = np.ones(len(tasks), bool)
     merged = [
-        Tally(np.array(tasks, np.int8), np.ones(len(tasks), bool), own_counts, own_rows)
+        Tally(np.array(tasks, np.int8), every, ~every, own_counts, own_rows)
         for own_counts, own_rows in zip(counts, rows, strict=True)
     ]
     return merged, np.concatenate(frequencies)

@@ -38,6 +38,8 @@ def name_error(record: ScoredRecord, accuracy: float | None = None) -> str:
     """Return the name of a record's kind of error, `right` if each of its sub-scores is 100."""
     if not record.result.parsed:
         return _name_unread(record)
+    if record.result.hedged:
+        return "hedged"
     if (record.accuracy if accuracy is None else accuracy) >= RIGHT_FROM:
         return RIGHT
     return _NAMERS[record.result.task](record)

@@ -12,7 +12,7 @@ from builders.box_formats.notation_columns import translate_by_columns
 from sarchat_metric import EXTRA_SCORES, SUB_SCORES, RecordScore, collect, score_record, summarise
 
 OVERALL = "overall"
-_COUNTS = ("n", "unparsed")
+_COUNTS = ("n", "unparsed", "hedged")
 
 
 def score_row(answer: str, row: Mapping[str, Any]) -> RecordScore:
@@ -39,8 +39,9 @@ def figures(results: Iterable[RecordScore]) -> dict[str, float]:
     """Return every figure of the records by one flat name, in the order of `figure_names`.
 
     Returns:
-        The metric's scores in percent, from 0 to 100, and for each task its numbers of records and of unparsed answers
-        as `TASK/n` and `TASK/unparsed`. A score without records is absent; without any record all are.
+        The metric's scores in percent, from 0 to 100, and for each task its numbers of records, of unparsed and of
+        hedged answers as `TASK/n`, `TASK/unparsed` and `TASK/hedged`. A score without records is absent; without any
+        record all are.
     """
     results = list(results)
     if not results:

@@ -71,7 +71,8 @@ def unpack_counts(packed: Mapping[str, Any], sizes: Mapping[str, int]) -> Tally:
         tasks.append(np.full(len(table), number, np.int8))
         done += len(table)
     every = np.concatenate(tasks)
-    return Tally(every, np.ones(len(every), bool), counts, rows)
+    parsed = np.ones(len(every), bool)
+    return Tally(every, parsed, ~parsed, counts, rows)
 
 
 def _unpack_task(packed: Mapping[str, Any], task: str, size: int) -> np.ndarray:

@@ -18,8 +18,8 @@ _TOO_MANY_OUTSIDE = 0.2
 def tabulate_scores(scores: Scores) -> list[Table]:
     """Return every score with its number of records and 95 % interval, and what was not read of the answers.
 
-    Columns at the right: answers from which nothing could be read, answers that were cut off, and boxes that reach
-    beyond their image.
+    Columns at the right: answers from which nothing could be read, answers that offer a choice, answers that were cut
+    off, and boxes that reach beyond their image.
     """
     result = scores.result
     rows = []
@@ -27,12 +27,12 @@ def tabulate_scores(scores: Scores) -> list[Table]:
         if task in result["n"]:
             rows += [_row(scores, task, key) for key in sub_scores_of(task) if key in result]
             rows.append(_row(scores, task, task))
-    lost = sum(result["unparsed"].values()), scores.total("truncated"), scores.total("out_of_image")
+    lost = [sum(table.values()) for table in _lost(scores)]
     overall = "overall", f"{scores.weights} weights", sum(result["n"].values())
     rows.append([*overall, *_figures(scores, "overall"), *lost])
     columns = ["task", "sub-score", "n", "score", "95 % interval"]
     tables = [
-        Table("", [*columns, "unparsed", "truncated", "out of image"], rows, [describe_weights(scores)]),
+        Table("", [*columns, "unparsed", "hedged", "truncated", "out of image"], rows, [describe_weights(scores)]),
     ]
     further = [_row(scores, key.partition("/")[0], key)[: len(columns)] for key in EXTRA_SCORES if key in result]
     if further:
@@ -88,11 +88,14 @@ def list_warnings(scores: Scores, box_format: str) -> list[str]:
 
 def _row(scores: Scores, task: str, key: str) -> list[object]:
     if key not in TASKS:
-        return [task, key.partition("/")[2], scores.records[key], *_figures(scores, key), None, None, None]
-    lost = (
-        table[task] for table in (scores.result["unparsed"], scores.counts["truncated"], scores.counts["out_of_image"])
-    )
-    return [task, "= mean", scores.result["n"][task], *_figures(scores, key), *lost]
+        return [task, key.partition("/")[2], scores.records[key], *_figures(scores, key), *[None] * len(_lost(scores))]
+    return [task, "= mean", scores.result["n"][task], *_figures(scores, key), *(table[task] for table in _lost(scores))]
+
+
+def _lost(scores: Scores) -> list[dict[str, int]]:
+    """Return what was not read of the answers, by task, for each column at the right."""
+    result, counts = scores.result, scores.counts
+    return [result["unparsed"], result["hedged"], counts["truncated"], counts["out_of_image"]]
 
 
 def _figures(scores: Scores, key: str) -> tuple[Figure, Interval]:

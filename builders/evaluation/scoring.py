@@ -30,7 +30,7 @@ from builders.folder.writing import writing_whole
 from builders.open_data import open_data
 from sarchat_metric import Collector, Tally, overall_score, summarise
 
-# Counts of answers and of the boxes in them, in addition to the metric's `unparsed`.
+# Counts of answers and of the boxes in them, in addition to the metric's `unparsed` and `hedged`.
 COUNTED = ("truncated", "failed", "boxes", "out_of_image", "rotated", "not_boxes")
 AVERAGES = ("sample", "corpus")
 

@@ -33,7 +33,7 @@ def task_values(table: Table) -> Mapping[str, str]:
 
 
 def _is_score(name: str) -> str:
-    return "false" if name.endswith("/unparsed") else "true"
+    return "false" if name.endswith(("/unparsed", "/hedged")) else "true"
 
 
 FORMAT = Format(

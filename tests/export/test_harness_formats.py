@@ -59,7 +59,7 @@ def test_every_figure_is_that_of_score(folder, utils, tmp_path):
     (tmp_path / "answers.jsonl").write_text("\n".join(map(json.dumps, lines)))
     expected = dict(evaluate_file(tmp_path / "answers.jsonl", sample_build(), "all", "test", "sample").scores.result)
     assert utils.overall(overall, sizes, True) == expected.pop("overall")
-    for name in ("n", "unparsed"):
+    for name in ("n", "unparsed", "hedged"):
         assert {task: found.pop(f"{task}/{name}") for task in TASKS} == expected.pop(name)
     assert {name: value for name, value in found.items() if value is not None} == expected
 

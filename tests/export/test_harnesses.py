@@ -94,7 +94,9 @@ def exported(name: str, folder: Path, **options) -> Path:
 def flatten(scores: Scores) -> dict[str, float]:
     """Return the figures of `sarchat score` by the names that harnesses have for them."""
     result = dict(scores.result)
-    counts = {f"{task}/{name}": count for name in ("n", "unparsed") for task, count in result.pop(name).items()}
+    counts = {
+        f"{task}/{name}": count for name in ("n", "unparsed", "hedged") for task, count in result.pop(name).items()
+    }
     return result | counts
 
 
@@ -159,7 +161,7 @@ def test_lmms_eval_with_a_limit(tmp_path):
         results = run_lmms_eval(folder, tmp_path / "out", server.url, "--limit", 1)
     found = of_lmms_eval(results)
     assert [found[f"{task}/n"] for task in TASKS] == [1] * len(TASKS)
-    scores = [value for name, value in found.items() if not name.endswith(("/n", "/unparsed"))]
+    scores = [value for name, value in found.items() if not name.endswith(("/n", "/unparsed", "/hedged"))]
     assert None in scores and {value for value in scores if value is not None} == {100.0}
 
 

@@ -33,6 +33,7 @@ UNREADABLE = {
 }
 READABLE = {
     "long number": f"{'9' * 30} ships top left {{<{'9' * 30}><0><{'9' * 31}><1>}}",
+    "thousands": f"{'9' * 3}{',999' * 2000} ships top left {{<0><0><1><1>}}",
     "very long number": f"{'9' * 5000} ships top left {{<{'9' * 5000}><0><{'9' * 5001}><1>}}",
     "no number": f"ship top left {{<-{'9' * 5000}><-{'9' * 5000}><{'9' * 5000}><{'9' * 5000}>}}",
     "inverted": "1 ship top left {<50><50><10><10>}",
@@ -50,6 +51,7 @@ def reference(task, answer=None):
 def test_unreadable_answers_score_0_and_are_counted(text):
     results = score([text] * len(GOLD), [reference(task) for task in GOLD])
     assert results.pop("n") == results.pop("unparsed") == dict.fromkeys(GOLD, 1)
+    assert results.pop("hedged") == dict.fromkeys(GOLD, 0)
     assert set(results.values()) == {0.0}
 
 
@@ -57,7 +59,7 @@ def test_unreadable_answers_score_0_and_are_counted(text):
 def test_odd_answers_score_between_0_and_100(text):
     results = score([text] * len(GOLD), [reference(task) for task in GOLD])
     assert results.pop("n") == dict.fromkeys(GOLD, 1)
-    assert results.pop("unparsed") == dict.fromkeys(GOLD, 0)
+    assert results.pop("unparsed") == results.pop("hedged") == dict.fromkeys(GOLD, 0)
     assert all(0 <= value <= 100 for value in results.values())  # false for nan
     assert results["classification"] == 100
 
@@ -65,8 +67,8 @@ def test_odd_answers_score_between_0_and_100(text):
 @pytest.mark.parametrize("seed", range(20))
 def test_noise_never_raises(seed):
     rng = random.Random(seed)
-    words = "{ < > } - . 9 12 ship to the left of very top hundred a no".split()
-    text = "".join(rng.choices([*words, " ", "\n", "\x00", "é", "٣", BOX], k=2000))
+    words = "{ < > } - . 9 12 ship to the left of very top hundred a no not n't or , 3,000 but tank / : absent".split()
+    text = "".join(rng.choices([*words, " ", "\n", "\x00", "é", "٣", "\u202f", "\u2019", "\ud800", BOX], k=2000))
     for task in GOLD:
         record = score_record(text, reference(task))
         assert all(math.isfinite(value) for value in record.accuracies.values())
@@ -96,6 +98,14 @@ REPEATED = {
     "twenty": "twenty ",
     "hundred": "one hundred and ",
     "no": "no ",
+    "not": "not one, ",
+    "isn't": "isn't ",
+    "or": "ship or ",
+    "list": "ship, ",
+    "numbers": "1, ",
+    "or numbers": "1 or",
+    "thousands": "1,000,",
+    "gap": "1  ,  ",
     "cells": "left ",
     "categories": "ship ",
     "sentences": "ship.",
@@ -118,7 +128,7 @@ def seconds(text):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("bit", REPEATED.values(), ids=REPEATED)
-@pytest.mark.parametrize("opening", ["", "{<1><1", "{<", "top", "one hundred"])
+@pytest.mark.parametrize("opening", ["", "{<1><1", "{<", "top", "one hundred", "not a ", "no ship "])
 def test_time_grows_with_length_and_not_with_its_square(opening, bit):
     # 16 times the text: 16 times the time, where a quadratic reader takes 256 times
     short, long = (opening + bit * (size // len(bit)) for size in (2_000, 32_000))

@@ -160,14 +160,14 @@ def test_identification_reads_the_first_of_each_attribute(size, category, shape,
         f"very large bridge and {words} it, which is wide, in the center and below."
     )
     attributes = {"category": category, "size": size, "shape": shape, "cell": cell}
-    attributes |= {"direction": direction, "proximity": meant}
+    attributes |= {"direction": direction, "proximity": meant, "hedged": False}
     assert read_answer(text, "identification") == attributes
     assert read_answer(text.upper(), "identification") == attributes
 
 
 def test_identification_reads_medium_sized_and_nothing():
     assert read_answer("a medium-sized one", "identification")["size"] == "medium"
-    assert set(read_answer("I cannot tell.", "identification").values()) == {None}
+    assert set(read_answer("I cannot tell.", "identification").values()) == {None, False}
 
 
 def test_unknown_task():

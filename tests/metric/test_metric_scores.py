@@ -141,11 +141,19 @@ def test_gold_scores_100_and_emptiness_0_in_every_score():
     absent = {f"identification/{key}" for key in ("single/direction", "single/proximity", "multi/shape", "multi/cell")}
     sizes = dict.fromkeys(("classification", "description", "counting"), 1)
     sizes |= dict.fromkeys(("grounding", "identification", "referring"), 2)
-    assert results == dict.fromkeys(keys - absent, 100.0) | {"n": sizes, "unparsed": dict.fromkeys(sizes, 0)}
+    assert results == dict.fromkeys(keys - absent, 100.0) | {
+        "n": sizes,
+        "unparsed": dict.fromkeys(sizes, 0),
+        "hedged": dict.fromkeys(sizes, 0),
+    }
     assert json.loads(json.dumps(results)) == results
 
     results = score(["I see nothing of interest."] * len(GOLD), REFERENCES)
-    assert results == dict.fromkeys(keys - absent, 0.0) | {"n": sizes, "unparsed": sizes}
+    assert results == dict.fromkeys(keys - absent, 0.0) | {
+        "n": sizes,
+        "unparsed": sizes,
+        "hedged": dict.fromkeys(sizes, 0),
+    }
 
 
 def test_both_averages():
@@ -199,13 +207,13 @@ def test_overall_score_refuses_sizes_that_do_not_fit():
 
 
 def test_weights_repeat_records():
-    predictions = ["nothing", *ANSWERS[1:]]
+    predictions = ["nothing", *ANSWERS[1:-4], "a ship or a tank", *ANSWERS[-3:]]
     weights = np.arange(len(GOLD))[::-1]
     repeated = [index for index, weight in enumerate(weights) for _ in range(weight)]
     for average in ("sample", "corpus"):
         again = score([predictions[i] for i in repeated], [REFERENCES[i] for i in repeated], average)
         results = summarise(tally(predictions, REFERENCES), average, weights)
-        assert [results.pop(key) for key in ("n", "unparsed")] == [again.pop(key) for key in ("n", "unparsed")]
+        assert all(results.pop(key) == again.pop(key) for key in ("n", "unparsed", "hedged"))
         assert results == pytest.approx(again)
     with pytest.raises(ValueError, match=r"shape \(9,\), got \(2,\)"):
         summarise(tally(predictions, REFERENCES), weights=np.ones(2))

@@ -31,6 +31,8 @@ from sarchat_metric import (
 # What scoring one upload may take of the processor.
 MOST_SECONDS = 60.0
 _TABLES = {".csv": "CSV", ".tsv": "TSV", ".xlsx": "Excel"}
+# Numbers of answers that the result has per task; files by an older metric have no `hedged`.
+_COUNTS = ("n", "unparsed", "hedged")
 # What is read of a Parquet file of the data set.
 _COLUMNS = ("id", "task", "scenario", "messages", "answer", "width", "height", "prediction")
 
@@ -145,18 +147,19 @@ def read_saved_scores(path: Path) -> Scores | None:
     known = [*(key for keys in SUB_SCORES.values() for key in keys), *EXTRA_SCORES, *TASKS, "overall"]
     result = {key: content[key] for key in known if key in content}
     missing = content.get("missing")
-    result |= {"n": content["n"], "unparsed": content["unparsed"], "missing": missing if type(missing) is int else 0}
+    result |= {name: content[name] for name in _COUNTS if name in content}
+    result["missing"] = missing if type(missing) is int else 0
     return Scores(result, {})
 
 
 def _is_result(content: dict[str, Any]) -> bool:
     """Return whether a dict has the numbers of the metric's result where the table needs them."""
-    tables = [content.get(name) for name in ("n", "unparsed")]
+    tables = [content.get(name) for name in _COUNTS if name in content or name != "hedged"]
     if not all(isinstance(table, dict) and table and table.keys() <= set(TASKS) for table in tables):
         return False
     keys = ["overall", *tables[0], *(key for key in content if key in EXTRA_SCORES or "/" in key)]
     return (
-        tables[0].keys() == tables[1].keys()
+        all(table.keys() == tables[0].keys() for table in tables)
         and all(type(number) is int for table in tables for number in table.values())
         and all(type(content.get(key)) in (int, float) for key in keys)
     )
@@ -166,16 +169,17 @@ def show_scores(scores: Scores) -> str:
     """Return the scores as a table, with a link to save them: HTML."""
     result = scores.result
     rows = []
+    lost = [name for name in _COUNTS[1:] if name in result]
     for task in TASKS:
         if task in result["n"]:
-            figures = f"{result['n'][task]:,}", f"{result[task]:.2f}", f"{result['unparsed'][task]:,}"
+            figures = f"{result['n'][task]:,}", f"{result[task]:.2f}", *(f"{result[name][task]:,}" for name in lost)
             rows.append([_strong(cell) for cell in (task, "mean", *figures)])
-            rows += [_row(scores, task, key) for key in SUB_SCORES[task] if key in result]
-    total = f"{sum(result['n'].values()):,}", f"{result['overall']:.2f}", f"{sum(result['unparsed'].values()):,}"
-    rows.append([_strong(cell) for cell in ("overall", "", *total)])
-    header = ["task", "sub-score", "n", "score", "unparsed"]
-    parts = [table(header, rows, "Scores", numeric=(2, 3, 4))]
-    further = [_row(scores, key.partition("/")[0], key)[:4] for key in EXTRA_SCORES if key in result]
+            rows += [_row(scores, task, key) + [""] * len(lost) for key in SUB_SCORES[task] if key in result]
+    totals = [f"{sum(result[name].values()):,}" for name in ("n", *lost)]
+    rows.append([_strong(cell) for cell in ("overall", "", totals[0], f"{result['overall']:.2f}", *totals[1:])])
+    header = ["task", "sub-score", "n", "score", *lost]
+    parts = [table(header, rows, "Scores", numeric=range(2, len(header)))]
+    further = [_row(scores, key.partition("/")[0], key) for key in EXTRA_SCORES if key in result]
     if further:
         inner = table(header[:4], further, "Additional scores", numeric=(2, 3))
         parts.append(f"<details><summary>Additional scores, not in any average</summary>{inner}</details>")
@@ -191,7 +195,7 @@ def show_scores(scores: Scores) -> str:
 def _row(scores: Scores, task: str, key: str) -> list[str]:
     faint = f'<span class="sar-faint">{task}</span>'
     number = f"{scores.records[key]:,}" if key in scores.records else ""
-    return [faint, key.partition("/")[2], number, f"{scores.result[key]:.2f}", ""]
+    return [faint, key.partition("/")[2], number, f"{scores.result[key]:.2f}"]
 
 
 def _strong(cell: str) -> str:
