@@ -8,7 +8,6 @@ import logging
 import os
 import shutil
 import time
-import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -21,6 +20,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from builders.errors import SARChatError
 from builders.redact import redact
+from builders.temporary import temporary
 
 _T = TypeVar("_T")
 _LOG = logging.getLogger(__name__)
@@ -34,8 +34,6 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 }
 # What URLs of buckets of the Hugging Face Hub begin with.
 HUB_BUCKETS = "hf://buckets/"
-# The ending of a file that a stopped process left; see `_WholeFiles`.
-PARTIAL = ".partial"
 # Seconds before the second attempt, the third one, and so on. File systems have retries of their own, so that one
 # attempt may take half a minute.
 WAITS = (1, 8)
@@ -136,7 +134,7 @@ class _WholeFiles(LocalFileSystem):
 
 def _write_whole(path: str, write: Callable[[Path], object], publish: Callable[[Path, Path], object]) -> None:
     target = Path(path)
-    partial_file = target.with_name(f".{target.name}.{uuid.uuid4().hex}{PARTIAL}")
+    partial_file = temporary(target)
     for is_last in (False, True):
         try:
             target.parent.mkdir(parents=True, exist_ok=True)

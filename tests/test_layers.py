@@ -19,6 +19,7 @@ ROOMS = (
     "readings",
     "tables",
     "digests",
+    "temporary",
     "encoded_image",
     "parquet_rows",
     "signals",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from builders.build.provenance import is_build_info
-from builders.folder.checksums import list_replaceable
+from builders.build.provenance import read_build_info
+from builders.errors import SARChatError
+from builders.folder.checksums import SUMS, is_untouched, sums_of
 from builders.folder.reader import BUILD_INFO, CARD
 from builders.schema import SPLITS, TASKS
 
@@ -25,15 +26,31 @@ def is_built_file(path: str) -> bool:
     return _BUILT_FILE.fullmatch(path) is not None
 
 
-def is_build(folder: Path) -> bool:
+def is_build(folder: Path, sample: bool = False) -> bool:
     """Return whether a folder contains a build and nothing else.
 
     A list of checksums alone proves nothing, as users may have one with their own files. So every file must have a
     name that a build uses and be listed in the folder's `SHA256SUMS`, and `build.json` or the card must be ours:
     builds of version 1.0 have only the card.
+
+    Args:
+        folder: the folder.
+        sample: whether a build of the sample is to replace it.
+
+    Raises:
+        SARChatError: if a file of the build was edited since, or the sample is to replace a build of something else.
     """
-    listed = list_replaceable(folder)
-    return listed is not None and all(map(is_built_file, listed)) and (is_build_info(folder) or _has_our_card(folder))
+    sums, info = sums_of(folder), read_build_info(folder)
+    if sums is None or not all(map(is_built_file, sums)) or not (info or _has_our_card(folder)):
+        return False
+    if not is_untouched(folder, sums, SUMS):
+        return False
+    if sample and not (info or {}).get("source", {}).get("sample"):
+        raise SARChatError(
+            f"{folder} is a build of another source, which the sample would replace; remove it first, or choose another"
+            " --out"
+        )
+    return True
 
 
 def _has_our_card(folder: Path) -> bool:

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from builders.build.built_files import IMAGES, is_build
@@ -20,6 +21,7 @@ from builders.corpus.source import join
 from builders.errors import SARChatError
 from builders.folder.atomic import replacing_folder
 from builders.folder.parquet_file import ParquetFile
+from builders.folder.writing import check_replaced
 from builders.redact import redact
 
 
@@ -78,9 +80,10 @@ def build(
 
 
 def _build_locally(corpus: Corpus, location: Location, out: Path, options: BuildOptions) -> Report:
-    _refuse_overlap(location, out)
+    # A separate folder inside the source is allowed.
+    check_replaced(out, [location.path, *dict(location.annotations).values()])
     keeps_images = options.sample and not options.embed
-    with replacing_folder(out, is_build) as staging:
+    with replacing_folder(out, partial(is_build, sample=options.sample)) as staging:
         images_at = Path(os.path.realpath(out)) / IMAGES if keeps_images else None
         index = staging / ".index"
         plan = make_plan(corpus, location, staging, options, index, images_at)
@@ -99,16 +102,3 @@ def _copy_images(corpus: Corpus, plan: Plan, folder: Path) -> None:
         (folder / job.split).mkdir(parents=True, exist_ok=True)
         for image, _ in job.images():
             shutil.copyfile(corpus.source.path(join(job.folder, image.file_name)), folder / job.split / image.file_name)
-
-
-def _refuse_overlap(location: Location, out: Path) -> None:
-    """Refuse to replace a source or a folder around it. A separate folder inside the source is allowed.
-
-    Raises:
-        SARChatError: if the two overlap.
-    """
-    target = Path(os.path.realpath(out))
-    for path in (location.path, *dict(location.annotations).values()):
-        source = Path(os.path.realpath(Path(path).expanduser()))
-        if "://" not in path and (source == target or target in source.parents):
-            raise SARChatError(f"--out {out} contains the source {path}, which would be replaced; choose another --out")

@@ -39,10 +39,10 @@ def write_build_info(folder: Path, info: dict[str, Any]) -> None:
     (folder / BUILD_INFO).write_text(json.dumps(info, indent=2) + "\n", encoding="utf-8", newline="\n")
 
 
-def is_build_info(folder: Path) -> bool:
-    """Return whether a folder has a `build.json` that this package wrote."""
+def read_build_info(folder: Path) -> dict[str, Any] | None:
+    """Return the content of a folder's `build.json`, or `None` if there is none that this package wrote."""
     try:
         info = load_json((folder / BUILD_INFO).read_text(encoding="utf-8"))
-        return info["generator"]["name"] == PACKAGE
+        return info if info["generator"]["name"] == PACKAGE and isinstance(info["source"], dict) else None
     except (OSError, ValueError, KeyError, TypeError):
-        return False
+        return None

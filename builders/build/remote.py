@@ -8,6 +8,7 @@ whole, and has the same bytes whoever writes it.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -34,12 +35,16 @@ from builders.folder.parquet_file import ParquetFile
 from builders.folder.reader import CARD
 from builders.processes import scratch_folder
 from builders.resources import load_json
-from builders.storage import PARTIAL, REQUESTS_AT_ONCE
+from builders.storage import REQUESTS_AT_ONCE
+from builders.temporary import is_temporary
 
 # What is removed once the build is finished.
 _BUILDING = ".building/"
 _PLAN = f"{_BUILDING}plan.json"
 _INDICES = f"{_BUILDING}index"
+_OF_STATE = re.compile(
+    rf"{re.escape(_BUILDING)}(?:plan\.json|done/[a-z]+-[0-9]{{5,}}\.json|index/[^/]+-[0-9a-f]{{32}}\.parquet)"
+)
 # The engine whose workers read files of this machine.
 _ON_THIS_MACHINE = "processes"
 
@@ -119,7 +124,7 @@ def _check_place(folder: ObjectFolder) -> None:
 
 
 def _is_temporary(name: str) -> bool:
-    return name.startswith(_BUILDING) or name.endswith(PARTIAL)
+    return _OF_STATE.fullmatch(name) is not None or is_temporary(Path(name))
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def draw_charts(folder: Path, contents: Contents) -> dict[str, Chart]:
     with style.styled():
         for name, draw, caption in _list_charts(contents):
             chart = charts[name] = Chart(f"{FOLDER}/{name}.png", caption)
-            style.save(draw(), folder / chart.path)
+            style.save(draw(), folder / chart.path, signed=False)
     return charts
 
 

@@ -49,6 +49,9 @@ def command(
     """
     from builders.export.pipeline import ExportOptions, export
     from builders.export.report import format_report
+    from builders.folder.writing import check_outside, check_replaced
 
+    check_replaced(out, [data])
+    check_outside(out, [data])
     options = ExportOptions(to, tasks, splits, limit, box_format, images, layout)
     click.echo(format_report(export(data, out, options)))

@@ -34,12 +34,14 @@ def command(
     """Print the paper's 16 models together with your own SCORES, files of `sarchat score --output`."""
     from builders.evaluation import leaderboard
     from builders.evaluation.scores_file import read_scores
+    from builders.figures import PICTURE_MARK
     from builders.folder.writing import check_outputs
     from builders.report.models import read_figure
     from builders.tables import write_tables
 
     wanted = [read_figure(text) for text in figures]
-    check_outputs({f"--figure {kind}": path for kind, path in wanted}, [*scores])
+    outputs = {f"--figure {kind}": path for kind, path in wanted}
+    check_outputs(outputs, scores, dict.fromkeys(outputs, PICTURE_MARK))
     own = [leaderboard.own_entry(read_scores(path)) for path in scores]
     others = leaderboard.choose_published(shown)
     table = leaderboard.tabulate_leaderboard(own, weights)

@@ -10,6 +10,7 @@ import click
 
 from builders.cli.options import SPLIT, box_format_options
 from builders.errors import SARChatError
+from builders.folder.writing import check_outputs
 from builders.resources import load_json
 
 
@@ -68,6 +69,7 @@ def command(
     left.
     """
     try:
+        from builders.inference.answers import meta_path
         from builders.inference.predict import Options, format_outcome, predict, scoring_command
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "openai":
@@ -86,6 +88,9 @@ def command(
         resize=resize,
         extra_body=_read_object(extra_body),
     )
+    # A file of answers is resumed; whether it can be is checked when it is opened.
+    outputs = {"--out": out, "--out's sidecar": meta_path(out)}
+    check_outputs(outputs, [data], {"--out": b"", "--out's sidecar": b'"server_models"'})
     outcome = predict(data, model, base_url, out, options, concurrency=concurrency, timeout=timeout)
     click.echo(format_outcome(outcome))
     if len(outcome.server_models) > 1:

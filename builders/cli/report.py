@@ -51,10 +51,10 @@ def command(
     from builders.evaluation.score_table import list_warnings
     from builders.folder.writing import check_outputs
     from builders.report.contents import ReportOptions
-    from builders.report.write import write_report
+    from builders.report.write import MARK, write_report
 
     notation = asked.read_notation()
-    check_outputs({"--out": out}, list(filter(None, [answers, baseline, data])))
+    check_outputs({"--out": out}, filter(None, [answers, baseline, data]), {"--out": MARK})
     sources = [asked.source_of(file) for file in filter(None, (answers, baseline))]
     options = ReportOptions(
         asked.config, asked.split, asked.limit, average, weights, examples, asked.box_format, model, params

@@ -45,19 +45,24 @@ def command(
     standard input, and OWNER/NAME a data set on the Hub. With --from it is what another tool wrote.
     """
     from builders.errors import SARChatError
-    from builders.evaluation.eval_results import EVAL_RESULTS, check_repo_id, write_eval_results
+    from builders.evaluation.eval_results import EVAL_RESULTS, check_replaceable, check_repo_id, write_eval_results
     from builders.evaluation.score_table import list_warnings, tabulate_scores
-    from builders.evaluation.scores_file import write_scores
-    from builders.evaluation.scoring import evaluate_file
-    from builders.folder.writing import check_outputs
+    from builders.evaluation.scores_file import SCORES_MARK, write_scores
+    from builders.evaluation.scoring import DETAILS_MARK, evaluate_file
+    from builders.folder.writing import check_outputs, check_outside
     from builders.tables import write_tables
     from sarchat_metric import VERSION
 
     notation = asked.read_notation()
     source = asked.source_of(predictions)
-    check_outputs({"--output": output, "--details": details}, [predictions, references])
+    inputs = [predictions, references]
+    check_outputs(
+        {"--output": output, "--details": details}, inputs, {"--output": SCORES_MARK, "--details": DETAILS_MARK}
+    )
     if eval_results is not None:
         check_repo_id(eval_results)
+        check_outside(EVAL_RESULTS, inputs, "--eval-results")
+        check_replaceable()
         if asked.limit is not None:
             raise SARChatError("--eval-results is for the scores of a whole split; leave out --limit")
     evaluation = evaluate_file(

@@ -56,7 +56,8 @@ def command(
     `sarchat score` takes.
     """
     from builders.box_formats.formats import read_notation
-    from builders.figures import require_matplotlib
+    from builders.figures import PICTURE_MARK, require_matplotlib
+    from builders.folder.writing import check_outputs, check_outside
 
     _check(index, record_id, prediction, answers, worst or tool or limit)
     notation = read_notation(box_format, input_size, resize)
@@ -70,6 +71,7 @@ def command(
         from builders.report.worst import draw_worst
 
         check_order(answers, str(folder), "DIR")
+        check_outside(out, [folder, answers])
         gold = read_gold(str(folder), config or ALL, split or "test", limit)
         joined = join_file(AnswerSource(answers, tool), gold, notation)
         click.echo("\n".join(map(str, draw_worst(joined, worst or 20, out))) or "Every answer is right.")
@@ -92,6 +94,7 @@ def command(
         size = record["width"], record["height"]
         prediction = translate(prediction, notation.format, *size, notation.input_size).text
     out = out or Path(default_name(record["id"]))
+    check_outputs({"--out": out}, [folder], {"--out": PICTURE_MARK})
     show_record(record, out, prediction)
     click.echo(out)
 

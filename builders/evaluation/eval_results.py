@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from builders.digests import hash_text
 from builders.errors import SARChatError
 from builders.folder.writing import writing_whole
 from builders.open_data import REPO_ID
@@ -58,5 +59,24 @@ def write_eval_results(repo_id: str, result: Mapping[str, Any], notes: str) -> N
         for task, score in scores.items()
     ]
     EVAL_RESULTS.parent.mkdir(exist_ok=True)
+    text = yaml.safe_dump(entries, sort_keys=False, allow_unicode=True, width=1000)
     with writing_whole(EVAL_RESULTS) as stream:
-        yaml.safe_dump(entries, stream, sort_keys=False, allow_unicode=True, width=1000)
+        stream.write(_sign(text) + text)
+
+
+def check_replaceable() -> None:
+    """Check that `EVAL_RESULTS` does not exist, or is as it was written: users may add entries to it.
+
+    Raises:
+        SARChatError: if it is not.
+    """
+    if not EVAL_RESULTS.exists():
+        return
+    text = EVAL_RESULTS.read_text(encoding="utf-8", errors="replace")
+    first, _, rest = text.partition("\n")
+    if f"{first}\n" != _sign(rest):
+        raise SARChatError(f"{EVAL_RESULTS} was written or edited by somebody else; rename it, and merge the two later")
+
+
+def _sign(text: str) -> str:
+    return f"# sarchat score --eval-results, {hash_text(text)}\n"

@@ -18,6 +18,9 @@ from sarchat_metric import SUB_SCORES, TASKS, VERSION, Tally
 
 _HINT = "give a file of `sarchat score --output`"
 
+# What every file of scores contains.
+SCORES_MARK = b'"metric_version"'
+
 
 @dataclass(frozen=True)
 class SavedScores:

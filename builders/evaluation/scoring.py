@@ -33,6 +33,8 @@ from sarchat_metric import Collector, Tally, overall_score, summarise
 # Counts of answers and of the boxes in them, in addition to the metric's `unparsed` and `hedged`.
 COUNTED = ("truncated", "failed", "boxes", "out_of_image", "rotated", "not_boxes")
 AVERAGES = ("sample", "corpus")
+# What every file of `details` contains.
+DETAILS_MARK = b'"accuracies"'
 
 
 class Scores(NamedTuple):

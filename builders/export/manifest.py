@@ -8,8 +8,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from builders.digests import hash_text
 from builders.export.images import FOLDER
-from builders.folder.own_files import list_files
+from builders.folder.checksums import edited, hash_files, is_untouched
+from builders.folder.own_files import lasting_files
 from builders.resources import load_json
 
 MANIFEST = "export.json"
@@ -17,7 +19,7 @@ _KIND = "sarchat export"
 
 
 def write_manifest(staging: Path, description: dict[str, Any], files: Iterable[str], images: set[str]) -> None:
-    """Write `export.json`.
+    """Write `export.json`, with a hash of its own content.
 
     Args:
         staging: the folder.
@@ -28,25 +30,36 @@ def write_manifest(staging: Path, description: dict[str, Any], files: Iterable[s
     content = {
         "kind": _KIND,
         **description,
-        "files": sorted(files),
-        "images": {"count": len(images), "names_sha256": _digest(images)},
+        "files": hash_files(staging, sorted(files), "Writing checksums"),
+        "images": _describe(images),
     }
-    (staging / MANIFEST).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = json.dumps({**content, "digest": hash_text(json.dumps(content))}, indent=1, ensure_ascii=False)
+    (staging / MANIFEST).write_text(text + "\n", encoding="utf-8")
 
 
 def is_export(folder: Path) -> bool:
-    """Return whether a folder contains exactly the files and images that its own `export.json` lists."""
+    """Return whether a folder contains an export, as its own `export.json` describes it, and nothing else.
+
+    Raises:
+        SARChatError: if a file of the export was edited since.
+    """
     try:
         content = load_json((folder / MANIFEST).read_text(encoding="utf-8"))
-        listed, images = {*content["files"], MANIFEST}, content["images"]
-        if content["kind"] != _KIND:
+        digest, files, images = content.pop("digest"), content["files"], content["images"]
+        if content["kind"] != _KIND or digest != hash_text(json.dumps(content)) or not isinstance(files, dict):
             return False
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
-    present = {path.as_posix() for path in list_files(folder)}
-    stored = {name for name in present if name.startswith(f"{FOLDER}/")}
-    return present - stored <= listed and images == {"count": len(stored), "names_sha256": _digest(stored)}
+    stored = {path.as_posix() for path in lasting_files(folder) if path.parts[0] == FOLDER}
+    if images != _describe(stored):
+        return False
+    written = (folder / MANIFEST).stat().st_mtime_ns
+    for name in sorted(stored):
+        # An edit of a hard link is one of the original, too, where it stays.
+        if (status := (folder / name).lstat()).st_mtime_ns > written and status.st_nlink == 1:
+            raise edited(folder, name)
+    return is_untouched(folder, files, MANIFEST, besides=stored)
 
 
-def _digest(names: set[str]) -> str:
-    return hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()
+def _describe(images: set[str]) -> dict[str, Any]:
+    return {"count": len(images), "names_sha256": hashlib.sha256("\n".join(sorted(images)).encode()).hexdigest()}

@@ -6,6 +6,9 @@ from builders.errors import SARChatError
 
 NEEDS_MATPLOTLIB = "matplotlib is not installed: pip install 'sarchat-bench[pictures]'"
 
+# What a picture that is drawn for a user says of its origin.
+PICTURE_MARK = b"Drawn by sarchat-bench"
+
 
 def has_matplotlib() -> bool:
     """Return whether figures can be drawn; import a module of this room only if they can."""

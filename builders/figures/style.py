@@ -16,7 +16,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from builders.errors import SARChatError
-from builders.folder.writing import naming_disk
+from builders.figures import PICTURE_MARK
+from builders.folder.writing import writing_bytes
 from builders.schema import CATEGORIES
 
 # An opaque, neutral background that looks the same on light and dark pages.
@@ -41,6 +42,8 @@ FORMATS: dict[str, dict[str, None]] = {
     ".svg": {"Date": None, "Creator": None},
 }
 _ENDINGS = ", ".join(FORMATS)
+# Where a signed picture has its mark.
+_SIGNED = {".png": "Software", ".pdf": "Creator", ".svg": "Creator"}
 _VARIABLES = {INK: "ink", FAINT: "faint", LINE: "line", PAGE: "page", "#ffffff": "page"}
 
 DPI = 160
@@ -95,11 +98,15 @@ def check_picture(path: Path) -> None:
         raise SARChatError(f"a picture is a PNG, PDF or SVG file, so its name must end in {_ENDINGS}, but got {path}")
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG, PDF or SVG, by the ending of the file, without date or software in its metadata."""
-    kind = path.suffix.lower().lstrip(".") or "png"
-    with naming_disk(path):
-        figure.savefig(path, format=kind, dpi=DPI, facecolor=figure.get_facecolor(), metadata=FORMATS[f".{kind}"])
+def save(figure: Figure, path: Path, *, signed: bool = True) -> None:
+    """Write a figure as PNG, PDF or SVG, by the ending of the file, without date or version in its metadata.
+
+    A signed one contains `PICTURE_MARK`, by which a later command knows that it may replace the file.
+    """
+    ending = path.suffix.lower() or ".png"
+    metadata = FORMATS[ending] | ({_SIGNED[ending]: PICTURE_MARK.decode()} if signed else {})
+    with writing_bytes(path) as stream:
+        figure.savefig(stream, format=ending.lstrip("."), dpi=DPI, facecolor=figure.get_facecolor(), metadata=metadata)
 
 
 def to_inline_svg(figure: Figure, name: str) -> str:

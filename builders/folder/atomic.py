@@ -6,6 +6,7 @@ import ctypes
 import os
 import re
 import shutil
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -16,6 +17,7 @@ from filelock import FileLock, Timeout
 from builders.errors import SARChatError
 from builders.folder.writing import naming_disk
 from builders.signals import uninterrupted
+from builders.temporary import RETIRED, leftovers, lock_of, temporary
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -26,11 +28,12 @@ def replacing_folder(out: Path, is_ours: Callable[[Path], bool]) -> Iterator[Pat
     """Yield an empty folder that replaces `out` if the block succeeds.
 
     If the block raises, `out` stays unchanged and the new folder is removed. If the process is killed, `out` stays
-    unchanged too, and the next call removes the leftovers next to it, whose names start with `.NAME.`.
+    unchanged too, and the next call removes the leftovers next to it, which `builders.temporary` recognizes. The folder
+    keeps the permissions of the one that it replaces.
 
     Args:
         out: the final location of the folder.
-        is_ours: returns whether an existing, non-empty folder may be replaced.
+        is_ours: returns whether an existing, non-empty folder may be replaced; may raise an error that says why not.
 
     Raises:
         SARChatError: if `out` is not a folder, may not be replaced, or is being written by another process.
@@ -49,18 +52,19 @@ def replacing_folder(out: Path, is_ours: Callable[[Path], bool]) -> Iterator[Pat
             f"{out} is the working folder or contains it, and would be replaced by another folder of that name; "
             "run the command from outside, or choose a folder in it with --out"
         )
-    staging, retired = out.with_name(f".{out.name}.partial"), out.with_name(f".{out.name}.old")
     with holding_lock(out), ExitStack() as cleaning:
-        cleaning.callback(_clean_up, out, staging, retired)
-        _recover(out, retired)
+        cleaning.callback(_clean_up, out)
+        _recover(out)
         _check_replaceable(out, is_ours)
-        _remove(staging)
-        staging.mkdir()
+        staging = temporary(out)
+        staging.mkdir(0o700 if out.exists() else 0o777)
         with naming_disk(out):
             yield staging
         # Checked again: a build may take hours, and files may have been added meanwhile.
         _check_replaceable(out, is_ours)
-        _swap(staging, out, retired)
+        if out.exists():
+            staging.chmod(stat.S_IMODE(out.stat().st_mode))
+        _swap(staging, out)
 
 
 @contextmanager
@@ -73,7 +77,10 @@ def holding_lock(out: Path) -> Iterator[None]:
     Raises:
         SARChatError: if another process holds the lock or the lock file cannot be created.
     """
-    lock_file = out.with_name(f".{out.name}.lock")
+    lock_file = lock_of(out)
+    # Ours are empty.
+    if lock_file.is_symlink() or (lock_file.exists() and lock_file.stat().st_size):
+        raise SARChatError(f"{lock_file} is no lock of this command, which needs its name; move it elsewhere")
     lock = FileLock(lock_file, timeout=0)
     with ExitStack() as cleaning:
         try:
@@ -100,10 +107,9 @@ def _release(lock: FileLock, lock_file: Path) -> None:
         lock.release()
 
 
-def _clean_up(out: Path, staging: Path, retired: Path) -> None:
+def _clean_up(out: Path) -> None:
     with uninterrupted():
-        _recover(out, retired)
-        _remove(staging)
+        _recover(out)
 
 
 def _is_working_folder(folder: Path) -> bool:
@@ -128,14 +134,16 @@ def _is_mount_point(folder: Path) -> bool:
     return any(line.split()[4] == escaped for line in mounts)
 
 
-def _recover(out: Path, retired: Path) -> None:
-    """Restore a folder that was moved aside if nothing replaced it; otherwise remove it."""
-    if not retired.is_dir():
-        return
-    if out.exists():
-        _remove(retired)
-    else:
-        retired.rename(out)
+def _recover(out: Path) -> None:
+    """Restore a folder that was moved aside if nothing replaced it, and remove all other leftovers."""
+    for retired in leftovers(out, RETIRED):
+        if out.exists():
+            shutil.rmtree(retired)
+        else:
+            retired.rename(out)
+    for staging in leftovers(out):
+        if staging.is_dir():
+            shutil.rmtree(staging)
 
 
 def _check_replaceable(out: Path, is_ours: Callable[[Path], bool]) -> None:
@@ -147,12 +155,12 @@ def _check_replaceable(out: Path, is_ours: Callable[[Path], bool]) -> None:
         )
 
 
-def _swap(staging: Path, out: Path, retired: Path) -> None:
+def _swap(staging: Path, out: Path) -> None:
     if not out.exists():
         staging.rename(out)
     elif not _exchange(staging, out):
         # Two steps if the system cannot exchange: `_recover` undoes the first if the second does not follow.
-        out.rename(retired)
+        out.rename(temporary(out, RETIRED))
         staging.rename(out)
 
 
@@ -165,8 +173,3 @@ def _exchange(first: Path, second: Path) -> bool:
     except AttributeError:
         return False
     return renameat2(_AT_FDCWD, os.fsencode(first), _AT_FDCWD, os.fsencode(second), _RENAME_EXCHANGE) == 0
-
-
-def _remove(folder: Path) -> None:
-    if folder.exists():
-        shutil.rmtree(folder)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path, PurePath
 
 from tqdm import tqdm
 
@@ -15,6 +15,7 @@ from builders.folder.own_files import lasting_files, own_files
 
 SUMS = "SHA256SUMS"
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
+_SMALL = 16 * 2**20
 
 
 def write_checksums(folder: Path, known: Mapping[str, str] | None = None) -> None:
@@ -33,7 +34,7 @@ def write_checksums(folder: Path, known: Mapping[str, str] | None = None) -> Non
         if re.search(r"[\n\r\\]", path):
             raise SARChatError(f"{folder}: the file name {path!r} cannot be listed in {SUMS}; rename the file")
     sums = dict(known or {})
-    sums |= _hash_files(folder, [path for path in paths if path not in sums], "Writing checksums")
+    sums |= hash_files(folder, [path for path in paths if path not in sums], "Writing checksums")
     text = "".join(f"{sums[path]}  {path}\n" for path in paths)
     (folder / SUMS).write_text(text, encoding="utf-8", newline="\n")
 
@@ -83,7 +84,7 @@ def verify_checksums(folder: Path) -> None:
     faults |= dict.fromkeys((path for path in present if (folder / path).is_symlink()), "is a symbolic link")
     # Missing files are known at once, without reading gigabytes.
     if not faults:
-        sums = _hash_files(folder, present, "Verifying checksums")
+        sums = hash_files(folder, present, "Verifying checksums")
         faults = {path: "differs from its checksum" for path in present if sums[path] != listed[path]}
     if faults:
         path = min(faults)
@@ -91,18 +92,47 @@ def verify_checksums(folder: Path) -> None:
         raise SARChatError(f"{folder / SUMS}: {path} {faults[path]}{more}; rebuild the folder")
 
 
-def list_replaceable(folder: Path) -> set[str] | None:
-    """Return the files in a folder's own `SHA256SUMS`, if removing the folder would remove nothing else.
-
-    Returns:
-        The paths without `SHA256SUMS`, or `None` if there is no such list or any other file.
-    """
+def sums_of(folder: Path) -> dict[str, str] | None:
+    """Return the checksums in a folder's `SHA256SUMS`, or `None` if it has no such list."""
     try:
-        listed = {*parse_checksums((folder / SUMS).read_text(encoding="utf-8"))}
+        return parse_checksums((folder / SUMS).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    unknown = {path.as_posix() for path in lasting_files(folder)} - listed - {SUMS}
-    return None if unknown else listed
+
+
+def is_untouched(folder: Path, sums: Mapping[str, str], record: str, besides: Collection[str] = ()) -> bool:
+    """Return whether removing a folder would remove nothing but what a command wrote there.
+
+    Args:
+        folder: the folder.
+        sums: the checksums of the files that the command wrote; not all need be there.
+        record: the name of the file that lists them, which was written last.
+        besides: files that the command wrote too, and that are not looked at.
+
+    Returns:
+        Whether there are no other files or links than these.
+
+    Raises:
+        SARChatError: if one of them was edited since. Files above 16 MiB are read only if they are newer than `record`.
+    """
+    present = [path for path in map(PurePath.as_posix, lasting_files(folder)) if path != record and path not in besides]
+    if not sums.keys() >= {*present} or any((folder / path).is_symlink() for path in present):
+        return False
+    written = (folder / record).stat().st_mtime_ns
+    states = {path: (folder / path).stat() for path in present}
+    doubtful = [path for path in present if states[path].st_size <= _SMALL or states[path].st_mtime_ns > written]
+    for path, found in hash_files(folder, doubtful, "Looking for edits").items():
+        if found != sums[path]:
+            raise edited(folder, path)
+    return True
+
+
+def edited(folder: Path, path: str) -> SARChatError:
+    """Return the error for a file of a folder that was edited, where the folder would be replaced."""
+    return SARChatError(
+        f"{folder / path} was edited since it was written, and would be replaced; move {folder} elsewhere, remove it, "
+        "or choose another --out"
+    )
 
 
 def _list_files(folder: Path) -> list[str]:
@@ -110,7 +140,8 @@ def _list_files(folder: Path) -> list[str]:
     return sorted(path.as_posix() for path in paths if path.as_posix() != SUMS)
 
 
-def _hash_files(folder: Path, paths: Iterable[str], title: str) -> dict[str, str]:
+def hash_files(folder: Path, paths: Iterable[str], title: str) -> dict[str, str]:
+    """Return the SHA-256 of files of a folder by their relative paths, and show a progress bar with a title."""
     sizes = {path: (folder / path).stat().st_size for path in paths}
     # A progress bar only on a terminal and after a second.
     bar = tqdm(total=sum(sizes.values()), desc=title, unit="B", unit_scale=True, delay=1, disable=None)

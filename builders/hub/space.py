@@ -12,7 +12,7 @@ import sarchat_metric
 from builders.corpus import viewing
 from builders.evaluation.leaderboard import Entry, published_results
 from builders.folder.atomic import replacing_folder
-from builders.folder.checksums import list_replaceable, write_checksums
+from builders.folder.checksums import SUMS, is_untouched, sums_of, write_checksums
 from builders.folder.own_files import own_files
 from builders.resources import read_text
 from builders.tables import format_markdown
@@ -47,9 +47,13 @@ def is_space(folder: Path) -> bool:
 
     A list of checksums alone proves nothing, as users may have one with their own files. So every file must have a
     name that `write_space` uses and be listed in the folder's `SHA256SUMS`, and the card must be ours.
+
+    Raises:
+        SARChatError: if a file of the Space was edited since.
     """
-    listed = list_replaceable(folder)
-    return listed is not None and listed <= {*_copied_files(), CARD} and _has_our_card(folder)
+    sums = sums_of(folder)
+    is_space_of_ours = sums is not None and sums.keys() <= {*_copied_files(), CARD} and _has_our_card(folder)
+    return is_space_of_ours and is_untouched(folder, sums or {}, SUMS)
 
 
 def _copied_files() -> dict[str, Path]:

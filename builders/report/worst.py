@@ -8,7 +8,9 @@ import numpy as np
 
 from builders.errors import SARChatError
 from builders.evaluation.scored_records import JoinedAnswers
+from builders.figures import PICTURE_MARK
 from builders.figures.record import default_name, show_record
+from builders.folder.writing import check_outputs
 from builders.report.examples import choose_worst
 from builders.schema import COLUMNS
 
@@ -23,7 +25,7 @@ def draw_worst(joined: JoinedAnswers, number: int, out: Path) -> list[Path]:
             record's id.
 
     Raises:
-        SARChatError: the folder is a file, or an image cannot be read.
+        SARChatError: the folder is a file, a picture would replace another file, or an image cannot be read.
         OSError: a picture cannot be written.
     """
     accuracies = np.array([record.accuracy for record in joined.score()])
@@ -31,13 +33,15 @@ def draw_worst(joined: JoinedAnswers, number: int, out: Path) -> list[Path]:
     if out.exists() and not out.is_dir():
         raise SARChatError(f"--out {out} is a file; choose a folder for the pictures")
     out.mkdir(parents=True, exist_ok=True)
-    places = {record_id: place for place, record_id in enumerate(worst, 1)}
     digits = len(str(len(worst)))
+    paths = {
+        record_id: out / f"{place:0{digits}}-{Path(default_name(record_id)).stem}.png"
+        for place, record_id in enumerate(worst, 1)
+    }
+    for path in paths.values():
+        check_outputs({"--out": path}, [], {"--out": PICTURE_MARK})
     answers = {record.id: record.translation.text for record in joined.score(worst)}
-    paths = {}
     for record_id, row in joined.gold.read(set(worst), COLUMNS):
         image = {"bytes": row["image"].read(), "path": None}
-        name = f"{places[record_id]:0{digits}}-{Path(default_name(record_id)).stem}.png"
-        show_record({**row, "id": record_id, "image": image}, out / name, answers[record_id])
-        paths[record_id] = out / name
-    return [paths[record_id] for record_id in worst]
+        show_record({**row, "id": record_id, "image": image}, paths[record_id], answers[record_id])
+    return list(paths.values())

@@ -22,6 +22,9 @@ from builders.report.page import render
 from builders.report.record_view import RecordView, view_record
 from builders.report.thumbnails import make_thumbnails, read_pictures
 
+# What every report contains.
+MARK = b"<title>SARChat report: "
+
 
 def write_report(
     source: AnswerSource,

@@ -313,14 +313,6 @@ def test_folder_with_a_foreign_file_is_refused_and_untouched(tmp_path, corpus, f
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_folder_with_a_changed_file_of_a_build_can_be_replaced(tmp_path, corpus, built):
-    out = tmp_path / "out"
-    build(corpus, out, BuildOptions(tasks=["referring"]))
-    (out / "README.md").write_text("edited")
-    build(corpus, out)
-    assert tree(out) == tree(built)
-
-
 def test_empty_folder_and_one_with_the_hubs_own_notes_may_be_written(tmp_path, corpus, built):
     out = tmp_path / "out"
     out.mkdir()

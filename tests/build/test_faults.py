@@ -18,6 +18,7 @@ from support import build, children, command, is_running, mounted, parquet, star
 
 from builders.build.options import BuildOptions
 from builders.folder.checksums import verify_checksums
+from builders.temporary import RETIRED, temporary
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +178,7 @@ def test_full_disk_is_reported_in_one_line_and_keeps_the_old_folder(
 @pytest.mark.slow
 def test_litter_of_a_killed_build_is_cleared_even_by_one_that_fails(tmp_path, out):
     """What a killed build leaves beside the folder does not stay for want of a good source."""
-    litter = out.with_name(f".{out.name}.partial")
+    litter = temporary(out)
     litter.mkdir()
     (litter / "half.parquet").write_bytes(b"x" * 1000)
     spoiled = plain_corpus(tmp_path / "spoiled")
@@ -191,7 +192,7 @@ def test_litter_of_a_killed_build_is_cleared_even_by_one_that_fails(tmp_path, ou
 def test_folder_that_was_moved_aside_comes_back(tmp_path, out):
     """Where two renames take the place of one exchange, a kill may fall between them."""
     old = tree(out)
-    out.rename(out.with_name(f".{out.name}.old"))
+    out.rename(temporary(out, RETIRED))
     spoiled = plain_corpus(tmp_path / "spoiled")
     (spoiled / "Annotations" / "train.json").write_text("{")
     subprocess.run(command("build", spoiled, "--out", out), capture_output=True, check=False)

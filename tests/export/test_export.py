@@ -191,7 +191,8 @@ def test_an_export_replaces_an_export_and_nothing_else(tmp_path, capsys):
     export(str(sample_build()), out, ExportOptions("trl"))
     build = shutil.copytree(sample_build(), tmp_path / "build")
     before = tree(build)
-    assert "contains something else" in refusal(capsys, "export", build, "--to", "trl", "--out", build)
+    assert "would be replaced" in refusal(capsys, "export", build, "--to", "trl", "--out", build)
+    assert "contains something else" in refusal(capsys, "export", sample_build(), "--to", "trl", "--out", build)
     assert tree(build) == before
 
 

@@ -13,6 +13,7 @@ from corpora import plain_corpus, plain_pictures, write_corpus
 from support import build, command, tree
 
 from builders.folder import atomic
+from builders.temporary import RETIRED, leftovers
 
 # Stands for a file system without the exchange, and may kill the process before its n-th rename of folders.
 LIBRARY = r"""
@@ -103,7 +104,7 @@ def test_a_kill_between_the_two_renames_loses_neither(out, other, tmp_path, libr
     code = run(library, other, out, kill_before)
     assert code == (0 if kill_before == 3 else -signal.SIGKILL)
     if kill_before == 2:
-        assert not out.exists() and tree(out.with_name(".sarchat.old")) == old
+        assert not out.exists() and [tree(folder) for folder in leftovers(out, RETIRED)] == [old]
     else:
         assert tree(out) == (old if kill_before == 1 else new)
     # The next run is one that fails, on a corpus that does not exist in full.

@@ -124,9 +124,9 @@ def test_a_failed_write_keeps_the_old_file(tmp_path):
 
 
 def test_remote_input_is_passed_over(tmp_path):
-    check_outputs({"--output": tmp_path / "a"}, ["hf://datasets/a/b", "owner/name"])
+    check_outputs({"--output": tmp_path / "a"}, ["hf://datasets/a/b", "owner/name"], {"--output": b"x"})
     with pytest.raises(SARChatError):
-        check_outputs({"--output": tmp_path / "a"}, [tmp_path])
+        check_outputs({"--output": tmp_path / "a"}, [tmp_path], {"--output": b"x"})
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs Linux's disk that is always full")
