@@ -13,7 +13,7 @@ WORKERS := -n auto --maxprocesses 4 --dist worksteal --disable-plugin-autoload -
 demo: $(VENV)/.installed  ## Build the sample into ./sarchat and show what it holds.
 	$(BIN)/sarchat build --sample --out sarchat
 	$(BIN)/sarchat space --out sarchat_metric
-	@$(BIN)/python -m builders.cli.demo sarchat demo
+	@$(BIN)/sarchat demo
 
 test: $(VENV)/.installed  ## All tests but the slow ones.
 	$(BIN)/python -m pytest -m "not slow" $(WORKERS)

@@ -13,7 +13,6 @@ from support import ROOT, write_lines
 
 import sarchat_dataset
 import sarchat_metric
-from builders.cli import demo
 from builders.hub.space import write_space
 
 
@@ -38,7 +37,6 @@ ELSEWHERE = (
     "pip install ",
     "make ",
     "python -m venv ",
-    "python -m builders.cli.demo ",
 )
 
 
@@ -49,7 +47,7 @@ def folder(tmp_path_factory, sarchat):
     shutil.copytree(sample_corpus() / "SARDet_100K", folder / "SARDet_100K")
     write_own_images(folder / "SARDet_100K", folder)
     write_space(folder / "sarchat_metric")
-    demo.main(folder / "sarchat", folder / "demo")
+    assert sarchat("demo", folder / "sarchat", "--out", folder / "demo").returncode == 0
     line = {"id": "referring/test/0000005/0", "prediction": "{<288><308><318><321>} (middle center)"}
     write_lines(folder / "predictions.jsonl", [line])
     write_lines(folder / "qwen3-vl.jsonl", [line | {"prediction": '{"bbox_2d": [562, 602, 621, 627]}'}])

@@ -18,6 +18,7 @@ from builders.signals import raising_once
 COMMANDS = {
     "build": "Build the data set from SARDet-100K, or from the embedded sample.",
     "compare": "Compare models with a baseline, record by record.",
+    "demo": "Show a record of each task, and score answers with faults.",
     "export": "Write a data set in the files of a trainer.",
     "leaderboard": "Print the published results together with your own.",
     "predict": "Ask a model the questions of a data set, through a server.",

@@ -1,31 +1,32 @@
-"""`make demo`: a record of each task, answers with noise, their scores, and a picture of one."""
+"""`sarchat demo`: a record of each task, answers with noise, their scores, and a picture of one."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
+import shlex
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from builders.errors import SARChatError
-from builders.evaluation.scoring import read_references
-from builders.figures.record import show_record
-from builders.folder.reader import open_build
+import click
+
 from builders.resources import read_text
 from builders.schema import ALL, CATEGORIES, TASKS
-from builders.tables import format_table
-from sarchat_metric import score
 
 _BOX = re.compile(r"\{<(\d+)><(\d+)><(\d+)><(\d+)>\}(?: \([a-z ]+\))?")
 _CATEGORY = re.compile(rf"\b({'|'.join(CATEGORIES)})(s?)\b")
 _SPLIT = "test"
+_ANSWERS, _PICTURE = "answers.jsonl", "record.png"
 
 
 def show_records(folder: Path) -> str:
     """Return the first conversation of each task."""
+    from builders.folder.reader import open_build
+
     build = open_build(folder)
     blocks = []
     for task in TASKS:
@@ -45,6 +46,9 @@ def noisy_answers(references: Mapping[str, Mapping[str, Any]]) -> dict[str, str]
 
 def show_scores(references: Mapping[str, Mapping[str, Any]], answers: Mapping[str, str]) -> str:
     """Score the gold answers and the noisy ones, and return both as a table."""
+    from builders.tables import format_table
+    from sarchat_metric import score
+
     gold = [record["messages"][1]["content"] for record in references.values()]
     for_gold, for_noisy = (score(texts, list(references.values())) for texts in (gold, list(answers.values())))
     averages = [*TASKS, "overall"]
@@ -80,22 +84,61 @@ def add_noise(text: str, key: str) -> str:
     return _CATEGORY.sub(change_category, _BOX.sub(change_box, text))
 
 
-def main(folder: Path, out: Path) -> None:
-    """Print a record of each task and the scores of noisy answers; write the answers and a picture of one."""
+def is_demo(folder: Path) -> bool:
+    """Return whether a folder contains what this command writes, and nothing else.
+
+    Raises:
+        SARChatError: if a file of it was edited since.
+    """
+    from builders.figures import PICTURE_MARK
+    from builders.folder.checksums import SUMS, is_untouched, sums_of
+
+    sums, picture = sums_of(folder), folder / _PICTURE
+    is_ours = sums is not None and sums.keys() == {_ANSWERS, _PICTURE} and is_untouched(folder, sums, SUMS)
+    return is_ours and picture.is_file() and PICTURE_MARK in picture.read_bytes()
+
+
+@click.command("demo")
+@click.argument("folder", metavar="[DIR]", type=click.Path(path_type=Path), default="sarchat")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default="demo", show_default=True, help="Folder of answers and picture."
+)
+def command(folder: Path, out: Path) -> None:
+    """Show a record of each task of DIR, a build (default: sarchat), and score answers with noise.
+
+    The answers and a picture of one are written, to have something to score.
+    """
+    from builders.evaluation.scoring import read_references
+    from builders.figures import require_matplotlib
+    from builders.folder.atomic import replacing_folder
+    from builders.folder.checksums import write_checksums
+    from builders.folder.reader import open_build
+    from builders.folder.writing import check_outside, check_replaced
+
+    require_matplotlib()
+    from builders.figures.record import show_record
+
+    check_replaced(out, [folder])
+    check_outside(out, [folder])
     references = dict(read_references(folder, ALL, _SPLIT))
     answers = noisy_answers(references)
-    out.mkdir(exist_ok=True)
-    write_answers(answers, out / "answers.jsonl")
     shown = next(record_id for record_id in references if record_id.startswith("grounding/"))
-    show_record(open_build(folder).record_with_id("grounding", shown, [_SPLIT]), out / "record.png", answers[shown])
-    print(f"A record of each task ({_SPLIT}):\n\n{show_records(folder)}\n")
-    print(f"The metric on the {_SPLIT} split, for the gold answers and for answers with noise:\n")
-    print(show_scores(references, answers))
-    print(read_text("demo_next_steps.txt", "builders.cli").format(folder=folder, out=out))
+    with replacing_folder(out, is_demo) as staging:
+        write_answers(answers, staging / _ANSWERS)
+        record = open_build(folder).record_with_id("grounding", shown, [_SPLIT])
+        show_record(record, staging / _PICTURE, answers[shown])
+        write_checksums(staging)
+    click.echo(f"A record of each task ({_SPLIT}):\n\n{show_records(folder)}\n")
+    click.echo(f"The metric on the {_SPLIT} split, for the gold answers and for answers with noise:\n")
+    click.echo(show_scores(references, answers))
+    places = {"folder": folder, "answers": out / _ANSWERS, "picture": out / _PICTURE, "sarchat": _command()}
+    steps = read_text("demo_next_steps.txt", "builders.cli")
+    click.echo(steps.format_map({name: shlex.quote(str(place)) for name, place in places.items()}), nl=False)
 
 
-if __name__ == "__main__":
-    try:
-        main(Path(sys.argv[1]), Path(sys.argv[2]))
-    except SARChatError as error:
-        sys.exit(f"Error: {error}")
+def _command() -> Path:
+    """Return the command `sarchat` as it can be typed here."""
+    script = Path(sys.executable).with_name("sarchat")
+    if shutil.which("sarchat") or not script.exists():
+        return Path("sarchat")
+    return script.relative_to(Path.cwd()) if script.is_relative_to(Path.cwd()) else script
