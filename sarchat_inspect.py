@@ -23,7 +23,7 @@ from builders.export.pipeline import make_record
 from builders.export.record import harness_row
 from builders.inference.images import encode_image
 from builders.open_data import open_data
-from builders.schema import ALL
+from builders.schema import ALL, asks_for_boxes
 from sarchat_metric import VERSION, RecordScore, final_answer
 
 _COLUMNS = ("id", "image", "file_name", "task", "scenario", "messages", "width", "height")
@@ -79,7 +79,9 @@ def _read_samples(location: str, config: str, split: str, limit: int | None, phr
             if row["file_name"] not in urls:
                 urls[row["file_name"]] = encode_image(row["image"])
             record = make_record(row, "", notation.format.name, notation.format, notation.input_size)
-            question = phrasing.phrase(row["messages"][0]["content"], name, row["width"], row["height"])
+            question = phrasing.phrase(
+                row["messages"][0]["content"], row["width"], row["height"], asks_for_boxes=asks_for_boxes(name)
+            )
             content = [ContentImage(image=urls[row["file_name"]]), ContentText(text=question)]
             columns = harness_row(record)
             yield Sample(

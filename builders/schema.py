@@ -30,6 +30,13 @@ def task_facts() -> dict[str, dict[str, Any]]:
 
 
 TASKS = tuple(task_facts())
+
+
+def asks_for_boxes(task: str) -> bool:
+    """Return whether the answers of a task contain boxes."""
+    return task_facts()[task]["boxes"] == "answer"
+
+
 # The config with the records of every task; nothing is stored for it.
 ALL = "all"
 CONFIGS = (ALL, *TASKS)

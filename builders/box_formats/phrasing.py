@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from builders.box_formats.formats import Notation
 from builders.box_formats.render import render_text
-from builders.schema import task_facts
 
 
 class Phrasing(NamedTuple):
@@ -20,10 +19,10 @@ class Phrasing(NamedTuple):
     notation: Notation
     suffix: str | None = None
 
-    def phrase(self, text: str, task: str, width: int, height: int) -> str:
+    def phrase(self, text: str, width: int, height: int, *, asks_for_boxes: bool) -> str:
         """Return a question, with boxes in SARChat's notation in pixels, in the form that is sent."""
         text = render_text(text, self.notation.format, width, height, self.notation.input_size)
         suffix = self.suffix
         if suffix is None:
-            suffix = self.notation.format.prompt_suffix if task_facts()[task]["boxes"] == "answer" else ""
+            suffix = self.notation.format.prompt_suffix if asks_for_boxes else ""
         return f"{text} {suffix}" if suffix else text

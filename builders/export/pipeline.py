@@ -27,7 +27,7 @@ from builders.export.sample import Sample
 from builders.export.side_files import write_side_files
 from builders.folder.atomic import replacing_folder
 from builders.open_data import OpenData, open_data
-from builders.schema import ALL, SPLITS, TASKS
+from builders.schema import ALL, SPLITS, TASKS, asks_for_boxes
 
 _COLUMNS = ("id", "image", "width", "height", "task", "scenario", "messages")
 _TRAIN, _TEST = "train", "test"
@@ -228,7 +228,9 @@ class _Writer:
             record = make_record(row, place, notation.name, notation.format, notation.resize)
             if phrasing is not None:
                 question = row["messages"][0]["content"]
-                record = record._replace(question=phrasing.phrase(question, task, row["width"], row["height"]))
+                record = record._replace(
+                    question=phrasing.phrase(question, row["width"], row["height"], asks_for_boxes=asks_for_boxes(task))
+                )
             yield record, convert(record)
 
     def _open(self, name: str) -> RecordFile[Any]:

@@ -10,6 +10,7 @@ from builders.box_formats.phrasing import Phrasing
 from builders.errors import SARChatError
 from builders.inference.images import encode_image
 from builders.open_data import OpenData
+from builders.schema import asks_for_boxes
 
 _COLUMNS = ("id", "image", "file_name", "width", "height", "messages")
 
@@ -65,7 +66,9 @@ def generate_questions(
                 url = encode_image(row["image"])
             except SARChatError as error:
                 fault = str(error)
-        text = phrasing.phrase(row["messages"][0]["content"], task, row["width"], row["height"])
+        text = phrasing.phrase(
+            row["messages"][0]["content"], row["width"], row["height"], asks_for_boxes=asks_for_boxes(task)
+        )
         yield Question(row["id"], text, row["file_name"], url, fault)
 
 
