@@ -7,14 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import pyarrow.compute as pc
 from huggingface_hub import DatasetCard
+from tqdm import tqdm
 
 from builders.errors import SARChatError
 from builders.folder.checksums import verify_checksums
 from builders.folder.reader import CARD, Build, open_build
+from builders.folder.rows import ParquetPart
 from builders.hub.folder_check import FileStates, describe_error, list_files, read_metadata
 from builders.processes import run_apart
 
+_BATCH_ROWS = 10_000
 # The number of records by config and split.
 _Counts = dict[str, dict[str, int]]
 
@@ -33,12 +37,13 @@ def inspect_dataset(folder: Path) -> list[str]:
     verify_checksums(folder)
     counts = _read_counts(folder / CARD)
     build = open_build(folder)
-    for config, splits in build.configs.items():
+    for config in build.configs:
         if config not in counts:
             raise SARChatError(f"{folder / CARD}: config {config} has no dataset_info; rebuild the folder")
         _check_rows(build, config, counts[config])
-        for split in splits:
-            _check_embedded(build, config, split)
+    files = {path for splits in build.configs.values() for paths in splits.values() for path in paths}
+    for path in tqdm(sorted(files), desc="Checking images", unit=" files", delay=1, disable=None):
+        _check_embedded(path)
     _check_loads(folder, {config: counts[config] for config in build.configs})
     return list(build.configs)
 
@@ -64,18 +69,26 @@ def _check_rows(build: Build, config: str, expected: Mapping[str, int]) -> None:
             )
 
 
-def _check_embedded(build: Build, config: str, split: str) -> None:
-    """Check the first record of a split: either all records contain their image's bytes, or none does."""
-    first = next(build.batches(config, split, ["image.bytes"], rows=1), None)
-    if first is None:
-        return
-    if "image" not in first.schema.names:
-        raise SARChatError(f"{build.folder}: {config}/{split} has no column `image` with bytes; rebuild the folder")
-    if not first.column("image").field("bytes")[0].is_valid:
-        raise SARChatError(
-            f"{build.folder}: contains paths instead of images, which nobody else could open; "
-            "rebuild it with `sarchat build --embed` and push that"
+def _check_embedded(path: Path) -> None:
+    """Check that every record of a Parquet file contains its image's bytes, a row group at a time."""
+    # An image that several records share is read once per row group.
+    with ParquetPart(str(path)).open(read_dictionary=["image.bytes"]) as file:
+        if "image.bytes" not in {file.schema.column(index).path for index in range(len(file.schema))}:
+            raise SARChatError(f"{path} has no column `image` with bytes; rebuild the folder")
+        batches = (
+            batch
+            for group in range(file.num_row_groups)
+            for batch in file.iter_batches(_BATCH_ROWS, row_groups=[group], columns=["image.bytes"])
         )
+        for batch in batches:
+            content = pc.struct_field(batch.column("image"), "bytes")
+            lengths = pc.take(pc.binary_length(content.dictionary), content.indices)
+            lacking = len(batch) - (pc.sum(pc.greater(lengths, 0)).as_py() or 0)
+            if lacking:
+                raise SARChatError(
+                    f"{path} contains paths instead of images in {lacking:,} of {len(batch):,} records, which nobody "
+                    "else could open; rebuild the folder with `sarchat build --embed` and push that"
+                )
 
 
 def _check_loads(folder: Path, configs: Mapping[str, Mapping[str, int]]) -> None:

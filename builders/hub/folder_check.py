@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from huggingface_hub import RepoCard
@@ -13,6 +14,13 @@ from builders.folder.checksums import SUMS, read_checksums
 
 # The identity of a file, to detect a replacement: device, inode, size, time of the last change.
 FileStates = dict[str, tuple[int, int, int, int]]
+# Parts of paths that no build has: hidden ones, such as `.env`, and the names of keys and tokens.
+_SECRET = re.compile(
+    r"""\.[^.].* | _netrc | id_(rsa|dsa|ecdsa|ed25519)\b.*
+    | (.*[._-])?(token|secret|credential|password|passwd)s?(\..*)?
+    | .*\.(pem|key|p12|pfx|ppk|jks|keystore|kdbx|asc|gpg|env|ovpn)""",
+    re.VERBOSE | re.IGNORECASE,
+)
 
 
 def list_files(folder: Path, names: Iterable[str], command: str) -> FileStates:
@@ -22,14 +30,21 @@ def list_files(folder: Path, names: Iterable[str], command: str) -> FileStates:
         The state of each file, by its path in the folder, sorted.
 
     Raises:
-        SARChatError: if the folder or a file of it does not exist.
+        SARChatError: if the folder or a file of it does not exist, or a file has the name of a secret.
     """
     if not folder.is_dir():
         raise SARChatError(f"{folder}: no such folder; create it with `sarchat {command}`")
     for name in names:
         if not (folder / name).is_file():
             raise SARChatError(f"{folder}: no {name}, so `sarchat {command}` did not write this folder; run that first")
-    return read_states(folder, sorted([*read_checksums(folder), SUMS]))
+    paths = sorted([*read_checksums(folder), SUMS])
+    for path in paths:
+        if any(map(_SECRET.fullmatch, PurePath(path).parts)):
+            raise SARChatError(
+                f"{folder / path} may hold a secret, such as a key or a token, and would be published; move it out of "
+                f"the folder, and write the folder again with `sarchat {command}`"
+            )
+    return read_states(folder, paths)
 
 
 def read_states(folder: Path, paths: Iterable[str]) -> FileStates:

@@ -8,7 +8,7 @@ import evaluate
 from huggingface_hub import RepoCard
 
 from builders.errors import SARChatError
-from builders.folder.checksums import verify_checksums
+from builders.folder.checksums import read_checksums, verify_checksums
 from builders.hub.folder_check import FileStates, describe_error, list_files, read_metadata
 
 METRIC = "sarchat_metric"
@@ -37,8 +37,8 @@ def inspect_metric(folder: Path) -> None:
             f"{card}: sdk is {metadata.get('sdk')!r}, not 'gradio'; write the folder with `sarchat space`"
         )
     app = str(metadata.get("app_file", "app.py"))
-    if not (folder / app).is_file():
-        raise SARChatError(f"{card}: app_file {app!r} does not exist; write the folder with `sarchat space`")
+    if app not in read_checksums(folder):
+        raise SARChatError(f"{card}: app_file {app!r} is no file of the folder; write it with `sarchat space`")
     script = folder / f"{METRIC}.py"
     try:
         metric = evaluate.load(str(script), keep_in_memory=True)

@@ -489,12 +489,14 @@ def test_a_metric_goes_only_where_evaluate_finds_it(refuse, space):
     [
         ("README.md", "---\nsdk: static\n---\n", "sdk is 'static'"),
         ("README.md", "---\nsdk: [\n---\n", "the front matter is not valid"),
-        ("README.md", "---\nsdk: gradio\napp_file: main.py\n---\n", "app_file 'main.py' does not exist"),
+        ("README.md", "---\nsdk: gradio\napp_file: main.py\n---\n", "app_file 'main.py' is no file of the folder"),
+        ("README.md", "---\nsdk: gradio\napp_file: ../z.py\n---\n", "app_file '../z.py' is no file of the folder"),
         ("sarchat_metric.py", "import nothing_of_that_name\n", "does not load and score"),
         ("app.py", None, "no app.py"),
     ],
 )
 def test_a_metric_that_would_not_work_is_not_pushed(refuse, space, tmp_path, file, text, message):
+    (tmp_path / "z.py").write_text("")
     folder = shutil.copytree(space, tmp_path / "sarchat_metric")
     (folder / file).unlink() if text is None else (folder / file).write_text(text)
     reseal(folder)
@@ -607,9 +609,9 @@ def test_a_link_out_of_the_folder_is_not_pushed(refuse, built, space, tmp_path, 
     assert "notes.txt is a symbolic link" in refuse(kind, folder, "alice/sarchat_metric")
 
 
-@pytest.mark.parametrize("path", ["../id_rsa", "/etc/hostname", "counting/../../id_rsa"])
+@pytest.mark.parametrize("path", ["../notes.txt", "/etc/hostname", "counting/../../notes.txt"])
 def test_a_listed_path_out_of_the_folder_is_not_pushed(refuse, built, tmp_path, path):
-    (tmp_path / "id_rsa").write_text("private")
+    (tmp_path / "notes.txt").write_text("mine")
     folder = shutil.copytree(built, tmp_path / "sarchat")
     content = (folder / path).read_bytes()
     with (folder / SUMS).open("a") as sums:
@@ -673,6 +675,37 @@ def test_a_killed_push_leaves_no_process(shell, built):
 def test_a_build_without_image_bytes_is_not_pushed(refuse, tmp_path):
     folder = make_build(tmp_path / "sarchat", embed=False)
     assert "--embed" in refuse("dataset", folder, "alice/sarchat")
+
+
+@pytest.mark.parametrize("image", [None, {"bytes": None, "path": "/a.png"}, {"bytes": b"", "path": None}])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_build_with_one_record_without_image_bytes_is_not_pushed(refuse, built, tmp_path, image, place):
+    folder = shutil.copytree(built, tmp_path / "sarchat")
+    path = folder / "referring" / "train-00001-of-00002.parquet"
+    table = pq.read_table(path)
+    rows = table.to_pylist()
+    rows[place]["image"] = image
+    pq.write_table(pa.Table.from_pylist(rows, table.schema), path, row_group_size=1, store_schema=False)
+    reseal(folder)
+    error = refuse("dataset", folder, "alice/sarchat")
+    assert f"{path} contains paths instead of images in 1 of " in error and "--embed" in error
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(".env", ".netrc", ".git-credentials", ".aws/config", ".hidden.parquet", "id_rsa", "id_ed25519.pub"),
+        *("server.pem", "a.KEY", "token", "hf_token.txt", "credentials.json", "secrets.yaml", "keys/prod.env"),
+    ],
+)
+def test_a_file_with_the_name_of_a_secret_is_not_pushed(refuse, built, space, tmp_path, name):
+    for kind, source in (("dataset", built), ("metric", space)):
+        folder = shutil.copytree(source, tmp_path / kind / "sarchat_metric")
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("x")
+        reseal(folder)
+        error = refuse(kind, folder, "alice/sarchat_metric")
+        assert f"{name} may hold a secret" in error
 
 
 @pytest.mark.slow
