@@ -155,12 +155,13 @@ def tabulate_leaderboard(own: Sequence[Entry], weights: str = PUBLISHED) -> Tabl
         for place, (entry, overall) in [*enumerate(ranked, 1), *((None, pair) for pair in unranked)]
     ]
     notes = [
-        "Avg: as printed in the paper. Eq. 4: computed by its equations from its sub-scores, tasks weighted by the "
+        "Ranked by Eq. 4: the overall score by the paper's equations from its sub-scores, tasks weighted by the "
         + (
             f"published test set's numbers of records (--weights {PUBLISHED})."
             if weights == PUBLISHED
             else f"numbers of records of your test set (--weights {OWN})."
         )
+        + " Avg, as the paper prints it, does not follow from them and is not ranked by."
     ]
     if own:
         notes.append(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +25,8 @@ _LONGER_SIDE = 6.4
 _SIZE, _HEADING_SIZE = 11.0, 12.0
 _MOST_LINES = 60
 _MOST_LABELS = 30
+# Bytes of a file name, of the 255 that file systems allow.
+_LONGEST_NAME = 200
 
 
 class _Block(NamedTuple):
@@ -156,8 +159,14 @@ def _write(figure: Figure, blocks: list[tuple[_Block, list[str]]], left: float) 
 
 
 def default_name(record_id: str) -> str:
-    """Return the file name of a record's picture: its id with dashes."""
-    name = record_id.replace("/", "-")
+    """Return the file name of a record's picture: its id, with a dash for all that a name should not contain.
+
+    Raises:
+        SARChatError: if nothing is left of the id.
+    """
+    # An id may come from somebody else's data: neither separators nor newlines, hidden names nor options.
+    name = re.sub(r"[^\w.-]+", "-", record_id).lstrip(".-")
+    name = name.encode()[:_LONGEST_NAME].decode(errors="ignore")
     if not name.strip(".-"):
         raise SARChatError(f"the id {record_id!r} cannot be used as a file name; give one with --out")
     return f"{name}.png"

@@ -47,11 +47,18 @@ def draw_kind(kind: str, own: Sequence[Entry], others: Sequence[Entry], sizes: M
     models = to_models([*own, *others], sizes)
     if kind == "radar":
         return draw_radar(models, [key for key in KEYS if any(key in model.scores for model in models)])
-    measures = ["parameters"] if kind == "size" else list(MEASURES)
-    known = [name for name in measures if any(name in model.costs for model in models if model.overall is not None)]
-    if not known:
-        raise SARChatError(f"no model has all six tasks and {' or '.join(measures)}, so there is nothing to draw")
-    return draw_costs(models, known)
+    measured = {name for model in models if model.overall is not None for name in model.costs}
+    if kind == "size" and "parameters" not in measured:
+        raise SARChatError("no model has all six tasks and a number of parameters, so there is nothing to draw")
+    # Of the published models, only the numbers of parameters are known.
+    if kind == "cost" and measured <= {"parameters"}:
+        raise SARChatError(
+            "no model has all six tasks and a latency or a number of tokens, which `sarchat predict` measures; score "
+            "such answers, or draw the score against parameters with --figure size.pdf"
+        )
+    return draw_costs(
+        models, [name for name in MEASURES if name in measured and (kind == "cost" or name == "parameters")]
+    )
 
 
 def best_published(published: Sequence[Entry], sizes: Mapping[str, int]) -> list[Entry]:

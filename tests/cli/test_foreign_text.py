@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from builders.cli.command import COMMANDS
 from builders.errors import SARChatError
@@ -49,3 +52,15 @@ def test_an_error_is_one_printable_line(sarchat):
 def test_a_misspelt_command_gets_the_near_one(command, sarchat):
     run = sarchat(f"{command}s")
     assert f"did you mean {command!r}?" in run.stderr and run.stderr.count("\n") == 1
+
+
+@given(st.text(min_size=1) | st.text("/\\\n\r\x00\x1b.-:*?ab", min_size=1))
+def test_an_id_never_becomes_a_path_or_an_option(record_id):
+    default_name = pytest.importorskip("builders.figures.record").default_name
+    try:
+        name = default_name(record_id)
+    except SARChatError:
+        assert not re.search(r"[^\W_]", record_id)
+        return
+    assert re.fullmatch(r"[\w.-]+\.png", name) and name[0] not in ".-"
+    assert len(name.encode("utf-8", "surrogatepass")) <= 255

@@ -78,6 +78,9 @@ def test_what_cannot_be_drawn_is_refused_in_one_line(scores, tmp_path, capsys):
     assert "no published model 'GPT'" in refusal(
         capsys, "leaderboard", "--figure", tmp_path / "size.pdf", "--show", "GPT"
     )
+    # Nothing else is drawn in its place.
+    message = refusal(capsys, "leaderboard", "--figure", tmp_path / "cost.pdf")
+    assert "a latency or a number of tokens" in message and "size.pdf" in message
     (tmp_path / "one.json").write_text('{"counting/count": 50}')
     everyone = [option for entry in published_results() for option in ("--show", entry.label)]
     message = refusal(capsys, "leaderboard", "--figure", tmp_path / "radar.pdf", *everyone)
@@ -95,4 +98,6 @@ def test_what_cannot_be_drawn_is_refused_in_one_line(scores, tmp_path, capsys):
 def test_costs_without_end_are_left_out(change, tmp_path, scores, sarchat):
     path = tmp_path / "mine.json"
     path.write_text(json.dumps(json.loads(scores.read_text()) | change))
-    assert sarchat("leaderboard", path, "--figure", tmp_path / "cost.png").returncode == 0
+    run = sarchat("leaderboard", path, "--figure", tmp_path / "size.png")
+    assert run.returncode == 0, run.stderr
+    assert sarchat("leaderboard", path, "--figure", tmp_path / "cost.png").returncode == ("costs" in change)
