@@ -10,7 +10,7 @@ dataset = builder.as_dataset(split="test")          # or builder.as_streaming_da
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,7 +21,7 @@ try:
     from builders.corpus.sardet import find_corpus
     from builders.corpus_info import DEFAULT, known_corpus
     from builders.errors import SARChatError
-    from builders.live import Shard, check_live_renames, generate_examples, has_records, plan_shards
+    from builders.live import Shard, check_live_choices, generate_examples, has_records, plan_shards
     from builders.resources import read_text
     from builders.schema import ALL, CONFIGS, feature_specs, tasks_of
     from builders.versions import DATA_VERSION, RELEASE_NOTES, package_version
@@ -54,6 +54,8 @@ class SARChatConfig(datasets.BuilderConfig):
     Attributes:
         seed: the seed for the choice of wordings; affects nothing else.
         rename: one of the six categories for each name that the annotations use for it.
+        drop: names of categories in the annotations whose boxes are left out.
+        trust_boxes: whether to accept boxes that seem not to be x, y, width, height in pixels.
         annotations: the annotation file of each split; `data_dir` is then the folder of the images.
         fingerprint: the fingerprint of the corpus's content; set by the builder.
         stamp: the corpus's stamp, by which other processes recognize it; set by the builder.
@@ -62,6 +64,8 @@ class SARChatConfig(datasets.BuilderConfig):
 
     seed: int = 0
     rename: Mapping[str, str] | None = None
+    drop: Sequence[str] = ()
+    trust_boxes: bool = False
     annotations: Mapping[str, str | os.PathLike[str]] | None = None
     fingerprint: str | None = None
     stamp: str | None = None
@@ -73,8 +77,8 @@ class SARChatConfig(datasets.BuilderConfig):
         if self.data_dir is not None:
             location = os.fspath(self.data_dir)
             names["data_dir"] = location if "://" in location else os.path.realpath(location)
-        # The fingerprint covers the renames, and the content of the annotation files.
-        for name in ("rename", "annotations"):
+        # The fingerprint covers the choices of categories, and the content of the annotation files.
+        for name in ("rename", "drop", "annotations", "trust_boxes"):
             names.pop(name, None)
         # A file with a new time stamp gives the same records.
         for name in ("stamp", "corpus_splits"):
@@ -91,6 +95,8 @@ class SARChat(datasets.GeneratorBasedBuilder):
         data_dir: SARDet-100K: a folder, a `.zip`, or a URL of either that fsspec opens.
         seed: the seed for the choice of wordings, any integer; default: 0.
         rename: one of the six categories for each name that the annotations use for it: `{"airplane": "aircraft"}`.
+        drop: names of categories in the annotations whose boxes are left out: `["windmill"]`.
+        trust_boxes: whether to go on although nearly all boxes seem not to be x, y, width, height in pixels.
         annotations: the annotation file of each split, if `data_dir` is only the folder of the images:
             `{"train": "boxes.json"}`.
 
@@ -115,7 +121,15 @@ class SARChat(datasets.GeneratorBasedBuilder):
         if type(kwargs.get("seed", 0)) is not int:
             raise SARChatError(f"seed must be an integer, but got {kwargs['seed']!r}")
         if kwargs.get("data_dir") is not None:
-            corpus = find_corpus(locate(kwargs["data_dir"], kwargs.get("annotations"), kwargs.get("rename")))
+            corpus = find_corpus(
+                locate(
+                    kwargs["data_dir"],
+                    kwargs.get("annotations"),
+                    kwargs.get("rename"),
+                    kwargs.get("drop", ()),
+                    trust_boxes=kwargs.get("trust_boxes", False),
+                )
+            )
             # Before the fingerprint: a change between the two is noticed when the corpus is opened again.
             kwargs |= {"stamp": corpus.stamp(), "corpus_splits": corpus.splits, "fingerprint": corpus.fingerprint()}
         super().__init__(**kwargs)
@@ -134,12 +148,15 @@ class SARChat(datasets.GeneratorBasedBuilder):
     ) -> list[datasets.SplitGenerator]:
         if self.config.data_dir is None or self.config.stamp is None:
             raise SARChatError(_NEEDS_DATA)
-        location = locate(self.config.data_dir, self.config.annotations, self.config.rename)
+        config = self.config
+        location = locate(
+            config.data_dir, config.annotations, config.rename, config.drop, trust_boxes=config.trust_boxes
+        )
         if "://" in location.path and location.path.partition("?")[0].endswith(".zip"):
             # A full build stores it in the cache of `datasets`; streaming reads only the required parts.
             location = replace(location, path=dl_manager.download(location.path))
-        if self.config.rename:
-            check_live_renames(location, self.config.stamp, self.config.corpus_splits, self._index_folder())
+        if config.rename or config.drop:
+            check_live_choices(location, self.config.stamp, self.config.corpus_splits, self._index_folder())
         tasks = tasks_of(self.config.name)
         found = {"location": location, "stamp": self.config.stamp, "cache": self._index_folder()}
         return [

@@ -15,10 +15,10 @@ from typing import Any
 
 from filelock import FileLock
 
+from builders.corpus.choices import check_choices
 from builders.corpus.image_check import check_image
 from builders.corpus.image_index import ImageIndex, IndexWriter
 from builders.corpus.location import Location
-from builders.corpus.renames import check_renames
 from builders.corpus.sardet import Corpus, open_corpus
 from builders.corpus.source import join
 from builders.corpus.targets import AnnotatedImage
@@ -107,11 +107,11 @@ def _write_index(corpus: Corpus, split: str, path: Path) -> None:
     partial.replace(path)
 
 
-def check_live_renames(location: str | Location, stamp: str, splits: Sequence[str], cache: str | None = None) -> None:
-    """Refuse a rename that matches no category of any split; further arguments and errors as in `open_split`."""
+def check_live_choices(location: str | Location, stamp: str, splits: Sequence[str], cache: str | None = None) -> None:
+    """Refuse a rename or a category to leave out that no split has; further arguments and errors as in `open_split`."""
     opened = [open_split(location, stamp, split, cache) for split in splits]
     if opened:
-        check_renames(opened[0].corpus, (split.index.category_names for split in opened))
+        check_choices(opened[0].corpus, (split.index.category_names for split in opened))
 
 
 def has_records(location: str | Location, stamp: str, split: str, task: str, cache: str | None = None) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,17 +15,23 @@ from tqdm import tqdm
 
 from builders.build import limits
 from builders.build.options import BuildOptions
+from builders.corpus.annotations import Annotations
+from builders.corpus.categories import refuse_unknown
+from builders.corpus.choices import check_choices
 from builders.corpus.image_index import ImageIndex, IndexedImage, IndexWriter
 from builders.corpus.image_sizes import looking_up_sizes
 from builders.corpus.location import Location
-from builders.corpus.renames import check_renames
 from builders.corpus.sardet import Corpus
 from builders.corpus.source import join
-from builders.corpus.targets import AnnotatedImage
+from builders.corpus.targets import CLIPPED, DROP_REASONS, KEPT, AnnotatedImage
 from builders.digests import hash_file, hash_text, new_digest
 from builders.errors import SARChatError
 from builders.records.tasks import count_records
 from builders.storage import cannot_open, open_url
+
+_LOG = logging.getLogger(__name__)
+# Boxes that are cut by the edge of a tile are rarer in the data sets at hand.
+_CLIPPED_SHARE = 0.05
 
 
 @dataclass(frozen=True)
@@ -72,10 +79,10 @@ class Plan:
 
     Attributes:
         jobs: the shards, split by split, in the order of the records.
-        fingerprint: a hash of the annotations and the renames, which is equal for a folder and a zip of it.
+        fingerprint: a hash of the annotations and the choices of categories, equal for a folder and a zip of it.
         source: what distinguishes the corpus from SARDet-100K, see `Corpus.describe`.
         images: the number of images with a target, by split.
-        dropped: the number of boxes left out, by split and reason.
+        tallies: what became of the boxes of each split, see `clean`.
         without_target: the number of images left out because they have no target, by split.
     """
 
@@ -83,8 +90,14 @@ class Plan:
     fingerprint: str
     source: Mapping[str, Any]
     images: Mapping[str, int]
-    dropped: Mapping[str, Counter[str]]
+    tallies: Mapping[str, Counter[str]]
     without_target: Mapping[str, int]
+
+    def left_out(self) -> list[list[Any]]:
+        """Return a table of what was left out or clipped: its header, then rows of a name and a number per split."""
+        tallies = self.tallies.values()
+        boxes = [[f"box: {name}", *(tally[name] for tally in tallies)] for name in (*DROP_REASONS, CLIPPED)]
+        return [["left out or clipped", *self.tallies], *boxes, ["image: no target", *self.without_target.values()]]
 
 
 def make_plan(
@@ -102,13 +115,22 @@ def make_plan(
 
     Raises:
         SARChatError: if the annotations are wrong, an image is missing, there is no target, no category has a name that
-            was to be replaced, or an image has more records than `options.max_records_per_image`.
+            was to be replaced or left out, or an image has more records than `options.max_records_per_image`.
         OSError: if writing the index fails.
     """
     index.mkdir(parents=True, exist_ok=True)
     splits = options.splits or corpus.splits
-    indexed = {split: _index_split(corpus, split, options, index / f"{split}.parquet") for split in splits}
-    check_renames(corpus, (of_split.category_names for of_split in indexed.values()))
+    indexed: dict[str, _IndexedSplit] = {}
+    unknown: dict[str, Counter[str]] = {}
+    for split in splits:
+        with corpus.annotations(split) as annotations:
+            unknown |= annotations.unknown
+            # All unknown categories are named together.
+            if not unknown:
+                indexed[split] = _index_split(corpus, split, annotations, options, index / f"{split}.parquet")
+    refuse_unknown(unknown)
+    check_choices(corpus, (of_split.category_names for of_split in indexed.values()))
+    _warn_of_clipped(corpus, (of_split.tally for of_split in indexed.values()))
     widen = _shards_per_file(indexed.values())
     jobs = [
         job
@@ -119,12 +141,22 @@ def make_plan(
         raise SARChatError(f"{corpus.source.location} contains no target in {', '.join(splits)}; nothing to build")
     return Plan(
         jobs,
-        _fingerprint(indexed, corpus.renames),
+        _fingerprint(indexed, corpus.list_choices()),
         corpus.describe(),
         {split: sum(shard.length for shard in of_split.shards) for split, of_split in indexed.items()},
-        {split: of_split.dropped for split, of_split in indexed.items()},
+        {split: of_split.tally for split, of_split in indexed.items()},
         {split: of_split.without_target for split, of_split in indexed.items()},
     )
+
+
+def _warn_of_clipped(corpus: Corpus, tallies: Iterable[Counter[str]]) -> None:
+    total = sum(tallies, Counter[str]())
+    if total[CLIPPED] > _CLIPPED_SHARE * total[KEPT]:
+        _LOG.warning(
+            "%s: %s of %s boxes (%.0f %%) reach past an edge of their image and were clipped; check that bbox is x, y, "
+            "width, height in pixels",
+            *(corpus.source.location, f"{total[CLIPPED]:,}", f"{total[KEPT]:,}", 100 * total[CLIPPED] / total[KEPT]),
+        )
 
 
 def publish_index(plan: Plan, url: str) -> Plan:
@@ -176,15 +208,17 @@ class _IndexedSplit:
     shards: Sequence[_Shard]
     digest: str
     category_names: frozenset[str]
-    dropped: Counter[str]
+    tally: Counter[str]
     without_target: int
 
 
-def _index_split(corpus: Corpus, split: str, options: BuildOptions, path: Path) -> _IndexedSplit:
+def _index_split(
+    corpus: Corpus, split: str, annotations: Annotations, options: BuildOptions, path: Path
+) -> _IndexedSplit:
     """Write the index of a split, and divide it into shards."""
     shards = _Shards(options.tasks)
     missing = _MissingImages(corpus, split)
-    with corpus.annotations(split) as annotations, ExitStack() as opened:
+    with ExitStack() as opened:
         size_of = opened.enter_context(looking_up_sizes(corpus.source, corpus.image_folder(split)))
         index = opened.enter_context(IndexWriter(path, annotations.category_names))
         total = annotations.count_images()
@@ -203,7 +237,7 @@ def _index_split(corpus: Corpus, split: str, options: BuildOptions, path: Path) 
         found = list(shards.finish())
         without_target = total - sum(shard.length for shard in found)
         return _IndexedSplit(
-            path, found, annotations.digest, annotations.category_names, annotations.dropped, without_target
+            path, found, annotations.digest, annotations.category_names, annotations.tally, without_target
         )
 
 
@@ -348,7 +382,6 @@ def _name_files(out: Path, split: str, shards: Sequence[_Shard], tasks: Sequence
     return paths
 
 
-def _fingerprint(splits: Mapping[str, _IndexedSplit], renames: Mapping[str, str]) -> str:
-    lines = [f"{split}:{of_split.digest}\n" for split, of_split in splits.items()]
-    lines += [f"rename:{name}:{category}\n" for name, category in renames.items()]
-    return hash_text("".join(lines))
+def _fingerprint(splits: Mapping[str, _IndexedSplit], choices: Sequence[str]) -> str:
+    digests = (f"{split}:{of_split.digest}" for split, of_split in splits.items())
+    return hash_text("".join(f"{line}\n" for line in (*digests, *choices)))

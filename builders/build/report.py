@@ -6,7 +6,6 @@ from string import Template
 from typing import Any
 
 from builders.build.pipeline import Report
-from builders.corpus.targets import DROP_REASONS
 from builders.resources import read_text
 from builders.schema import ALL, TASKS
 from builders.tables import format_table
@@ -25,16 +24,13 @@ def format_report(report: Report) -> str:
         counts = [rows(task, split) for split in splits]
         records.append([task, *counts, sum(counts)])
     records.append([ALL, *(sum(column) for column in list(zip(*records, strict=True))[1:])])
-    left_out: list[list[Any]] = [
-        [f"box: {reason}", *(report.plan.dropped[split][reason] for split in splits)] for reason in DROP_REASONS
-    ]
-    left_out.append(["image: no target", *(report.plan.without_target[split] for split in splits)])
+    header, *left_out = report.plan.left_out()
     size = f"{report.total_bytes / 1e6:,.1f} MB ({report.total_bytes:,} bytes)"
     return "\n".join(
         [
             format_table(["records", *splits, "total"], records),
             "",
-            format_table(["left out", *splits, "total"], [[*row, sum(row[1:])] for row in left_out]),
+            format_table([*header, "total"], [[*row, sum(row[1:])] for row in left_out]),
             "",
             f"Wrote {report.out}: {len(report.files)} Parquet files, {size} in all.",
             *(["", _how_to_load(report.out, tasks[-1], report.files[-1].split)] if isinstance(report.out, str) else []),

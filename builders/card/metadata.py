@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from builders.card.contents import Contents
+from builders.card.origin import Origin
 from builders.corpus_info import CorpusInfo
 from builders.resources import read_yaml
 from builders.schema import ALL, feature_specs, task_facts
@@ -24,11 +25,9 @@ _SIZES = [
     (10**12, "100B<n<1T"),
 ]
 _LARGEST_SIZE = "n>1T"
-# The sample contains nothing from SARDet-100K and belongs to the project.
-_SAMPLE = {"license": "apache-2.0", "source_datasets": ["original"]}
 
 
-def card_metadata(contents: Contents, corpus: CorpusInfo, *, sample: bool = False) -> dict[str, Any]:
+def card_metadata(contents: Contents, corpus: CorpusInfo, origin: Origin) -> dict[str, Any]:
     """Return the card's YAML as a dict: licence, tags, and for each config its files, columns and counts.
 
     The config `all` lists the files of all tasks: nothing is stored for it.
@@ -36,7 +35,11 @@ def card_metadata(contents: Contents, corpus: CorpusInfo, *, sample: bool = Fals
     tasks = contents.tasks
     configs = {ALL: tasks, **{task: [task] for task in tasks}}
     texts = task_facts()
-    metadata = read_yaml("metadata.yaml", "dataset_card") | (_SAMPLE if sample else {})
+    metadata = read_yaml("metadata.yaml", "dataset_card") | {"license": origin.license or "unknown"}
+    if origin.kind == "sample":
+        metadata["source_datasets"] = ["original"]
+    elif origin.kind == "own":
+        del metadata["source_datasets"]
     metadata["task_categories"] = list(
         dict.fromkeys([*metadata["task_categories"], *(texts[task]["hub"] for task in tasks)])
     )

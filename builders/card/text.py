@@ -13,6 +13,7 @@ from builders.analysis.target_counts import add_counts
 from builders.card.charts import Chart
 from builders.card.contents import Contents
 from builders.card.metadata import card_metadata
+from builders.card.origin import Origin, find_origin
 from builders.corpus_info import CorpusInfo
 from builders.folder.reader import CARD
 from builders.records.phrases import enumerate_words
@@ -22,20 +23,39 @@ from builders.schema import ALL, SPLITS, TASKS, describe_columns, task_facts
 from builders.tables import format_markdown
 from builders.versions import RELEASE_NOTES
 
+# The parts of the card that depend on whose images the build has.
+_ORIGIN = ("link", "source", "builders", "annotators", "biases", "licence")
+_UNKNOWN = "unknown"
 _CHARTS = ("examples", "records", "words", "categories", "shapes", "positions")
 
 
 def write_card(
-    folder: Path, contents: Contents, charts: Mapping[str, Chart], info: Mapping[str, Any], corpus: CorpusInfo
+    folder: Path,
+    contents: Contents,
+    charts: Mapping[str, Chart],
+    info: Mapping[str, Any],
+    corpus: CorpusInfo,
+    left_out: Sequence[Sequence[Any]],
 ) -> None:
-    """Write a build's `README.md`. Nothing in it depends on the time, the machine or the folder's name."""
-    tasks, sample = contents.tasks, info["source"]["sample"]
-    metadata = dump_yaml(card_metadata(contents, corpus, sample=sample))
+    """Write a build's `README.md`. Nothing in it depends on the time, the machine or the folder's name.
+
+    Args:
+        folder: the folder to write into.
+        contents: the contents of the build.
+        charts: its figures.
+        info: the content of its `build.json`.
+        corpus: what the corpus is about.
+        left_out: a table of what was left out or clipped, its header first.
+    """
+    tasks, origin = contents.tasks, find_origin(info)
+    facts = {"name": origin.name or _UNKNOWN, "license": origin.license or _UNKNOWN}
+    facts["layout"] = info["source"].get("layout", "SARDet-100K")
     text = Template(read_text("dataset.md")).substitute(
-        {f"picture_{name}": _show_chart(charts.get(name)) for name in _CHARTS},
-        metadata=metadata,
-        title="SARChat, synthetic sample" if sample else "SARChat",
-        notes=_note_limits(contents, info),
+        {f"picture_{name}": _show_chart(charts.get(name)) for name in _CHARTS}
+        | {f"{part}_note": _note(f"{part}_of_{origin.kind}", **facts).rstrip() for part in _ORIGIN},
+        metadata=dump_yaml(card_metadata(contents, corpus, origin)),
+        title="SARChat, synthetic sample" if origin.kind == "sample" else "SARChat",
+        notes=_note_limits(contents, info, origin, facts),
         total=f"{contents.count():,}",
         first_config=tasks[-1],
         records_note=_note("configs" if len(tasks) > 1 else "one_config", tasks=_enumerate_code(tasks)),
@@ -49,27 +69,28 @@ def write_card(
         seed=info["options"]["seed"],
         release_notes="\n".join(f"- {version}: {note}" for version, note in RELEASE_NOTES.items()),
         count_table=_count_table(contents),
-        source=read_text("source_sample.md" if sample else "source.md").rstrip(),
+        left_out_table=format_markdown(left_out[0], left_out[1:]),
         wordings=_count_wordings(tasks),
         biases=_note_biases(contents),
-        licence=_note("licence_of_sample" if sample else "licence_of_sardet"),
         citation=read_text("citation.bib").rstrip(),
     )
     (folder / CARD).write_text(text, encoding="utf-8", newline="\n")
 
 
-def _note(name: str, **values: object) -> str:
+def _note(name: str, /, **values: object) -> str:
     """Return a text of `dataset_card/notes.yaml`, filled in."""
     return Template(read_yaml("notes.yaml", "dataset_card")[name]).substitute(values)
 
 
-def _note_limits(contents: Contents, info: Mapping[str, Any]) -> str:
+def _note_limits(contents: Contents, info: Mapping[str, Any], origin: Origin, facts: Mapping[str, str]) -> str:
     """Return the notes at the top: synthetic data, paths instead of images, or a partial build."""
     notes = []
-    if info["source"]["sample"]:
+    if origin.kind == "sample":
         notes.append(_note("sample"))
-    if "layout" in info["source"]:
-        notes.append(_note("own_images", layout=info["source"]["layout"]))
+    if origin.kind == "own":
+        notes.append(_note("own_images", **facts))
+    if origin.unknown:
+        notes.append(_note("unknown_origin", unknown=enumerate_words(origin.unknown)))
     if not info["options"]["embed"]:
         notes.append(_note("not_embedded"))
     tasks, splits = contents.tasks, contents.splits

@@ -18,6 +18,8 @@ from builders.errors import SARChatError
 @click.option(
     "--rename", "renames", multiple=True, metavar="NAME=CATEGORY", help="Category of another name; may be repeated."
 )
+@click.option("--drop", "drops", multiple=True, metavar="NAME", help="Category to leave out; may be repeated.")
+@click.option("--trust-boxes", is_flag=True, help="Go on although boxes seem not to be x, y, width, height in pixels.")
 @click.option(
     "--annotations",
     multiple=True,
@@ -25,6 +27,8 @@ from builders.errors import SARChatError
     help="Annotations of a split (COCO, Parquet, or a folder of parts), if not in a known layout; needs --images.",
 )
 @click.option("--images", metavar="DIR", help="Folder or zip of the images that --annotations name.")
+@click.option("--source-name", metavar="TEXT", help="What the images are, for the card of images of your own.")
+@click.option("--license", metavar="NAME", help="Their licence for the card, by the Hub's name, such as cc-by-4.0.")
 @click.option("--sample", is_flag=True, help="Build the embedded synthetic sample instead of a SOURCE.")
 @click.option("--out", default="sarchat", show_default=True, help="Folder to write, or its URL in object storage.")
 @click.option("--task", "tasks", multiple=True, metavar="TASK", help="Only this task; may be repeated.")
@@ -50,8 +54,12 @@ from builders.errors import SARChatError
 def command(
     source: str | None,
     renames: tuple[str, ...],
+    drops: tuple[str, ...],
+    trust_boxes: bool,
     annotations: tuple[str, ...],
     images: str | None,
+    source_name: str | None,
+    license: str | None,
     sample: bool,
     out: str,
     tasks: tuple[str, ...],
@@ -75,8 +83,8 @@ def command(
         )
     if (images is None) != (not annotations):
         raise SARChatError("give --annotations SPLIT=FILE and --images DIR together")
-    if sample and renames:
-        raise SARChatError("the sample has no categories to --rename; leave one of the two out")
+    if sample and (renames or drops or source_name or license):
+        raise SARChatError("--rename, --drop, --source-name and --license are for images of your own, not for --sample")
     # Imported here to keep `sarchat --help` fast.
     from builders.build.options import BuildOptions
     from builders.build.pipeline import build
@@ -101,7 +109,13 @@ def command(
         if sample:
             write_sample(Path(folder))
         location = locate(
-            source or images or folder, _read_pairs("--annotations", annotations), _read_pairs("--rename", renames)
+            source or images or folder,
+            _read_pairs("--annotations", annotations),
+            _read_pairs("--rename", renames),
+            drops,
+            trust_boxes=trust_boxes,
+            source_name=source_name,
+            license=license,
         )
         report = build(location, out, options)
     click.echo(format_report(report))

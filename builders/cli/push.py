@@ -47,10 +47,12 @@ def dataset(folder: Path, repo_id: str, private: bool, revision: str | None, cre
     check_repo_id(repo_id)
     if not dry_run:
         require_token()
-    from builders.hub.dataset_check import inspect_dataset, list_dataset_files
+    from builders.hub.dataset_check import describe_unknown, inspect_dataset, list_dataset_files
 
     files = list_dataset_files(folder)
     configs = inspect_dataset(folder)
+    if unknown := describe_unknown(folder):
+        click.echo(f"Warning: {unknown}", err=True)
     if dry_run:
         _show_plan(folder, files)
         return

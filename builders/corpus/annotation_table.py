@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 import struct
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 from operator import itemgetter
 from types import TracebackType
 
+from builders.corpus.categories import Choices, find_category
 from builders.corpus.entries import is_id
 from builders.corpus.targets import RawBox
 from builders.corpus.temporary_database import naming_disk, open_database
@@ -41,7 +43,8 @@ class AnnotationTable:
         """Create an empty table."""
         self._database = open_database(f"pragma cache_size = {_CACHE}; {_TABLES}")
         self._parts: list[str] = []
-        self._categories: list[Mapping[int, int]] = []
+        self._used: list[Counter[int]] = []
+        self._labels: list[Mapping[int, str]] = []
         self._images = _Rows(self._database, "insert into images values (?, ?, ?, ?, ?)")
         self._boxes = _Rows(self._database, "insert into boxes values (?, ?, ?, ?, ?, ?)")
 
@@ -58,6 +61,7 @@ class AnnotationTable:
     def begin_part(self, name: str) -> None:
         """Start an annotation file; `name` stands for it in messages."""
         self._parts.append(name)
+        self._used.append(Counter())
 
     def add_image(self, image_id: int, file_name: str, width: int, height: int) -> None:
         """Add an image of the current part.
@@ -68,27 +72,54 @@ class AnnotationTable:
         self._images.add((len(self._parts), image_id, file_name, width, height))
 
     def add_box(self, image_id: int, annotation_id: int, box: RawBox) -> None:
-        """Add a box of the current part; its category is one of the ids given to `set_categories`.
+        """Add a box of the current part; its category is one of the ids that `set_categories` will name.
 
         Raises:
             SARChatError: if the image id cannot be that of an image, or the disk is full.
         """
         if not is_id(image_id):
             raise _unknown_image(self._parts[-1], annotation_id, image_id)
+        self._used[-1][box.category] += 1
         row = (len(self._parts), image_id, annotation_id, box.category, box.ignored, _BBOX.pack(*box.bbox))
         self._boxes.add(row)
 
-    def set_categories(self, categories: Mapping[int, int]) -> None:
-        """Finish the current part: set the index into `CATEGORIES` for each of its category ids."""
-        self._categories.append(categories)
+    def set_categories(self, labels: Mapping[int, str]) -> None:
+        """Finish the current part: set the normalized name of each of its category ids.
+
+        Raises:
+            SARChatError: if a box is of another id.
+        """
+        for category_id, number in self._used[-1].items():
+            if category_id not in labels:
+                raise SARChatError(
+                    f"{self._parts[-1]}: category id {category_id} of {number:,} annotations is not in 'categories'; "
+                    "fix the file"
+                )
+        self._labels.append(labels)
+
+    def category_names(self) -> frozenset[str]:
+        """Return the normalized names of the categories of all parts."""
+        return frozenset(label for labels in self._labels for label in labels.values())
+
+    def unknown_categories(self, choices: Choices) -> dict[str, Counter[str]]:
+        """Return the number of boxes of each category that is none of the six, by part; see `find_category`."""
+        unknown: dict[str, Counter[str]] = {}
+        for name, labels, used in zip(self._parts, self._labels, self._used, strict=True):
+            for category_id, number in used.items():
+                if find_category(labels[category_id], choices) is None:
+                    unknown.setdefault(name, Counter())[labels[category_id]] += number
+        return unknown
 
     def count_images(self) -> int:
         """Return the number of images."""
         self._images.flush()
         return self._one("select count(*) from images")[0]
 
-    def images_in_order(self) -> Iterator[ImageRow]:
+    def images_in_order(self, choices: Choices) -> Iterator[ImageRow]:
         """Yield the images that have boxes, sorted by file name (by code points).
+
+        Args:
+            choices: see `find_category`; it must know the category of every box.
 
         Raises:
             SARChatError: if two images have one id or would share record ids, a box is of no image, or the disk is
@@ -104,9 +135,13 @@ class AnnotationTable:
             " order by name, boxes.id, boxes.rowid"
         )
         boxes = 0
+        found = [
+            {category_id: find_category(labels[category_id], choices) for category_id in used}
+            for labels, used in zip(self._labels, self._used, strict=True)
+        ]
         for (image_id, name, width, height), group in groupby(rows, itemgetter(slice(0, 4))):
             in_image = [
-                RawBox(self._categories[part - 1][category], _BBOX.unpack(bbox), bool(ignored))
+                RawBox(found[part - 1][category], _BBOX.unpack(bbox), bool(ignored))
                 for *_, part, category, bbox, ignored in group
             ]
             boxes += len(in_image)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tqdm import tqdm
 
 from builders.corpus.annotation_table import AnnotationTable
+from builders.corpus.box_convention import BoxConvention
+from builders.corpus.categories import Choices, refuse_unknown
 from builders.corpus.coco import read_coco
 from builders.corpus.parquet_annotations import read_parquet
 from builders.corpus.source import Source
@@ -42,14 +44,15 @@ class AnnotationFile:
             digest.update(chunk)
         return digest.hexdigest()
 
-    def read_into(self, table: AnnotationTable, renames: Mapping[str, str]) -> tuple[frozenset[str], str]:
-        """Add images and boxes to a table; return the names of the categories, and a hash of the content."""
+    def read_into(self, table: AnnotationTable) -> str:
+        """Add images, boxes and names of categories to a table; return a hash of the content."""
         if self.path.endswith(_PARQUET):
             with self.source.local_copy(self.path) as path:
-                return read_parquet(path, self.name, renames, table), hash_file(path)
+                read_parquet(path, self.name, table)
+                return hash_file(path)
         digest = new_digest()
-        names = read_coco(_hash_chunks(self.source.chunks(self.path), digest), self.name, renames, table)
-        return names, digest.hexdigest()
+        read_coco(_hash_chunks(self.source.chunks(self.path), digest), self.name, table)
+        return digest.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -85,8 +88,12 @@ class AnnotationFiles:
         return self.source.identity(self.parts[0].path)
 
     @contextmanager
-    def read(self, renames: Mapping[str, str]) -> Iterator[Annotations]:
+    def read(self, choices: Choices, *, trust_boxes: bool = False) -> Iterator[Annotations]:
         """Read the annotations, for the time of a block; the memory does not grow with their number.
+
+        Args:
+            choices: what the user says of names of categories.
+            trust_boxes: whether to accept boxes that seem to be in another convention.
 
         Raises:
             SARChatError: if a file is wrong.
@@ -94,9 +101,8 @@ class AnnotationFiles:
         with AnnotationTable() as table:
             # Shown when it takes longer than a moment.
             parts = tqdm(self.parts, f"Reading {self.name}", unit=" files", disable=None, leave=False, delay=2)
-            read = [part.read_into(table, renames) for part in parts]
-            names = frozenset[str]().union(*(names for names, _ in read))
-            yield Annotations(table, self._combine(digest for _, digest in read), names)
+            digest = self._combine([part.read_into(table) for part in parts])
+            yield Annotations(table, self.name, digest, choices, None if trust_boxes else BoxConvention())
 
     def _combine(self, digests: Iterable[str]) -> str:
         if not self.folder:
@@ -111,17 +117,25 @@ class Annotations:
     """The annotations of a split, while they are on disk.
 
     Attributes:
+        name: the file or folder as shown to the user.
         digest: a hash of the files.
         category_names: the names of their categories, in lower case.
-        dropped: the boxes left out by reason, in the images that `images` has yielded so far.
+        unknown: the number of boxes of each category that is none of the six, by file.
+        tally: what became of the boxes in the images that `images` has yielded so far, see `clean`.
     """
 
-    def __init__(self, table: AnnotationTable, digest: str, category_names: frozenset[str]) -> None:
-        """Set what is known before the boxes are cleaned."""
+    def __init__(
+        self, table: AnnotationTable, name: str, digest: str, choices: Choices, convention: BoxConvention | None
+    ) -> None:
+        """Set what is known before the boxes are cleaned; without a convention, it is not checked."""
+        self.name = name
         self.digest = digest
-        self.category_names = category_names
-        self.dropped: Counter[str] = Counter()
+        self.category_names = table.category_names()
+        self.unknown = table.unknown_categories(choices)
+        self.tally: Counter[str] = Counter()
         self._table = table
+        self._choices = choices
+        self._convention = convention
 
     def count_images(self) -> int:
         """Return the number of images, including those without a target."""
@@ -131,12 +145,18 @@ class Annotations:
         """Yield the images that have a target, sorted by file name, with cleaned boxes.
 
         Raises:
-            SARChatError: if two images have one id or would share record ids, or a box is of no image.
+            SARChatError: if a category is unknown, two images have one id or would share record ids, a box is of no
+                image, or nearly all boxes are in another convention.
         """
-        for image_id, file_name, width, height, boxes in self._table.images_in_order():
-            targets = clean(boxes, width, height, self.dropped)
+        refuse_unknown(self.unknown)
+        for image_id, file_name, width, height, boxes in self._table.images_in_order(self._choices):
+            if self._convention:
+                self._convention.add(boxes, width, height)
+            targets = clean(boxes, width, height, self.tally)
             if targets:
                 yield AnnotatedImage(image_id, file_name, width, height, targets)
+        if self._convention:
+            self._convention.check(self.name)
 
 
 def find_files(source: Source, path: str) -> AnnotationFiles | None:

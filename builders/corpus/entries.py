@@ -6,10 +6,13 @@ import re
 from typing import Any, TypeGuard
 
 from builders.corpus.targets import RawBox
-from builders.errors import SARChatError
+from builders.errors import SARChatError, near
 
+# Of Windows: `C:x.jpg` is a file on another drive. Other colons may be in a name, as of a time.
+_DRIVE = re.compile("[A-Za-z]:")
 # ASCII's and Latin-1's control characters, and Unicode's line and paragraph separators.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_FLAGS = {"0": False, "false": False, "1": True, "true": True}
 
 
 def get(entry: Any, key: str, name: str, kind: str) -> Any:  # noqa: ANN401
@@ -21,7 +24,10 @@ def get(entry: Any, key: str, name: str, kind: str) -> Any:  # noqa: ANN401
     try:
         return entry[key]
     except (KeyError, TypeError):
-        raise SARChatError(f"{name}: an entry of kind '{kind}' has no '{key}': {short(entry)}; fix the file") from None
+        hint = near(key, entry) if isinstance(entry, dict) else ""
+        raise SARChatError(
+            f"{name}: an entry of kind '{kind}' has no '{key}'{hint}: {short(entry)}; fix the file"
+        ) from None
 
 
 def get_id(entry: Any, key: str, name: str, kind: str) -> int:  # noqa: ANN401
@@ -71,7 +77,7 @@ def check_file_name(file_name: object, name: str) -> None:
     """
     text = file_name if _is_text(file_name) else ""
     parts = text.replace("\\", "/").split("/")
-    if any(part in ("", ".", "..") for part in parts) or ":" in parts[0] or "\0" in text:
+    if any(part in ("", ".", "..") for part in parts) or _DRIVE.match(text) or "\0" in text:
         raise SARChatError(f"{name}: file name {file_name!r} does not stay inside the image folder; fix the file")
     if _CONTROL.search(text):
         raise SARChatError(f"{name}: file name {file_name!r} contains a control character; rename the image")
@@ -98,6 +104,27 @@ def get_box(category: int, bbox: Any, ignored: bool, owner: str) -> RawBox:  # n
         raise SARChatError(f"{owner} has bbox {short(bbox)}, not four finite numbers x, y, w, h; fix the file")
     x, y, width, height = map(float, bbox)
     return RawBox(category, (x, y, width, height), ignored)
+
+
+def get_flag(entry: Any, key: str, owner: str) -> bool:  # noqa: ANN401
+    """Return whether an entry is marked by a key; an entry without the key, or with null, is not.
+
+    Args:
+        entry: an object.
+        key: the key; its value is true, false, 1, 0, or one of these as text.
+        owner: the file and the entry, for the message.
+
+    Raises:
+        SARChatError: if the value is anything else.
+    """
+    value = entry.get(key)
+    if value is None or value == 0:
+        return False
+    if value == 1:
+        return True
+    if isinstance(value, str) and value.strip().lower() in _FLAGS:
+        return _FLAGS[value.strip().lower()]
+    raise SARChatError(f"{owner} has '{key}' {short(value)}, which is none of 0, 1, true and false; fix the file")
 
 
 def _is_finite_number(value: Any) -> bool:  # noqa: ANN401

@@ -16,7 +16,7 @@ _LONGEST_VALUE = 1 << 26
 _TOGETHER = 1 << 14
 
 
-def read_lists(chunks: Iterable[bytes], handlers: Mapping[str, Callable[[Any], object]]) -> set[str]:
+def read_lists(chunks: Iterable[bytes], handlers: Mapping[str, Callable[[Any], object]]) -> dict[str, bool]:
     """Call a handler with each entry of some lists of a JSON object, in the order of the document.
 
     Args:
@@ -24,20 +24,20 @@ def read_lists(chunks: Iterable[bytes], handlers: Mapping[str, Callable[[Any], o
         handlers: the function to call with each entry of the list with that key. Other values are read and dropped.
 
     Returns:
-        The keys of `handlers` that the document has as lists; none if the document is not an object.
+        The keys of the document, each with whether a handler was called for its list; none if it is not an object.
 
     Raises:
         ValueError: if the document is not valid JSON, is nested too deeply, or has a key of `handlers` more than once.
     """
     text = _Text(_decode(chunks))
     if text.next_sign() != "{":
-        return set()
-    found: set[str] = set()
+        return {}
+    found: dict[str, bool] = {}
     for key in _read_keys(text):
-        if key in found:
+        if found.get(key):
             raise ValueError(f"it has {key!r} more than once")
-        if key in handlers and text.next_sign() == "[":
-            found.add(key)
+        found[key] = key in handlers and text.next_sign() == "["
+        if found[key]:
             _read_list(text, handlers[key])
         else:
             text.read_value()

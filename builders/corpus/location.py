@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from builders.errors import SARChatError
+from builders.corpus.categories import normalize
+from builders.errors import SARChatError, near
 from builders.schema import CATEGORIES, SPLITS, split_name
+
+# Names of licences on the Hub: https://huggingface.co/docs/hub/repositories-licenses
+_LICENSE = re.compile(r"[a-z0-9][a-z0-9.+-]*")
 
 
 @dataclass(frozen=True)
@@ -18,18 +23,30 @@ class Location:
         path: the folder or zip, as a path or URL; with `annotations`, that of the images alone.
         annotations: pairs of a split and its annotation file on this machine, if the corpus has none of the known
             layouts; file names in it are relative to `path`.
-        renames: pairs of a category's name in the annotations, in lower case, and one of `CATEGORIES`.
+        choices: pairs of a category's name in the annotations, in lower case, and one of `CATEGORIES`, or `None` to
+            leave out its boxes.
+        trust_boxes: whether to accept boxes that seem to be in another convention than COCO's.
+        source_name: what the images are, for the card; `None` for SARDet-100K, or if it is unknown.
+        license: their licence, for the card, in the same way.
     """
 
     path: str
     annotations: tuple[tuple[str, str], ...] = ()
-    renames: tuple[tuple[str, str], ...] = ()
+    choices: tuple[tuple[str, str | None], ...] = ()
+    trust_boxes: bool = False
+    source_name: str | None = None
+    license: str | None = None
 
 
 def locate(
     path: str | os.PathLike[str] | Location,
     annotations: Mapping[str, str | os.PathLike[str]] | None = None,
     rename: Mapping[str, str] | None = None,
+    drop: Iterable[str] = (),
+    *,
+    trust_boxes: bool = False,
+    source_name: str | None = None,
+    license: str | None = None,
 ) -> Location:
     """Return a location, with its options checked.
 
@@ -37,18 +54,35 @@ def locate(
         path: the path or URL, or a location, which is returned as it is.
         annotations: the annotation file of each split.
         rename: one of `CATEGORIES` for each name that the annotations use for it.
+        drop: names of categories in the annotations whose boxes are left out.
+        trust_boxes: whether to accept boxes that seem to be in another convention than COCO's.
+        source_name: what the images are, for the card.
+        license: their licence, by the Hub's name, for the card.
 
     Raises:
-        SARChatError: if a split or a category is unknown.
+        SARChatError: if a split or a category is unknown, a category is to be renamed and left out, or the card could
+            not have the source's name or the licence.
     """
     if isinstance(path, Location):
         return path
     files = {split_name(split): os.fspath(file) for split, file in (annotations or {}).items()}
     for split in files:
         if split not in SPLITS:
-            raise SARChatError(f"unknown split {split!r} of {files[split]}; choose from {', '.join(SPLITS)}")
-    renames = {name.strip().lower(): category for name, category in (rename or {}).items()}
-    for name, category in renames.items():
+            raise SARChatError(
+                f"unknown split {split!r} of {files[split]}{near(split, SPLITS)}; choose from {', '.join(SPLITS)}"
+            )
+    choices: dict[str, str | None] = {normalize(name): category for name, category in (rename or {}).items()}
+    for name, category in choices.items():
         if category not in CATEGORIES:
-            raise SARChatError(f"cannot rename {name!r} to {category!r}; choose from {', '.join(CATEGORIES)}")
-    return Location(os.fspath(path), tuple(sorted(files.items())), tuple(sorted(renames.items())))
+            hint = near(str(category), CATEGORIES)
+            raise SARChatError(f"cannot rename {name!r} to {category!r}{hint}; choose from {', '.join(CATEGORIES)}")
+    for name in map(normalize, [drop] if isinstance(drop, str) else drop):
+        if choices.get(name) is not None:
+            raise SARChatError(f"category {name!r} is to be renamed and left out; choose one of the two")
+        choices[name] = None
+    if source_name is not None and not (source_name.strip() and source_name.isprintable()):
+        raise SARChatError(f"the source's name {source_name!r} is not one line of text; say what the images are")
+    if license is not None and not _LICENSE.fullmatch(license):
+        raise SARChatError(f"the licence {license!r} is not a name that the Hub knows, such as cc-by-4.0, mit or other")
+    named = tuple(sorted(files.items())), tuple(sorted(choices.items()))
+    return Location(os.fspath(path), *named, trust_boxes, source_name, license)

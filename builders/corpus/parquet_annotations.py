@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pyarrow.types as kinds
 
 from builders.corpus.annotation_table import AnnotationTable
-from builders.corpus.categories import find_category, normalize, unknown_category
+from builders.corpus.categories import normalize
 from builders.corpus.entries import get_box, get_image, short
 from builders.errors import SARChatError
 from builders.parquet_rows import DAMAGED_PARQUET
@@ -25,7 +25,7 @@ _SCHEMA = (
 )
 
 
-def read_parquet(path: Path, name: str, renames: Mapping[str, str], table: AnnotationTable) -> frozenset[str]:
+def read_parquet(path: Path, name: str, table: AnnotationTable) -> None:
     """Add the images and boxes of a Parquet file to a table.
 
     The columns are those of object detection data sets on the Hub: `image_id`, `file_name`, `width`, `height`, and
@@ -35,17 +35,13 @@ def read_parquet(path: Path, name: str, renames: Mapping[str, str], table: Annot
     Args:
         path: the file.
         name: its name in error messages.
-        renames: as in `read_coco`.
-        table: takes images and boxes.
-
-    Returns:
-        The names of categories that boxes have, in lower case.
+        table: takes images, boxes and the names of categories that boxes have.
 
     Raises:
         SARChatError: if the file is not Parquet, lacks a column, or has a wrong row.
     """
     table.begin_part(name)
-    indices: dict[str, int] = {}
+    numbers: dict[str, int] = {}
     for row in _read_rows(path, name):
         image = get_image(row, "image_id", name)
         table.add_image(*image)
@@ -54,15 +50,9 @@ def read_parquet(path: Path, name: str, renames: Mapping[str, str], table: Annot
             place = f"{owner}: box {number}"
             if not isinstance(category, str):
                 raise SARChatError(f"{place} has category {short(category)}, not a name; fix the file")
-            label = normalize(category)
-            if label not in indices:
-                index = find_category(label, renames)
-                if index is None:
-                    raise unknown_category(label, place)
-                indices[label] = index
-            table.add_box(image[0], number, get_box(indices[label], bbox, bool(ignored), place))
-    table.set_categories({index: index for index in indices.values()})
-    return frozenset(indices)
+            category_id = numbers.setdefault(normalize(category), len(numbers))
+            table.add_box(image[0], number, get_box(category_id, bbox, bool(ignored), place))
+    table.set_categories({category_id: label for label, category_id in numbers.items()})
 
 
 def _read_rows(path: Path, name: str) -> Iterator[dict[str, Any]]:

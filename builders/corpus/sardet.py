@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from builders.corpus.annotations import AnnotationFile, AnnotationFiles, Annotations, find_files, find_parts
+from builders.corpus.categories import Choices
 from builders.corpus.layouts import Layout, known_layouts
 from builders.corpus.location import Location, locate
 from builders.corpus.source import Source, open_source
@@ -30,13 +31,17 @@ class Corpus:
         source: its images; paths are relative to the top folder.
         files: the annotation files of each split that has any, in the order of `SPLITS`.
         layout: its layout; `None` if the annotation files were named, and all images are in the top folder.
-        renames: one of `CATEGORIES` for each other name that the user gave.
+        choices: what the user says of names of categories.
+        trust_boxes: whether to accept boxes that seem to be in another convention than COCO's.
+        about: what the user says of the images: `name` and `license`.
     """
 
     source: Source
     files: Mapping[str, AnnotationFiles]
     layout: Layout | None = None
-    renames: Mapping[str, str] = field(default_factory=dict)
+    choices: Choices = field(default_factory=dict)
+    trust_boxes: bool = False
+    about: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def info(self) -> CorpusInfo:
@@ -52,7 +57,10 @@ class Corpus:
         """Return what distinguishes the corpus from SARDet-100K as it is published; nothing if nothing does."""
         layout = self.layout.name if self.layout else "named files"
         differs = {"layout": layout} if layout != known_layouts()[0].name else {}
-        return differs | ({"renames": dict(self.renames)} if self.renames else {})
+        renames = {name: category for name, category in self.choices.items() if category is not None}
+        dropped = [name for name, category in self.choices.items() if category is None]
+        differs |= self.about
+        return differs | ({"renames": renames} if renames else {}) | ({"dropped": dropped} if dropped else {})
 
     def annotations(self, split: str) -> AbstractContextManager[Annotations]:
         """Read a split's annotations, for the time of a block.
@@ -66,7 +74,7 @@ class Corpus:
                 f"{self.source.location} has no split {split!r}{near(split, self.splits)}{wanted}; "
                 f"it has {', '.join(self.splits)}"
             )
-        return self.files[split].read(self.renames)
+        return self.files[split].read(self.choices, trust_boxes=self.trust_boxes)
 
     def image_folder(self, split: str) -> str:
         """Return the folder with a split's images, relative to the corpus's top folder; empty for that folder itself.
@@ -83,7 +91,7 @@ class Corpus:
         raise SARChatError(f"{self.source.location} contains no images: none of {', '.join(candidates)} exists")
 
     def fingerprint(self) -> str:
-        """Return a hash that changes with the annotations, the renames and the location or content of the images.
+        """Return a hash that changes with the annotations, the choices and the location or content of the images.
 
         For an archive, it covers the size and checksum of every file, which are in the archive's directory. For a
         folder, it covers the content of the annotation files, but not of the images, since these are not copied.
@@ -95,9 +103,16 @@ class Corpus:
                     f"{split}:{files.digest()}:{self.image_folder(split)}"
                     for split, files in self._files_outside_archive()
                 ),
-                *(f"rename:{name}:{category}" for name, category in self.renames.items()),
+                *self.list_choices(),
             ]
         )
+
+    def list_choices(self) -> list[str]:
+        """Return the choices as lines of a fingerprint."""
+        return [
+            f"drop:{name}" if category is None else f"rename:{name}:{category}"
+            for name, category in self.choices.items()
+        ]
 
     def stamp(self) -> str:
         """Return a hash by which another process recognizes the corpus without reading it.
@@ -126,11 +141,13 @@ def find_corpus(location: str | os.PathLike[str] | Location) -> Corpus:
     """
     location = locate(location)
     source = open_source(location.path)
-    renames = dict(location.renames)
+    options: dict[str, Any] = {"choices": dict(location.choices), "trust_boxes": location.trust_boxes}
+    about = {"name": location.source_name, "license": location.license}
+    options["about"] = {name: text for name, text in about.items() if text is not None}
     if location.annotations:
         given = dict(location.annotations)
         named = {split: _open_annotations(given[split]) for split in SPLITS if split in given}
-        return Corpus(source, named, None, renames)
+        return Corpus(source, named, None, **options)
     found = _match_layouts(source)
     if not found:
         found = [match for folder in source.folders() for match in _match_layouts(source.inside(folder))]
@@ -139,7 +156,7 @@ def find_corpus(location: str | os.PathLike[str] | Location) -> Corpus:
         raise SARChatError(f"{source.location} contains more than one corpus: {places}; choose one, {_HOW_TO_NAME}")
     if not found:
         raise SARChatError(f"{source.location} contains no annotations: {_describe_search(source)}")
-    return Corpus(found[0].source, found[0].files, found[0].layout, renames)
+    return replace(found[0], **options)
 
 
 def _match_layouts(top: Source) -> list[Corpus]:

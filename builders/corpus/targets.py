@@ -8,11 +8,19 @@ from typing import NamedTuple
 
 from builders.schema import Box
 
-DROP_REASONS = ("no width or height", "outside the image", "crowd or ignore", "duplicate")
+LEFT_OUT = -1
+"""Stands for the index of a category whose boxes the user leaves out."""
+
+DROP_REASONS = ("category left out", "no width or height", "outside the image", "crowd or ignore", "duplicate")
+CLIPPED = "clipped to the image"
+KEPT = "kept"
 
 
 class RawBox(NamedTuple):
-    """A box as annotated: index into `CATEGORIES`, COCO `(x, y, w, h)` in pixels, and whether it is to be ignored."""
+    """A box as annotated: COCO `(x, y, w, h)` in pixels, and whether it is to be ignored.
+
+    The category is an index into `CATEGORIES` or `LEFT_OUT`, or while it is read, an id of its file.
+    """
 
     category: int
     bbox: tuple[float, float, float, float]
@@ -50,14 +58,15 @@ class AnnotatedImage(NamedTuple):
         return sorted(groups.items())
 
 
-def clean(boxes: Iterable[RawBox], width: int, height: int, dropped: Counter[str]) -> tuple[Target, ...]:
+def clean(boxes: Iterable[RawBox], width: int, height: int, tally: Counter[str]) -> tuple[Target, ...]:
     """Keep the valid boxes, in their order, clipped to the image.
 
     Args:
         boxes: an image's boxes as annotated.
         width: the image's width in pixels.
         height: the image's height in pixels.
-        dropped: the count for each of `DROP_REASONS`, to which the boxes left out are added.
+        tally: the count for each of `DROP_REASONS`, to which the boxes left out are added; of the others, for `KEPT`,
+            and for `CLIPPED` if a part of them is outside the image.
 
     Returns:
         The targets. A box left out counts under the first reason that applies, in the order of `DROP_REASONS`.
@@ -67,16 +76,21 @@ def clean(boxes: Iterable[RawBox], width: int, height: int, dropped: Counter[str
     for raw in boxes:
         x, y, w, h = raw.bbox
         x1, y1, x2, y2 = max(x, 0.0), max(y, 0.0), min(x + w, float(width)), min(y + h, float(height))
-        if w <= 0 or h <= 0:
-            dropped["no width or height"] += 1
+        if raw.category == LEFT_OUT:
+            tally["category left out"] += 1
+        elif w <= 0 or h <= 0:
+            tally["no width or height"] += 1
         elif x1 >= x2 or y1 >= y2:
-            dropped["outside the image"] += 1
+            tally["outside the image"] += 1
         elif raw.ignored:
-            dropped["crowd or ignore"] += 1
+            tally["crowd or ignore"] += 1
         elif (raw.category, raw.bbox) in seen:
-            dropped["duplicate"] += 1
+            tally["duplicate"] += 1
         else:
             seen.add((raw.category, raw.bbox))
             whole = x >= 0 and y >= 0 and x + w <= width and y + h <= height
+            if not whole:
+                tally[CLIPPED] += 1
             kept.append(Target(raw.category, (x1, y1, x2, y2), whole))
+    tally[KEPT] += len(kept)
     return tuple(kept)

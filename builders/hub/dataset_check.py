@@ -11,12 +11,14 @@ import pyarrow.compute as pc
 from huggingface_hub import DatasetCard
 from tqdm import tqdm
 
+from builders.card.origin import find_origin
 from builders.errors import SARChatError
 from builders.folder.checksums import verify_checksums
-from builders.folder.reader import CARD, Build, open_build
+from builders.folder.reader import BUILD_INFO, CARD, Build, open_build
 from builders.folder.rows import ParquetPart
 from builders.hub.folder_check import FileStates, describe_error, list_files, read_metadata
 from builders.processes import run_apart
+from builders.resources import load_json
 
 _BATCH_ROWS = 10_000
 # The number of records by config and split.
@@ -46,6 +48,21 @@ def inspect_dataset(folder: Path) -> list[str]:
         _check_embedded(path)
     _check_loads(folder, {config: counts[config] for config in build.configs})
     return list(build.configs)
+
+
+def describe_unknown(folder: Path) -> str | None:
+    """Return a line that says what the card does not know of the images, their source or licence; else `None`."""
+    try:
+        unknown = find_origin(load_json((folder / BUILD_INFO).read_text(encoding="utf-8"))).unknown
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        # Builds of version 1.0 have no such file.
+        return None
+    if not unknown:
+        return None
+    return (
+        f"{folder / CARD}: the {' and the '.join(unknown)} of the images {'are' if unknown[1:] else 'is'} unknown; "
+        "build it again with --source-name and --license before you publish it"
+    )
 
 
 def _read_counts(card: Path) -> _Counts:

@@ -367,11 +367,12 @@ def test_dropped_boxes_are_counted_by_reason(tmp_path, sarchat):
     result = sarchat("build", corpus, "--out", tmp_path / "out", "--no-pictures")
     assert result.returncode == 0, result.stderr
     counts = dict(re.findall(r"^((?:box|image): .+?)\s\s+(\d+)", result.stdout, re.M))
-    assert sorted(map(int, counts.values())) == [1, 2, 2, 4, 5]
+    assert sorted(map(int, counts.values())) == [0, 0, 1, 2, 2, 4, 5]
     assert [counts[key] for key in counts if "duplicate" in key] == ["2"]
     assert [counts[key] for key in counts if "outside" in key] == ["4"]
     assert [counts[key] for key in counts if "crowd" in key] == ["5"]
     assert [counts[key] for key in counts if "target" in key] == ["1"]
+    assert [counts[key] for key in counts if "clipped" in key or "category" in key] == ["0", "0"]
 
 
 @pytest.mark.slow

@@ -233,6 +233,29 @@ def test_entry_that_lacks_a_key(place, listed, key):
     place.check_refused(pattern=rf"train\.json.*{key}")
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda coco: coco["images"][0].pop("width"), "an entry of kind 'image' has no 'width'"),
+        (lambda coco: coco["images"][0].update(filename=coco["images"][0].pop("file_name")), "mean 'filename'"),
+        (lambda coco: coco["annotations"][0].update(bbox=[1, 2, 3, 4, 5]), r"bbox \[1, 2, 3, 4, 5\], not four"),
+        (lambda coco: coco.update(annotation=coco.pop("annotations")), "no list 'annotations' .*mean 'annotation'"),
+        (lambda coco: coco.pop("categories"), "no list 'categories'; its keys are 'images, type, annotations'"),
+    ],
+)
+def test_a_fault_of_the_content_is_not_taken_for_a_broken_file(place, change, told):
+    place.edit(change)
+    line = place.check_refused(pattern=rf"train\.json.*{told}")
+    assert not re.search("valid JSON|truncated|download|SARDet-100K's", line)
+
+
+@pytest.mark.parametrize("value", ["no", "", 2, -1, 0.5, [], {}, [0], float("nan")])
+@pytest.mark.parametrize("key", ["iscrowd", "ignore"])
+def test_mark_that_is_neither_true_nor_false(place, key, value):
+    place.edit(lambda coco: coco["annotations"][0].update({key: value}))
+    place.check_refused(pattern=rf"train\.json: annotation 0 has '{key}'")
+
+
 @pytest.mark.parametrize("value", [0, -5, 2**40, 256.5, "256", None, True, [256]])
 @pytest.mark.parametrize("key", ["width", "height"])
 def test_image_side_that_is_none(place, key, value):
@@ -261,6 +284,17 @@ def test_number_beyond_all_floats(place):
 def test_category_id_that_is_not_in_categories(place):
     place.edit(lambda coco: coco["annotations"][0].update(category_id=77))
     place.check_refused(pattern="77")
+
+
+def test_all_unknown_categories_are_named_with_their_boxes(place):
+    place.edit(lambda coco: coco["categories"][0].update(name="Airplain"), "train")
+    place.edit(lambda coco: coco["categories"][1].update(name="windmill"), "train")
+    place.edit(lambda coco: coco["categories"][0].update(name="oil rig"), "test")
+    # Of this one there is no box.
+    place.edit(lambda coco: coco["categories"][1].update(name="lighthouse"), "test")
+    line = place.check_refused(pattern=r"train\.json, .*test\.json: ")
+    told = "'airplain' (did you mean 'airplane'?) in 2 boxes, 'oil rig' in 2 boxes, 'windmill' in 2 boxes; say"
+    assert told in line and "--rename" in line and "--drop" in line and "lighthouse" not in line
 
 
 @pytest.mark.parametrize("name", ["submarine", "", None, 3, ["ship"]])

@@ -208,7 +208,7 @@ def objects(**lists) -> list[dict]:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (set_column("objects", objects(category=["submarine"])), "box 0 is of category 'submarine'"),
+        (set_column("objects", objects(category=["submarine"])), "'submarine' in 1 box;"),
         (set_column("objects", objects(category=[None])), "box 0 has category None, not a name"),
         (set_column("objects", objects(bbox=[[1.0, 2.0, 3.0]])), "box 0 has bbox [1.0, 2.0, 3.0], not four"),
         (set_column("objects", objects(bbox=[[1.0, 2.0, float("nan"), 3.0]])), "not four finite numbers"),

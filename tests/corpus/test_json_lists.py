@@ -30,7 +30,8 @@ def read(data: bytes, size: int, together: int = 1 << 14) -> dict[str, list]:
     found: dict[str, list] = defaultdict(list)
     pieces = [data[start : start + size] for start in range(0, len(data), size)]
     with patch.object(json_lists, "_TOGETHER", together):
-        lists = read_lists(pieces, {key: found[key].append for key in KEYS})
+        keys = read_lists(pieces, {key: found[key].append for key in KEYS})
+        lists = {key for key, is_list in keys.items() if is_list}
     return {key: found[key] for key in lists}
 
 

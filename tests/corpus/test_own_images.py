@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 from corpora import plain_corpus, zip_corpus
+from huggingface_hub import DatasetCard
 from support import build, parquet_sums, refusal, slow
 
 from builders.build.options import BuildOptions
@@ -169,6 +171,132 @@ def test_the_live_builder_renames_too(tmp_path, corpus):
     assert read("tank") == {0, 3, 4}
 
 
+def test_the_card_says_of_ones_own_images_what_the_user_says(tmp_path, corpus, capsys):
+    folder, out = arrange(corpus, tmp_path / "mine", "Roboflow"), tmp_path / "out"
+    build(folder, out, OPTIONS)
+    card = DatasetCard.load(out / "README.md")
+    assert card.data.license == "unknown" and "the source and licence of the images" in card.text.replace("\n> ", " ")
+    for foreign in ("CC BY-NC", "github.com/zcablii", "ten original data sets", "who has\nSARDet"):
+        assert foreign not in card.text
+    about = {"source_name": "Harbour cameras, 2024 | $5", "license": "cc-by-4.0"}
+    build(locate(folder, **about), out, OPTIONS)
+    card = DatasetCard.load(out / "README.md")
+    assert card.data.license == "cc-by-4.0" and "unknown" not in card.text
+    assert "- **Source:** Harbour cameras, 2024 | $5\n" in card.text
+    source = json.loads((out / "build.json").read_text())["source"]
+    assert (source["name"], source["license"]) == tuple(about.values())
+    # Also in SARDet-100K's layout, which says nothing of whose images they are.
+    build(locate(corpus, license="mit"), out, OPTIONS)
+    card = DatasetCard.load(out / "README.md")
+    assert card.data.license == "mit" and "the source of the images" in card.text.replace("\n> ", " ")
+
+
+@pytest.mark.parametrize(
+    ("about", "told"),
+    [
+        ({"license": "CC BY 4.0"}, "'CC BY 4.0' is not a name that the Hub knows"),
+        ({"license": ""}, "'' is not a name"),
+        ({"source_name": "a\nb"}, "is not one line"),
+        ({"source_name": " "}, "is not one line"),
+    ],
+)
+def test_what_no_card_can_say_is_refused(corpus, about, told):
+    with pytest.raises(SARChatError, match=re.escape(told)):
+        locate(corpus, **about)
+
+
+@pytest.mark.parametrize(
+    ("about", "told"),
+    [
+        ([], "README.md: the source and the licence of the images are unknown; build it again with --source-name and"),
+        (["--license", "mit"], "README.md: the source of the images is unknown"),
+        (["--license", "mit", "--source-name", "mine"], None),
+    ],
+)
+def test_a_dry_run_of_push_says_what_is_unknown(tmp_path, corpus, capsys, about, told):
+    folder = arrange(corpus, tmp_path / "mine", "COCO")
+    main(["build", str(folder), "--out", str(tmp_path / "out"), "--task", "counting", "--no-pictures", *about])
+    capsys.readouterr()
+    main(["push", "dataset", str(tmp_path / "out"), "user/mine", "--dry-run"])
+    lines = [line for line in capsys.readouterr().err.splitlines() if "unknown" in line]
+    assert len(lines) == (told is not None) and all(told in line for line in lines)
+
+
+def strangers(coco: dict) -> None:
+    """Add a box of one of two more categories to each image."""
+    coco["categories"] += [{"id": 70, "name": "Oil Rig"}, {"id": 71, "name": "windmill"}]
+    top = max(entry["id"] for entry in coco["annotations"])
+    for number, image in enumerate(coco["images"]):
+        box = {"image_id": image["id"], "bbox": [3, 4, 5, 6], "iscrowd": 0}
+        coco["annotations"].append(box | {"id": top + 1 + number, "category_id": 70 + number % 2})
+
+
+def test_categories_are_left_out(tmp_path, corpus, expected, capsys):
+    """The records are those of the other boxes, and each box is counted."""
+    folder = arrange(corpus, tmp_path / "mine", "COCO", strangers)
+    out = tmp_path / "out"
+    tasks = [text for task in OPTIONS.tasks for text in ("--task", task)]
+    drops = ["--drop", "windmill", "--drop", " OIL rig"]
+    main(["build", str(folder), "--out", str(out), "--no-pictures", *tasks, *drops])
+    assert parquet_sums(out) == expected
+    assert re.search("^box: category left out +3 +2 +2 +7$", capsys.readouterr().out, re.M)
+    assert "| box: category left out | 3 | 2 | 2 |" in (out / "README.md").read_text()
+    source = json.loads((out / "build.json").read_text())["source"]
+    assert source["dropped"] == ["oil rig", "windmill"]
+    build(locate(folder, drop=["oil rig", "windmill", "car"]), out, OPTIONS)
+    other = json.loads((out / "build.json").read_text())["source"]
+    assert other["dropped"][0] == "car" and other["fingerprint"] != source["fingerprint"]
+    assert parquet_sums(out) != expected
+
+
+def test_the_live_builder_leaves_the_same_categories_out(tmp_path, corpus):
+    folder = arrange(corpus, tmp_path / "mine", "COCO", strangers)
+
+    def read(folder: Path, drop: list[str]) -> list[tuple]:
+        options = {"config_name": "grounding", "cache_dir": str(tmp_path / "cache")}
+        builder = SARChat(data_dir=str(folder), drop=drop, **options)
+        builder.download_and_prepare()
+        streamed = builder.as_streaming_dataset(split="train")
+        assert [row["messages"] for row in streamed] == builder.as_dataset(split="train")["messages"][:]
+        return [(row["id"], row["messages"], row["objects"]) for row in builder.as_dataset(split="train")]
+
+    assert read(folder, ["windmill", "oil rig"]) == read(corpus, [])
+    # The cache of one is not taken for the other's.
+    assert len(read(folder, ["windmill", "oil rig", "bridge"])) == len(read(corpus, []))
+    assert read(folder, ["windmill", "oil rig", "bridge"]) != read(corpus, [])
+    with pytest.raises(SARChatError, match=r"no category is called 'windmil', .* left out \(did you mean 'windmill'"):
+        read(folder, ["windmill", "oil rig", "windmil"])
+
+
+@pytest.mark.parametrize("value", ["0", "false", "False", False, 0, 0.0, None])
+def test_an_annotation_that_is_marked_as_no_crowd_is_a_target(tmp_path, corpus, expected, value):
+    def change(coco: dict) -> None:
+        for entry in coco["annotations"]:
+            entry.update(iscrowd=value, ignore=value)
+
+    build(arrange(corpus, tmp_path / "mine", "COCO", change), tmp_path / "out", OPTIONS)
+    assert parquet_sums(tmp_path / "out") == expected
+
+
+@pytest.mark.parametrize("value", ["1", "true", " True", True, 1, 1.0])
+def test_an_annotation_that_is_marked_as_a_crowd_is_left_out(tmp_path, corpus, value):
+    folder = arrange(corpus, tmp_path / "mine", "COCO", lambda coco: coco["annotations"][0].update(iscrowd=value))
+    assert build(folder, tmp_path / "out", OPTIONS).plan.tallies["train"]["crowd or ignore"] == 1
+
+
+def test_a_name_with_a_colon_is_a_name(tmp_path, corpus):
+    """As of products with a time in their name; it stays in the folder."""
+    name = "S1A_IW_20230101T10:20:30.jpg"
+    folder = arrange(corpus, tmp_path / "mine", "COCO", lambda coco: coco["images"][0].update(file_name=name))
+    for split, old in (("train", "0000001.jpg"), ("val", "0000004.jpg"), ("test", "0000006.jpg")):
+        (folder / split / old).rename(folder / split / name)
+    build(folder, tmp_path / "out", OPTIONS)
+    live = SARChat(config_name="counting", data_dir=str(folder), cache_dir=str(tmp_path / "cache"))
+    live.download_and_prepare()
+    for rows in (live.as_dataset(split="train"), live.as_streaming_dataset(split="train")):
+        assert {row["image"].size for row in rows if row["file_name"] == name} == {(256, 256)}
+
+
 def test_a_category_without_boxes_may_have_any_name(tmp_path, corpus, expected):
     """Roboflow writes one for the whole project."""
 
@@ -200,6 +328,10 @@ def test_two_layouts_in_one_folder_are_refused(tmp_path, corpus, capsys):
         (["{mine}", "--rename", "x=plane"], "'plane'; choose from ship"),
         (["{mine}", "--rename", "x=ship", "--rename", "x=car"], "more than once"),
         (["{mine}", "--rename", "x=ship"], "no category is called 'x'"),
+        (["{mine}", "--rename", "x=shipp"], "'shipp' (did you mean 'ship'?)"),
+        (["{mine}", "--drop", "x"], "no category is called 'x', which was to be left out; there are aircraft"),
+        (["{mine}", "--drop", "ship", "--rename", "ship=car"], "'ship' is to be renamed and left out"),
+        (["--sample", "--drop", "ship"], "sample"),
         (["{mine}", "--images", "{mine}"], "give one of these"),
         (["--images", "{mine}"], "together"),
         (["--annotations", "train={mine}/a.json"], "give one of these"),

@@ -35,6 +35,7 @@ from builders.box_formats.translate import translate
 from builders.build.built_files import is_build
 from builders.build.options import BuildOptions
 from builders.corpus.annotation_table import AnnotationTable
+from builders.corpus.categories import refuse_unknown
 from builders.corpus.coco import read_coco
 from builders.corpus.image_check import check_image
 from builders.corpus.parquet_annotations import read_parquet
@@ -180,8 +181,13 @@ def _good_file(name: str) -> list[bytes]:
 
 def _read_coco(data: bytes) -> object:
     with AnnotationTable() as table:
-        read_coco([data], "train.json", {}, table)
-        return list(table.images_in_order())
+        read_coco([data], "train.json", table)
+        return _images(table)
+
+
+def _images(table: AnnotationTable) -> object:
+    refuse_unknown(table.unknown_categories({}))
+    return list(table.images_in_order({}))
 
 
 def _coco_documents() -> list[Any]:
@@ -194,8 +200,8 @@ def _coco_seeds() -> list[bytes]:
 
 def _read_parquet_annotations(data: bytes) -> object:
     with AnnotationTable() as table:
-        read_parquet(_write("annotations.parquet", data), "train.parquet", {}, table)
-        return list(table.images_in_order())
+        read_parquet(_write("annotations.parquet", data), "train.parquet", table)
+        return _images(table)
 
 
 def _parquet_annotation_seeds() -> list[bytes]:

@@ -1,0 +1,27 @@
+"""Checks `--rename` and `--drop`: every name that they have must be one of the annotations' own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Set
+
+from builders.corpus.sardet import Corpus
+from builders.errors import SARChatError, near
+
+
+def check_choices(corpus: Corpus, names: Iterable[Set[str]]) -> None:
+    """Refuse a rename, and a category to leave out, that matches no category.
+
+    Args:
+        corpus: the corpus with its choices.
+        names: the names of the categories of each split's annotations, in lower case.
+
+    Raises:
+        SARChatError: no split has a category that was to be renamed or left out.
+    """
+    known = frozenset[str]().union(*names)
+    for name, category in corpus.choices.items():
+        if name not in known:
+            raise SARChatError(
+                f"{corpus.source.location}: no category is called {name!r}, which was to be "
+                f"{'renamed' if category else 'left out'}{near(name, known)}; there are {', '.join(sorted(known))}"
+            )
