@@ -8,7 +8,7 @@ import re
 import shlex
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +23,12 @@ _SPLIT = "test"
 _ANSWERS, _PICTURE = "answers.jsonl", "record.png"
 
 
-def show_records(folder: Path) -> str:
-    """Return the first conversation of each task."""
-    from builders.folder.reader import open_build
-
-    build = open_build(folder)
+def show_records(references: Mapping[str, Mapping[str, Any]], ids: Iterable[str]) -> str:
+    """Return some conversations as text."""
     blocks = []
-    for task in TASKS:
-        batch = next(build.batches(task, _SPLIT, ["id", "messages"], rows=1))
-        record = batch.to_pylist()[0]
-        question, answer = (message["content"] for message in record["messages"])
-        blocks.append(f"{record['id']}\n  user:      {question}\n  assistant: {answer}")
+    for record_id in ids:
+        question, answer = (message["content"] for message in references[record_id]["messages"])
+        blocks.append(f"{record_id}\n  user:      {question}\n  assistant: {answer}")
     return "\n\n".join(blocks)
 
 
@@ -51,7 +46,7 @@ def show_scores(references: Mapping[str, Mapping[str, Any]], answers: Mapping[st
 
     gold = [record["messages"][1]["content"] for record in references.values()]
     for_gold, for_noisy = (score(texts, list(references.values())) for texts in (gold, list(answers.values())))
-    averages = [*TASKS, "overall"]
+    averages = [key for key in (*TASKS, "overall") if key in for_gold]
     rows = [[key, f"{for_gold[key]:.2f}", f"{for_noisy[key]:.2f}"] for key in averages]
     return format_table(["score", "gold answers", "noisy answers"], rows)
 
@@ -122,18 +117,22 @@ def command(folder: Path, out: Path) -> None:
     check_outside(out, [folder])
     references = dict(read_references(folder, ALL, _SPLIT))
     answers = noisy_answers(references)
-    shown = next(record_id for record_id in references if record_id.startswith("grounding/"))
+    # The first record of each task.
+    firsts = {record["task"]: record_id for record_id, record in reversed(references.items())}
+    firsts = {task: firsts[task] for task in TASKS if task in firsts}
+    task = "grounding" if "grounding" in firsts else next(iter(firsts))
+    record = open_build(folder).record_with_id(task, firsts[task], [_SPLIT])
     with replacing_folder(out, is_demo) as staging:
         write_answers(answers, staging / _ANSWERS)
-        record = open_build(folder).record_with_id("grounding", shown, [_SPLIT])
-        show_record(record, staging / _PICTURE, answers[shown])
+        show_record(record, staging / _PICTURE, answers[firsts[task]])
         write_checksums(staging)
-    click.echo(f"A record of each task ({_SPLIT}):\n\n{show_records(folder)}\n")
+    click.echo(f"A record of each task ({_SPLIT}):\n\n{show_records(references, firsts.values())}\n")
     click.echo(f"The metric on the {_SPLIT} split, for the gold answers and for answers with noise:\n")
     click.echo(show_scores(references, answers))
     places = {"folder": folder, "answers": out / _ANSWERS, "picture": out / _PICTURE, "sarchat": _command()}
     steps = read_text("demo_next_steps.txt", "builders.cli")
-    click.echo(steps.format_map({name: shlex.quote(str(place)) for name, place in places.items()}), nl=False)
+    quoted = {name: shlex.quote(str(place)) for name, place in places.items()}
+    click.echo(steps.format_map({**quoted, "task": list(firsts)[-1]}), nl=False)
 
 
 def _command() -> Path:

@@ -72,7 +72,12 @@ def writing_bytes(path: Path) -> Iterator[BinaryIO]:
                 if path.exists():
                     partial.chmod(stat.S_IMODE(path.stat().st_mode))
                 yield stream
-            os.replace(partial, path)
+                stream.flush()
+                os.fsync(descriptor)
+                if os.name != "posix":
+                    stream.close()
+                # Still locked: otherwise another process could take it for abandoned.
+                os.replace(partial, path)
         finally:
             partial.unlink(missing_ok=True)
 

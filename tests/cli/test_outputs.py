@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import resource
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ import click
 import pytest
 from built_fixture import sample_build, sample_corpus, sample_gold
 from chat_server import ChatServer
-from support import build, refusal, write_answers
+from support import build, refusal, slow, write_answers
 
 from builders.build.options import BuildOptions
 from builders.cli.command import COMMANDS, main
@@ -231,6 +232,25 @@ def test_an_own_output_is_replaced_and_its_neighbours_stay(inputs, tmp_path, ser
     written = {name for name in after if name.split("/")[0] in {out.name} | sidecar}
     assert {name: value for name, value in after.items() if name not in written} == before
     assert state(inputs) == read
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [("show", "out"), *slow(*sorted({*OUTPUTS} - {("show", "out"), ("predict", "out")}))],
+)
+def test_an_output_that_cannot_be_written_whole_leaves_the_old_one(inputs, tmp_path, capsys, command, option):
+    output = OUTPUTS[command, option]
+    arguments = list(map(str, output.arguments(inputs, tmp_path / f"out{output.suffix}")))
+    main(arguments)
+    before = state(tmp_path)
+    capsys.readouterr()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200, hard))
+    try:
+        assert "File too large" in refusal(capsys, *arguments)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert state(tmp_path) == before
 
 
 @pytest.mark.parametrize("link", [False, True])

@@ -5,7 +5,10 @@ from __future__ import annotations
 import errno
 import json
 import os
+import subprocess
+import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from built_fixture import sample_build
@@ -15,6 +18,7 @@ from builders.cli.command import main
 from builders.errors import SARChatError
 from builders.folder.atomic import replacing_folder
 from builders.folder.writing import check_outputs, writing_whole
+from builders.temporary import leftovers, temporary
 
 
 @pytest.fixture
@@ -121,6 +125,80 @@ def test_a_failed_write_keeps_the_old_file(tmp_path):
         stream.write("half")
         raise OSError("full")
     assert [entry.read_text() for entry in tmp_path.iterdir()] == ["old"]
+
+
+def test_writes_of_one_file_side_by_side_are_each_whole(tmp_path):
+    """In one process and in threads; each begins by looking for what killed ones left."""
+    path = tmp_path / "scores.json"
+    with writing_whole(path) as first, writing_whole(path) as second:
+        first.write("first")
+        second.write("second, and longer")
+    assert path.read_text() == "first"
+
+    def write(number: int) -> None:
+        for _ in range(30):
+            with writing_whole(path) as stream:
+                stream.write(str(number) * 10_000)
+            assert len({*path.read_text()}) == 1
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(write, range(8)))
+    assert os.listdir(tmp_path) == ["scores.json"]
+
+
+def test_leftovers_are_removed_unless_they_are_being_written(tmp_path):
+    path = tmp_path / "scores.json"
+    temporary(path).write_text("half")
+    with writing_whole(path) as stream:
+        stream.write("slow")
+        with writing_whole(path) as other:
+            other.write("quick")
+        assert len(os.listdir(tmp_path)) == 2
+    assert path.read_text() == "slow"
+    assert os.listdir(tmp_path) == ["scores.json"]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from builders.folder.writing import writing_whole
+with writing_whole(Path(sys.argv[1])) as stream:
+    stream.write("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_write_keeps_the_old_file_and_the_next_one_clears_up(tmp_path):
+    path = tmp_path / "scores.json"
+    path.write_text("old")
+    subprocess.run([sys.executable, "-c", KILLED, path], check=False)
+    assert path.read_text() == "old"
+    assert len(os.listdir(tmp_path)) == 2
+    with writing_whole(path) as stream:
+        stream.write("new")
+    assert [entry.read_text() for entry in tmp_path.iterdir()] == ["new"]
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o644, 0o664])
+def test_a_new_file_has_the_permissions_of_the_old_one(tmp_path, mode):
+    path = tmp_path / "scores.json"
+    path.write_text("old")
+    path.chmod(mode)
+    with writing_whole(path) as stream:
+        (partial,) = leftovers(path)
+        assert partial.stat().st_mode & 0o777 == mode
+        stream.write("new")
+    assert path.stat().st_mode & 0o777 == mode
+
+
+def test_a_file_that_is_read_only_is_not_replaced(tmp_path):
+    path = tmp_path / "scores.json"
+    path.write_text('{"metric_version": 1}')
+    check_outputs({"--output": path}, [], {"--output": b"metric_version"})
+    path.chmod(0o444)
+    with pytest.raises(SARChatError, match="exists and is not a file that this option writes"):
+        check_outputs({"--output": path}, [], {"--output": b"metric_version"})
 
 
 def test_remote_input_is_passed_over(tmp_path):
