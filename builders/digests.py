@@ -26,6 +26,13 @@ def hash_text(text: str) -> str:
     return new_digest(text).hexdigest()
 
 
+def hash_bytes(content: bytes) -> str:
+    """Return the hash of bytes, hexadecimal."""
+    digest = new_digest()
+    digest.update(content)
+    return digest.hexdigest()
+
+
 def hash_file(path: Path) -> str:
     """Return the hash of a file's content, hexadecimal.
 

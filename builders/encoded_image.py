@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
+
+from builders.digests import hash_bytes
 
 
 class EncodedImage:
     """An image that several records may share; compare by identity to read it once for all of them.
 
     Attributes:
-        name: its file name, from its annotation.
+        name: its file name, from its annotation; images of different content may have the same.
         path: its file on this machine; `None` if it is inside a Parquet file, in an archive or on another machine.
     """
 
-    def __init__(self, name: str, read: Callable[[], bytes], path: str | None = None) -> None:
-        """Set the source of the image without reading it."""
+    def __init__(self, name: str, read: Callable[[], bytes], path: str | None = None, place: str | None = None) -> None:
+        """Set the source of the image without reading it; `place` is where its source has it, and nothing else."""
         self.name = name
         self.path = path
         self._read = read
+        self._place = place or path
+
+    @cached_property
+    def key(self) -> str:
+        """What all records of this image have in common, and no record of another: its place, or its bytes' hash.
+
+        Raises:
+            SARChatError: if it has no place of its own, and cannot be read.
+        """
+        return self._place or hash_bytes(self.read())
 
     def read(self) -> bytes:
         """Return the bytes of the image file.

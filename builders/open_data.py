@@ -319,4 +319,4 @@ def _read_version(info: str | None) -> str | None:
 def _refer_to_image(corpus: Corpus, folder: str, name: str) -> EncodedImage:
     relative = join(folder, name)
     path = corpus.source.path(relative) if corpus.source.is_local_folder else None
-    return EncodedImage(name, lambda: corpus.source.read(relative), path)
+    return EncodedImage(name, lambda: corpus.source.read(relative), path, relative)

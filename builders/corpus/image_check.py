@@ -36,7 +36,7 @@ def check_image(stream: BinaryIO, image: AnnotatedImage, name: str, *, decode: b
     if not decode and _plain_size(stream) == size:
         return
     with _readable(stream, name) as opened:
-        found, orientation = opened.size, _orientation(opened, stream)
+        found, turned = opened.size, orientation(opened, stream)
         if decode:
             opened.load()
     if found != size:
@@ -44,10 +44,10 @@ def check_image(stream: BinaryIO, image: AnnotatedImage, name: str, *, decode: b
             f"{name} is {found[0]} x {found[1]} pixels, but its annotation says {image.width} x {image.height}; "
             "correct one of them"
         )
-    if orientation != 1:
+    if turned != 1:
         # `datasets` rotates such an image as it decodes it, and its boxes would be wrong.
         raise SARChatError(
-            f"{name} has EXIF orientation {orientation}, so its boxes would not fit the image as displayed; "
+            f"{name} has EXIF orientation {turned}, so its boxes would not fit the image as displayed; "
             "store it upright, with orientation 1"
         )
 
@@ -95,8 +95,8 @@ def _readable(stream: BinaryIO, name: str) -> Iterator[Image.Image]:
         raise SARChatError(f"{name} cannot be decoded: {error}; download it again") from error
 
 
-def _orientation(opened: Image.Image, stream: BinaryIO) -> int:
-    """Return the EXIF orientation, 1 to 8; 1 if there is none."""
+def orientation(opened: Image.Image, stream: BinaryIO) -> int:
+    """Return the EXIF orientation of an image that was opened from a stream, 1 to 8; 1 if there is none."""
     if opened.format == "PNG":
         # Pillow decodes a PNG whole to look for EXIF behind its pixels: too slow for every image.
         place = stream.tell()

@@ -21,7 +21,7 @@ from builders.folder.image_file import read_image_file
 from builders.parquet_rows import DAMAGED_PARQUET
 from builders.schema import COLUMNS
 
-# Columns that distinguish images without reading them.
+# Columns that, with its bytes, distinguish an image.
 _IMAGE_KEYS = ("image.path", "file_name", "image_id")
 # Rows converted to Python objects at a time.
 _BATCH_ROWS = 500
@@ -89,7 +89,7 @@ def read_rows(
 
     Yields:
         A dict. Its `image` is an `EncodedImage`, the same object for consecutive rows of one image. The images of a row
-        group are read together, each once, when the first one is needed, and are freed with the last one.
+        group are read together, each once, if they are among the columns, and are freed with the last one.
 
     Raises:
         SARChatError: if the file lacks a column or cannot be read.
@@ -135,7 +135,7 @@ def _read_group(
 
 
 class _GroupImages:
-    """The distinct images of one row group, read together when the first one is needed."""
+    """The distinct images of one row group, read together; an image is what has its own bytes, whatever its name."""
 
     def __init__(self, part: ParquetPart, group: int) -> None:
         self._part = part
@@ -143,7 +143,7 @@ class _GroupImages:
         self._last: tuple[tuple[Any, ...], EncodedImage] | None = None
 
     def of_rows(self, keys: Iterable[tuple[str | None, str, int]], places: Iterable[int]) -> list[EncodedImage]:
-        """Return the image of each row, the same object for consecutive rows with one key.
+        """Return the image of each row, the same object for consecutive rows of one image.
 
         Args:
             keys: stored path, file name and id of each row's image.
@@ -151,33 +151,41 @@ class _GroupImages:
         """
         found = []
         for key, place in zip(keys, places):  # noqa: B905
-            if self._last is None or self._last[0] != key:
-                self._last = key, self._at(place, key[1], key[0])
+            stored = self._stored(place)
+            if self._last is None or self._last[0] != (*key, stored):
+                self._last = (*key, stored), self._make(stored, key[1], key[0])
             found.append(self._last[1])
         return found
 
-    def _at(self, place: int, name: str, stored_path: str | None) -> EncodedImage:
-        """Return the image of a row, not yet read unless its stored path may be that of a local file."""
-        is_file = self._part.fs is None and os.path.isabs(stored_path or "") and self._content(place) is None
-        return EncodedImage(name, lambda: self._read(place, name, stored_path), stored_path if is_file else None)
+    def _make(self, stored: tuple[int, int] | None, name: str, path: str | None) -> EncodedImage:
+        is_file = stored is None and self._part.fs is None and os.path.isabs(path or "")
+        return EncodedImage(name, lambda: self._read(stored, name, path), path if is_file else None)
 
-    def _read(self, place: int, name: str, stored_path: str | None) -> bytes:
-        content = self._content(place)
-        if content is not None:
-            return content
-        if self._part.fs is not None or not stored_path:
+    def _read(self, stored: tuple[int, int] | None, name: str, path: str | None) -> bytes:
+        if stored is not None:
+            chunk, index = stored
+            return self._column[chunk].dictionary[index].as_py()
+        if self._part.fs is not None or not path:
             raise SARChatError(f"{self._part.path} stores only a path for the image {name}, which does not exist here")
-        return read_image_file(stored_path)
+        return read_image_file(path)
 
-    def _content(self, place: int) -> bytes | None:
-        for chunk in self._column:
-            if place < len(chunk):
-                return chunk[place].as_py()
-            place -= len(chunk)
-        raise self._part.damaged(f"row group {self._group} has fewer images than rows")
+    def _stored(self, place: int) -> tuple[int, int] | None:
+        """Return the chunk and the entry of its dictionary that hold a row's image; `None` if a file does."""
+        try:
+            return self._entries[place]
+        except IndexError:
+            raise self._part.damaged(f"row group {self._group} has fewer images than rows") from None
 
     @cached_property
-    def _column(self) -> list[pa.Array]:
+    def _entries(self) -> list[tuple[int, int] | None]:
+        return [
+            None if index is None else (number, index)
+            for number, chunk in enumerate(self._column)
+            for index in chunk.indices.to_pylist()
+        ]
+
+    @cached_property
+    def _column(self) -> list[pa.DictionaryArray]:
         # Dictionary-encoded, as stored: each image is in memory once, not once per row.
         with self._part.open(read_dictionary=["image.bytes"]) as file:
             column = file.read_row_group(self._group, columns=["image.bytes"]).column("image")
