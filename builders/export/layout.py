@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from builders.errors import SARChatError
 from builders.resources import read_yaml
 
 TASKS_AND_SPLITS, PAPER = "tasks", "paper"
@@ -19,6 +20,17 @@ def by_task_and_split(task: str, split: str, scenario: str) -> str:
 
 
 def by_paper(task: str, split: str, scenario: str) -> str:
-    """Return the file's name in the paper's inference script."""
+    """Return the file's name in the paper's inference script.
+
+    Raises:
+        SARChatError: if the script has no file for such records.
+    """
     names = read_yaml("paper_layout.yaml", "builders.export")
-    return names[task] if task in names else names[f"{task}/{scenario}"]
+    name = names.get(task) or names.get(f"{task}/{scenario}")
+    if name is None:
+        known = ", ".join(key.partition("/")[2] for key in names if key.startswith(f"{task}/"))
+        raise SARChatError(
+            f"the paper's layout has no file for {task} records with scenario {scenario!r}, only for {known}; correct "
+            "the column `scenario`, or use --layout tasks"
+        )
+    return name
