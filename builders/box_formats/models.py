@@ -3,6 +3,7 @@
 Public names:
 
 - `family_of(model) -> Family | None`.
+- `other_family(model, fmt) -> Family | None`: the family if it writes boxes in another unit.
 - `describe_unit(fmt) -> str`: what the numbers of a box mean, in words.
 - `warn_of_unit(model, fmt) -> str`: the warning if the model's family writes boxes in another unit.
 """
@@ -63,15 +64,19 @@ def describe_unit(fmt: BoxFormat) -> str:
     return unit if fmt.order[0] == "x1" else f"{unit}, y first"
 
 
+def other_family(model: str, fmt: BoxFormat) -> Family | None:
+    """Return the family of a model if it is known to write boxes in another unit than a format's."""
+    family = family_of(model)
+    return family if family and describe_unit(get_format(family.format)) != describe_unit(fmt) else None
+
+
 def warn_of_unit(model: str, fmt: BoxFormat) -> str:
     """Return one line if a model's family is known to write boxes in another unit than a format's; else nothing."""
-    family = family_of(model)
+    family = other_family(model, fmt)
     if family is None:
         return ""
-    unit, own = describe_unit(fmt), describe_unit(get_format(family.format))
-    if unit == own:
-        return ""
+    own = describe_unit(get_format(family.format))
     return (
-        f"{model} is a {family.name} model by its name: these write boxes in {own}, not in {unit}. Unless it was "
-        f"trained on the latter, use {family.options}"
+        f"{model} is a {family.name} model by its name: these write boxes in {own}, not in {describe_unit(fmt)}. "
+        f"Unless it was trained on the latter, use {family.options}"
     )

@@ -25,9 +25,10 @@ from builders.cli.options import SPLIT
 @click.option("--box-format", metavar="NAME", help="Box format, such as qwen2.5-vl, qwen3-vl or internvl.")
 @click.option(
     "--images",
-    default="link",
+    default="copy",
     show_default=True,
-    help="link: hard links where possible, else copies; copy: copies; path: paths of the original files.",
+    help="copy: copies (reflinks where possible); link: hard links, so that an edit of one changes the original; "
+    "path: paths of the original files.",
 )
 @click.option(
     "--layout", default="tasks", show_default=True, help="tasks: a file per task and split; paper: nine test files."

@@ -13,4 +13,4 @@ def convert(record: ExportRecord) -> dict[str, Any]:
     return {**harness_row(record), "image": record.image}
 
 
-FORMAT = Format("evalscope", convert, absolute_images=False, evaluates=True)
+FORMAT = Format("evalscope", convert, evaluates=True)

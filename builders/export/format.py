@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from builders.box_formats.formats import NATIVE, BoxFormat
+from builders.export.recipe import default_model
 from builders.export.record import ExportRecord, Row
 
 
@@ -33,16 +35,22 @@ class Export(NamedTuple):
     """The values from which side files are made.
 
     Attributes:
+        format: the export format.
         folder: the absolute path of the folder's final place.
         tables: all files of records.
         training: the files that the recipe trains on.
-        box_format: the name of the box format.
+        box_format: the box format.
+        marks_boxes: whether boxes are in a column, which the consumer rescales, instead of the text.
+        images: the number of images by how they were stored, in words.
     """
 
+    format: Format
     folder: Path
     tables: list[Table]
     training: list[Table]
-    box_format: str
+    box_format: BoxFormat
+    marks_boxes: bool
+    images: Mapping[str, int]
 
 
 class Format(NamedTuple):
@@ -54,8 +62,9 @@ class Format(NamedTuple):
         values: returns the placeholder values of its side files, in addition to the recipe's, if they name data; a
             `.py` file is copied unchanged.
         suffix: `.jsonl`, `.json` (one list), `.tsv` or `.parquet`.
-        absolute_images: whether the consumer needs absolute paths of images.
-        box_format: the default box format; `None` if the export format marks boxes itself.
+        box_format: the default box format: that of the model that its scripts name, or `None` if the consumer rescales
+            boxes itself.
+        model: returns the model that its scripts name for a box format.
         schema: completes the Parquet schema that Arrow infers from the records.
         draws_samples: whether the trainer can use a random part of a file; if not, a sample is written beside the file.
         evaluates: whether a harness reads it: one split, test by default, is written, questions ask for boxes as in
@@ -67,8 +76,8 @@ class Format(NamedTuple):
     convert: Callable[[ExportRecord], Row]
     values: Callable[[Export], Mapping[str, str]] = lambda export: {}
     suffix: str = ".jsonl"
-    absolute_images: bool = True
-    box_format: str | None = "sarchat"
+    box_format: str | None = NATIVE
+    model: Callable[[str], str] = default_model
     schema: Callable[[pa.Schema], pa.Schema] = lambda schema: schema
     draws_samples: bool = True
     evaluates: bool = False

@@ -3,89 +3,133 @@
 from __future__ import annotations
 
 import os
-import shutil
+import sys
+from collections import Counter
 from pathlib import Path
 
 from builders.corpus.entries import check_file_name
+from builders.corpus.model_image import encode_for_models
 from builders.encoded_image import EncodedImage
 from builders.errors import SARChatError
-from builders.folder.image_file import check_image_file
+from builders.folder.image_file import read_image_file
 
 FOLDER = "images"
 COPY, LINK, PATH = "copy", "link", "path"
-WAYS = (LINK, COPY, PATH)
+WAYS = (COPY, LINK, PATH)
+# How an image was stored, in the words of the summary.
+COPIED = "copied"
+CLONED = "copied as reflinks, which take no space until one side is changed"
+LINKED = "hard links: an edit of one changes the original"
+REFERRED = "left where they are"
+CONVERTED = "converted to 8-bit PNG, as `sarchat predict` sends them"
+# The request of Linux to share a file's blocks (man 2 ioctl_ficlone).
+_FICLONE = 0x40049409
 
 
 class ImageStore:
     """Stores images in `images/SPLIT/` of an export, and returns their paths.
 
+    An image that `convert("RGB")` would destroy, such as one of 16 bits, is stored as a model gets it from `predict`.
+
     Attributes:
         names: the files that were stored, as paths relative to the export's folder.
+        counts: the number of images by how they were stored; one that was converted counts there alone.
     """
 
-    def __init__(self, staging: Path, folder: Path, way: str, *, absolute: bool) -> None:
+    def __init__(self, staging: Path, way: str) -> None:
         """Set where images are stored; nothing is written yet.
 
         Args:
             staging: the folder that is being written.
-            folder: the absolute path of its final place.
-            way: `link` (a hard link if possible, else a copy), `copy`, or `path` (the path of the original file).
-            absolute: return absolute paths instead of paths relative to the folder.
+            way: `copy` (sharing the blocks of the original where the file system can), `link` (a hard link if possible,
+                else a copy), or `path` (the absolute path of the original file).
         """
         self.names: set[str] = set()
+        self.counts: Counter[str] = Counter()
         self._staging = staging
-        self._folder = folder
         self._way = way
-        self._absolute = absolute
-        self._places: dict[tuple[str, str], str] = {}
+        self._places: dict[tuple[str, str, str], str] = {}
+        self._taken: Counter[str] = Counter()
         self._made: set[str] = set()
 
     def place(self, split: str, image: EncodedImage) -> str:
-        """Return the path of an image for the consumer; the first call for an image stores it.
+        """Return the path of an image: relative to the folder if it is stored, which the first call for it does.
 
         Raises:
             SARChatError: if its name points outside the folder, it cannot be read, or `path` is chosen and it has none.
         """
-        key = (split, image.name)
+        key = (split, image.name, image.key)
         if key not in self._places:
-            self._places[key] = self._refer(image) if self._way == PATH else self._store(split, image)
+            self._places[key] = self._store(split, image)
         return self._places[key]
 
-    def _refer(self, image: EncodedImage) -> str:
-        if image.path is None:
+    def _store(self, split: str, image: EncodedImage) -> str:
+        check_file_name(image.name, f"split {split}")
+        if self._way == PATH and image.path is None:
             raise SARChatError(
                 f"{image.name} is embedded, archived or remote, so it has no path on this machine; export with "
                 "--images copy"
             )
-        if not os.path.isfile(image.path):
-            raise SARChatError(f"image missing: {image.path}; complete the data set, or build it again")
-        return str(Path(image.path).absolute())
-
-    def _store(self, split: str, image: EncodedImage) -> str:
-        check_file_name(image.name, f"split {split}")
-        name = f"{FOLDER}/{split}/{image.name}"
+        # A folder that somebody else wrote may name any file of this machine.
+        content = image.read() if image.path is None else read_image_file(image.path)
+        kind, encoded = encode_for_models(content, image.name)
+        if encoded is not content:
+            suffix = "" if image.name.lower().endswith(f".{kind.lower()}") else f".{kind.lower()}"
+            name = self._make_name(split, image.name + suffix)
+            Path(self._staging, name).write_bytes(encoded)
+            self.counts[CONVERTED] += 1
+            return name
+        if self._way == PATH:
+            self.counts[REFERRED] += 1
+            return os.path.abspath(image.path or "")
+        name = self._make_name(split, image.name)
         target = f"{self._staging}/{name}"
-        parent = os.path.dirname(target)
+        if self._way == LINK and image.path is not None and _link(image.path, target):
+            self.counts[LINKED] += 1
+        else:
+            self.counts[CLONED if _copy(content, target, image.path) else COPIED] += 1
+        return name
+
+    def _make_name(self, split: str, name: str) -> str:
+        """Return a path in the folder that no other image has, also where upper and lower case are the same."""
+        stem, suffix = os.path.splitext(f"{FOLDER}/{split}/{name}")
+        made = stem + suffix
+        # The number of images so far that have, or would have had, this name.
+        asked = made.casefold()
+        while (folded := made.casefold()) in self._taken:
+            self._taken[asked] += 1
+            made = f"{stem}-{self._taken[asked]}{suffix}"
+        self._taken[folded] = 1
+        self.names.add(made)
+        parent = os.path.dirname(f"{self._staging}/{made}")
         if parent not in self._made:
             os.makedirs(parent, exist_ok=True)
             self._made.add(parent)
-        if image.path is not None:
-            # A folder that somebody else wrote may name any file of this machine.
-            check_image_file(image.path)
-        if not (self._way == LINK and image.path is not None and _link(image.path, target)):
-            if image.path is not None and os.path.isfile(image.path):
-                shutil.copyfile(image.path, target)
-            else:
-                Path(target).write_bytes(image.read())
-        self.names.add(name)
-        return f"{self._folder}/{name}" if self._absolute else name
+        return made
 
 
 def _link(path: str, target: str) -> bool:
-    """Make a hard link if the file exists and the file system allows it; return whether it succeeded."""
+    """Make a hard link if the file system allows it; return whether it succeeded."""
     try:
         # If the path is a symbolic link, link to its target.
         os.link(os.path.realpath(path) if os.path.islink(path) else path, target)
     except OSError:
         return False
     return True
+
+
+def _copy(content: bytes, target: str, path: str | None) -> bool:
+    """Write a file; return whether it shares the blocks of the original, which some file systems can."""
+    with open(target, "xb") as made:
+        if path is not None and sys.platform.startswith("linux"):
+            import fcntl
+
+            try:
+                with open(path, "rb") as original:
+                    fcntl.ioctl(made, _FICLONE, original.fileno())
+            except OSError:
+                pass
+            else:
+                return True
+        made.write(content)
+    return False

@@ -41,4 +41,4 @@ def _entry(table: Table, use: int | None) -> dict[str, Any]:
     }
 
 
-FORMAT = Format("llama-factory", convert, values, absolute_images=False)
+FORMAT = Format("llama-factory", convert, values, box_format="qwen2.5-vl")

@@ -7,15 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from builders.evaluation.exported import figure_names
-from builders.export.features import refer_to_image, with_features
 from builders.export.format import Export, Format, Table
 from builders.export.record import ExportRecord, harness_row
 from sarchat_metric import VERSION
 
 
 def convert(record: ExportRecord) -> dict[str, Any]:
-    """Return a row; `datasets` opens its image."""
-    return {**harness_row(record), "image": refer_to_image(record.image)}
+    """Return a row; the path of its image is relative to the folder."""
+    return {**harness_row(record), "image": record.image}
 
 
 def values(export: Export) -> Mapping[str, str]:
@@ -36,6 +35,4 @@ def _is_score(name: str) -> str:
     return "false" if name.endswith(("/unparsed", "/hedged")) else "true"
 
 
-FORMAT = Format(
-    "lmms-eval", convert, values, suffix=".parquet", schema=with_features, evaluates=True, task_values=task_values
-)
+FORMAT = Format("lmms-eval", convert, values, suffix=".parquet", evaluates=True, task_values=task_values)

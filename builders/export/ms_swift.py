@@ -35,10 +35,8 @@ def convert(record: ExportRecord) -> str:
 
 def values(export: Export) -> Mapping[str, str]:
     """Return the arguments that name the data."""
-    files = [
-        f"$HERE/{table.name}" + (f"#{table.use}" if table.use < table.records else "") for table in export.training
-    ]
-    return {"datasets": " ".join(f'"{name}"' for name in files)}
+    files = [table.name + (f"#{table.use}" if table.use < table.records else "") for table in export.training]
+    return {"datasets": " ".join(files)}
 
 
 def _take_boxes(text: str) -> tuple[str, list[str]]:

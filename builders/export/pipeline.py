@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import ExitStack
@@ -12,13 +13,14 @@ from tqdm import tqdm
 
 from builders.box_formats.formats import INPUT_PIXELS, NATIVE, BoxFormat, Notation, get_format
 from builders.box_formats.input_size import InputSize, ResizeRule
+from builders.box_formats.models import describe_unit, other_family
 from builders.box_formats.phrasing import Phrasing
 from builders.box_formats.render import render_text
 from builders.errors import SARChatError, check_name, near
 from builders.export.files import RecordFile, record_file
 from builders.export.format import Export, Format, Table
 from builders.export.formats import FORMATS
-from builders.export.images import LINK, WAYS, ImageStore
+from builders.export.images import COPY, WAYS, ImageStore
 from builders.export.layout import LAYOUTS, PAPER, TASKS_AND_SPLITS, by_paper, by_task_and_split
 from builders.export.manifest import is_export, write_manifest
 from builders.export.recipe import mixture, resize_rule
@@ -27,14 +29,15 @@ from builders.export.sample import Sample
 from builders.export.side_files import write_side_files
 from builders.folder.atomic import replacing_folder
 from builders.open_data import OpenData, open_data
-from builders.schema import ALL, SPLITS, TASKS, asks_for_boxes, fewest_records_first
+from builders.schema import ALL, SPLITS, TASKS, asks_for_boxes
 
+_LOG = logging.getLogger(__name__)
 _COLUMNS = ("id", "image", "width", "height", "task", "scenario", "messages")
 _TRAIN, _TEST = "train", "test"
 # The format that the paper trained and inferred with.
 _PAPER_FORMAT = "ms-swift"
 # Written last, since the other tasks decide how many of its records the recipe trains on.
-_LARGEST_TASK = fewest_records_first()[-1]
+_LARGEST_TASK = "identification"
 
 
 class ExportOptions(NamedTuple):
@@ -46,7 +49,7 @@ class ExportOptions(NamedTuple):
         splits: the splits to export; all if empty.
         limit: maximum number of records per task, split and scenario; `None` for all.
         box_format: a name of the box formats; `None` for the export format's default.
-        images: `link`, `copy` or `path`; see `ImageStore`.
+        images: `copy`, `link` or `path`; see `ImageStore`.
         layout: `tasks` (a file for each task and split) or `paper` (nine test files).
     """
 
@@ -55,7 +58,7 @@ class ExportOptions(NamedTuple):
     splits: Sequence[str] = ()
     limit: int | None = None
     box_format: str | None = None
-    images: str = LINK
+    images: str = COPY
     layout: str = TASKS_AND_SPLITS
 
 
@@ -90,8 +93,8 @@ def export(location: str, out: Path, options: ExportOptions) -> Export:
     parts = _select_parts(data, fmt, options)
     folder = Path(os.path.realpath(out))
     with replacing_folder(out, is_export) as staging:
-        images = ImageStore(staging, folder, options.images, absolute=fmt.absolute_images)
-        made = Export(folder, [], [], notation.format.name)
+        images = ImageStore(staging, options.images)
+        made = Export(fmt, folder, [], [], notation.format, notation.name is None, images.counts)
         with tqdm(total=_count(data, parts, options), desc="Exporting", unit=" records", disable=None) as bar:
             writer = _Writer(fmt, notation, options, images, staging, bar.update)
             for split, tasks in parts:
@@ -104,8 +107,10 @@ def export(location: str, out: Path, options: ExportOptions) -> Export:
         if not fmt.evaluates:
             made.training.extend(writer.training(made.tables))
         names = {table.name for table in (*made.tables, *made.training)}
-        names.update(write_side_files(fmt, made, staging))
+        names.update(write_side_files(made, staging))
         write_manifest(staging, _describe(data, options, notation, made), names, images.names)
+    if made.training and not made.marks_boxes:
+        _warn_of_unit(fmt, notation.format)
     return made
 
 
@@ -128,6 +133,21 @@ def _check(options: ExportOptions) -> Format:
         raise SARChatError(f"{fmt.name} evaluates one split; give one --split, got {', '.join(options.splits)}")
     # The paper's files are lists, with boxes as text in the data set's own format.
     return fmt._replace(suffix=".json", box_format=NATIVE) if options.layout == PAPER else fmt
+
+
+def _warn_of_unit(fmt: Format, box_format: BoxFormat) -> None:
+    """Warn if the family of the model that the scripts name is known to write boxes in another unit."""
+    model = fmt.model(box_format.name)
+    family = other_family(model, box_format)
+    if family is not None:
+        _LOG.warning(
+            "boxes are in %s, but the script's model, %s, writes them in %s and would have to learn the other unit; "
+            "use --box-format %s, or set MODEL to one that fits",
+            describe_unit(box_format),
+            model,
+            describe_unit(get_format(family.format)),
+            family.format,
+        )
 
 
 def _read_notation(fmt: Format, options: ExportOptions) -> _Notation:

@@ -7,7 +7,6 @@ from typing import Any
 
 from builders.box_formats.input_size import ResizeRule
 from builders.resources import read_yaml
-from builders.schema import fewest_records_first
 
 
 def _recipe() -> Mapping[str, Any]:
@@ -19,6 +18,16 @@ def resize_rule() -> ResizeRule:
     return ResizeRule(**_recipe()["resize"])
 
 
+def default_model(box_format: str) -> str:
+    """Return the model to fine-tune for a box format."""
+    return _entry(box_format)["model"]
+
+
+def _entry(box_format: str) -> dict[str, str]:
+    models = _recipe()["models"]
+    return models.get(box_format) or next(iter(models.values()))
+
+
 def settings(box_format: str) -> dict[str, str]:
     """Return the recipe's values by their placeholder names in the templates.
 
@@ -28,11 +37,8 @@ def settings(box_format: str) -> dict[str, str]:
     recipe = _recipe()
     resize = {name: value for name, value in recipe["resize"].items() if name != "factor"}
     batch = recipe["settings"]["effective_batch"] // recipe["settings"]["batch_per_gpu"]
-    model = recipe["models"].get(box_format) or next(iter(recipe["models"].values()))
-    return {
-        name: str(value)
-        for name, value in (recipe["settings"] | resize | model | {"accumulation_on_one_gpu": batch}).items()
-    }
+    values = recipe["settings"] | resize | _entry(box_format) | {"accumulation_on_one_gpu": batch}
+    return {name: str(value) for name, value in values.items()}
 
 
 def mixture(counts: Mapping[str, int]) -> dict[str, int]:
@@ -44,7 +50,6 @@ def mixture(counts: Mapping[str, int]) -> dict[str, int]:
     Args:
         counts: the number of records of each task.
     """
-    most = fewest_records_first()[-1]
-    others = [count for task, count in counts.items() if task != most]
-    largest = max(others, default=counts.get(most, 0))
+    others = [count for task, count in counts.items() if task != "identification"]
+    largest = max(others, default=counts.get("identification", 0))
     return {task: min(count, largest) for task, count in counts.items()}

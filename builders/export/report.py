@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from builders.box_formats.formats import NATIVE
+from builders.box_formats.models import describe_unit
 from builders.export.format import Export
 from builders.tables import format_table
 
 
 def format_report(made: Export) -> str:
-    """Return a table of the files of records, and the notation of their boxes."""
+    """Return a table of the files of records, the unit of their boxes, and how images were stored."""
     used = {table.name: table.use for table in made.training}
     tables = {table.name: table for table in (*made.tables, *made.training)}.values()
     if used:
@@ -16,4 +18,14 @@ def format_report(made: Export) -> str:
         )
     else:
         text = format_table(["file", "records"], [[table.name, table.records] for table in tables])
-    return f"{text}\n\nWrote {made.folder}."
+    images = "; ".join(f"{number:,} {how}" for how, number in sorted(made.images.items()))
+    return f"{text}\n\nBoxes: {_describe_boxes(made)}.\nImages: {images}.\nWrote {made.folder}."
+
+
+def _describe_boxes(made: Export) -> str:
+    unit = describe_unit(made.box_format)
+    if made.marks_boxes:
+        return f"{unit}, in a column; {made.format.name} rescales them for its model"
+    if made.format.evaluates and made.box_format.name == NATIVE:
+        return f"{unit}; if the model writes others, name its format with --box-format"
+    return f"{unit} ({made.box_format.name})"

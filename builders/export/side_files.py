@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from builders.export.format import Export, Format
+from builders.export.format import Export
 from builders.export.recipe import settings
 
 # Prefix of files that start a training; they are written only if there are records of the training split.
@@ -22,18 +21,16 @@ class _AtTemplate(Template):
     delimiter = "@"
 
 
-def write_side_files(fmt: Format, export: Export, staging: Path) -> list[str]:
+def write_side_files(export: Export, staging: Path) -> list[str]:
     """Write every template of a format into the folder, filled in; return their names.
 
     A template with `@task` in its name is written once for each task; Python is copied, so that it can be read, checked
     and imported where it is.
     """
+    fmt = export.format
     known = {
-        **settings(export.box_format),
-        "folder_json": json.dumps(str(export.folder)),
-        "output_json": json.dumps(f"{export.folder}-lora"),
-        "grpo_json": json.dumps(f"{export.folder}-grpo"),
-        "box_format": export.box_format,
+        **settings(export.box_format.name),
+        "box_format": export.box_format.name,
         **fmt.values(export),
     }
     names = []

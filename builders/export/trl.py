@@ -6,9 +6,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from builders.export.features import refer_to_image, with_features
+import pyarrow as pa
+
 from builders.export.format import Export, Format
 from builders.export.record import ExportRecord, reward_columns
+from builders.folder.parquet_features import IMAGE, features_metadata
 
 
 def convert(record: ExportRecord) -> dict[str, Any]:
@@ -17,15 +19,26 @@ def convert(record: ExportRecord) -> dict[str, Any]:
         "id": record.id,
         "prompt": [{"role": "user", "content": record.question}],
         "completion": [{"role": "assistant", "content": record.answer}],
-        "image": refer_to_image(record.image),
+        "image": {"bytes": None, "path": record.image},
         **reward_columns(record),
     }
 
 
 def values(export: Export) -> Mapping[str, str]:
-    """Return the list of files to train on, as YAML."""
-    files = [json.dumps(str(export.folder / table.name)) for table in export.training]
+    """Return the list of files to train on, as YAML, relative to the folder."""
+    files = [json.dumps(table.name) for table in export.training]
     return {"datasets": "\n".join(f"  - {{path: parquet, data_files: {name}, split: train}}" for name in files)}
 
 
-FORMAT = Format("trl", convert, values, suffix=".parquet", schema=with_features, draws_samples=False)
+def with_features(schema: pa.Schema) -> pa.Schema:
+    """Return the schema with its `datasets` features, so that the column `image` is decoded by `datasets`.
+
+    Given only a path, transformers leaves decoding to torchvision, which cannot read BMP.
+    """
+    schema = schema.set(schema.get_field_index("image"), pa.field("image", IMAGE))
+    return schema.with_metadata(features_metadata(schema))
+
+
+FORMAT = Format(
+    "trl", convert, values, suffix=".parquet", box_format="qwen2.5-vl", schema=with_features, draws_samples=False
+)

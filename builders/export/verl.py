@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,11 +26,12 @@ def convert(record: ExportRecord) -> dict[str, Any]:
 def values(export: Export) -> Mapping[str, str]:
     """Return the files for training and for validation, as Hydra lists."""
     held_out = [table for table in export.tables if table.split == "validation"] or export.training
-    return {"train_files": _list(export, export.training), "val_files": _list(export, held_out)}
+    return {"train_files": _list(export.training), "val_files": _list(held_out)}
 
 
-def _list(export: Export, tables: Sequence[Table]) -> str:
-    return "[" + ",".join(json.dumps(str(export.folder / table.name)) for table in tables) + "]"
+def _list(tables: Sequence[Table]) -> str:
+    # In double quotes of the shell, for a folder of any name.
+    return "[" + ",".join(f"'$HERE/{table.name}'" for table in tables) + "]"
 
 
-FORMAT = Format("verl", convert, values, suffix=".parquet", draws_samples=False)
+FORMAT = Format("verl", convert, values, suffix=".parquet", box_format="qwen2.5-vl", draws_samples=False)

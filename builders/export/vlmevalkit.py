@@ -13,4 +13,4 @@ def convert(record: ExportRecord) -> dict[str, Any]:
     return {**harness_row(record), "image_path": record.image}
 
 
-FORMAT = Format("vlmevalkit", convert, suffix=".tsv", absolute_images=False, evaluates=True)
+FORMAT = Format("vlmevalkit", convert, suffix=".tsv", evaluates=True)

@@ -13,16 +13,6 @@ from builders.errors import SARChatError
 _MOST_BYTES = 1 << 30
 
 
-def check_image_file(path: str | os.PathLike[str]) -> None:
-    """Check that a file is an image by its header, before it is linked or copied elsewhere.
-
-    Raises:
-        SARChatError: as for `read_image_file`.
-    """
-    with _open(path) as stream:
-        check_is_image(stream, str(path))
-
-
 def read_image_file(path: str | os.PathLike[str]) -> bytes:
     """Read an image file.
 

@@ -277,7 +277,7 @@ def edit(file: Path) -> None:
         ("demo", "answers.jsonl"),
         ("export", "export.json"),
         ("export", "counting-test.parquet"),
-        ("export --to llava", "train-llava-next.yaml"),
+        ("export --to llava", "train-llava-next.sh"),
         ("export", "images/test"),
         ("space", "app.py"),
     ],

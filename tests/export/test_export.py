@@ -1,5 +1,6 @@
 """`sarchat export`: what every format's files hold, in words of the data set itself."""
 
+import base64
 import csv
 import io
 import json
@@ -10,17 +11,26 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
 from built_fixture import sample_build, sample_corpus
-from support import refusal, tree
+from corpora import Picture, write_corpus
+from PIL import Image
+from support import build, mounted, refusal, tree
 
+from builders.build.options import BuildOptions
+from builders.cli.command import main
+from builders.encoded_image import EncodedImage
 from builders.errors import SARChatError
 from builders.export.files import record_file
 from builders.export.formats import FORMATS
+from builders.export.images import CLONED, CONVERTED, COPIED, ImageStore
 from builders.export.pipeline import ExportOptions, export
 from builders.export.record import ExportRecord
+from builders.inference.images import encode_image
 from builders.open_data import open_data
 from builders.schema import TASKS
 
@@ -34,10 +44,8 @@ READ = {
 }
 TRAINERS = [name for name, fmt in FORMATS.items() if not fmt.evaluates]
 HARNESSES = [name for name, fmt in FORMATS.items() if fmt.evaluates]
-IMAGE_OF = {"lmms-eval": lambda row: row["image"]["path"], "vlmevalkit": lambda row: row["image_path"]}
 for harness in HARNESSES:
-    image_of = IMAGE_OF.get(harness, lambda row: row["image"])
-    READ[harness] = lambda row, image_of=image_of: (row["question"], row["solution"], image_of(row))
+    READ[harness] = lambda row: (row["question"], row["solution"], row.get("image_path") or row["image"])
 # Trainers count placeholders: one for the image, in the question, if any.
 WITHOUT_PLACEHOLDER = {"trl", *HARNESSES}
 PLACEHOLDER = re.compile(r"^<image>\n?")
@@ -72,8 +80,13 @@ def spelled_out(row: dict, question: str, answer: str) -> tuple[str, str]:
 def exports(tmp_path_factory):
     folder = tmp_path_factory.mktemp("exports")
     for name in FORMATS:
-        export(str(sample_build()), folder / name, ExportOptions(name))
+        export(str(sample_build()), folder / name, native(name))
     return folder
+
+
+def native(name: str) -> ExportOptions:
+    """Return the options for boxes as the data set has them; ms-swift gets them in a column."""
+    return ExportOptions(name, box_format=None if name == "ms-swift" else "sarchat")
 
 
 def gold(name: str) -> dict[tuple[str, str], list[dict]]:
@@ -118,8 +131,8 @@ def test_every_image_that_is_named_is_there_with_its_own_bytes_and_once(name, ex
     for (task, split), rows in gold(name).items():
         exported = read_rows(folder / f"{task}-{split}{FORMATS[name].suffix}")
         for row, record in zip(exported, rows, strict=True):
+            assert READ[name](row)[2].startswith("images/")
             path = folder / READ[name](row)[2]
-            assert os.path.isabs(READ[name](row)[2]) == FORMATS[name].absolute_images
             if path not in named:
                 assert path.read_bytes() == record["image"].read()
                 named.add(path)
@@ -138,12 +151,11 @@ def test_embedded_referring_and_live_data_give_the_same_export(tmp_path):
     assert trees[0] == trees[1] == trees[2]
 
 
-def test_an_export_is_the_same_again(tmp_path, exports):
-    export(str(sample_build()), tmp_path / "verl", ExportOptions("verl"))
-    changed = {name for name, value in tree(tmp_path / "verl").items() if tree(exports / "verl")[name] != value}
-    # Only absolute paths differ.
-    export(str(sample_build()), exports / "verl", ExportOptions("verl"))
-    assert not any(name.startswith("images/") for name in changed)
+@pytest.mark.parametrize("name", FORMATS)
+def test_an_export_names_no_place_and_is_the_same_anywhere(name, exports, tmp_path):
+    (tmp_path / "else where").mkdir()
+    export(str(sample_build()), tmp_path / "else where" / "it's", native(name))
+    assert tree(tmp_path / "else where" / "it's") == tree(exports / name)
 
 
 def test_images_are_linked_copied_or_left_where_they_are(tmp_path):
@@ -151,12 +163,127 @@ def test_images_are_linked_copied_or_left_where_they_are(tmp_path):
     for way in ("link", "copy", "path"):
         options = ExportOptions("trl", ("classification",), ("train",), images=way)
         export(str(sample_corpus()), tmp_path / way, options)
-        paths = [Path(row["image"]["path"]) for row in read_rows(tmp_path / way / "classification-train.parquet")]
+        paths = [
+            tmp_path / way / row["image"]["path"] for row in read_rows(tmp_path / way / "classification-train.parquet")
+        ]
         same = next(path for path in paths if path.name == source.name)
         assert same.read_bytes() == source.read_bytes()
         assert (same.stat().st_ino == source.stat().st_ino) == (way != "copy")
         assert (tmp_path / way / "images").exists() == (way != "path")
         assert (same == source) == (way == "path")
+
+
+def test_an_edit_of_an_exported_image_stays_in_the_export(tmp_path):
+    corpus = shutil.copytree(sample_corpus(), tmp_path / "corpus")
+    before = tree(corpus)
+    export(str(corpus), tmp_path / "out", ExportOptions("trl"))
+    for path in (tmp_path / "out" / "images").rglob("*.*"):
+        with Image.open(path) as image:
+            image.load()
+        Image.eval(image, lambda value: 255 - value).save(path)
+    assert tree(corpus) == before
+
+
+def test_a_copy_shares_blocks_where_the_file_system_can(tmp_path):
+    if not shutil.which("mkfs.xfs"):
+        pytest.skip("needs mkfs.xfs")
+    with (tmp_path / "disk").open("wb") as disk:
+        disk.truncate(350_000_000)
+    subprocess.run(["mkfs.xfs", "-q", "-m", "reflink=1", tmp_path / "disk"], check=True)
+    with mounted(tmp_path / "mount", "-o", "loop", str(tmp_path / "disk")) as place:
+        corpus = shutil.copytree(sample_corpus(), place / "corpus")
+        before = tree(corpus)
+        made = export(str(corpus), place / "out", ExportOptions("trl"))
+        assert dict(made.images) == {CLONED: len([*(place / "out" / "images").rglob("*.*")])}
+        stored = next((place / "out" / "images").rglob("*.*"))
+        assert stored.read_bytes() in [path.read_bytes() for path in corpus.rglob("*.*")]
+        stored.write_bytes(b"")
+        assert tree(corpus) == before
+        # Not across file systems.
+        made = export(str(corpus), tmp_path / "out", ExportOptions("trl"))
+        assert set(made.images) == {COPIED}
+
+
+DEEP = {
+    "16 bits": (np.uint16, "PNG"),
+    "16 bits, TIFF": (np.uint16, "TIFF"),
+    "32 bits": (np.int32, "TIFF"),
+    "floats": (np.float32, "TIFF"),
+}
+
+
+@pytest.fixture(scope="module")
+def deep_corpus(tmp_path_factory):
+    """Images that `convert("RGB")` makes white or black, each with the name of its kind, and one of 8 bits."""
+    corpus = write_corpus(tmp_path_factory.mktemp("deep"), deep_pictures())
+    pixels = np.random.default_rng(0).rayleigh(800, (256, 256))
+    for number, (dtype, kind) in enumerate(DEEP.values()):
+        scaled = pixels / 5000 if dtype is np.float32 else pixels
+        Image.fromarray(scaled.astype(dtype)).save(corpus / f"JPEGImages/train/{number}.png", kind)
+    return corpus.parent
+
+
+def deep_pictures() -> dict[str, list[Picture]]:
+    names = [f"{number}.png" for number in range(len(DEEP) + 1)]
+    return {"train": [Picture(name, boxes=[("ship", 10, 10, 20, 20)], noise=True) for name in names]}
+
+
+@pytest.mark.parametrize("source", ["live", "embedded", "referred"])
+@pytest.mark.parametrize("way", ["copy", "link", "path"])
+def test_no_image_is_destroyed_by_a_trainer(source, way, deep_corpus, tmp_path):
+    location = deep_corpus
+    if source != "live":
+        location = tmp_path / "built"
+        build(deep_corpus, location, BuildOptions(embed=source == "embedded"))
+    if (source, way) == ("embedded", "path"):
+        pytest.skip("embedded images have no paths")
+    made = export(str(location), tmp_path / "out", ExportOptions("llava", ("classification",), images=way))
+    assert made.images[CONVERTED] == len(DEEP) and sum(made.images.values()) == len(DEEP) + 1
+    rows = list(open_data(str(location)).rows("classification", "train"))
+    for row, exported in zip(rows, read_rows(tmp_path / "out" / "classification-train.json"), strict=True):
+        url = encode_image(row["image"])
+        with Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))) as image:
+            sent = np.asarray(image.convert("RGB"))
+        with Image.open(tmp_path / "out" / exported["image"]) as image:
+            trained_on = np.asarray(image.convert("RGB"))
+        assert (trained_on == sent).all()
+        assert 30 < np.median(trained_on) < 180
+
+
+def same_names(folder: Path, columns: dict[str, object]) -> list[dict]:
+    """Give all records of a build's split the same values in some columns; return its rows."""
+    file = next((folder / "classification").glob("train-*.parquet"))
+    table = pq.read_table(file)
+    for name, value in columns.items():
+        place = table.column_names.index(name)
+        table = table.set_column(place, name, pa.array([value] * len(table), table.schema.field(name).type))
+    images = [{"bytes": image["bytes"], "path": "same.png"} for image in table.column("image").to_pylist()]
+    table = table.set_column(1, "image", pa.array(images, table.schema.field("image").type))
+    pq.write_table(table, file)
+    return table.to_pylist()
+
+
+@pytest.mark.parametrize("columns", [{"file_name": "same.png"}, {"file_name": "same.png", "image_id": 7}])
+def test_images_of_one_name_are_different_images(columns, tmp_path):
+    build = shutil.copytree(sample_build(("classification",)), tmp_path / "build")
+    rows = same_names(build, columns)
+    export(str(build), tmp_path / "out", ExportOptions("llava", splits=("train",)))
+    exported = read_rows(tmp_path / "out" / "classification-train.json")
+    assert len({row["image"] for row in exported}) == len(rows) == len({row["image"]["bytes"] for row in rows})
+    for row, gold_row in zip(exported, rows, strict=True):
+        assert (tmp_path / "out" / row["image"]).read_bytes() == gold_row["image"]["bytes"]
+
+
+def test_names_that_differ_only_in_case_or_number_are_different_files(tmp_path):
+    names = ["a.png", "A.png", "a-2.png", "b.png", "a.PNG"]
+    store = ImageStore(tmp_path, "copy")
+    contents = {}
+    for number, name in enumerate(names * 3):
+        stream = io.BytesIO()
+        Image.new("L", (8, 8), number).save(stream, "PNG")
+        contents[store.place("train", EncodedImage(name, stream.getvalue))] = stream.getvalue()
+    assert len({name.casefold() for name in contents}) == len(names * 3)
+    assert {name: (tmp_path / name).read_bytes() for name in contents} == contents
 
 
 def test_paths_of_embedded_images_are_refused(tmp_path, capsys):
@@ -331,6 +458,60 @@ def test_the_papers_layout_has_its_nine_files(tmp_path):
             assert {scenario[one] for one in ids[name]} == {name.split("_")[2]}
     row = read_rows(out / "SARChat_refer_single_test.json")[0]
     assert row["messages"][1]["content"].startswith("{<")
+
+
+def test_an_unknown_scenario_is_one_line(tmp_path, capsys):
+    build = shutil.copytree(sample_build(), tmp_path / "build")
+    file = next((build / "referring").glob("test-*.parquet"))
+    table = pq.read_table(file)
+    place = table.column_names.index("scenario")
+    pq.write_table(table.set_column(place, "scenario", pa.array(["several"] * len(table))), file)
+    arguments = ("--to", "ms-swift", "--layout", "paper", "--out", tmp_path / "out")
+    message = refusal(capsys, "export", build, *arguments)
+    assert "referring records with scenario 'several', only for single, multi" in message
+    assert not (tmp_path / "out").exists()
+
+
+PIXELS, RESIZED = "pixels of the image", "pixels of the image as resized by the model's processor"
+THOUSANDTHS = "0 to 1000 of width and height"
+
+
+@pytest.mark.parametrize(
+    ("name", "box_format", "unit", "other"),
+    [
+        # The model that a script names writes boxes in the unit of its export.
+        ("ms-swift", None, PIXELS, None),
+        ("llama-factory", None, RESIZED, None),
+        ("trl", None, RESIZED, None),
+        ("verl", None, RESIZED, None),
+        ("llava", None, THOUSANDTHS, None),
+        ("trl", "qwen3-vl", THOUSANDTHS, None),
+        ("llama-factory", "internvl", THOUSANDTHS, None),
+        ("trl", "sarchat", PIXELS, RESIZED),
+        ("ms-swift", "sarchat", PIXELS, RESIZED),
+        ("llava", "internvl", THOUSANDTHS, RESIZED),
+        ("verl", "json-px", PIXELS, RESIZED),
+        # Names no model.
+        ("lmms-eval", None, PIXELS, None),
+    ],
+)
+def test_the_unit_of_boxes_is_said_and_another_than_the_models_is_warned_of(
+    name, box_format, unit, other, tmp_path, capsys
+):
+    options = ["--box-format", box_format] if box_format else []
+    main(["export", str(sample_build()), "--to", name, "--out", str(tmp_path / "out"), "--limit", "1", *options])
+    printed = capsys.readouterr()
+    assert re.search(rf"^Boxes: {re.escape(unit)}[ ,;.]", printed.out, re.MULTILINE)
+    warnings = [line for line in printed.err.splitlines() if line.startswith("Warning: ")]
+    if other is None:
+        assert not warnings
+    else:
+        (line,) = warnings
+        assert f"boxes are in {unit}, but" in line and f"writes them in {other}" in line
+        # What the warning advises is right.
+        advised = re.search(r"--box-format (\S+),", line)[1]
+        main(["export", str(sample_build()), "--to", name, "--out", str(tmp_path / "out"), "--box-format", advised])
+        assert "Warning" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

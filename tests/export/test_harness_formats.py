@@ -14,6 +14,7 @@ from builders.cli.demo import add_noise
 from builders.evaluation.exported import figure_names
 from builders.evaluation.scoring import evaluate_file
 from builders.export.pipeline import ExportOptions, export
+from builders.open_data import open_data
 from builders.schema import TASKS
 
 
@@ -79,7 +80,7 @@ def test_a_failed_request_is_no_answer(folder, utils):
     assert found["counting"] == 0 and found["counting/unparsed"] == 1
 
 
-def test_the_yaml_of_a_task_names_its_file_and_all_its_figures(folder):
+def test_the_yaml_of_a_task_names_its_file_and_all_its_figures(folder, utils):
     group = yaml.safe_load((folder / "sarchat.yaml").read_text().replace("!function", ""))
     assert group["task"] == [f"sarchat_{task}" for task in TASKS]
     for task in TASKS:
@@ -89,7 +90,9 @@ def test_the_yaml_of_a_task_names_its_file_and_all_its_figures(folder):
         files = {split: str(folder / name) for split, name in config["dataset_kwargs"]["data_files"].items()}
         data = load_dataset("parquet", data_files=files, split="test")
         assert len(data) == len(rows_of(folder, task))
-        assert data[0]["image"].size == (data[0]["image"].width, data[0]["image"].height)
+        record = next(open_data(str(sample_build())).rows(task, "test"))
+        assert data[0]["id"] == record["id"]
+        assert utils.doc_to_visual(data[0])[0].size == (record["width"], record["height"])
 
 
 def test_one_split_is_evaluated(tmp_path, capsys):

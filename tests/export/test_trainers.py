@@ -53,14 +53,15 @@ def records() -> dict[str, dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
-    """Export the training split; return the folder."""
+    """Export the training split, and move the folder; return where it is then."""
     folder = tmp_path_factory.mktemp("trainers")
     numbers = count()
 
     def make(name: str, box_format: str | None = None) -> Path:
-        out = folder / f"{name}-{next(numbers)}"
+        out, moved = folder / "out", folder / "moved here" / f"{name}-{next(numbers)}"
         export(location(), out, ExportOptions(name, splits=(SPLIT,), box_format=box_format))
-        return out
+        moved.parent.mkdir(exist_ok=True)
+        return out.rename(moved)
 
     return make
 
@@ -125,6 +126,7 @@ def test_ms_swift_encodes_every_record(family, template, notation, exported, rec
         trainers.tiny_model("ms-swift", family),
         template,
         *(folder / f"{task}-{SPLIT}.jsonl" for task in TASKS),
+        ROOT_IMAGE_DIR=str(folder),
         MIN_PIXELS="3136",
         MAX_PIXELS="12845056",
         QWENVL_BBOX_FORMAT=notation,
@@ -173,11 +175,12 @@ def test_ms_swift_trains_on_the_reward(exported):
     arguments = "--rlhf_type grpo --reward_funcs sarchat --max_steps 2 --logging_steps 1 --num_generations 2"
     arguments += " --max_completion_length 8 --per_device_train_batch_size 2 --gradient_accumulation_steps 1"
     arguments += " --torch_dtype float32 --bf16 false --report_to none --save_strategy no --use_vllm false"
-    arguments += f" --model_type qwen2_5_vl --template qwen2_5_vl --output_dir {folder}-grpo"
+    arguments += f" --model_type qwen2_5_vl --template qwen2_5_vl --output_dir ../{folder.name}-grpo"
     printed = trainers.run(
         "ms-swift",
         *("swift", "rlhf", "--external_plugins", PLUGIN, "--dataset", folder / f"referring-{SPLIT}.jsonl"),
         *("--model", trainers.tiny_model("ms-swift", "qwen2.5-vl"), *arguments.split()),
+        cwd=folder,
     )
     assert len(trainers.losses(printed)) >= 2
     # A random model writes nonsense.
@@ -221,39 +224,47 @@ def test_llama_factory_encodes_every_record(box_format, exported, records):
 def test_llama_factory_trains(exported):
     folder = exported("llama-factory", "qwen2.5-vl")
     arguments = "bf16=false max_steps=2 logging_steps=1 report_to=none preprocessing_num_workers=1"
-    arguments += f" per_device_train_batch_size=2 gradient_accumulation_steps=1 output_dir={folder}-lora"
+    arguments += " per_device_train_batch_size=2 gradient_accumulation_steps=1"
     printed = trainers.run(
         "llama-factory",
-        *("llamafactory-cli", "train", folder / "train.yaml", *arguments.split()),
-        f"model_name_or_path={trainers.tiny_model('llama-factory', 'qwen2.5-vl')}",
+        *("bash", folder / "train.sh", *arguments.split()),
+        MODEL=str(trainers.tiny_model("llama-factory", "qwen2.5-vl")),
     )
     assert len(trainers.losses(printed)) >= 2
 
 
-def test_trl_learns_the_answer_and_nothing_else(exported, records):
-    folder = exported("trl")
-    lines = trainers.drive("trl", "trl_records.py", trainers.tiny_model("trl", "qwen2.5-vl"), folder / "train.yaml")
+@pytest.mark.parametrize("box_format", ["sarchat", "qwen2.5-vl"])
+def test_trl_learns_the_answer_and_nothing_else(box_format, exported, records):
+    folder = exported("trl", box_format)
+    model = trainers.tiny_model("trl", "qwen2.5-vl")
+    lines = trainers.drive("trl", "trl_records.py", model, "train.yaml", cwd=folder)
     chosen = yaml.safe_load((folder / "train.yaml").read_text())["datasets"]
-    written = [name for entry in chosen for name in pq.read_table(entry["data_files"])["id"].to_pylist()]
+    written = [name for entry in chosen for name in pq.read_table(folder / entry["data_files"])["id"].to_pylist()]
     assert len(chosen) == len(TASKS) and [line["id"] for line in lines] == written
     for line in lines:
-        assert line["labels"] == records[line["id"]]["messages"][1]["content"] + END
-        assert records[line["id"]]["messages"][0]["content"] in line["input"]
-        assert (line["gold"], line["nonsense"]) == (1.0, 0.0)
+        record = records[line["id"]]
+        if box_format == "sarchat":
+            assert line["labels"] == record["messages"][1]["content"] + END
+            assert record["messages"][0]["content"] in line["input"]
+            assert line["gold"] == 1.0
+        else:
+            assert_boxes_in_the_models_unit(line, record, line["size"])
+            assert line["gold"] > 0.9
+        assert line["nonsense"] == 0.0
 
 
 @pytest.mark.parametrize("method", ["sft", "grpo"])
 def test_trl_trains(method, exported):
     folder = exported("trl")
     arguments = "--max_steps 2 --logging_steps 1 --bf16 false --report_to none --use_cpu true"
-    arguments += f" --gradient_accumulation_steps 1 --output_dir {folder}-out"
+    arguments += " --gradient_accumulation_steps 1"
     arguments += " --per_device_train_batch_size 2"
     if method == "grpo":
         arguments += " --num_generations 2 --max_completion_length 8"
     printed = trainers.run(
         "trl",
-        *("trl", method, "--config", folder / ("train.yaml" if method == "sft" else "train-grpo.yaml")),
-        *("--model_name_or_path", trainers.tiny_model("trl", "qwen2.5-vl"), *arguments.split()),
+        *("bash", folder / ("train.sh" if method == "sft" else "train-grpo.sh"), *arguments.split()),
+        MODEL=str(trainers.tiny_model("trl", "qwen2.5-vl")),
     )
     assert len(trainers.losses(printed)) >= 2
     if method == "grpo":
@@ -263,11 +274,12 @@ def test_trl_trains(method, exported):
 
 
 def test_verl_reads_every_record_and_rewards_it(exported, records):
-    folder = exported("verl")
+    folder = exported("verl", "sarchat")
     (result,) = trainers.drive(
         "verl",
         "verl_records.py",
         trainers.tiny_model("verl", "qwen2.5-vl"),
+        folder / "sarchat_verl.py",
         *(folder / f"{task}-{SPLIT}.parquet" for task in TASKS),
     )
     assert set(result["ids"]) == set(records) and len(result["ids"]) == len(records)
@@ -322,11 +334,13 @@ def test_qwen_vl_finetune_trains(exported, tmp_path):
 
 
 def test_llava_next_loads_every_record(exported, records):
-    folder = exported("llava")
+    folder = exported("llava", "sarchat")
+    script = (folder / "train-llava-next.sh").read_text()
     lines = trainers.drive(
         "llava-next",
         "llava_next_records.py",
-        folder / "train-llava-next.yaml",
+        re.search(r'--data_path "(.*)"', script)[1].replace("$HERE", str(folder)),
+        folder,
         cwd=trainers.environment("llava-next") / "repository",
     )
     rows = {task: [row["id"] for row in json.loads((folder / f"{task}-{SPLIT}.json").read_text())] for task in TASKS}
@@ -348,8 +362,9 @@ def test_llava_next_loads_every_record(exported, records):
 def test_ms_swift_reads_the_papers_layout(tmp_path):
     export(str(sample_build()), tmp_path / "paper", ExportOptions("ms-swift", layout="paper"))
     files = sorted((tmp_path / "paper").glob("SARChat_*.json"))
+    model = trainers.tiny_model("ms-swift", "qwen2-vl")
     encoded = trainers.drive(
-        "ms-swift", "ms_swift_records.py", trainers.tiny_model("ms-swift", "qwen2-vl"), "qwen2_vl", *files
+        "ms-swift", "ms_swift_records.py", model, "qwen2_vl", *files, ROOT_IMAGE_DIR=str(tmp_path / "paper")
     )
     rows = [row for path in files for row in json.loads(path.read_text())]
     assert len(files) == 9

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 from llamafactory.data import get_dataset, get_template_and_fix_tokenizer
 from llamafactory.hparams import get_train_args, read_args
@@ -11,6 +12,7 @@ config, model = sys.argv[1:]
 sys.argv = [
     sys.argv[0],
     config,
+    f"dataset_dir={Path(config).parent}",
     f"model_name_or_path={model}",
     "bf16=false",
     "preprocessing_num_workers=1",

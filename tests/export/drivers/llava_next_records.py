@@ -1,4 +1,4 @@
-"""Every record of a training file as LLaVA-NeXT's loader gives it: python llava_next_records.py TRAIN_YAML
+"""Every record of a training file as LLaVA-NeXT's loader gives it: python llava_next_records.py DATA_PATH IMAGE_FOLDER
 
 Run in the root of its repository, with the options of train-llava-next.sh.
 """
@@ -22,20 +22,20 @@ from llava.model.multimodal_encoder.siglip_encoder import SigLipImageProcessor  
 from llava.train.train import DataArguments, DataCollatorForSupervisedDataset, LazySupervisedDataset  # noqa: E402
 from tiny_models import tokenizer as make_tokenizer  # noqa: E402
 
-config = Path(sys.argv[1])
+data_path, image_folder = sys.argv[1:]
 conversation.default_conversation = conversation.conv_templates["qwen_1_5"]
 # Qwen2's, as LLaVA-OneVision has it: it unpacks exactly these two.
 tokenizer = make_tokenizer(special=["<|im_start|>", "<|im_end|>"])
 arguments = DataArguments(
-    data_path=str(config),
+    data_path=data_path,
     is_multimodal=True,
-    image_folder=str(config.parent),
+    image_folder=image_folder,
     image_aspect_ratio="anyres_max_9",
     image_grid_pinpoints=[[384 * x, 384 * y] for x in range(1, 7) for y in range(1, 7)],
 )
 arguments.image_processor = SigLipImageProcessor()
 arguments.mm_use_im_start_end = False
-dataset = LazySupervisedDataset(str(config), tokenizer, arguments)
+dataset = LazySupervisedDataset(data_path, tokenizer, arguments)
 collate = DataCollatorForSupervisedDataset(tokenizer)
 for index in range(len(dataset)):
     # Not dataset[index], which hides an error and gives another record.

@@ -23,6 +23,7 @@ trainer = SFTTrainer(
 for row in dataset:
     batch = trainer.data_collator([dict(row)])
     labels, tokens = batch["labels"][0].tolist(), batch["input_ids"][0].tolist()
+    grid = batch["image_grid_thw"][0].tolist()
     # As GRPOTrainer calls it, for one completion.
     columns = {name: [value] for name, value in row.items() if name != "completion"}
     nonsense = [{"role": "assistant", "content": "nothing"}]
@@ -30,6 +31,7 @@ for row in dataset:
         "id": row["id"],
         "labels": processor.tokenizer.decode([token for token in labels if token != -100]),
         "input": processor.tokenizer.decode([token for token in tokens if token != 151655]),
+        "size": [grid[2] * processor.image_processor.patch_size, grid[1] * processor.image_processor.patch_size],
         "gold": sarchat_reward([row["completion"]], **columns)[0],
         "nonsense": sarchat_reward([nonsense], **columns)[0],
     }

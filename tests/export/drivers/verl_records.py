@@ -1,6 +1,6 @@
 """What verl makes of some files: its data set, and its reward manager on the gold and on nonsense.
 
-python verl_records.py MODEL FILE...
+python verl_records.py MODEL SCRIPT FILE...    SCRIPT: the export's own data set
 """
 
 import json
@@ -11,14 +11,14 @@ from omegaconf import OmegaConf
 from tensordict import TensorDict
 from transformers import AutoProcessor, AutoTokenizer
 from verl import DataProto
-from verl.utils.dataset.rl_dataset import RLHFDataset, collate_fn
+from verl.utils.dataset.rl_dataset import collate_fn
 from verl.utils.import_utils import load_extern_object
 from verl.workers.reward_manager.naive import NaiveRewardManager
 
-model, *files = sys.argv[1:]
+model, script, *files = sys.argv[1:]
 tokenizer, processor = AutoTokenizer.from_pretrained(model), AutoProcessor.from_pretrained(model)
 config = OmegaConf.create({"max_prompt_length": 8192, "filter_overlong_prompts_workers": 1, "cache_dir": "verl-cache"})
-dataset = RLHFDataset(files, tokenizer, config, processor)
+dataset = load_extern_object(script, "SARChatDataset")(files, tokenizer, config, processor)
 compute_score = load_extern_object("pkg://builders.rewards.verl_reward", "compute_score")
 manager = NaiveRewardManager(tokenizer, num_examine=0, compute_score=compute_score)
 

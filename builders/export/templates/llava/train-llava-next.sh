@@ -9,7 +9,7 @@ GPUS=${GPUS:-1}
 torchrun --nproc_per_node "$GPUS" llava/train/train_mem.py \
     --model_name_or_path "${MODEL:-lmms-lab/llava-onevision-qwen2-7b-ov}" \
     --version qwen_1_5 \
-    --data_path "$HERE/train-llava-next.yaml" \
+    --data_path "$HERE/{@datasets}.json" \
     --image_folder "$HERE" \
     --vision_tower google/siglip-so400m-patch14-384 \
     --mm_projector_type mlp2x_gelu \

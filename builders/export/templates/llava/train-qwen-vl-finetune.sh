@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Fine-tunes with qwen-vl-finetune (https://github.com/QwenLM/Qwen3-VL) as the paper did: LoRA, one epoch, 32 records per
 # step. Run it in the folder qwen-vl-finetune of its repository; MODEL, GPUS and OUTPUT may be set, and further arguments
-# follow. NAME%N takes a random N percent of a file, so that no task outweighs the others.
+# follow. Boxes are written in this notation: @box_format.
 set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 GPUS=${GPUS:-1}
 
 torchrun --nproc_per_node "$GPUS" "$HERE/train_qwen_vl_finetune.py" \
     --model_name_or_path "${MODEL:-@qwen_model}" \
-    --dataset_use '@qwen_datasets' \
+    --dataset_use @datasets \
     --min_pixels @min_pixels \
     --max_pixels @max_pixels \
     --lora_enable True \

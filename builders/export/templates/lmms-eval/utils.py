@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from builders.corpus.viewing import to_eight_bits
 from builders.evaluation.exported import figure_names, figures, score_row
 from builders.evaluation.readers import is_failure
 from sarchat_metric import RecordScore, overall_score
 
+HERE = Path(__file__).resolve().parent
+
 
 def doc_to_visual(doc: Mapping[str, Any]) -> list[Image.Image]:
-    """Return the image, 8 bits and RGB, which models expect."""
-    return [to_eight_bits(doc["image"]).convert("RGB")]
+    """Return the image in RGB, which models expect."""
+    return [Image.open(HERE / doc["image"]).convert("RGB")]
 
 
 def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, tuple]:

@@ -1,10 +1,15 @@
 #!/usr/bin/env bash
 # Fine-tunes with ms-swift 4 (tried with 4.6.0) as the paper did: LoRA, one epoch, 32 records per step.
 # MODEL, GPUS and OUTPUT may be set; further arguments go to `swift sft`: bash train.sh --max_steps 100
+# It runs in this folder, to which the files name their images relatively; ROOT_IMAGE_DIR does that for other commands.
 # FILE#N takes N random records of a file, so that no task outweighs the others.
 set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 GPUS=${GPUS:-1}
+MODEL=${MODEL:-@model}
+if [ -e "$MODEL" ]; then MODEL=$(realpath "$MODEL"); fi
+OUTPUT=$(realpath -m "${OUTPUT:-$HERE-lora}")
+cd "$HERE"
 if [ "$GPUS" -gt 1 ]; then export NPROC_PER_NODE=$GPUS; fi
 # The size at which Qwen2-VL and Qwen2.5-VL see an image; `sarchat score --resize 28,@min_pixels,@max_pixels`.
 export MIN_PIXELS=@min_pixels MAX_PIXELS=@max_pixels
@@ -12,7 +17,7 @@ export MIN_PIXELS=@min_pixels MAX_PIXELS=@max_pixels
 export QWENVL_BBOX_FORMAT=${QWENVL_BBOX_FORMAT:-new}
 
 swift sft \
-    --model "${MODEL:-@model}" \
+    --model "$MODEL" \
     --dataset @datasets \
     --tuner_type lora \
     --lora_rank @lora_rank \
@@ -26,5 +31,5 @@ swift sft \
     --max_length @max_length \
     --torch_dtype bfloat16 \
     --strict true \
-    --output_dir "${OUTPUT:-$HERE-lora}" \
+    --output_dir "$OUTPUT" \
     "$@@"

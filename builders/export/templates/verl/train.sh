@@ -6,9 +6,11 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 python3 -m verl.trainer.main_ppo \
     algorithm.adv_estimator=grpo \
-    data.train_files='@train_files' \
-    data.val_files='@val_files' \
+    data.train_files="@train_files" \
+    data.val_files="@val_files" \
     data.image_key=images \
+    data.custom_cls.path="$HERE/sarchat_verl.py" \
+    data.custom_cls.name=SARChatDataset \
     data.train_batch_size=@effective_batch \
     data.max_prompt_length=@max_length \
     data.max_response_length=1024 \

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Trains with TRL by reinforcement by train-grpo.yaml. MODEL and OUTPUT may be set; further arguments override the file:
+#   bash train-grpo.sh --max_steps 100
+# It runs in this folder, to which the files name their images relatively.
+set -euo pipefail
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+MODEL=${MODEL:-@model}
+if [ -e "$MODEL" ]; then MODEL=$(realpath "$MODEL"); fi
+OUTPUT=$(realpath -m "${OUTPUT:-$HERE-grpo}")
+cd "$HERE"
+
+trl grpo --config train-grpo.yaml --model_name_or_path "$MODEL" --output_dir "$OUTPUT" "$@@"
