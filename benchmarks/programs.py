@@ -12,10 +12,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from builders.schema import ALL
+from builders.schema import ALL, TASKS
 
 
 def measure(work: Callable[[], int]) -> dict[str, Any]:
@@ -232,6 +233,36 @@ def export(folder: str, out: str, name: str, box_format: str) -> dict[str, Any]:
 
     options = ExportOptions(name, box_format=None if box_format == "-" else box_format)
     return measure(lambda: sum(table.records for table in write(folder, Path(out), options).tables))
+
+
+PUSH_TO_HUB = """
+import sys, datasets
+for task in sys.argv[2:]:
+    datasets.load_dataset(sys.argv[1], task).push_to_hub("alice/sarchat", task)
+"""
+
+
+def push(way: str, *folders: str) -> dict[str, Any]:
+    """Push folders to one repo of a Hub on loopback, for which hf_xet stores large content in a local folder.
+
+    `way` is `sarchat` for `sarchat push`, or `datasets` for `Dataset.push_to_hub` of each task. `stored` are the bytes
+    that each push adds to the storage.
+    """
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+    from hub_server import LoopbackHub
+    from hub_shell import Shell
+
+    stored = [0]
+    with tempfile.TemporaryDirectory() as scratch, LoopbackHub(xet=Path(scratch, "xet")) as hub:
+        hub.xet.mkdir()
+        shell = Shell(hub, Path(scratch, "home"))
+        for folder in folders:
+            if way == "sarchat":
+                shell.succeed("dataset", folder, "alice/sarchat")
+            elif (done := shell.python(PUSH_TO_HUB, folder, *TASKS)).returncode:
+                sys.exit(done.stderr)
+            stored.append(hub.stored())
+    return {"stored": [after - before for before, after in pairwise(stored)]}
 
 
 def dump_bare(folder: str, out: str) -> dict[str, Any]:

@@ -21,7 +21,14 @@ CATEGORIES = ("ship", "aircraft", "car", "tank", "bridge", "harbor")
 
 @cache
 def task_facts() -> dict[str, dict[str, Any]]:
-    """Return what the YAML file of each task says about it (`order`, `boxes`, texts), in the tasks' order."""
+    """Return what the YAML file of each task says about it, in the tasks' order.
+
+    Returns:
+        For each task: its `order`; where `boxes` are (`answer`, `question` alone, `none`); what it has a record `per`
+            (`image`, `category` in it, `pair` of targets); which `targets` it has (`every` one once, each `alone` in a
+            row of its own beside others, only `some`); its `place` and `column` in the paper's Table 3, if it is there;
+            what it `asks`, and further texts for the card.
+    """
     # By its path, since the package itself imports this module.
     folder = "records/tasks"
     names = [path.name for path in files("builders").joinpath(folder).iterdir() if path.name.endswith(".yaml")]
@@ -30,6 +37,16 @@ def task_facts() -> dict[str, dict[str, Any]]:
 
 
 TASKS = tuple(task_facts())
+
+
+def fewest_records_first() -> list[str]:
+    """Return the tasks in the order of their numbers of records per image; the last one has by far the most."""
+    return sorted(TASKS, key=lambda task: ("image", "category", "pair").index(task_facts()[task]["per"]))
+
+
+def in_order_of_table_3() -> list[str]:
+    """Return the tasks in the order of the paper's Table 3; those that are not in it come last."""
+    return sorted(TASKS, key=lambda task: task_facts()[task].get("paper", {}).get("place", len(TASKS)))
 
 
 def asks_for_boxes(task: str) -> bool:

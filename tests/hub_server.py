@@ -10,6 +10,7 @@ import re
 import threading
 from dataclasses import dataclass, field
 from http.server import ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import yaml
@@ -24,6 +25,8 @@ DATE = "2026-01-02T03:04:05.000Z"
 class Blob:
     data: bytes
     lfs: bool
+    # The sum of content that is not held here.
+    sha256: str = ""
 
     @property
     def oid(self) -> str:
@@ -31,7 +34,7 @@ class Blob:
 
     @property
     def etag(self) -> str:
-        return hashlib.sha256(self.data).hexdigest() if self.lfs else self.oid
+        return (self.sha256 or hashlib.sha256(self.data).hexdigest()) if self.lfs else self.oid
 
     def describe(self, path: str) -> dict:
         info = {"type": "file", "path": path, "size": len(self.data), "oid": self.oid}
@@ -77,10 +80,12 @@ class LoopbackHub:
 
     Faults: `break_uploads` are the uploads of large content, counted from 1, that end half-way; `lose_commits` is how
     many commits are done but not answered; `answers` maps a pattern of `METHOD /path` to statuses used up one by one;
-    `multipart` asks for large content in parts; `refuse_card` is a reason against any card.
+    `multipart` asks for large content in parts; `refuse_card` is a reason against any card. With `xet`, a folder, the
+    client hf_xet itself stores large content there, as it does on the real Hub; the server does not hold it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, xet: Path | None = None) -> None:
+        self.xet = xet
         self.users = {"hf_alice": "alice", "hf_bob": "bob"}
         self.repos: dict[tuple[str, str], HostedRepo] = {}
         self.store: dict[str, bytes] = {}
@@ -116,6 +121,11 @@ class LoopbackHub:
 
     def count(self, pattern: str) -> int:
         return sum(bool(re.search(pattern, line)) for line in self.log)
+
+    def stored(self) -> int:
+        """Return the bytes that hf_xet has stored: the content, and the lists of its chunks."""
+        files = (path for part in ("xorbs", "shards") for path in self.xet.glob(f"xet/xorbs/{part}/*"))
+        return sum(path.stat().st_size for path in files if path.suffix != ".tagset")
 
     def create(self, kind: str, repo_id: str, *, private: bool = False, sdk: str | None = None) -> HostedRepo:
         repo = self.repos[kind, repo_id] = HostedRepo(kind, repo_id, private, sdk)
@@ -319,8 +329,19 @@ class _Handler(Handler):
             modes.append({"path": file["path"], "uploadMode": mode, "shouldIgnore": False, **known})
         self.answer({"files": modes})
 
+    def allow_xet(self, kind: str, repo_id: str) -> None:
+        self.find(kind, repo_id)
+        url, expires = f"local://{self.hub.xet}", 1 << 40
+        # Older clients read the headers.
+        headers = {"X-Xet-Cas-Url": url, "X-Xet-Access-Token": "test", "X-Xet-Token-Expiration": str(expires)}
+        self.answer({"casUrl": url, "accessToken": "test", "exp": expires}, headers=headers)
+
     def plan_uploads(self, kind: str, repo_id: str) -> None:
         self.find(kind, repo_id)
+        if self.hub.xet:
+            # Older clients ask; newer ones do not.
+            self.answer({"transfer": "xet", "objects": []})
+            return
         objects = []
         for wanted in json.loads(self.body)["objects"]:
             oid, size = wanted["oid"], wanted["size"]
@@ -376,9 +397,9 @@ class _Handler(Handler):
             elif key == "file":
                 files[value["path"]] = Blob(base64.b64decode(value["content"]), False)
             elif key == "lfsFile":
-                if value["oid"] not in self.hub.store:
+                if not self.hub.xet and value["oid"] not in self.hub.store:
                     raise Refusal(400, f"the content of {value['path']} was not uploaded")
-                files[value["path"]] = Blob(self.hub.store[value["oid"]], True)
+                files[value["path"]] = Blob(self.hub.store.get(value["oid"], b""), True, value["oid"])
             elif key == "deletedFile":
                 if value["path"] not in files:
                     raise Refusal(404, "A file with this name doesn't exist", "EntryNotFound")
@@ -411,6 +432,7 @@ _ROUTES = (
     (("POST",), f"/api/{_REPO}/preupload/{_REVISION}", _Handler.preupload),
     (("POST",), f"/api/{_REPO}/branch/(?P<branch>[^/]+)", _Handler.create_branch),
     (("POST",), f"/api/{_REPO}/commit/{_REVISION}", _Handler.commit),
+    (("GET",), f"/api/{_REPO}/xet-write-token/.+", _Handler.allow_xet),
     (("POST",), f"/{_REPO}.git/info/lfs/objects/batch", _Handler.plan_uploads),
     (("POST",), "/lfs/(?P<oid>[0-9a-f]{64})/complete", _Handler.complete),
     (("POST",), "/lfs/(?P<oid>[0-9a-f]{64})/verify", _Handler.verify),

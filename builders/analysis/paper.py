@@ -17,4 +17,4 @@ def read_test_sizes() -> dict[str, int]:
     """Return the number of records per task in the test set, the weights of Eq. 4, with the misprint corrected."""
     paper = read_paper_statistics()
     records = paper["records"]["test"] | paper["corrected_records"]["test"]
-    return {task: records[task] for task in TASKS}
+    return {task: records[task] for task in TASKS if task in records}

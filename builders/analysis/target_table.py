@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from builders.folder.reader import Build
+from builders.schema import fewest_records_first, task_facts
 
 _COLUMNS = ("width", "height", "objects")
 
@@ -42,31 +43,28 @@ class TargetTable(NamedTuple):
         return (self.bbox[:, :2] + self.bbox[:, 2:] / 2) / self.image_size
 
 
-def _every(objects_of_row: np.ndarray) -> np.ndarray:
-    return np.ones(len(objects_of_row), bool)
-
-
-def _alone(objects_of_row: np.ndarray) -> np.ndarray:
-    return objects_of_row == 1
-
-
-# Tasks that contain every target, and their rows that contain each one once. Description omits targets; identification
-# has each target alone in one row and again in pairs. The smallest table comes first.
-_SOURCES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "classification": _every,
-    "grounding": _every,
-    "referring": _every,
-    "counting": _every,
-    "identification": _alone,
+# Which rows of a task have every target once, given the number of objects of each row; no such rows otherwise.
+_ROWS_WITH_TARGETS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "every": lambda objects: np.ones(len(objects), bool),
+    "alone": lambda objects: objects == 1,
 }
+
+
+def sources_of_targets() -> list[tuple[str, Callable[[np.ndarray], np.ndarray]]]:
+    """Return the tasks that have every target, the smallest table first, each with a choice of its rows.
+
+    The choice takes the number of objects of each row, and marks the rows that have each target once.
+    """
+    kinds = {task: task_facts()[task]["targets"] for task in fewest_records_first()}
+    return [(task, _ROWS_WITH_TARGETS[kind]) for task, kind in kinds.items() if kind in _ROWS_WITH_TARGETS]
 
 
 def read_targets(build: Build, split: str) -> TargetTable | None:
     """Read a split's targets, or return `None` if no task with all of them was built."""
-    task = next((task for task in _SOURCES if split in build.configs.get(task, {})), None)
-    if task is None:
-        return None
-    return concatenate(_read_batch(batch, _SOURCES[task]) for batch in build.batches(task, split, _COLUMNS))
+    for task, choose in sources_of_targets():
+        if split in build.configs.get(task, {}):
+            return concatenate(_read_batch(batch, choose) for batch in build.batches(task, split, _COLUMNS))
+    return None
 
 
 def concatenate(tables: Iterable[TargetTable]) -> TargetTable:

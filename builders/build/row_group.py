@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -26,10 +25,19 @@ CHUNK_END = b"SARChat: an image ends here, so that Xet starts a new chunk. jcl"
 
 
 class StoredImage(NamedTuple):
-    """An image as stored in a record: its bytes, or `None` and a local path."""
+    """An image as stored in a record.
+
+    Attributes:
+        content: its bytes, or `None` if only its path is stored.
+        path: its file name, or its local path.
+        digest: a hash of its bytes.
+        in_all_tasks: whether each task of the shard has a record of it.
+    """
 
     content: bytes | None
     path: str
+    digest: bytes
+    in_all_tasks: bool
 
 
 class RowGroup:
@@ -115,20 +123,22 @@ class RowGroup:
         )
 
     def _image_bytes(self, image_of_row: np.ndarray) -> pa.Array:
-        """Return the images' bytes, each image once, between two ends of chunks; nulls if only paths are stored."""
+        """Return the images' bytes, each image once, between two ends of chunks; nulls if only paths are stored.
+
+        Xet's client reuses no short runs of chunks. So the images that each task has come first: a task that lacks the
+        others has long runs in common with the rest, too.
+        """
         values = [CHUNK_END]
         # Parquet writes a dictionary with a repeated value as plain rows, so neither images nor ends may repeat.
         place_of: dict[bytes, int] = {}
-        places = []
-        for content, _ in self._stored:
+        for content, _, digest, _ in sorted(self._stored, key=lambda stored: not stored.in_all_tasks):
             # All or none: a build embeds either all images or none.
             if content is None:
                 return pa.nulls(self.rows, pa.binary())
-            digest = hashlib.blake2b(content, digest_size=16).digest()
             if digest not in place_of:
                 place_of[digest] = len(values)
                 values += (content, digest + CHUNK_END)
-            places.append(place_of[digest])
+        places = [place_of[stored.digest] for stored in self._stored]
         indices = np.asarray(places, np.int32)[image_of_row]
         return pa.DictionaryArray.from_arrays(pa.array(indices), pa.array(values, pa.binary()))
 

@@ -10,9 +10,10 @@ import numpy as np
 
 from builders.errors import SARChatError
 from builders.evaluation.bootstrap import count_table, paired_intervals
-from builders.evaluation.score_table import TABLE_3_ORDER, sub_scores_of
+from builders.evaluation.score_table import sub_scores_of
 from builders.evaluation.scores_file import SavedScores
 from builders.evaluation.weights import choose_sizes
+from builders.schema import in_order_of_table_3
 from builders.tables import Figure, Interval, Table
 from sarchat_metric import SUB_SCORES, TASKS, Tally, overall_score, summarise, task_scores
 
@@ -141,7 +142,7 @@ def tabulate_comparison(
 def list_rows(sizes: Mapping[str, int]) -> list[tuple[str, str, str]]:
     """Return task, sub-score and key of the rows of a table of scores, in the order of Table 3."""
     rows = []
-    for task in TABLE_3_ORDER:
+    for task in in_order_of_table_3():
         if task in sizes:
             rows += [(task, key.partition("/")[2], key) for key in sub_scores_of(task)]
             rows.append((task, "= mean", task))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from typing import NamedTuple
 
 from builders.evaluation.scored_records import ScoredRecord
@@ -42,7 +43,7 @@ def name_error(record: ScoredRecord, accuracy: float | None = None) -> str:
         return "hedged"
     if (record.accuracy if accuracy is None else accuracy) >= RIGHT_FROM:
         return RIGHT
-    return _NAMERS[record.result.task](record)
+    return _NAMERS.get(record.result.task, _name_any)(record)
 
 
 def _name_unread(record: ScoredRecord) -> str:
@@ -96,7 +97,11 @@ def _count_boxes(record: ScoredRecord) -> Counts:
     return next(counts for key, counts in record.result.counts.items() if key.endswith("iou@0.25"))
 
 
-_NAMERS = {
+def _name_any(record: ScoredRecord) -> str:
+    return _name_boxes(record) if "boxes" in record.result.reference else "wrong_answer"
+
+
+_NAMERS: dict[str, Callable[[ScoredRecord], str]] = {
     "classification": _name_categories,
     "description": _name_phrases,
     "counting": _name_counting,

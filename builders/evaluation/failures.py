@@ -6,17 +6,18 @@ from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 
+import numpy as np
+
+from builders.analysis.target_table import sources_of_targets
 from builders.evaluation.error_kinds import name_error
 from builders.evaluation.scored_records import ScoredRecord
 from builders.open_data import OpenData
 from builders.records.geometry import CELLS, IDENTIFICATION_SIZES, area_share, cell, corners, identification_size
-from builders.schema import CATEGORIES
 from sarchat_metric import best_ious
 
 # What `Failures` reads of a record, beside the columns that are scored.
 COLUMNS = ("file_name", "objects")
 NONE = "none"
-ASPECTS: dict[str, tuple[str, ...]] = {"category": CATEGORIES, "size": IDENTIFICATION_SIZES, "cell": CELLS}
 # Upper ends of the ranges of numbers of targets; the last one is open.
 _RANGES = (0, 1, 2, 3, 4, 5, 10, 20)
 RANGES = ("0", "1", "2", "3", "4", "5", "6 to 10", "11 to 20", "more")
@@ -29,6 +30,7 @@ class Failures:
     """Counts of what goes wrong; give it every record with `add`.
 
     Attributes:
+        aspects: the values of each aspect by which targets are counted: `category`, `size`, `cell`.
         kinds: the number of records by task and kind of error.
         names: the kind of error of each record, in order.
         confusion: by task, the number of (gold category, category of the answer); `none` stands for no category. In
@@ -41,9 +43,10 @@ class Failures:
             percent, and their number.
     """
 
-    def __init__(self, targets: Mapping[str, int]) -> None:
-        """Set the number of targets of each image, by its file name."""
+    def __init__(self, targets: Mapping[str, int], categories: tuple[str, ...]) -> None:
+        """Set the number of targets of each image, by its file name, and the names of the categories."""
         self._targets = targets
+        self.aspects = {"category": categories, "size": IDENTIFICATION_SIZES, "cell": CELLS}
         self.kinds: dict[str, Counter[str]] = defaultdict(Counter)
         self.names: list[str] = []
         self.confusion: dict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
@@ -70,13 +73,13 @@ class Failures:
 
     def _add_confusion(self, record: ScoredRecord) -> None:
         task, read, gold = record.result.task, record.result.prediction, record.result.reference
-        if task == "classification":
+        if "categories" in gold:
             self.confusion[task].update(pair_categories(gold["categories"], read["categories"]))
-        elif task == "identification":
+        elif "category" in gold:
             self.confusion[task][gold["category"], read["category"] or NONE] += 1
             is_right = read["category"] == gold["category"]
             self._add_target(record, 0, is_right)
-        elif task == "counting":
+        elif "count" in gold:
             number = read["count"]
             self.counts[_name_range(gold["count"]), UNREAD if number is None else _name_range(number)] += 1
 
@@ -93,7 +96,7 @@ class Failures:
         objects, width, height = (record.reference[name] for name in ("objects", "width", "height"))
         box = corners(objects["bbox"][index])
         values = {
-            "category": CATEGORIES[objects["category"][index]],
+            "category": self.aspects["category"][objects["category"][index]],
             "size": identification_size(area_share(box, width, height)),
             "cell": cell(box, width, height),
         }
@@ -118,12 +121,11 @@ def pair_categories(gold: list[str], read: list[str]) -> Iterator[tuple[str, str
 def count_targets(data: OpenData, split: str) -> dict[str, int]:
     """Return the number of targets of each image of a split, by file name; empty if no task has every target."""
     counts: Counter[str] = Counter()
-    for task in ("classification", "grounding", "counting", "referring", "identification"):
+    for task, choose in sources_of_targets():
         if task in data.tasks and split in data.splits(task):
             for row in data.rows(task, split, columns=("file_name", "objects")):
                 number = len(row["objects"]["category"])
-                # An identification record of one object asks for a target alone, and there is one for each.
-                if task != "identification" or number == 1:
+                if choose(np.array([number]))[0]:
                     counts[row["file_name"]] += number
             break
     return dict(counts)

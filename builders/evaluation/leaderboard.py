@@ -12,11 +12,14 @@ from builders.errors import SARChatError, check_name, near
 from builders.evaluation.scores_file import SavedScores
 from builders.evaluation.weights import OWN, PUBLISHED, WEIGHTS, describe_size, is_published_size
 from builders.resources import read_text
+from builders.schema import in_order_of_table_3, task_facts
 from builders.tables import Figure, Table
 from sarchat_metric import SUB_SCORES, TASKS, overall_score, task_scores
 
-_COLUMNS = {"count.": "counting", "ground.": "grounding", "ident.": "identification", "refer.": "referring"}
-_COLUMNS |= {"descr.": "description", "class.": "classification"}
+# The columns of tasks, as the paper's Table 3 heads them.
+_COLUMNS = {
+    facts["paper"]["column"]: task for task in in_order_of_table_3() if "paper" in (facts := task_facts()[task])
+}
 _PARAMETERS = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*([KMBT])", re.IGNORECASE)
 _POWERS = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from builders.analysis.paper import read_test_sizes
 from builders.evaluation.scoring import Scores
 from builders.evaluation.weights import OWN, PUBLISHED
+from builders.schema import in_order_of_table_3
 from builders.tables import Figure, Interval, Table
 from sarchat_metric import EXTRA_SCORES, SUB_SCORES, TASKS, overall_score
 
-# Table 3's order of tasks; within one, its order of sub-scores.
-TABLE_3_ORDER = ("counting", "grounding", "identification", "referring", "description", "classification")
+# Within a task, Table 3's order of sub-scores.
 _MULTI_BEFORE_SINGLE = ("multi", "single")
 # A share of boxes outside of their images that good answers in the right format do not come near.
 _TOO_MANY_OUTSIDE = 0.2
@@ -23,7 +23,7 @@ def tabulate_scores(scores: Scores) -> list[Table]:
     """
     result = scores.result
     rows = []
-    for task in TABLE_3_ORDER:
+    for task in in_order_of_table_3():
         if task in result["n"]:
             rows += [_row(scores, task, key) for key in sub_scores_of(task) if key in result]
             rows.append(_row(scores, task, task))

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from builders.box_formats.formats import NATIVE, Notation, get_format
 from builders.box_formats.translate import Translation, translate
+from builders.corpus_info import CorpusInfo
 from builders.errors import SARChatError
 from builders.evaluation.gold import Gold
 from builders.evaluation.joining import join_answers
@@ -33,6 +34,7 @@ class ScoredRecord(NamedTuple):
         answer: the answer from its file; `None` if there is none, which scores like an empty one.
         translation: the answer in SARChat's notation, without its reasoning.
         result: what the metric read of both, and the counts of each sub-score.
+        info: what the record's corpus is about.
     """
 
     id: str
@@ -40,6 +42,7 @@ class ScoredRecord(NamedTuple):
     answer: Answer | None
     translation: Translation
     result: RecordScore
+    info: CorpusInfo
 
     @property
     def accuracy(self) -> float:
@@ -104,7 +107,7 @@ class JoinedAnswers:
             result = score_record(translation.text, reference)
         except ValueError as error:
             raise SARChatError(f"{self.gold.data.location}, record {record_id}: {error}") from error
-        return ScoredRecord(record_id, reference, answer, translation, result)
+        return ScoredRecord(record_id, reference, answer, translation, result, self.gold.data.info)
 
 
 def join_file(source: AnswerSource, gold: Gold, notation: Notation = SARCHAT_NOTATION) -> JoinedAnswers:

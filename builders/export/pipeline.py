@@ -29,7 +29,7 @@ from builders.export.sample import Sample
 from builders.export.side_files import write_side_files
 from builders.folder.atomic import replacing_folder
 from builders.open_data import OpenData, open_data
-from builders.schema import ALL, SPLITS, TASKS, asks_for_boxes
+from builders.schema import ALL, SPLITS, TASKS, asks_for_boxes, fewest_records_first
 
 _LOG = logging.getLogger(__name__)
 _COLUMNS = ("id", "image", "width", "height", "task", "scenario", "messages")
@@ -37,7 +37,7 @@ _TRAIN, _TEST = "train", "test"
 # The format that the paper trained and inferred with.
 _PAPER_FORMAT = "ms-swift"
 # Written last, since the other tasks decide how many of its records the recipe trains on.
-_LARGEST_TASK = "identification"
+_LARGEST_TASK = fewest_records_first()[-1]
 
 
 class ExportOptions(NamedTuple):

@@ -7,6 +7,7 @@ from typing import Any
 
 from builders.box_formats.input_size import ResizeRule
 from builders.resources import read_yaml
+from builders.schema import fewest_records_first
 
 
 def _recipe() -> Mapping[str, Any]:
@@ -50,6 +51,7 @@ def mixture(counts: Mapping[str, int]) -> dict[str, int]:
     Args:
         counts: the number of records of each task.
     """
-    others = [count for task, count in counts.items() if task != "identification"]
-    largest = max(others, default=counts.get("identification", 0))
+    most = fewest_records_first()[-1]
+    others = [count for task, count in counts.items() if task != most]
+    largest = max(others, default=counts.get(most, 0))
     return {task: min(count, largest) for task, count in counts.items()}

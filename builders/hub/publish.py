@@ -1,7 +1,7 @@
 """Publishing a checked folder on the Hugging Face Hub: one repo, one commit, with retries.
 
-Large files are uploaded first, one by one, so that a repeated push after an interruption uploads only the missing
-ones. The commit that lists them comes last, so that nobody loads a partial update. These are the calls that
+Large files are uploaded first, one folder after the other, so that a repeated push after an interruption uploads only
+what is missing. The commit that lists them comes last, so that nobody loads a partial update. These are the calls that
 `datasets.push_to_hub` makes: they exist in all versions of huggingface_hub and for both of the Hub's storages.
 `HfApi.upload_folder` would be shorter, but from version 2 on it commits a large folder in several steps, and proposes
 changes to the default branch only.
@@ -14,6 +14,7 @@ import re
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
 
@@ -169,14 +170,17 @@ def _push(api: HfApi, folder: Path, files: FileStates, repo: Repo) -> Publicatio
 def _upload(api: HfApi, folder: Path, files: FileStates, repo: Repo) -> list[_Operation]:
     stale = _list_stale(api, files, repo)
     additions = [CommitOperationAdd(path, str(folder / path)) for path in files]
-    api.preupload_lfs_files(
-        repo.repo_id,
-        additions,
-        repo_type=repo.repo_type,
-        revision=repo.revision,
-        create_pr=repo.create_pr,
-        free_memory=False,
-    )
+    # Files that are uploaded together do not see each other's content, but that of earlier ones. The files of a task
+    # share no image, and each task has the images of the one before it.
+    for _, group in groupby(additions, lambda addition: Path(addition.path_in_repo).parent):
+        api.preupload_lfs_files(
+            repo.repo_id,
+            list(group),
+            repo_type=repo.repo_type,
+            revision=repo.revision,
+            create_pr=repo.create_pr,
+            free_memory=False,
+        )
     # A build that took the folder's place meanwhile would be published in part, and unchecked.
     require_unchanged(folder, files)
     return [*additions, *(CommitOperationDelete(path) for path in stale)]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from builders.errors import SARChatError, near
 from builders.evaluation.leaderboard import Entry
-from builders.evaluation.score_table import TABLE_3_ORDER, sub_scores_of
+from builders.evaluation.score_table import sub_scores_of
+from builders.schema import in_order_of_table_3
 
 if TYPE_CHECKING:
     from builders.figures.model_charts import Model
@@ -17,7 +18,7 @@ KINDS = ("radar", "size", "cost")
 # A radar of more lines cannot be read.
 MOST_IN_RADAR = 8
 _PUBLISHED_IN_RADAR = 5
-KEYS = tuple(key for task in TABLE_3_ORDER for key in sub_scores_of(task))
+KEYS = tuple(key for task in in_order_of_table_3() for key in sub_scores_of(task))
 
 
 def to_models(entries: Sequence[Entry], sizes: Mapping[str, int]) -> list[Model]:

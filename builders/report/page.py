@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from builders.evaluation import comparison, score_table
 from builders.evaluation.error_kinds import RIGHT, error_kinds
-from builders.evaluation.failures import ASPECTS, NONE, RANGES, UNREAD
+from builders.evaluation.failures import NONE, RANGES, UNREAD
 from builders.evaluation.leaderboard import list_warnings, published_results, tabulate_leaderboard
 from builders.evaluation.weights import PUBLISHED
 from builders.figures.style import styled, to_inline_svg
@@ -22,7 +22,7 @@ from builders.report.contents import Report
 from builders.report.models import best_published, draw_kind
 from builders.report.record_view import clip
 from builders.resources import read_text
-from builders.schema import CATEGORIES, TASKS
+from builders.schema import TASKS
 from builders.tables import Figure, Interval, Table, show_cell
 from sarchat_metric import IOU_THRESHOLDS, VERSION
 
@@ -95,7 +95,11 @@ def render(report: Report) -> str:
         aspects=_list_aspects(report),
         numbers=_tabulate_numbers(report),
         records=report.records,
-        categories=[name for name in CATEGORIES if any(name in record.categories for record in report.records)],
+        categories=[
+            name
+            for name in report.failures.aspects["category"]
+            if any(name in record.categories for record in report.records)
+        ],
         tasks=[task for task in TASKS if task in scores.result["n"]],
         choices={name: text for name, text in _CHOICES.items() if any(r.choice == name for r in report.records)},
         labels={record.kind: record.label for record in report.records},
@@ -230,9 +234,10 @@ def _make_matrix(corner: str, rows: Sequence[str], columns: Sequence[str], count
 
 def _list_confusions(report: Report) -> list[tuple[str, Matrix]]:
     matrices = []
+    categories = report.failures.aspects["category"]
     for task, counts in sorted(report.failures.confusion.items()):
-        rows = [name for name in (*CATEGORIES, NONE) if any(gold == name for gold, _ in counts)]
-        columns = [name for name in (*CATEGORIES, NONE) if any(read == name for _, read in counts) or name in rows]
+        rows = [name for name in (*categories, NONE) if any(gold == name for gold, _ in counts)]
+        columns = [name for name in (*categories, NONE) if any(read == name for _, read in counts) or name in rows]
         matrices.append((task, _make_matrix("gold \\ answer", rows, columns, counts)))
     return matrices
 
@@ -267,7 +272,7 @@ def _list_histograms(report: Report) -> list[tuple[str, list[Bar], list[str]]]:
 
 def _list_aspects(report: Report) -> list[Matrix]:
     """Return the share of targets found, by category, size and cell, and by task."""
-    return [_tabulate_aspect(report, aspect) for aspect in ASPECTS]
+    return [_tabulate_aspect(report, aspect) for aspect in report.failures.aspects]
 
 
 def _tabulate_aspect(report: Report, aspect: str) -> Matrix:
@@ -278,7 +283,12 @@ def _tabulate_aspect(report: Report, aspect: str) -> Matrix:
         title = f"{value}: {hits:,} of {total:,} found in {task}"
         return Cell(f"{100 * hits / total:.1f}", _shade(1 - hits / total), title) if total else None
 
-    return _fill(aspect, ASPECTS[aspect], [task for task in TASKS if any(key[2] == task for key in found)], cell_at)
+    return _fill(
+        aspect,
+        report.failures.aspects[aspect],
+        [task for task in TASKS if any(key[2] == task for key in found)],
+        cell_at,
+    )
 
 
 def _tabulate_numbers(report: Report) -> Matrix | None:

@@ -12,7 +12,7 @@ from builders.readings import list_items, mark_shared
 from builders.records.geometry import corners
 from builders.redact import printable
 from builders.report.thumbnails import Thumbnail
-from builders.schema import CATEGORIES, Box
+from builders.schema import Box
 
 _LONGEST_TEXT = 1500
 _MOST_BOXES = 100
@@ -102,7 +102,7 @@ def view_record(
         choice,
         result.task,
         result.scenario,
-        sorted({CATEGORIES[index] for index in reference["objects"]["category"]}),
+        sorted({record.info.names[index] for index in reference["objects"]["category"]}),
         kind,
         kinds[kind].label,
         record.accuracy,
@@ -132,7 +132,7 @@ def _draw(record: ScoredRecord, notes: list[str]) -> Iterator[Shape]:
     place = (width, height, max(width, height) / 34)
     objects, read = record.reference["objects"], record.result.prediction
     gold: Sequence[Box] = record.result.reference.get("boxes") or [corners(bbox) for bbox in objects["bbox"]]
-    names = [CATEGORIES[index] for index in objects["category"]]
+    names = [record.info.names[index] for index in objects["category"]]
     labels = names if len(names) == len(gold) <= _MOST_LABELS else [""] * len(gold)
     for box, label in zip(gold[:_MOST_BOXES], labels, strict=False):
         yield place_box("gold", box, label, *place)

@@ -15,13 +15,12 @@ from builders.corpus.viewing import read_view
 from builders.encoded_image import EncodedImage
 from builders.errors import SARChatError
 from builders.open_data import OpenData
+from builders.schema import fewest_records_first
 
 _LOG = logging.getLogger(__name__)
 # Longer side in pixels and quality, from the best on: the first that keeps all images within the limit is taken.
 _STEPS = ((384, 72), (320, 65), (256, 55), (192, 45))
 _MOST_BYTES = 10_000_000
-# Tasks in the order of their records per image.
-_FEWEST_FIRST = ("classification", "grounding", "description", "counting", "referring", "identification")
 
 
 class Thumbnail(NamedTuple):
@@ -54,7 +53,7 @@ def read_pictures(data: OpenData, split: str, names: Collection[str]) -> dict[st
     """
     pictures: dict[str, Image.Image] = {}
     with tqdm(total=len(names), desc="Images", unit=" images", delay=1, disable=None) as bar:
-        for task in _FEWEST_FIRST:
+        for task in fewest_records_first():
             if task in data.tasks and split in data.splits(task):
                 missing = {name for name in names if name not in pictures}
                 rows = data.rows(task, split, columns=("id", "file_name")) if missing else ()

@@ -55,7 +55,7 @@ def write_report(
 
 def _collect(joined: JoinedAnswers, before: JoinedAnswers | None, options: ReportOptions) -> Report:
     gold = joined.gold
-    failures = Failures(count_targets(gold.data, gold.split))
+    failures = Failures(count_targets(gold.data, gold.split), gold.data.info.names)
     other = None
     if before is None:
         evaluation = evaluate(joined, options.average, options.weights, [failures.add])

@@ -176,7 +176,7 @@ def test_categories_that_were_missed_are_paired_with_those_named_instead():
 def test_gold_answers_have_no_error(gold, tmp_path):
     path = write_answers(tmp_path / "gold.jsonl", gold_answers(gold))
     read = read_gold(str(sample_build()), "all", "test", columns=REPORT_COLUMNS)
-    failures = Failures(count_targets(read.data, "test"))
+    failures = Failures(count_targets(read.data, "test"), read.data.info.names)
     evaluate(join_file(AnswerSource(str(path)), read), "sample", watch=[failures.add])
     assert set(failures.names) == {RIGHT} and len(failures.names) == len(gold)
     assert all(hits == total for hits, total in failures.found.values())
@@ -202,7 +202,7 @@ def test_kinds_of_error(row, kind, gold, tmp_path):
     rows = [{"id": other, "prediction": "x"}] + ([{"id": first, **row}] if row else [])
     path = write_lines(tmp_path / "a.jsonl", rows)
     read = read_gold(str(sample_build()), "referring", "test", columns=REPORT_COLUMNS)
-    failures = Failures({})
+    failures = Failures({}, read.data.info.names)
     evaluate(join_file(AnswerSource(str(path)), read), "sample", watch=[failures.add])
     assert failures.names[list(read.records).index(first)] == kind
 
