@@ -10,9 +10,10 @@ wherever it is copied.
 import re
 import sys
 from array import array
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import compress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -93,36 +94,7 @@ _WRONG: Counts = (0, 0, 1)
 SCENARIOS = ("single", "multi")
 IOU_THRESHOLDS = {"iou@0.25": 0.25, "iou@0.5": 0.5}
 
-# The sub-scores that Eq. 5 averages, per task. Scores that are not in this table do not enter any average.
-SUB_SCORES: dict[str, tuple[str, ...]] = {
-    "classification": ("classification/accuracy",),
-    "description": ("description/phrases",),
-    "counting": ("counting/count", "counting/iou@0.25", "counting/iou@0.5"),
-    "grounding": ("grounding/position", "grounding/single/iou@0.25", "grounding/multi/iou@0.25"),
-    "identification": ("identification/single/accuracy", "identification/multi/accuracy"),
-    "referring": (
-        "referring/single/iou@0.25",
-        "referring/single/iou@0.5",
-        "referring/multi/iou@0.25",
-        "referring/multi/iou@0.5",
-    ),
-}
-TASKS = tuple(SUB_SCORES)
-_INDEX_OF_TASK = {task: index for index, task in enumerate(TASKS)}
-
 _ATTRIBUTES = ("category", "size", "shape", "cell", "direction", "proximity")
-_ATTRIBUTE_KEYS = {
-    scenario: {
-        attribute: f"identification/{scenario}/{'accuracy' if attribute == 'category' else attribute}"
-        for attribute in _ATTRIBUTES
-    }
-    for scenario in SCENARIOS
-}
-EXTRA_SCORES: tuple[str, ...] = (
-    *(f"grounding/{scenario}/iou@0.5" for scenario in SCENARIOS),
-    *(f"identification/{scenario}/{attribute}" for scenario in SCENARIOS for attribute in _ATTRIBUTES[1:]),
-    *(f"referring/{scenario}/cell" for scenario in SCENARIOS),
-)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -533,23 +505,6 @@ def _read_referring(text: str) -> Reading:
     return {"boxes": parse_boxes(text), "cells": [meaning for kind, meaning in _tokens(text) if kind == "cell"]}
 
 
-class _Reader(NamedTuple):
-    """The reader of a task's answers. A parsed answer has one of the entries `gist` or more, a gold answer has all."""
-
-    read: Callable[[str], Reading]
-    gist: tuple[str, ...]
-
-
-_READERS = {
-    "classification": _Reader(_read_classification, ("categories",)),
-    "description": _Reader(_read_description, ("phrases",)),
-    "counting": _Reader(_read_counting, ("count", "boxes")),
-    "grounding": _Reader(_read_grounding, ("phrases", "boxes")),
-    "identification": _Reader(_read_identification, ("category",)),
-    "referring": _Reader(_read_referring, ("boxes",)),
-}
-
-
 def read_answer(text: str, task: str) -> Reading:
     """Reads the parts of an answer, gold or predicted, that its task scores. No text raises; reasoning is ignored.
 
@@ -574,9 +529,9 @@ def read_answer(text: str, task: str) -> Reading:
     Raises:
         ValueError: if the task is unknown.
     """
-    if task not in _READERS:
+    if task not in _ROWS:
         raise ValueError(f"unknown task {task!r}, expected one of {', '.join(TASKS)}")
-    return _READERS[task].read(_normalize(final_answer(text)))
+    return _ROWS[task].read(_normalize(final_answer(text)))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -586,21 +541,12 @@ def read_answer(text: str, task: str) -> Reading:
 _LARGEST = 1e100  # beyond this, areas are not finite
 _FEW_PAIRS = 400  # up to this number, a plain loop is faster than NumPy
 _PAIRS_AT_ONCE = 1_000_000
-# Rows x columns x the smaller of the two, up to which the best assignment takes less than a second.
+# Rows x columns x the smaller of the two, up to which the assignment of highest total IoU takes less than a second.
 _MOST_STEPS = 500**3
 
-
-class _Pairs(NamedTuple):
-    """Pairs of boxes as arrays: index of the first, index of the second, IoU."""
-
-    rows: np.ndarray
-    columns: np.ndarray
-    iou: np.ndarray
-
-
-def _take(pairs: _Pairs, which: np.ndarray) -> _Pairs:
-    """Returns some of the pairs, by a mask or by their positions."""
-    return _Pairs(*(values[which] for values in pairs))
+# Pairs of boxes that overlap: a list of (index of the first, index of the second, IoU), or the same as the rows of an
+# array where there are many.
+_Pairs = list[Match] | np.ndarray
 
 
 def _as_boxes(boxes: Sequence[Box] | np.ndarray) -> np.ndarray:
@@ -643,10 +589,17 @@ def box_iou(boxes1: Sequence[Box] | np.ndarray, boxes2: Sequence[Box] | np.ndarr
     return np.minimum(iou, 1.0)
 
 
-def _overlaps(boxes1: Sequence[Box], boxes2: Sequence[Box], lowest: float) -> list[Match] | _Pairs:
+def _overlaps(boxes1: Sequence[Box], boxes2: Sequence[Box], lowest: float) -> _Pairs:
     """Returns every pair (index in boxes1, index in boxes2, IoU) of IoU >= `lowest`: a sparse `box_iou`."""
     if len(boxes1) * len(boxes2) > _FEW_PAIRS:
-        return _many_overlaps(boxes1, boxes2, lowest)
+        # In blocks, so that memory is needed only for the pairs found.
+        height = max(1, _PAIRS_AT_ONCE // len(boxes2))
+        blocks = []
+        for start in range(0, len(boxes1), height):
+            block = box_iou(boxes1[start : start + height], boxes2)
+            rows, columns = (block >= lowest).nonzero()
+            blocks.append(np.column_stack((rows + start, columns, block[rows, columns])))
+        return np.concatenate(blocks)
     pairs: list[Match] = []
     proper2 = [(j, *box) for j, box in enumerate(boxes2) if _is_proper(*box)]
     for i, (left, top, right, bottom) in enumerate(boxes1):
@@ -663,17 +616,6 @@ def _overlaps(boxes1: Sequence[Box], boxes2: Sequence[Box], lowest: float) -> li
     return pairs
 
 
-def _many_overlaps(boxes1: Sequence[Box], boxes2: Sequence[Box], lowest: float) -> _Pairs:
-    """Returns `_overlaps` as arrays; IoUs are computed in blocks, so memory is needed only for the pairs found."""
-    height = max(1, _PAIRS_AT_ONCE // len(boxes2))
-    blocks = []
-    for start in range(0, len(boxes1), height):
-        iou = box_iou(boxes1[start : start + height], boxes2)
-        rows, columns = (iou >= lowest).nonzero()
-        blocks.append((rows + start, columns, iou[rows, columns]))
-    return _Pairs(*map(np.concatenate, zip(*blocks, strict=True)))
-
-
 def best_ious(predicted: Sequence[Box], gold: Sequence[Box]) -> list[float]:
     """Computes the highest IoU of each gold box with any predicted box, whether or not the two would be matched.
 
@@ -684,47 +626,44 @@ def best_ious(predicted: Sequence[Box], gold: Sequence[Box]) -> list[float]:
     Returns:
         M values from 0 to 1; 0 where no box overlaps.
     """
-    best = [0.0] * len(gold)
-    overlaps = _overlaps(predicted, gold, 0.0)
-    for _, place, iou in (
-        overlaps if isinstance(overlaps, list) else zip(*map(np.ndarray.tolist, overlaps), strict=True)
-    ):
-        best[place] = max(best[place], iou)
-    return best
+    best, overlaps = np.zeros(len(gold)), np.reshape(_overlaps(predicted, gold, 0.0), (-1, 3))
+    np.maximum.at(best, overlaps[:, 1].astype(int), overlaps[:, 2])
+    return best.tolist()
 
 
-def _assign(overlaps: list[Match] | _Pairs, threshold: float) -> list[Match]:
+def _assign(overlaps: _Pairs, threshold: float) -> list[Match]:
     """Chooses the pairs of `match_boxes` among those that overlap."""
     if isinstance(overlaps, list):
-        candidates = [pair for pair in overlaps if pair[2] >= threshold]
-        if len({i for i, _, _ in candidates}) == len(candidates) == len({j for _, j, _ in candidates}):
-            return candidates
-        return _assign_component(_Pairs(*map(np.asarray, zip(*candidates, strict=True))))
-    pairs = _take(overlaps, overlaps.iou >= threshold)
-    if not len(pairs.rows):
+        pairs = [pair for pair in overlaps if pair[2] >= threshold]
+        if len({i for i, _, _ in pairs}) == len(pairs) == len({j for _, j, _ in pairs}):
+            return pairs
+        i, j, iou = zip(*pairs, strict=True)
+        return _assign_group(np.array(i), np.array(j), np.array(iou))
+    overlaps = overlaps[overlaps[:, 2] >= threshold]
+    if not len(overlaps):
         return []
-    # Boxes that overlap neither directly nor through others do not compete: real scenes fall into small components.
-    (rows, row_of), (columns, column_of) = _renumber(pairs.rows), _renumber(pairs.columns)
-    total = len(rows) + len(columns)
-    links = csr_matrix((np.ones(len(row_of), bool), (row_of, column_of + len(rows))), shape=(total, total))
-    component = connected_components(links, directed=False)[1][row_of]
-    order = np.argsort(component, kind="stable")
-    parts = np.split(order, np.flatnonzero(np.diff(component[order])) + 1)
-    return sorted(match for part in parts for match in _assign_component(_take(pairs, part)))
+    # Boxes that overlap neither directly nor through others do not compete: real scenes fall into small groups.
+    first, second = overlaps[:, :2].astype(np.int32).T
+    height, width = first.max() + 1, second.max() + 1
+    links = csr_matrix((np.ones(len(first), bool), (first, height + second)), shape=(height + width,) * 2)
+    group = connected_components(links, directed=False)[1][first]
+    order = np.argsort(group, kind="stable")
+    chosen = []
+    for places in np.split(order, np.flatnonzero(np.diff(group[order])) + 1):
+        chosen += _assign_group(first[places], second[places], overlaps[places, 2])
+    return sorted(chosen)
 
 
-def _assign_component(pairs: _Pairs) -> list[Match]:
-    (rows, row_of), (columns, column_of) = _renumber(pairs.rows), _renumber(pairs.columns)
+def _assign_group(first: np.ndarray, second: np.ndarray, overlap: np.ndarray) -> list[Match]:
+    (rows, row_of), (columns, column_of) = _renumber(first), _renumber(second)
     # With 0 for pairs that do not overlap enough.
     iou = np.zeros((len(rows), len(columns)))
-    iou[row_of, column_of] = pairs.iou
-    if iou.size * min(iou.shape) > _MOST_STEPS:
-        # SciPy's own maximum_bipartite_matching takes minutes for boxes that a hostile answer nests.
-        chosen = _match_most(iou > 0)
-    else:
+    iou[row_of, column_of] = overlap
+    worth = iou > 0
+    if iou.size * min(iou.shape) <= _MOST_STEPS:
         # One more pair is worth more than any sum of IoUs; the sum of IoUs decides among the largest matchings.
-        worth = np.where(iou > 0, iou + min(iou.shape) + 1, 0.0)
-        chosen = zip(*linear_sum_assignment(worth, maximize=True), strict=True)
+        worth = np.where(worth, iou + min(iou.shape) + 1, 0.0)
+    chosen = zip(*linear_sum_assignment(worth, maximize=True), strict=True)
     return [(int(rows[i]), int(columns[j]), float(iou[i, j])) for i, j in chosen if iou[i, j] > 0]
 
 
@@ -734,68 +673,6 @@ def _renumber(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     places = np.zeros(different[-1] + 1, int)
     places[different] = np.arange(len(different))
     return different, places[ids]
-
-
-def _match_most(may_match: np.ndarray) -> Iterator[tuple[int, int]]:
-    """A matching of as many pairs as can be: Hopcroft and Karp's algorithm, in at most sqrt(N) rounds.
-
-    Args:
-        may_match: bool array of shape (N, M), whether a row may be matched to a column.
-
-    Yields:
-        (row, column) of each match.
-    """
-    # A set of columns is a number, one bit each, so that a step looks at all columns of a row at once.
-    neighbours = [int.from_bytes(row.tobytes(), "little") for row in np.packbits(may_match, axis=1, bitorder="little")]
-    column_of, row_of = [-1] * may_match.shape[0], [-1] * may_match.shape[1]
-    free = every = (1 << len(row_of)) - 1
-    while True:
-        # Layers of columns, by the number of changes that it takes to reach them from a row without a match.
-        layers: list[int] = []
-        rows, unseen = [row for row, column in enumerate(column_of) if column < 0], every
-        while rows and not (layers and layers[-1] & free):
-            reached = 0
-            for row in rows:
-                reached |= neighbours[row]
-            layers.append(reached & unseen)
-            unseen &= ~reached
-            rows = [row_of[column] for column in _bits(layers[-1] & ~free)]
-        if not (layers and layers[-1] & free):
-            break
-        layers[-1] &= free
-        for row, column in enumerate(column_of):
-            if column < 0:
-                free &= ~_augment(row, neighbours, layers, column_of, row_of)
-    yield from ((row, column) for row, column in enumerate(column_of) if column >= 0)
-
-
-def _augment(row: int, neighbours: list[int], layers: list[int], column_of: list[int], row_of: list[int]) -> int:
-    """Match a row along a way through the layers, if there is one; return the newly matched column as a bit, or 0."""
-    way, columns = [row], list[int]()
-    while way:
-        depth = len(way) - 1
-        options = neighbours[way[-1]] & layers[depth]
-        if not options:
-            way.pop()
-            columns = columns[: len(way) - 1] if way else []
-            continue
-        bit = options & -options
-        # Each column is tried once a round, whatever comes of it.
-        layers[depth] &= ~bit
-        columns.append(bit.bit_length() - 1)
-        if depth == len(layers) - 1:
-            for row, column in zip(way, columns, strict=True):
-                column_of[row], row_of[column] = column, row
-            return bit
-        way.append(row_of[columns[-1]])
-    return 0
-
-
-def _bits(number: int) -> Iterator[int]:
-    while number:
-        bit = number & -number
-        yield bit.bit_length() - 1
-        number ^= bit
 
 
 def match_boxes(predicted: Sequence[Box], gold: Sequence[Box], threshold: float = 0.25) -> list[Match]:
@@ -865,14 +742,9 @@ def _count_common(predicted: list[Any], gold: list[Any]) -> Counts:
     return common, len(predicted) - common, len(gold) - common
 
 
-def _keep_equal_labels(
-    overlaps: list[Match] | _Pairs, predicted: Sequence[str | None], gold: Sequence[str | None]
-) -> list[Match] | _Pairs:
-    if isinstance(overlaps, list):
-        return [pair for pair in overlaps if predicted[pair[0]] == gold[pair[1]]]
-    names = {name: number for number, name in enumerate({*predicted, *gold})}
-    first, second = (np.array([names[name] for name in labels]) for labels in (predicted, gold))
-    return _take(overlaps, first[overlaps.rows] == second[overlaps.columns])
+def _keep_equal_labels(overlaps: _Pairs, predicted: Sequence[str | None], gold: Sequence[str | None]) -> _Pairs:
+    kept = [predicted[int(i)] == gold[int(j)] for i, j, _ in overlaps]
+    return list(compress(overlaps, kept)) if isinstance(overlaps, list) else overlaps[np.array(kept, bool)]
 
 
 def _compare_boxes(predicted: Reading, gold: Reading) -> tuple[dict[str, list[Match]], dict[str, Counts]]:
@@ -909,7 +781,7 @@ def _count_grounding(scenario: str, read: Reading, gold: Reading, boxes: dict[st
 def _count_identification(scenario: str, read: Reading, gold: Reading, boxes: dict[str, Counts]) -> dict[str, Counts]:
     return {
         key: _RIGHT if read[attribute] == gold[attribute] else _WRONG
-        for attribute, key in _ATTRIBUTE_KEYS[scenario].items()
+        for attribute, key in _KEYS_OF_ATTRIBUTES[scenario].items()
         if gold[attribute] is not None
     }
 
@@ -919,14 +791,72 @@ def _count_referring(scenario: str, read: Reading, gold: Reading, boxes: dict[st
     return {f"referring/{scenario}/{key}": counts for key, counts in boxes.items()} | of_cells
 
 
-_COUNTERS = {
-    "classification": _count_classification,
-    "description": _count_description,
-    "counting": _count_counting,
-    "grounding": _count_grounding,
-    "identification": _count_identification,
-    "referring": _count_referring,
+_KEYS_OF_ATTRIBUTES = {
+    scenario: {
+        attribute: f"identification/{scenario}/{'accuracy' if attribute == 'category' else attribute}"
+        for attribute in _ATTRIBUTES
+    }
+    for scenario in SCENARIOS
 }
+
+
+class _Row(NamedTuple):
+    """A task: how its answers are read and compared, and what it scores.
+
+    Attributes:
+        read: reads an answer.
+        gist: a parsed answer has one of these entries or more, a gold answer has all.
+        compare: returns (TP, FP, FN) of each sub-score.
+        sub_scores: the keys that Eq. 5 averages.
+        extra_scores: the keys that enter no average.
+    """
+
+    read: Callable[[str], Reading]
+    gist: tuple[str, ...]
+    compare: Callable[[str, Reading, Reading, dict[str, Counts]], dict[str, Counts]]
+    sub_scores: tuple[str, ...]
+    extra_scores: tuple[str, ...] = ()
+
+
+def _keys(task: str, *names: str) -> tuple[str, ...]:
+    return tuple(f"{task}/{scenario}/{name}" for scenario in SCENARIOS for name in names)
+
+
+_ROWS = {
+    "classification": _Row(_read_classification, ("categories",), _count_classification, ("classification/accuracy",)),
+    "description": _Row(_read_description, ("phrases",), _count_description, ("description/phrases",)),
+    "counting": _Row(
+        _read_counting,
+        ("count", "boxes"),
+        _count_counting,
+        ("counting/count", "counting/iou@0.25", "counting/iou@0.5"),
+    ),
+    "grounding": _Row(
+        _read_grounding,
+        ("phrases", "boxes"),
+        _count_grounding,
+        ("grounding/position", *_keys("grounding", "iou@0.25")),
+        _keys("grounding", "iou@0.5"),
+    ),
+    "identification": _Row(
+        _read_identification,
+        ("category",),
+        _count_identification,
+        _keys("identification", "accuracy"),
+        _keys("identification", *_ATTRIBUTES[1:]),
+    ),
+    "referring": _Row(
+        _read_referring,
+        ("boxes",),
+        _count_referring,
+        _keys("referring", "iou@0.25", "iou@0.5"),
+        _keys("referring", "cell"),
+    ),
+}
+TASKS = tuple(_ROWS)
+# By task, what Eq. 5 averages; and all keys that enter no average.
+SUB_SCORES = {task: row.sub_scores for task, row in _ROWS.items()}
+EXTRA_SCORES = tuple(key for row in _ROWS.values() for key in row.extra_scores)
 
 
 def _gold_text(reference: Mapping[str, Any]) -> str:
@@ -972,8 +902,8 @@ def _texts(prediction: object, reference: object) -> tuple[str, str, str, str]:
 def _read_gold(text: str, task: str) -> Reading:
     """Reads a gold answer, which must contain everything that its task scores, so that it scores 100 against itself."""
     gold = read_answer(text, task)
-    if not all(map(gold.get, _READERS[task].gist)):
-        missing = [entry for entry in _READERS[task].gist if not gold[entry]]
+    if not all(map(gold.get, _ROWS[task].gist)):
+        missing = [entry for entry in _ROWS[task].gist if not gold[entry]]
         raise ValueError(f"no {' and no '.join(missing)} can be read from the gold answer of {task} {text!r:.200}")
     for box in gold.get("boxes", ()):
         if not _is_proper(*box):
@@ -1006,10 +936,10 @@ def score_record(prediction: str, reference: Mapping[str, Any]) -> RecordScore:
     read = read_answer(prediction, task)
     hedged = read.get("hedged", False)
     # A count of 0 is an answer, too.
-    parsed = hedged or any(map(read.get, _READERS[task].gist)) or read.get("count") == 0
+    parsed = hedged or any(map(read.get, _ROWS[task].gist)) or read.get("count") == 0
     matches, boxes = _compare_boxes(read, gold) if "boxes" in gold else ({}, {})
     return RecordScore(
-        task, scenario, parsed, hedged, read, gold, matches, _COUNTERS[task](scenario, read, gold, boxes)
+        task, scenario, parsed, hedged, read, gold, matches, _ROWS[task].compare(scenario, read, gold, boxes)
     )
 
 
@@ -1081,28 +1011,32 @@ class Collector:
 
     def __init__(self) -> None:
         """Starts without any record."""
-        self._tasks, self._parsed, self._hedged = array("b"), array("b"), array("b")
-        # Index, TP, FP, FN of each record in turn.
-        self._rows: dict[str, array] = defaultdict(lambda: array("q"))
+        # Few records differ in what is counted: each outcome is stored once, and for each record its number.
+        self._outcomes: dict[tuple[Any, ...], int] = {}
+        self._records = array("L")
 
     def add(self, result: RecordScore) -> None:
         """Adds the result of `score_record` for the next record."""
-        index = len(self._tasks)
-        self._tasks.append(_INDEX_OF_TASK[result.task])
-        self._parsed.append(result.parsed)
-        self._hedged.append(result.hedged)
-        for key, figures in result.counts.items():
-            self._rows[key].fromlist([index, *figures])
+        outcome = (result.task, result.parsed, result.hedged, *result.counts.items())
+        self._records.append(self._outcomes.setdefault(outcome, len(self._outcomes)))
 
     def tally(self) -> Tally:
         """Returns the counts of all records so far."""
-        table = {key: np.array(values).reshape(-1, 4) for key, values in self._rows.items()}
+        records = np.array(self._records, dtype=np.int64)
+        figures: dict[str, np.ndarray] = {}
+        for number, (_, _, _, *counts) in enumerate(self._outcomes):
+            for key, values in counts:
+                if key not in figures:
+                    figures[key] = np.full((len(self._outcomes), 3), -1)
+                figures[key][number] = values
+        rows = {key: np.flatnonzero(values[records, 0] >= 0) for key, values in figures.items()}
+        tasks, parsed, hedged = (np.array([outcome[part] for outcome in self._outcomes]) for part in range(3))
         return Tally(
-            np.array(self._tasks, dtype=np.int8),
-            np.array(self._parsed, dtype=bool),
-            np.array(self._hedged, dtype=bool),
-            {key: values[:, 1:] for key, values in table.items()},
-            {key: values[:, 0] for key, values in table.items()},
+            np.array([TASKS.index(task) for task in tasks], dtype=np.int8)[records],
+            parsed.astype(bool)[records],
+            hedged.astype(bool)[records],
+            {key: values[records[rows[key]]] for key, values in figures.items()},
+            rows,
         )
 
 
