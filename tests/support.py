@@ -99,6 +99,22 @@ def parquet_sums(folder: Path) -> dict[str, str]:
     return {path: digest for path, digest in tree(folder).items() if path.endswith(".parquet")}
 
 
+def rewritten(folder: Path, copy: Path, **columns: object) -> Path:
+    """Return a copy of a built folder in which all rows have one value in some columns."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    shutil.copytree(folder, copy)
+    (copy / "SHA256SUMS").unlink()
+    for path in parquet(copy):
+        table = pq.read_table(path)
+        for name, value in columns.items():
+            place = table.column_names.index(name)
+            table = table.set_column(place, table.field(place), pa.array([value] * len(table), table.field(place).type))
+        pq.write_table(table, path)
+    return copy
+
+
 def write_lines(path: Path, rows: Iterable[object]) -> Path:
     """Write JSON Lines."""
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")

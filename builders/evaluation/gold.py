@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
+from builders.errors import SARChatError
 from builders.open_data import OpenData, open_data
+from builders.redact import one_line
+from builders.schema import ALL
 
+Row = TypeVar("Row")
 # The columns of a record that scoring needs.
 COLUMNS = ("id", "task", "scenario", "messages", "width", "height")
 
@@ -38,6 +42,11 @@ class Gold:
         """Yield id and columns of records of the split, whatever the limit."""
         return read_rows(self.data, self.tasks, self.split, keep, columns)
 
+    def ids_left_out(self, ids: Collection[str]) -> set[str]:
+        """Return which of some ids are those of further records of the split, of any task."""
+        tasks = self.data.select(ALL, self.split) if ids else ()
+        return {record_id for record_id, _ in read_rows(self.data, tasks, self.split, ids, ("id",))}
+
 
 def read_gold(
     location: str, config: str, split: str, limit: int | None = None, columns: Sequence[str] = COLUMNS
@@ -52,12 +61,28 @@ def read_gold(
         columns: the columns of each record, including `id`, without `image`.
 
     Raises:
-        SARChatError: if there is no such data set, config or split, or it cannot be read.
+        SARChatError: if there is no such data set, config or split, it cannot be read, or two records have one id.
     """
     data = open_data(location)
     tasks = data.select(config, split)
-    keep = data.subset(tasks, split, limit)
-    return Gold(data, config, tasks, split, limit, dict(read_rows(data, tasks, split, keep, columns)))
+    rows = read_rows(data, tasks, split, data.subset(tasks, split, limit), columns)
+    return Gold(data, config, tasks, split, limit, dict(require_unique(rows, location)))
+
+
+def require_unique(rows: Iterable[tuple[str, Row]], location: str) -> Iterator[tuple[str, Row]]:
+    """Yield records with their ids, which must be their own, and of printable characters.
+
+    Raises:
+        SARChatError: if an id comes a second time, or would not show as one line.
+    """
+    seen: set[str] = set()
+    for record_id, row in rows:
+        if record_id in seen:
+            raise SARChatError(f"{location}: two records have the id {record_id!r}; give every record an id of its own")
+        if one_line(record_id) != record_id:
+            raise SARChatError(f"{location}: the id {record_id!r} is not one line of text; give the record another one")
+        seen.add(record_id)
+        yield record_id, row
 
 
 def read_rows(

@@ -71,6 +71,8 @@ def list_warnings(scores: Scores, box_format: str) -> list[str]:
     warnings = []
     if scores.missing:
         warnings.append(f"{scores.missing:,} records have no prediction; each scored 0.")
+    if scores.left_out:
+        warnings.append(f"{scores.left_out:,} answers are to records that --config or --limit leave out.")
     if failed := scores.total("failed"):
         warnings.append(f"{failed:,} requests failed in the tool that asked the model; each scored 0.")
     boxes, outside = scores.total("boxes"), scores.total("out_of_image")

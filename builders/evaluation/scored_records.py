@@ -61,12 +61,15 @@ class JoinedAnswers:
         gold: the records.
         answers: the answers to them, by the record's id.
         notation: the format in which the model writes boxes.
+        left_out: the number of answers to other records of the split: of tasks that the config leaves out, or of those
+            that the limit does.
     """
 
     location: str
     gold: Gold
     answers: dict[str, Answer]
     notation: Notation
+    left_out: int = 0
 
     @property
     def missing(self) -> int:
@@ -115,11 +118,12 @@ def join_file(source: AnswerSource, gold: Gold, notation: Notation = SARCHAT_NOT
 
     Args:
         source: the file and the tool that wrote it.
-        gold: the records. Answers to records of the split that its limit leaves out are ignored.
+        gold: the records. Answers to other records of the split, of other tasks or beyond its limit, are counted.
         notation: the format in which the model writes boxes.
 
     Raises:
-        SARChatError: if the file, a row or an id is wrong, or rows without an id are not in the records' order.
+        SARChatError: if the file, a row or an id is wrong, rows without an id are not in the records' order, or no
+            answer is to one of the records.
     """
     rows = read_answers(source, gold.split)
     records = gold.records
@@ -130,18 +134,17 @@ def join_file(source: AnswerSource, gold: Gold, notation: Notation = SARCHAT_NOT
             records = dict(gold.read())
         rows = itertools.chain(head, rows)
     answers = join_answers(rows, records, source.location, notation)
-    outside = answers.keys() - gold.records.keys()
-    if gold.limit is not None:
-        outside -= {record_id for record_id, _ in gold.read(outside, ("id",))}
-    unknown = [record_id for record_id in answers if record_id in outside]
+    joined = {record_id: answers[record_id] for record_id in gold.records if record_id in answers}
+    outside = answers.keys() - joined.keys()
+    known = gold.ids_left_out(outside)
+    unknown = [record_id for record_id in answers if record_id in outside and (record_id not in known or not joined)]
     if unknown:
         more = f" (and {len(unknown) - 1:,} more)" if len(unknown) > 1 else ""
         raise SARChatError(
             f"{source.location}: id {unknown[0]!r}{more} is not in {gold.data.location}, config {gold.config}, split "
             f"{gold.split}; choose the config and split that the model was run on"
         )
-    joined = {record_id: answers[record_id] for record_id in gold.records if record_id in answers}
-    return JoinedAnswers(source.location, gold, joined, notation)
+    return JoinedAnswers(source.location, gold, joined, notation, len(known))
 
 
 def check_order(predictions: str, references: str, option: str = "--references") -> None:

@@ -50,6 +50,7 @@ class Scores(NamedTuple):
             scored.
         weights: the weights of `overall`: `own` or `published`.
         costs: mean and median per answer by the names of `COSTS`, where the file of answers has them.
+        left_out: the number of answers to other records of the split, see `JoinedAnswers`.
     """
 
     result: dict[str, Any]
@@ -59,6 +60,7 @@ class Scores(NamedTuple):
     counts: dict[str, dict[str, int]]
     weights: str
     costs: dict[str, dict[str, float]]
+    left_out: int = 0
 
     def total(self, name: str) -> int:
         """Return one of `counts` over all tasks."""
@@ -211,6 +213,7 @@ class _AnswerCounts:
                 name: {"mean": float(np.mean(values)), "median": float(np.median(values))}
                 for name, values in self._costs.items()
             },
+            joined.left_out,
         )
         return Evaluation(scores, tally, hash_records(joined.gold.records))
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from built_fixture import gold_answers, sample_build, sample_corpus, sample_gold
+from built_fixture import gold_answers, sample_build, sample_corpus, sample_gold, small_build
 from resampling import draw_records
-from support import refusal, write_answers
+from support import refusal, rewritten, write_answers
 
 from builders.cli.demo import noisy_answers
 from builders.errors import SARChatError
@@ -90,6 +90,38 @@ def test_a_limit_scores_the_same_records_whatever_else_was_answered(gold, noisy,
     with pytest.raises(SARChatError, match="id 'nowhere' is not in"):
         write_answers(tmp_path / "some.jsonl", {**answers, "nowhere": ""})
         evaluate_file(tmp_path / "some.jsonl", sample_build(), "all", "test", "sample", limit=3)
+
+
+def test_answers_to_other_tasks_are_counted_and_left_out(gold, noisy, sarchat, capsys, tmp_path):
+    answers, path = noisy
+    alone = {key: text for key, text in answers.items() if key.startswith("referring/")}
+    mixed = evaluate_file(path, sample_build(), "referring", "test", "sample").scores
+    pure = evaluate_file(
+        write_answers(tmp_path / "pure.jsonl", alone), sample_build(), "referring", "test", "sample"
+    ).scores
+    assert mixed == pure._replace(left_out=len(answers) - len(alone))
+    run = sarchat("score", path, "--references", sample_build(), "--config", "referring")
+    assert f"{mixed.left_out} answers are to records that --config or --limit leave out" in run.stderr
+    # A file without any answer to what is asked is the wrong one, and so is one of another split.
+    others = write_answers(tmp_path / "others.jsonl", {key: "x" for key in answers if key not in alone})
+    assert "is not in" in refusal(capsys, "score", others, "--references", sample_build(), "--config", "referring")
+    train = sample_gold(split="train")
+    both = write_answers(tmp_path / "both.jsonl", answers | gold_answers(dict([next(iter(train.items()))])))
+    with pytest.raises(SARChatError, match=r"id '\w+/train/"):
+        evaluate_file(both, sample_build(), "referring", "test", "sample")
+
+
+@pytest.mark.parametrize(
+    ("record_id", "message"),
+    [
+        ("counting/test/1/0", "two records have the id 'counting/test/1/0'; give every record an id of its own"),
+        ("a\x1b[2J\nb", r"the id 'a\x1b[2J\nb' is not one line of text"),
+    ],
+)
+def test_references_whose_ids_are_none_are_refused(record_id, message, tmp_path, capsys):
+    folder = rewritten(small_build(), tmp_path / "sarchat", id=record_id)
+    path = write_answers(tmp_path / "a.jsonl", {record_id: "x"})
+    assert f"{folder}: {message}" in refusal(capsys, "score", path, "--references", folder, "--config", "counting")
 
 
 def test_references_are_any_data(noisy):
