@@ -76,13 +76,14 @@ def _read_samples(location: str, config: str, split: str, limit: int | None, phr
     urls: dict[str, str] = {}
     for name in tqdm(tasks, desc="Reading", unit=" tasks", disable=None):
         for row in data.rows(name, split, subset, _COLUMNS):
-            if row["file_name"] not in urls:
-                urls[row["file_name"]] = encode_image(row["image"])
+            key = row["image"].key
+            if key not in urls:
+                urls[key] = encode_image(row["image"])
             record = make_record(row, "", notation.format.name, notation.format, notation.input_size)
             question = phrasing.phrase(
                 row["messages"][0]["content"], row["width"], row["height"], asks_for_boxes=asks_for_boxes(name)
             )
-            content = [ContentImage(image=urls[row["file_name"]]), ContentText(text=question)]
+            content = [ContentImage(image=urls[key]), ContentText(text=question)]
             columns = harness_row(record)
             yield Sample(
                 input=[ChatMessageUser(content=content)],

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from builders.box_formats.formats import Notation
     from builders.evaluation.readers import AnswerSource
 
+# The options that `read_notation` reads.
+_NOTATION = ("box_format", "input_size", "resize")
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -76,6 +80,37 @@ class AnswerOptions:
 
         return AnswerSource(file, self.tool, self.id_field, self.prediction_field)
 
+    def as_asked(self, file: str) -> tuple[AnswerOptions, str | None]:
+        """Return the options for a file of answers, and the model's name if `sarchat predict` wrote the file.
+
+        An option that the user did not give has the value with which the model was asked. One that contradicts it is
+        kept, with a warning.
+
+        Raises:
+            SARChatError: if there is a sidecar that cannot be read.
+        """
+        from builders.evaluation.sidecar import meta_path, read_asked
+
+        if self.tool or self.id_field or self.prediction_field:
+            return self, None
+        found = read_asked(Path(file).expanduser())
+        model = found.pop("model", None)
+        given = {name for name in found if _is_given(name)}
+        for name in sorted(given):
+            value = getattr(self, name)
+            if value != found[name]:
+                logging.getLogger(__name__).warning(
+                    "--%s %s is used, though by %s the model was asked with %s.",
+                    name.replace("_", "-"),
+                    value,
+                    meta_path(Path(file)).name,
+                    found[name],
+                )
+        # The three belong together.
+        if given & set(_NOTATION):
+            given |= set(_NOTATION) if self.box_format != found["box_format"] else {"input_size", "resize"}
+        return replace(self, **{name: value for name, value in found.items() if name not in given}), model
+
     def read_notation(self) -> Notation:
         """Return the format in which the model writes boxes.
 
@@ -85,6 +120,12 @@ class AnswerOptions:
         from builders.box_formats.formats import read_notation
 
         return read_notation(self.box_format, self.input_size, self.resize)
+
+
+def _is_given(name: str) -> bool:
+    """Return whether an option of the running command was given."""
+    source = click.get_current_context().get_parameter_source(name)
+    return source is not None and source is not click.core.ParameterSource.DEFAULT
 
 
 def answer_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -101,7 +101,7 @@ def command(
     if outcome.left:
         verdict = f"{outcome.tally.verdict}; " if outcome.tally.verdict else ""
         raise SARChatError(f"{verdict}{outcome.left:,} records are left; run the same command to ask them")
-    click.echo(f"\nScore it with:\n\n{scoring_command(data, out, options)}")
+    click.echo(f"\nScore it with:\n\n{scoring_command(data, out)}")
 
 
 def _read_object(text: str | None) -> dict[str, Any]:

@@ -53,6 +53,8 @@ def command(
     from builders.report.contents import ReportOptions
     from builders.report.write import MARK, write_report
 
+    asked, model_asked = asked.as_asked(answers)
+    model = model or model_asked
     notation = asked.read_notation()
     check_outputs({"--out": out}, filter(None, [answers, baseline, data]), {"--out": MARK})
     sources = [asked.source_of(file) for file in filter(None, (answers, baseline))]

@@ -17,7 +17,7 @@ from builders.cli.options import AnswerOptions, answer_options, average_option, 
 @average_option
 @weights_option("own")
 @format_option
-@click.option("--model", metavar="NAME", help="The model's name in leaderboards; default: the name of --output.")
+@click.option("--model", metavar="NAME", help="The model's name in leaderboards; default: as predicted with.")
 @click.option("--params", metavar="SIZE", help="Its number of parameters, such as 7B, for leaderboards.")
 @click.option("--output", type=click.Path(path_type=Path), help="Write the scores to this JSON file.")
 @click.option(
@@ -43,6 +43,8 @@ def command(
 
     FILE holds an id and a prediction per row: JSON Lines, JSON, CSV, TSV, Parquet or Excel, also as gzip; "-" is
     standard input, and OWNER/NAME a data set on the Hub. With --from it is what another tool wrote.
+
+    Of a file of `sarchat predict`, FILE.meta.json gives the model and the options that it was asked with.
     """
     from builders.errors import SARChatError
     from builders.evaluation.eval_results import EVAL_RESULTS, check_replaceable, check_repo_id, write_eval_results
@@ -53,6 +55,8 @@ def command(
     from builders.tables import write_tables
     from sarchat_metric import VERSION
 
+    asked, model_asked = asked.as_asked(predictions)
+    model = model or model_asked
     notation = asked.read_notation()
     source = asked.source_of(predictions)
     inputs = [predictions, references]
@@ -64,7 +68,9 @@ def command(
         check_outside(EVAL_RESULTS, inputs, "--eval-results")
         check_replaceable()
         if asked.limit is not None:
-            raise SARChatError("--eval-results is for the scores of a whole split; leave out --limit")
+            raise SARChatError(
+                f"--eval-results is for the scores of a whole split, but these are of --limit {asked.limit}"
+            )
     evaluation = evaluate_file(
         source, references, asked.config, asked.split, average, details, asked.limit, notation, weights
     )

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from builders.digests import hash_text
 from builders.errors import SARChatError
+from builders.evaluation.sidecar import SEEN, meta_path, read_sidecar
 from builders.folder.atomic import holding_lock
 from builders.folder.writing import writing_whole
 from builders.resources import load_json
 
-# What a run may change without making other answers: it is kept in the sidecar, as lists of all that was seen.
-SEEN = ("base_urls", "server_models")
+# A server may give any number of names.
+_MOST_SEEN = 20
+_CHECKSUM = "checksum"
 
 
 class AnswersFile:
@@ -22,13 +26,14 @@ class AnswersFile:
 
     Attributes:
         path: the file.
-        answered: the ids of the records that it had answers for when it was opened.
+        images: the records that it had answers for when it was opened: by their ids the hash of the image that was
+            sent, or an empty text if the file does not have it.
     """
 
-    def __init__(self, path: Path, meta: dict[str, Any], answered: frozenset[str]) -> None:
+    def __init__(self, path: Path, meta: dict[str, Any], images: dict[str, str]) -> None:
         """Open the file for appending; see `open_answers`."""
         self.path = path
-        self.answered = answered
+        self.images = images
         self._meta = meta
         # Unbuffered, and each line in one call: a kill between two calls leaves whole lines.
         self._stream = path.open("ab", buffering=0)
@@ -51,39 +56,38 @@ class AnswersFile:
     @property
     def server_models(self) -> list[str]:
         """The model's names that the server gave."""
-        return list(self._meta["server_models"])
+        return list(self._meta.get("server_models", []))
 
     def note(self, key: str, value: str) -> None:
-        """Add a value to one of the sidecar's lists of what was seen, if it is new."""
-        if value not in self._meta[key]:
-            self._meta[key].append(value)
-            _write_meta(self.path, self._meta)
+        """Add a value to one of the sidecar's lists of what was seen, if it is new and the list is not long."""
+        seen = self._meta.setdefault(key, [])
+        if value not in seen and len(seen) < _MOST_SEEN:
+            was_edited = not _is_unedited(self._meta)
+            seen.append(value)
+            _write_meta(self.path, self._meta, was_edited)
 
     def close(self) -> None:
         """Close the file."""
         self._stream.close()
 
 
-def meta_path(path: Path) -> Path:
-    """Return the path of the sidecar file: `answers.jsonl.meta.json` for `answers.jsonl`."""
-    return path.with_name(f"{path.name}.meta.json")
-
-
 @contextmanager
 def open_answers(path: Path, settings: Mapping[str, Any]) -> Iterator[AnswersFile]:
     """Open a file of answers to resume it, or create it; no other process can open it meanwhile.
 
-    An incomplete last line, left by a kill or a full disk, is removed. The sidecar is written before the
-    first answer, so that no answer exists without it.
+    An incomplete last line, left by a kill or a full disk, is removed. The sidecar is written before the first answer,
+    so that no answer exists without it; one that is there is replaced only if this command wrote it, nobody edited it,
+    and there is no answer.
 
     Args:
         path: the file.
         settings: what the answers depend on: model, options, data. Nested dicts of JSON values.
 
     Raises:
-        SARChatError: if the file has answers made with other settings or is not from this command, another process has
-            it open, or the folder does not exist.
+        SARChatError: if the file has answers made with other settings, or two with one id; if it or its sidecar is not
+            from this command, another process has it open, or the folder does not exist.
     """
+    _check_text(settings)
     if not path.parent.is_dir():
         raise SARChatError(f"cannot write {path}: the folder {path.parent} does not exist; create it first")
     if path.is_dir():
@@ -93,30 +97,32 @@ def open_answers(path: Path, settings: Mapping[str, Any]) -> Iterator[AnswersFil
 
 
 def _open(path: Path, settings: Mapping[str, Any]) -> AnswersFile:
-    answered: frozenset[str] = frozenset()
-    meta = {**settings, **{key: [] for key in SEEN}}
+    found = read_sidecar(path)
     if path.exists() and path.stat().st_size:
-        found = _read_meta(path)
+        if found is None:
+            raise SARChatError(
+                f"{path} is not empty, but {meta_path(path).name}, which says how it was made, does not exist; "
+                "choose another --out"
+            )
         _check_settings(path, found, settings)
-        meta |= {key: found.get(key, []) for key in SEEN}
-        answered = _recover(path)
-    _write_meta(path, meta)
-    return AnswersFile(path, meta, answered)
-
-
-def _read_meta(path: Path) -> dict[str, Any]:
-    sidecar = meta_path(path)
-    try:
-        meta = load_json(sidecar.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+        return AnswersFile(path, found, _recover(path))
+    if found is not None and not _is_unedited(found):
         raise SARChatError(
-            f"{path} is not empty, but {sidecar.name}, which says how it was made, does not exist; choose another --out"
+            f"{meta_path(path)} has no answers beside it, and somebody edited it or another version wrote it; move it "
+            "away, or choose another --out"
+        )
+    meta = {**settings, **{key: [] for key in SEEN}}
+    _write_meta(path, meta)
+    return AnswersFile(path, meta, {})
+
+
+def _check_text(settings: Mapping[str, Any]) -> None:
+    try:
+        json.dumps(settings, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise SARChatError(
+            f"an option holds a character that is not UTF-8: {error.object[error.start : error.end]!a}; write it anew"
         ) from error
-    except ValueError as error:
-        raise SARChatError(f"{sidecar} cannot be read: {error}; choose another --out") from error
-    if not isinstance(meta, dict) or not all(isinstance(meta.get(key, []), list) for key in SEEN):
-        raise SARChatError(f"{sidecar} was not written by `sarchat predict`; choose another --out")
-    return meta
 
 
 def _check_settings(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
@@ -138,14 +144,25 @@ def _flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _write_meta(path: Path, meta: Mapping[str, Any]) -> None:
+def _write_meta(path: Path, meta: dict[str, Any], was_edited: bool = False) -> None:
+    """Write a sidecar with its checksum; one that was edited keeps the old checksum, so that it stays known as such."""
+    if not was_edited:
+        meta[_CHECKSUM] = _sum_up(meta)
     with writing_whole(meta_path(path)) as stream:
         stream.write(json.dumps(meta, ensure_ascii=False, indent=1) + "\n")
 
 
-def _recover(path: Path) -> frozenset[str]:
-    """Return the ids that have an answer, and remove an incomplete last line."""
-    answered = set()
+def _is_unedited(meta: Mapping[str, Any]) -> bool:
+    return meta.get(_CHECKSUM) == _sum_up(meta)
+
+
+def _sum_up(meta: Mapping[str, Any]) -> str:
+    return hash_text(json.dumps({key: value for key, value in meta.items() if key != _CHECKSUM}, sort_keys=True))
+
+
+def _recover(path: Path) -> dict[str, str]:
+    """Return the ids that have an answer with the hashes of their images, and remove an incomplete last line."""
+    answered: dict[str, str] = {}
     with path.open("r+b") as stream:
         end = 0
         for number, line in enumerate(stream, 1):
@@ -153,16 +170,22 @@ def _recover(path: Path) -> frozenset[str]:
                 stream.truncate(end)
                 break
             end += len(line)
-            answered.add(_read_id(line, f"{path}, line {number}"))
-    return frozenset(answered)
+            record_id, image = _read_line(line, f"{path}, line {number}")
+            if record_id in answered:
+                raise SARChatError(
+                    f"{path}, line {number}: id {record_id!r} has an answer in an earlier line; keep one"
+                )
+            answered[record_id] = image
+    return answered
 
 
-def _read_id(line: bytes, place: str) -> str:
+def _read_line(line: bytes, place: str) -> tuple[str, str]:
     try:
         entry = load_json(line)
-        record_id = entry["id"]
-        if isinstance(record_id, str) and isinstance(entry["prediction"], str):
-            return record_id
-    except (ValueError, TypeError, KeyError):
+        record_id, image = entry["id"], entry.get("image", "")
+        if isinstance(record_id, str) and isinstance(entry["prediction"], str) and isinstance(image, str):
+            # Records of one image share the text.
+            return record_id, sys.intern(image)
+    except (ValueError, TypeError, KeyError, AttributeError):
         pass
     raise SARChatError(f"{place} is not an answer of `sarchat predict`; remove the line, or choose another --out")

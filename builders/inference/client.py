@@ -70,8 +70,8 @@ class Answer(NamedTuple):
         words = {name: _shorten(one_line(hidden[name])) for name in _WORDS if name in hidden}
         return self._replace(**hidden | words, exposed=hidden != plain)
 
-    def to_line(self, record_id: str) -> dict[str, Any]:
-        """Return the line of the answers file."""
+    def to_line(self, record_id: str, image_hash: str) -> dict[str, Any]:
+        """Return the line of the answers file; the hash is that of the image's file."""
         line = {
             "id": record_id,
             "prediction": self.text,
@@ -79,6 +79,7 @@ class Answer(NamedTuple):
             "prompt_tokens": self.prompt_tokens,
             "completion_tokens": self.completion_tokens,
             "latency_s": round(self.latency, 3),
+            "image": image_hash,
         }
         return {**line, "reasoning": self.reasoning} if self.reasoning else line
 

@@ -1,4 +1,4 @@
-"""Encoding of images for requests: 8-bit JPEG and PNG files unchanged, anything else as PNG."""
+"""Encoding of images for requests."""
 
 from __future__ import annotations
 
@@ -16,5 +16,14 @@ def encode_image(image: EncodedImage) -> str:
     Raises:
         SARChatError: if the image cannot be read or decoded.
     """
-    kind, content = encode_for_models(image.read(), image.name, _MEDIA_TYPES)
+    return encode_content(image.read(), image.name)
+
+
+def encode_content(content: bytes, name: str) -> str:
+    """Return the content of an image file, whose name is for messages, as a `data:` URL for a request.
+
+    Raises:
+        SARChatError: if it cannot be decoded.
+    """
+    kind, content = encode_for_models(content, name, _MEDIA_TYPES)
     return f"data:{_MEDIA_TYPES[kind]};base64,{base64.b64encode(content).decode('ascii')}"

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import shlex
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from builders.box_formats.formats import read_notation
+from tqdm import tqdm
+
+from builders.box_formats.formats import BoxFormat, read_notation
+from builders.box_formats.models import describe_unit, warn_of_unit
 from builders.box_formats.phrasing import Phrasing
+from builders.evaluation.gold import read_rows, require_unique
 from builders.inference.answers import open_answers
 from builders.inference.client import ChatClient
-from builders.inference.questions import Remaining, generate_questions
+from builders.inference.questions import Remaining, check_images, generate_questions
 from builders.inference.run import Tally, ask_all
-from builders.open_data import OpenData, open_data
+from builders.open_data import open_data
+from builders.redact import redact, split_secrets
 from builders.tables import format_table
 
 
@@ -34,7 +41,7 @@ class Options:
         box_format: how boxes are written in questions.
         input_size: `WxH`, for formats in pixels of the resized image.
         resize: `factor,min_pixels,max_pixels`, likewise.
-        extra_body: further fields of each request.
+        extra_body: further fields of each request; the sidecar shows no secrets in them.
     """
 
     config: str = "all"
@@ -107,38 +114,46 @@ def predict(
         out: the JSON Lines file of answers, created or appended to; `OUT.meta.json` records how they were made.
         options: the options that the answers depend on.
         concurrency: the maximum number of simultaneous requests.
-        timeout: seconds until a request without an answer counts as failed; it is repeated up to 8 times.
+        timeout: seconds within which a request must have its whole answer; else it is repeated, up to 8 times.
 
     Raises:
-        SARChatError: if an argument is wrong, the data cannot be read, `out` has answers made with other settings, or
-            an answer cannot be written.
+        SARChatError: if an argument is wrong, no server answers, the data cannot be read or has two records with one
+            id, `out` has answers made with other settings or images, or an answer cannot be written.
     """
     phrasing = Phrasing(read_notation(options.box_format, options.input_size, options.resize), options.prompt_suffix)
     client = ChatClient(base_url, model, system=options.system, timeout=timeout, parameters=options.parameters())
+    # Before the data is read, which may take long. A finished file needs no server.
+    is_new = not (out.is_file() and out.stat().st_size)
+    if is_new:
+        client.check_server()
     data = open_data(location)
     tasks = data.select(options.config, options.split)
+    subset = data.subset(tasks, options.split, options.limit)
+    ids = read_rows(data, tasks, options.split, subset, ("id",))
+    total = sum(1 for _ in require_unique(ids, location))
     settings = {
         "model": model,
-        "options": asdict(options),
+        "options": {**asdict(options), "extra_body": split_secrets(options.extra_body)[0]},
         "data": {"version": data.version, "fingerprint": data.fingerprint},
     }
     with open_answers(out, settings) as answers:
-        subset = data.subset(tasks, options.split, options.limit)
-        total = _count(data, tasks, options.split) if subset is None else len(subset)
-        remaining = Remaining(subset, answers.answered)
-        questions = generate_questions(data, tasks, options.split, remaining, phrasing)
+        before = len(answers.images)
+        check_images(data, tasks, options.split, answers.images, out)
+        if before < total:
+            if not is_new:
+                client.check_server()
+            _tell_unit(model, phrasing.notation.format)
+        questions = generate_questions(data, tasks, options.split, Remaining(subset, answers.images), phrasing)
         start = time.monotonic()
         tally = ask_all(questions, client, answers, concurrency, total)
-        seconds = time.monotonic() - start
-        return Outcome(tally, len(answers.answered), total, seconds, answers.server_models)
+        return Outcome(tally, before, total, time.monotonic() - start, answers.server_models)
 
 
-def _count(data: OpenData, tasks: Sequence[str], split: str) -> int:
-    total = 0
-    for task in tasks:
-        count = data.count(task, split)
-        total += sum(1 for _ in data.rows(task, split, columns=("id",))) if count is None else count
-    return total
+def _tell_unit(model: str, fmt: BoxFormat) -> None:
+    """Print in which unit boxes are asked for, and a warning if the model's family is known to use another one."""
+    tqdm.write(f"Boxes are asked for in {describe_unit(fmt)} (--box-format {fmt.name}).", file=sys.stderr)
+    if warning := warn_of_unit(model, fmt):
+        logging.getLogger(__name__).warning(warning)
 
 
 def format_outcome(outcome: Outcome) -> str:
@@ -150,6 +165,7 @@ def format_outcome(outcome: Outcome) -> str:
         ("  of these empty", tally.empty, ""),
         ("  of these refused", tally.refused, ""),
         ("  of these cut off by the token limit", tally.cut_off, ""),
+        *([("  of these with a secret, now ***", tally.exposed, "")] if tally.exposed else []),
         *((f"failed: {kind}", count, tally.examples[kind]) for kind, count in tally.failures.most_common()),
         ("left", outcome.left, ""),
     ]
@@ -164,12 +180,6 @@ def format_outcome(outcome: Outcome) -> str:
     )
 
 
-def scoring_command(location: str, out: Path, options: Options) -> str:
-    """Return the command that scores the answers on exactly the same records."""
-    arguments = ["sarchat", "score", str(out), "--references", location]
-    arguments += ["--config", options.config, "--split", options.split]
-    for name in ("limit", "box_format", "input_size", "resize"):
-        value = getattr(options, name)
-        if value is not None and value != getattr(_DEFAULTS, name):
-            arguments += [f"--{name.replace('_', '-')}", str(value)]
-    return shlex.join(arguments)
+def scoring_command(location: str, out: Path) -> str:
+    """Return the command that scores the answers on exactly the same records, by what their sidecar says."""
+    return shlex.join(["sarchat", "score", str(out), "--references", redact(location)])

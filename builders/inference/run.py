@@ -31,6 +31,7 @@ class Tally:
         empty: answers without text.
         refused: refusals and filtered answers.
         cut_off: answers that ended at the token limit.
+        exposed: answers that repeated a secret, which was replaced.
         prompt_tokens: of all answered questions, if the server reports them.
         completion_tokens: of all answers, likewise.
         retries: requests that failed before one succeeded.
@@ -44,6 +45,7 @@ class Tally:
     empty: int = 0
     refused: int = 0
     cut_off: int = 0
+    exposed: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     retries: int = 0
@@ -58,6 +60,7 @@ class Tally:
         self.empty += not answer.text.strip()
         self.refused += answer.refused
         self.cut_off += answer.finish_reason == "length"
+        self.exposed += answer.exposed
         self.prompt_tokens += answer.prompt_tokens or 0
         self.completion_tokens += answer.completion_tokens or 0
         self.retries += answer.retries
@@ -131,7 +134,7 @@ class _Run:
         # Bounded, so that the reader waits for the requests and memory does not depend on the number of questions.
         queue: asyncio.Queue[Question | None] = asyncio.Queue(self._concurrency)
         self._answers.note("base_urls", self._client.public_url)
-        done = len(self._answers.answered)
+        done = len(self._answers.images)
         with (
             tqdm(total=self._total, initial=done, desc="Asking", unit=" records", disable=None) as self._bar,
             _stopping(self._tally),
@@ -170,7 +173,7 @@ class _Run:
                 if reason := self._streak.grow(failure, question.image_name):
                     raise _Stopped(reason) from failure
             else:
-                self._answers.append(answer.to_line(question.id))
+                self._answers.append(answer.to_line(question.id, question.image_hash))
                 if answer.server_model:
                     self._answers.note("server_models", answer.server_model)
                 self._tally.add(answer)

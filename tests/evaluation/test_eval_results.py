@@ -53,5 +53,5 @@ def test_one_task_is_one_entry(answers):
 def test_what_is_no_result_of_a_data_set_on_the_hub_is_refused(answers, capsys):
     arguments = ("score", answers, "--references", sample_build(), "--eval-results")
     assert "expected the data set on the Hub" in refusal(capsys, *arguments, "sarchat")
-    assert "leave out --limit" in refusal(capsys, *arguments, "alice/sarchat", "--limit", 2)
+    assert "these are of --limit 2" in refusal(capsys, *arguments, "alice/sarchat", "--limit", 2)
     assert not answers.with_name(".eval_results").exists()

@@ -19,7 +19,7 @@ def write(path, *ids, settings=SETTINGS):
 
 def answered(path, settings=SETTINGS):
     with open_answers(path, settings) as answers:
-        return answers.answered
+        return set(answers.images)
 
 
 def test_what_was_written_is_found_again(tmp_path):
@@ -82,9 +82,10 @@ def test_what_is_not_from_here_is_not_appended_to(tmp_path):
         answered(path)
     for content in ("[]", "{", '{"base_urls": 1}'):
         meta_path(path).write_text(content)
-        with pytest.raises(SARChatError, match="choose another --out"):
+        with pytest.raises(SARChatError, match=r"answers\.jsonl\.meta\.json .* move it away"):
             answered(path)
     path.unlink()
+    meta_path(path).unlink()
     write(path, "a")
     for line in ("no JSON", "[]", '{"id": 1, "prediction": ""}', '{"id": "b", "prediction": null}', "[" * 100_000):
         path.write_text(line + "\n")
@@ -110,7 +111,66 @@ def test_the_sidecar_lists_what_a_run_may_change(tmp_path):
             answers.append({"id": url, "prediction": ""})
             answers.note("base_urls", url)
     meta = json.loads(meta_path(path).read_text())
+    assert len(meta.pop("checksum")) == 32
     assert meta == {**SETTINGS, "base_urls": ["http://one/v1", "http://two/v1"], "server_models": []}
+
+
+def test_a_list_of_what_was_seen_has_an_end(tmp_path):
+    path = tmp_path / "answers.jsonl"
+    with open_answers(path, SETTINGS) as answers:
+        for number in range(100):
+            answers.note("server_models", f"model {number}")
+    assert json.loads(meta_path(path).read_text())["server_models"] == [f"model {number}" for number in range(20)]
+
+
+@pytest.mark.parametrize("answers", [None, ""])
+@pytest.mark.parametrize(
+    "content",
+    ["somebody's notes", "{}", '{"model": "m", "options": {}}', lambda meta: {**meta, "note": "the good one"}],
+)
+def test_a_sidecar_of_somebody_elses_or_an_edited_one_is_kept(tmp_path, content, answers):
+    path = tmp_path / "answers.jsonl"
+    if callable(content):
+        write(path)
+        content = json.dumps(content(json.loads(meta_path(path).read_text())))
+        path.unlink()
+    meta_path(path).write_text(content)
+    if answers is not None:
+        path.write_text(answers)
+    with pytest.raises(SARChatError, match="move it away") as error:
+        write(path, "a")
+    assert "\n" not in str(error.value)
+    assert meta_path(path).read_text() == content
+    assert (path.read_text() if path.exists() else None) == answers
+
+
+def test_what_somebody_adds_to_a_sidecar_stays(tmp_path):
+    path = tmp_path / "answers.jsonl"
+    write(path, "a")
+    meta_path(path).write_text(json.dumps({**json.loads(meta_path(path).read_text()), "note": "the good one"}))
+    for url in ("http://one/v1", "http://two/v1"):
+        with open_answers(path, SETTINGS) as answers:
+            answers.note("base_urls", url)
+    meta = json.loads(meta_path(path).read_text())
+    assert (meta["note"], meta["base_urls"]) == ("the good one", ["http://one/v1", "http://two/v1"])
+    # It is still known as edited.
+    path.unlink()
+    with pytest.raises(SARChatError, match="somebody edited it"):
+        write(path, "a")
+
+
+def test_an_id_with_two_answers_is_named(tmp_path):
+    path = tmp_path / "answers.jsonl"
+    write(path, "a", "b")
+    path.write_bytes(path.read_bytes() * 2)
+    with pytest.raises(SARChatError, match="line 3: id 'a' has an answer in an earlier line"):
+        answered(path)
+
+
+def test_a_setting_that_no_file_can_hold_is_named(tmp_path):
+    with pytest.raises(SARChatError, match=r"not UTF-8: '\\udcff'"):
+        write(tmp_path / "answers.jsonl", settings={**SETTINGS, "model": "m\udcff"})
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path):

@@ -38,8 +38,16 @@ def test_an_answer_with_all_its_figures():
     assert (answer.finish_reason, answer.refused, answer.server_model) == ("length", False, "served")
     assert (answer.prompt_tokens, answer.completion_tokens, answer.retries) == (300, 12, 0)
     assert 0 <= answer.latency < 30
-    line = answer.to_line("a")
-    assert list(line) == ["id", "prediction", "finish_reason", "prompt_tokens", "completion_tokens", "latency_s"]
+    line = answer.to_line("a", "hash")
+    assert list(line) == [
+        "id",
+        "prediction",
+        "finish_reason",
+        "prompt_tokens",
+        "completion_tokens",
+        "latency_s",
+        "image",
+    ]
 
 
 def test_the_image_comes_first_and_the_options_are_sent():
@@ -83,7 +91,7 @@ def test_the_image_comes_first_and_the_options_are_sent():
 def test_what_counts_as_an_answer(reply, text, refused, reasoning):
     answer = answer_to(reply)
     assert (answer.text, answer.refused, answer.reasoning) == (text, refused, reasoning)
-    line = answer.to_line("a")
+    line = answer.to_line("a", "hash")
     assert line["prediction"] == text and line.get("reasoning", "") == reasoning
     json.dumps(line, ensure_ascii=False).encode("utf-8")
 

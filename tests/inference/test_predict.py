@@ -6,6 +6,7 @@ import shlex
 import shutil
 import sys
 import threading
+import time
 from collections import Counter
 
 import pytest
@@ -13,13 +14,13 @@ from asked_models import Gold, assert_all_gold, hash_pixels, read_lines
 from built_fixture import sample_build, sample_corpus, small_build
 from chat_server import FAULTS, LOST, ChatServer, at_random
 from corpora import Picture, write_corpus, zip_corpus
-from support import build, refusal, slow
+from PIL import Image
+from support import build, refusal, rewritten, slow
 
 from builders.box_formats.formats import get_format, read_notation
 from builders.box_formats.render import render_text
 from builders.build.options import BuildOptions
 from builders.cli.command import main
-from builders.encoded_image import EncodedImage
 from builders.inference.predict import Options, predict
 from builders.open_data import open_data
 from builders.schema import TASKS
@@ -78,19 +79,131 @@ def test_the_questions_are_the_same_from_any_data(form, out, tmp_path):
     assert_all_gold(out, sample_build(), list(subset), limit=2)
 
 
-def test_an_image_is_read_once_for_all_its_records_of_all_tasks(gold, out, monkeypatch):
-    readings = Counter()
-    original = EncodedImage.read
+def test_an_image_is_encoded_once_for_all_its_records_of_all_tasks(gold, out, monkeypatch):
+    from builders.inference import questions
 
-    def watch(self):
-        readings[self.name] += 1
-        return original(self)
+    encoded = Counter()
+    original = questions.encode_content
 
-    monkeypatch.setattr(EncodedImage, "read", watch)
+    def watch(content, name):
+        encoded[name] += 1
+        return original(content, name)
+
+    monkeypatch.setattr(questions, "encode_content", watch)
     with ChatServer(gold) as server:
         predict(str(small_build()), "m", server.url, out)
-    assert set(readings.values()) == {1}
-    assert len({asked.image for asked in server.requests}) == len(readings) < len(server.requests)
+    assert set(encoded.values()) == {1}
+    assert len({asked.image for asked in server.requests}) == len(encoded) < len(server.requests)
+
+
+def test_images_with_one_name_are_each_sent_with_their_own_questions(gold, out, tmp_path):
+    folder = rewritten(small_build(), tmp_path / "sarchat", file_name="x.png")
+    # The stand-in finds its answer by the image and the question.
+    with ChatServer(gold) as server:
+        main(arguments(server, out, data=folder))
+    assert_all_gold(out, folder, gold.ids)
+
+
+def test_records_with_one_id_are_refused(out, tmp_path, capsys):
+    folder = rewritten(small_build(), tmp_path / "sarchat", id="counting/test/x/0")
+    with ChatServer(lambda asked: "x") as server:
+        assert "two records have the id 'counting/test/x/0'" in refusal(capsys, *arguments(server, out, data=folder))
+    assert not server.requests and not out.exists()
+
+
+@pytest.mark.parametrize("form", ["corpus", "paths"])
+def test_images_that_were_replaced_stop_a_resumed_run(form, out, tmp_path, capsys):
+    corpus = write_corpus(tmp_path, {"test": [Picture(f"{n}.png", boxes=[("ship", 9, 9, 90, 90)]) for n in range(3)]})
+    data = corpus if form == "corpus" else tmp_path / "sarchat"
+    if form == "paths":
+        build(corpus, data, BuildOptions(embed=False))
+    images = sorted((corpus / "JPEGImages" / "test").iterdir())
+    whole = {image: image.read_bytes() for image in images}
+    images[2].write_bytes(b"no image")
+    with ChatServer(lambda asked: "x") as server:
+        with pytest.raises(SystemExit):
+            main(arguments(server, out, data=data))
+        before, asked = out.read_bytes(), len(server.requests)
+        for image in images[:2]:
+            Image.new("L", (256, 256), 7).save(image)
+        capsys.readouterr()
+        line = refusal(capsys, *arguments(server, out, data=data))
+        assert f"{images[0]} is not the image that record" in line and str(out) in line
+        assert (out.read_bytes(), len(server.requests)) == (before, asked)
+        # One that could not be read has no answers: it may be repaired.
+        for image, content in whole.items():
+            image.write_bytes(content)
+        main(arguments(server, out, data=data))
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:{port}/v1", "http://[::1]:{port}/k3y-in-path/v1"])
+def test_a_server_that_is_not_there_is_named_before_anything_is_read(address, out, capsys):
+    with ChatServer(lambda asked: "x") as server:
+        pass
+    server.url = address.format(port=server.port)
+    start = time.monotonic()
+    line = refusal(capsys, *arguments(server, out, data="nowhere"))
+    assert time.monotonic() - start < 5
+    assert f"no server answers at {server.url.replace('k3y-in-path', '***')} (" in line and "--base-url" in line
+    assert not list(out.parent.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("model", "more", "unit", "warning"),
+    [
+        ("m", (), "pixels of the image (--box-format sarchat)", ""),
+        (
+            "Qwen/Qwen2.5-VL-7B-Instruct",
+            (),
+            "pixels of the image (",
+            "use --box-format qwen2.5-vl --resize 28,3136,12845056",
+        ),
+        ("google/gemini-2.5-pro", ("--box-format", "list-1000"), "0 to 1000 of", "use --box-format gemini"),
+        ("Qwen/Qwen3-VL-8B", ("--box-format", "qwen3-vl"), "0 to 1000 of width and height (", ""),
+    ],
+)
+def test_the_unit_of_boxes_is_told_and_another_one_than_the_familys_is_warned_of(
+    model, more, unit, warning, out, capsys
+):
+    with ChatServer(lambda asked: "x") as server:
+        main(arguments(server, out, "--limit", "1", "--model", model, *more))
+    lines = capsys.readouterr().err.splitlines()
+    assert sum(line.startswith(f"Boxes are asked for in {unit}") for line in lines) == 1
+    warnings = [line for line in lines if line.startswith("Warning: ")]
+    assert len(warnings) == bool(warning) and all(warning in line for line in warnings)
+
+
+def test_the_printed_line_scores_what_was_asked(gold, out, tmp_path, capsys):
+    scores = tmp_path / "scores.json"
+    with ChatServer(lambda asked: {"content": gold(asked), "model": "served"}) as server:
+        main(arguments(server, out, "--limit", "2", "--config", "counting", "--model", "org/model"))
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert "--limit" not in line and "--config" not in line
+    main([*shlex.split(line)[1:], "--output", str(scores)])
+    assert "Warning" not in capsys.readouterr().err
+    found = json.loads(scores.read_text())
+    assert found["overall"] == 100 and found["missing"] == 0
+    assert (found["model"], found["config"], found["limit"]) == ("org/model", "counting", 2)
+
+
+def test_an_option_of_score_that_contradicts_is_used_and_said(gold, out, tmp_path, capsys):
+    scores = tmp_path / "scores.json"
+    rendered = {question: None for _, question in gold.answers}
+    assert rendered
+    with ChatServer(lambda asked: "x") as server:
+        main(arguments(server, out, "--limit", "2", "--box-format", "qwen2.5-vl", "--resize", "28,3136,12845056"))
+    line = shlex.split(capsys.readouterr().out.splitlines()[-1])[1:]
+    main([*line, "--output", str(scores), "--model", "mine"])
+    found = json.loads(scores.read_text())
+    assert (found["box_format"], found["resize"], found["model"]) == ("qwen2.5-vl", "28,3136,12845056", "mine")
+    capsys.readouterr()
+    main([*line, "--output", str(scores), "--box-format", "sarchat", "--limit", "1"])
+    found = json.loads(scores.read_text())
+    assert (found["box_format"], found["resize"], found["limit"]) == ("sarchat", None, 1)
+    said = [text for text in capsys.readouterr().err.splitlines() if "the model was asked with" in text]
+    assert [text.partition(" is used")[0] for text in said] == ["Warning: --box-format sarchat", "Warning: --limit 1"]
+    out.with_name(out.name + ".meta.json").write_text('{"model": "m", "options": {"config": 3}}')
+    assert "its option config is 3" in refusal(capsys, *line)
 
 
 @pytest.mark.parametrize("seed", [0, *slow(*range(1, 10))])
@@ -131,8 +244,6 @@ def test_failures_are_counted_by_kind_and_asked_again(gold, out, impatient, caps
 
 
 def test_a_retry_after_is_waited_for(gold, out):
-    import time
-
     times = []
 
     def watch(asked):
@@ -184,7 +295,7 @@ def test_a_limit_asks_what_it_scores(gold, out, capsys):
     assert {line["id"] for line in read_lines(out)} == subset
     assert_all_gold(out, small_build(), list(subset), limit=2)
     line = capsys.readouterr().out.splitlines()[-1]
-    assert "--limit 2" in line
+    assert "--limit" not in line
     main(shlex.split(line)[1:])
     assert "have no prediction" not in capsys.readouterr().err
 
