@@ -17,7 +17,7 @@ import pytest
 from built_fixture import sample_build, sample_corpus
 from corpora import noisy_pictures, plain_corpus, write_corpus, zip_corpus
 from hub_server import Blob, LoopbackHub
-from support import ROOT, build
+from support import ROOT, build, slow
 
 from builders.build.options import BuildOptions
 from builders.errors import SARChatError
@@ -46,7 +46,7 @@ def in_memory():
     fs.rm("/builds", recursive=True)
 
 
-@pytest.mark.parametrize("embed", [True, False])
+@pytest.mark.parametrize("embed", [True, *slow(False)])
 def test_a_build_gives_what_load_dataset_gives(tmp_path, embed):
     folder = sample_build(embed=embed)
     data = open_data(str(folder))
@@ -149,6 +149,7 @@ def test_one_object_for_each_image_and_one_reading_for_each_row_group(monkeypatc
     assert sum(readings) == 1, "an image was read that nobody asked for"
 
 
+@pytest.mark.slow
 def test_memory_holds_an_image_once_and_a_row_group_at_a_time(tmp_path):
     # 40 images of 64 kB with 36 records each.
     pictures = noisy_pictures(40, boxes=6, split="test")

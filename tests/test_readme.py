@@ -111,15 +111,8 @@ def test_the_python_reference_has_every_public_name():
     assert set(re.findall(r"`(\w+)[`(]", cells)) <= of_metric
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        # Builds draw charts.
-        pytest.param(line, marks=[pytest.mark.slow] * line.startswith("sarchat build "))
-        for line in SHELL
-        if line.startswith("sarchat ")
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("line", [line for line in SHELL if line.startswith("sarchat ")])
 def test_commands_run(line, folder, sarchat, monkeypatch):
     if line.startswith(ELSEWHERE):
         pytest.skip("talks to the Hub")

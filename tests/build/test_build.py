@@ -226,6 +226,7 @@ def test_row_groups_are_small_when_read_and_store_an_image_once(tmp_path, monkey
             check_row_groups(path, 640_000)
 
 
+@pytest.mark.slow
 def test_image_with_many_targets_fills_several_row_groups_below_128_megabytes(tmp_path):
     boxes = [(NAMES[i % 6], i, 2 * i, 20, 30) for i in range(60)]
     pictures = [Picture(f"{i:07d}.png", 240, 240, boxes[: 60 - 50 * i], noise=True) for i in range(2)]

@@ -39,6 +39,7 @@ def image_names(source, corpus) -> list[str]:
     return [f"{prefix}{path.relative_to(corpus).as_posix()}" for path in sorted(corpus.rglob("*.png"))]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork")
 def test_forked_processes_read_an_open_archive(corpus, archive):
     source = open_source(archive)
@@ -57,6 +58,7 @@ def test_forked_processes_read_an_open_archive(corpus, archive):
     assert [own, *results] == [expected] * 5
 
 
+@pytest.mark.slow
 def test_threads_read_an_open_archive(corpus, archive):
     expected = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(corpus.rglob("*.png"))]
     for _ in range(3):

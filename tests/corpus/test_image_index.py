@@ -11,7 +11,7 @@ import pytest
 from corpora import noisy_pictures, random_corpus, write_corpus
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import build, parquet, tree
+from support import build, parquet, slow, tree
 
 from builders.build import limits
 from builders.build.options import BuildOptions
@@ -102,7 +102,7 @@ def test_an_index_at_a_url_gives_the_same_files(tmp_path):
     fsspec.filesystem("memory").rm("/indices", recursive=True)
 
 
-@pytest.mark.parametrize("most", [5, 8, 1_000])
+@pytest.mark.parametrize("most", [8, *slow(5, 1_000)])
 def test_many_shards_are_joined_so_that_a_folder_stays_small(tmp_path, monkeypatch, most):
     """The Hub advises a number of files per folder."""
     corpus = write_corpus(tmp_path, noisy_pictures(20, split="train") | noisy_pictures(7, split="val"))

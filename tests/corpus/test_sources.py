@@ -176,7 +176,7 @@ def test_server_that_is_gone_is_reported_in_one_line(tmp_path, capsys):
     refusal(capsys, "build", "http://127.0.0.1:9/corpus.zip", "--out", tmp_path / "out")
 
 
-NAMES = ["a space", "ümläut", "100% #2 (final)", "a[1]", "what?", "star*", "a::b", "~x", "{y}"]
+NAMES = ["100% #2 (ümläut)", "a[1]", *slow("a space", "what?", "star*", "a::b", "~x", "{y}")]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -207,8 +207,9 @@ class FaultyHandler(RangeHandler):
 @pytest.mark.parametrize(
     ("name", "good", "status"),
     [
-        *(("corpus.zip", 0, 503), ("corpus.zip", 1000, 403), ("corpus.zip", 1000, 503), ("corpus.zip", 1000, None)),
-        *(("SARDet_100K", 0, 503), ("SARDet_100K", 1000, 403), ("SARDet_100K", 1000, 503), ("SARDet_100K", 1000, None)),
+        *(("corpus.zip", 1000, 503), ("SARDet_100K", 1000, 503)),
+        *slow(*(("corpus.zip", 0, 503), ("corpus.zip", 1000, 403), ("corpus.zip", 1000, None))),
+        *slow(*(("SARDet_100K", 0, 503), ("SARDet_100K", 1000, 403), ("SARDet_100K", 1000, None))),
     ],
 )
 def test_faulty_server_is_reported(tmp_path, serve, capsys, monkeypatch, name, good, status):

@@ -29,6 +29,7 @@ def refusal_of(path, **options) -> str:
     return str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "start", "message"),
     [

@@ -44,7 +44,7 @@ def scores(tmp_path):
     return path
 
 
-@pytest.mark.parametrize(("kind", "suffix"), [("radar", ".pdf"), ("size", ".png"), *slow(*product(KINDS, [".svg"]))])
+@pytest.mark.parametrize(("kind", "suffix"), [("radar", ".pdf"), *slow(("size", ".png"), *product(KINDS, [".svg"]))])
 def test_figures_are_written_by_ending_and_repeat(kind, suffix, scores, tmp_path, sarchat):
     first, second = tmp_path / f"{kind}{suffix}", tmp_path / f"other{suffix}"
     run = sarchat("leaderboard", scores, "--figure", first, "--figure", f"{kind}={second}")

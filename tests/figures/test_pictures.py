@@ -21,10 +21,12 @@ def read_picture(path: Path) -> np.ndarray:
     return np.asarray(Image.open(path).convert("RGB")).astype(int)
 
 
+@pytest.mark.slow
 def test_every_picture_is_there():
     assert sorted(path.stem for path in (sample_build(pictures=True) / "pictures").iterdir()) == NAMES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_pictures_fit_a_page_and_are_not_blank(name):
     pixels = read_picture(sample_build(pictures=True) / "pictures" / f"{name}.png")
@@ -38,12 +40,14 @@ def test_pictures_fit_a_page_and_are_not_blank(name):
         assert np.abs(rim - page).max() == 0
 
 
+@pytest.mark.slow
 def test_pictures_contain_no_time_and_no_name_of_software():
     for path in (sample_build(pictures=True) / "pictures").iterdir():
         with Image.open(path) as picture:
             assert set(picture.info) <= {"dpi"}
 
 
+@pytest.mark.slow
 def test_description_alone_has_no_picture_of_targets():
     folder = sample_build(("description",), pictures=True)
     assert sorted(path.stem for path in (folder / "pictures").iterdir()) == ["examples", "records", "words"]

@@ -67,6 +67,7 @@ def test_prediction_is_drawn_in_red(tmp_path, capsys):
     assert count_pixels(out, style.PREDICTED) > 200
 
 
+@pytest.mark.slow
 def test_a_prediction_in_another_box_format_is_drawn_as_in_sarchats_own(tmp_path, capsys):
     size = open_build(sample_build()).record("referring", "test", 0)
     box = [10 * 1000 / size["width"], 10 * 1000 / size["height"], 90 * 1000 / size["width"], 90 * 1000 / size["height"]]
@@ -160,7 +161,7 @@ ANSWERS = {
 }
 
 
-@pytest.mark.parametrize("answer", ["formula", "boxes", *slow("blank", "long")])
+@pytest.mark.parametrize("answer", ["formula", *slow("boxes", "blank", "long")])
 def test_any_answer_is_drawn(tmp_path, answer):
     show_record(open_build(sample_build()).record("counting", "test", 0), tmp_path / "record.png", ANSWERS[answer])
     with Image.open(tmp_path / "record.png") as picture:
@@ -249,6 +250,7 @@ def test_missing_file_of_a_paths_only_build(capsys, tmp_path):
     assert "--no-embed" in line and "JPEGImages" in line
 
 
+@pytest.mark.slow
 def test_without_matplotlib(tmp_path):
     script = (
         "import sys; sys.modules['matplotlib'] = None; from builders.cli.command import main; "

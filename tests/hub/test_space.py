@@ -17,7 +17,7 @@ import pytest
 from built_fixture import sample_build
 from huggingface_hub import SpaceCard, SpaceCardData
 from PIL import Image
-from support import ROOT, output, refusal, start_offline
+from support import ROOT, output, refusal, slow, start_offline
 
 import sarchat_metric
 from builders.cli.command import main
@@ -321,7 +321,8 @@ def test_whatever_a_user_gave_is_escaped(page):
 
 
 @pytest.mark.parametrize(
-    ("mode", "kind", "suffix"), [("L", np.uint8, "png"), ("16 bits", np.uint16, "tif"), ("float", np.float32, "tif")]
+    ("mode", "kind", "suffix"),
+    [("16 bits", np.uint16, "tif"), *slow(("L", np.uint8, "png"), ("float", np.float32, "tif"))],
 )
 def test_images_of_any_depth_are_drawn_on(page, tmp_path, mode, kind, suffix):
     pixels = np.random.default_rng(0).gamma(2, 40, (1500, 2100)).clip(0, 250).astype(kind)
@@ -507,6 +508,7 @@ def test_files_with_too_many_boxes_are_refused(page, tmp_path):
         page.answer_files.score_files(predictions, references)
 
 
+@pytest.mark.slow
 def test_files_that_take_long_are_refused(page, tmp_path, monkeypatch):
     """Whatever it is that takes long: many boxes, many records, or reading them."""
     boxes = "".join(f"{{<0><0><{side}><9>}}" for side in range(100, 400))

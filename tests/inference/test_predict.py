@@ -401,7 +401,7 @@ def test_a_wrong_key_or_model_ends_the_run_at_once(status, gold, out, capsys):
     assert out.read_bytes() == b""
 
 
-@pytest.mark.parametrize("fault", [*LOST, "failing", "cut off", 400])
+@pytest.mark.parametrize("fault", [400, *slow(*LOST, "failing", "cut off")])
 def test_a_server_that_fails_for_good_ends_the_run(fault, gold, out, impatient, capsys):
     with ChatServer(gold, lambda number: None if number < 6 else fault) as server, pytest.raises(SystemExit):
         main(arguments(server, out, "--concurrency", "4"))
@@ -437,7 +437,7 @@ def test_an_image_that_cannot_be_read_is_a_failure_of_its_records(tmp_path, out,
     assert count_of("failed: unreadable image", capsys.readouterr().out) == 2 * len(gold.ids) // 3
 
 
-@pytest.mark.parametrize("concurrency", [1, 3, 16])
+@pytest.mark.parametrize("concurrency", [3, *slow(1, 16)])
 def test_no_more_requests_at_a_time_than_asked_for(concurrency, gold, out):
     class Patient(ChatServer):
         """Answers nothing before as many requests are there as may be, however slow the machine is."""

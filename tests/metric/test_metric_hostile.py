@@ -5,6 +5,7 @@ import random
 import time
 
 import pytest
+from support import slow
 
 from sarchat_metric import score, score_record
 
@@ -74,7 +75,7 @@ def test_noise_never_raises(seed):
         assert all(math.isfinite(value) for value in record.accuracies.values())
 
 
-@pytest.mark.parametrize("task", ["counting", "grounding", "referring"])
+@pytest.mark.parametrize("task", ["counting", *slow("grounding", "referring")])
 def test_a_box_repeated_counts_each_time(task):
     text = ("ship top left " if task == "grounding" else "") + BOX * 20_000
     record = score_record(text, reference(task))
@@ -137,6 +138,7 @@ def test_time_grows_with_length_and_not_with_its_square(opening, bit):
     assert any(seconds(long) < limit for _ in range(3))
 
 
+@pytest.mark.slow
 def test_many_boxes_against_many():
     rng = random.Random(0)
 

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 from built_fixture import gold_answers, sample_build, sample_corpus, sample_gold
-from support import refusal, write_answers, write_lines
+from support import refusal, slow, write_answers, write_lines
 
 pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib")
@@ -130,6 +130,7 @@ def test_it_holds_no_address_and_little_script(page):
     assert len(page) < 15e6
 
 
+@pytest.mark.slow
 def test_the_same_answers_give_the_same_bytes(page, files, tmp_path, sarchat):
     sarchat("report", *files, "--data", sample_build(), "--out", tmp_path / "again.html")
     assert (tmp_path / "again.html").read_text(encoding="utf-8") == page
@@ -140,7 +141,7 @@ def test_a_small_test_set_is_said_to_be_small(page):
     assert "Published models" not in page
 
 
-@pytest.mark.parametrize("data", [sample_build, sample_corpus])
+@pytest.mark.parametrize("data", [sample_build, *slow(sample_corpus)])
 def test_a_part_of_the_tasks_from_any_data(data, files, tmp_path, sarchat):
     rows = [json.loads(line) for line in files[0].read_text().splitlines()]
     some = [row for row in rows if row["id"].startswith("referring/")]
