@@ -348,6 +348,24 @@ def test_a_lock_with_somebodys_text_in_it_is_left_alone(tmp_path, capsys):
     assert lock_of(out).read_text() == "mine" and not out.exists()
 
 
+def test_the_worst_pictures_replace_none_of_somebody_else(inputs, tmp_path, capsys):
+    arguments = OUTPUTS["show --answers", "out"].arguments(inputs, tmp_path)
+    main(list(map(str, arguments)))
+    (picture,) = tmp_path.iterdir()
+    shutil.copyfile(next((inputs / "c").rglob("*.png")), picture)
+    before = state(tmp_path)
+    assert f"{picture} exists and is not" in refusal(capsys, *arguments)
+    assert state(tmp_path) == before
+
+
+def test_a_sidecar_of_somebody_else_is_not_replaced(inputs, tmp_path, capsys):
+    (tmp_path / "answers.jsonl.meta.json").write_text('{"mine": 1}')
+    before = state(tmp_path)
+    arguments = OUTPUTS["predict", "out"].arguments(inputs, tmp_path / "answers.jsonl")
+    assert "answers.jsonl.meta.json exists and is not" in refusal(capsys, *arguments)
+    assert state(tmp_path) == before
+
+
 def test_a_demo_does_not_write_through_a_link(inputs, tmp_path, capsys):
     (tmp_path / "mine.jsonl").write_text("mine")
     (tmp_path / "demo").mkdir()
