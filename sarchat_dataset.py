@@ -130,6 +130,8 @@ class SARChat(datasets.GeneratorBasedBuilder):
                     trust_boxes=kwargs.get("trust_boxes", False),
                 )
             )
+            if corpus.source.is_local_folder or corpus.source.is_archive:
+                corpus.warn_of_unread()
             # Before the fingerprint: a change between the two is noticed when the corpus is opened again.
             kwargs |= {"stamp": corpus.stamp(), "corpus_splits": corpus.splits, "fingerprint": corpus.fingerprint()}
         super().__init__(**kwargs)

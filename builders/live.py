@@ -182,6 +182,7 @@ def _refer_to_image(corpus: Corpus, relative: str, image: AnnotatedImage) -> str
     # Opening a pipe would block.
     if not os.path.isfile(corpus.source.path(relative)):
         raise SARChatError(f"image missing: {name}; complete the corpus")
+    corpus.source.check_links(relative)
     with open(corpus.source.path(relative), "rb") as stream:
         check_image(stream, image, name, decode=False)
     # A plain path: with a dict, `datasets` would look up the path on disk again for every record.

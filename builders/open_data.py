@@ -19,10 +19,10 @@ from builders.digests import hash_text
 from builders.encoded_image import EncodedImage
 from builders.errors import SARChatError, near
 from builders.folder.checksums import SUMS, parse_checksums
-from builders.folder.inside import require_inside
 from builders.folder.reader import BUILD_INFO, CARD, has_configs, info_of_build, open_build, parse_configs
 from builders.folder.rows import ParquetPart, read_rows
 from builders.folder.subset import choose_subset
+from builders.inside import require_inside
 from builders.live import make_example, open_split
 from builders.records.tasks import generate_records
 from builders.records.templating import Chooser

@@ -11,6 +11,7 @@ from support import ROOT
 ROOMS = (
     "redact",
     "errors",
+    "inside",
     "resources",
     "corpus_info",
     "schema",

@@ -84,6 +84,7 @@ class Plan:
         images: the number of images with a target, by split.
         tallies: what became of the boxes of each split, see `clean`.
         without_target: the number of images left out because they have no target, by split.
+        unread: what the corpus has and is not read, see `Corpus.unread`.
     """
 
     jobs: Sequence[ShardJob]
@@ -92,6 +93,7 @@ class Plan:
     images: Mapping[str, int]
     tallies: Mapping[str, Counter[str]]
     without_target: Mapping[str, int]
+    unread: Sequence[str]
 
     def left_out(self) -> list[list[Any]]:
         """Return a table of what was left out or clipped: its header, then rows of a name and a number per split."""
@@ -119,6 +121,7 @@ def make_plan(
         OSError: if writing the index fails.
     """
     index.mkdir(parents=True, exist_ok=True)
+    unread = corpus.warn_of_unread()
     splits = options.splits or corpus.splits
     indexed: dict[str, _IndexedSplit] = {}
     unknown: dict[str, Counter[str]] = {}
@@ -146,6 +149,7 @@ def make_plan(
         {split: sum(shard.length for shard in of_split.shards) for split, of_split in indexed.items()},
         {split: of_split.tally for split, of_split in indexed.items()},
         {split: of_split.without_target for split, of_split in indexed.items()},
+        unread,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from string import Template
 from typing import Any
 
@@ -9,6 +10,9 @@ from builders.build.pipeline import Report
 from builders.resources import read_text
 from builders.schema import ALL, TASKS
 from builders.tables import format_table
+
+# What other commands read without --split.
+_DEFAULT_SPLIT = "test"
 
 
 def format_report(report: Report) -> str:
@@ -32,10 +36,21 @@ def format_report(report: Report) -> str:
             "",
             format_table([*header, "total"], [[*row, sum(row[1:])] for row in left_out]),
             "",
+            *(f"Found but not read: {path}" for path in report.plan.unread),
+            *_note_on_splits(report),
             f"Wrote {report.out}: {len(report.files)} Parquet files, {size} in all.",
             *(["", _how_to_load(report.out, tasks[-1], report.files[-1].split)] if isinstance(report.out, str) else []),
         ]
     )
+
+
+def _note_on_splits(report: Report) -> Iterator[str]:
+    split = report.files[0].split
+    if _DEFAULT_SPLIT not in {file.split for file in report.files}:
+        yield (
+            f"There is no split {_DEFAULT_SPLIT}, which other commands read by default: give them --split {split}, or "
+            f"build one with --annotations {_DEFAULT_SPLIT}=FILE."
+        )
 
 
 def _how_to_load(url: str, task: str, split: str) -> str:

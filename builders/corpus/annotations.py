@@ -176,6 +176,7 @@ def find_files(source: Source, path: str) -> AnnotationFiles | None:
     parts = find_parts(source, path.removesuffix(".json"))
     if not source.is_file(path):
         return parts
+    source.check_links(path)
     if parts:
         raise SARChatError(f"{file.name} and parts in {parts.name} both exist; remove one of the two")
     return AnnotationFiles([file])
@@ -193,6 +194,8 @@ def find_parts(source: Source, folder: str) -> AnnotationFiles | None:
     if len({name.endswith(_PARQUET) for name in names}) > 1:
         raise SARChatError(f"{source.show(folder)} contains annotations as *.json and as *.parquet; keep one kind")
     parts = [AnnotationFile(source, f"{folder}/{name}" if folder else name) for name in names]
+    for part in parts:
+        source.check_links(part.path)
     return AnnotationFiles(parts, AnnotationFile(source, folder))
 
 

@@ -31,10 +31,10 @@ def looking_up_sizes(source: Source, folder: str) -> Iterator[SizeOf]:
         folder: the folder, relative to the source's top folder.
 
     Raises:
-        SARChatError: if the folder cannot be listed.
+        SARChatError: if the folder cannot be listed; the function, if a file is a link out of the top folder.
     """
     if source.is_local_folder:
-        yield lambda name: _local_size(source.path(join(folder, name)))
+        yield lambda name: _local_size(source, join(folder, name))
     elif source.is_archive:
         yield dict(source.list_sizes(folder)).__getitem__
     else:
@@ -42,7 +42,8 @@ def looking_up_sizes(source: Source, folder: str) -> Iterator[SizeOf]:
             yield listing.size_of
 
 
-def _local_size(path: str) -> int:
+def _local_size(source: Source, relative: str) -> int:
+    path = source.path(relative)
     try:
         status = os.stat(path)
     except ValueError as error:
@@ -54,6 +55,7 @@ def _local_size(path: str) -> int:
         raise KeyError(path) from error
     if not stat.S_ISREG(status.st_mode):
         raise KeyError(path)
+    source.check_links(relative)
     return status.st_size
 
 

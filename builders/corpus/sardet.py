@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -15,11 +16,15 @@ from builders.corpus.categories import Choices
 from builders.corpus.layouts import Layout, known_layouts
 from builders.corpus.location import Location, locate
 from builders.corpus.source import Source, open_source
+from builders.corpus.unread import find_unread
 from builders.corpus_info import DEFAULT, CorpusInfo, known_corpus
 from builders.digests import hash_text
 from builders.errors import SARChatError, near
 from builders.schema import SPLITS
 
+_LOG = logging.getLogger(__name__)
+# The files and folders that a message names.
+_MOST_UNREAD = 10
 _HOW_TO_NAME = "or name the files with --annotations SPLIT=FILE and --images DIR"
 
 
@@ -89,6 +94,28 @@ class Corpus:
             if self.source.is_dir(folder):
                 return folder
         raise SARChatError(f"{self.source.location} contains no images: none of {', '.join(candidates)} exists")
+
+    def unread(self) -> list[str]:
+        """Return what the corpus has and is not read: annotation files and folders of images, see `find_unread`.
+
+        Raises:
+            SARChatError: if a folder cannot be listed.
+        """
+        if self.layout is None:
+            return []
+        files = {part.path for files in self.files.values() for part in files.parts}
+        return find_unread(self.source, files, {self.image_folder(split) for split in self.splits})
+
+    def warn_of_unread(self) -> list[str]:
+        """Log a warning that names what `unread` returns, if anything; return it."""
+        unread = self.unread()
+        if unread:
+            read = _enumerate([files.name for files in self.files.values()])
+            _LOG.warning(
+                *("%s: found but not read: %s; what is read is %s; rename what is meant, %s", self.source.location),
+                *(_enumerate(unread), read, _HOW_TO_NAME),
+            )
+        return unread
 
     def fingerprint(self) -> str:
         """Return a hash that changes with the annotations, the choices and the location or content of the images.
@@ -174,7 +201,18 @@ def _describe_search(source: Source) -> str:
     if source.is_archive and any("\\" in name for name, _ in source.list_sizes("")):
         return "its paths have backslashes instead of slashes; unpack it, and give the folder"
     expected = ", ".join(layout.describe() for layout in known_layouts())
-    return f"expected {expected}, in it or in one of its folders; give the folder or zip of the corpus, {_HOW_TO_NAME}"
+    # Listing a remote tree may take long.
+    found = find_unread(source, (), ()) if source.is_local_folder or source.is_archive else []
+    instead = f", but found {_enumerate(found)}" if found else ""
+    return (
+        f"expected {expected}, in it or in one of its folders{instead}; give the folder or zip of the corpus, "
+        f"{_HOW_TO_NAME}"
+    )
+
+
+def _enumerate(paths: Sequence[str]) -> str:
+    more = f" and {len(paths) - _MOST_UNREAD:,} more" if len(paths) > _MOST_UNREAD else ""
+    return ", ".join(paths[:_MOST_UNREAD]) + more
 
 
 def _open_annotations(file: str) -> AnnotationFiles:

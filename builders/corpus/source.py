@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
@@ -18,12 +18,14 @@ from fsspec import AbstractFileSystem
 
 from builders.digests import hash_text, read_pieces
 from builders.errors import SARChatError
+from builders.inside import require_inside
 from builders.storage import PerProcess, cannot_open, describe, open_url
 
 # No file of a corpus comes near; a small archive may promise far more.
 _MOST_BYTES = 1 << 30
 # Large enough for most images in one request, small enough that reading one image transfers little of an archive.
 _REMOTE_BLOCK = 256 * 1024
+_LINK_ADVICE = "copy it into the folder, or give the folder of the images with --images DIR --annotations SPLIT=FILE"
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class Source:
         Raises:
             SARChatError: if it does not exist or cannot be read (damaged, encrypted, unreachable).
         """
+        self.check_links(relative)
         size = self._known_size(relative)
         if size > _MOST_BYTES:
             raise SARChatError(f"{self.show(relative)} has {size:,} bytes; files of up to {_MOST_BYTES:,} are read")
@@ -76,6 +79,18 @@ class Source:
                 stream = open(copy, "rb") if copy else self.fs.open(self.path(relative), "rb")
             with stream, self._errors_naming(relative):
                 yield from read_pieces(stream)
+
+    def check_links(self, relative: str) -> None:
+        """Check that a file or folder on this machine is no link out of the top folder, which may be a link itself.
+
+        Raises:
+            SARChatError: if it, or a folder that it is in, is one; the message has the link and its target.
+        """
+        if self.is_local_folder:
+            path = self.path(relative)
+            _check_folder(self.root, os.path.dirname(path))
+            if os.path.islink(path):
+                require_inside(Path(self.root), Path(path), advice=_LINK_ADVICE)
 
     @contextmanager
     def local_copy(self, relative: str) -> Iterator[Path]:
@@ -135,13 +150,12 @@ class Source:
         names = (PurePosixPath(entry["name"]).name for entry in entries if entry["type"] == "file")
         return sorted(name for name in names if not name.startswith("."))
 
-    def folders(self) -> list[str]:
-        """List the folders in the top folder, sorted."""
-        with self._errors_naming(""):
-            entries = self.fs.ls(self.root, detail=True)
-        return sorted(
-            PurePosixPath(entry["name"].rstrip("/")).name for entry in entries if entry["type"] == "directory"
-        )
+    def folders(self, relative: str = "") -> list[str]:
+        """List the folders in a folder, by default the top one, without hidden ones, sorted."""
+        with self._errors_naming(relative):
+            entries = self.fs.ls(self.path(relative), detail=True)
+        names = (PurePosixPath(entry["name"].rstrip("/")).name for entry in entries if entry["type"] == "directory")
+        return sorted(name for name in names if not name.startswith("."))
 
     def list_sizes(self, relative: str) -> Iterator[tuple[str, int | None]]:
         """Yield path and size in bytes of each file under a folder of an archive or at a URL, in any order.
@@ -176,6 +190,12 @@ class Source:
     def inside(self, folder: str) -> Source:
         """Return the source that starts at a folder of this one."""
         return replace(self, location=self.show(folder), root=self.path(folder))
+
+
+# An image's folder is that of many others.
+@lru_cache(maxsize=1_000)
+def _check_folder(root: str, folder: str) -> None:
+    require_inside(Path(root), Path(folder), advice=_LINK_ADVICE)
 
 
 def join(folder: str, name: str) -> str:

@@ -18,9 +18,9 @@ from builders.corpus_info import DEFAULT, CorpusInfo, known_corpus, parse_info
 from builders.errors import SARChatError, near
 from builders.folder.column_check import require_columns, require_values
 from builders.folder.image_file import read_image_file
-from builders.folder.inside import require_inside
 from builders.folder.parquet_file import ParquetFile
 from builders.folder.rows import ParquetPart
+from builders.inside import require_inside
 from builders.resources import load_foreign_yaml, load_json
 from builders.schema import ALL, COLUMNS, SPLITS
 

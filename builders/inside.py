@@ -8,18 +8,23 @@ from pathlib import Path
 from builders.errors import SARChatError
 
 
-def require_inside(folder: Path, *paths: Path) -> None:
+def require_inside(folder: Path, *paths: Path, advice: str = "copy the file into the folder") -> None:
     """Check that paths in a folder, with all links resolved, stay in the folder.
 
     In the cache of huggingface_hub, `snapshots/REVISION` consists of links to files in `blobs` beside it; these are
     allowed.
 
+    Args:
+        folder: the folder, which may be a link itself.
+        paths: the paths.
+        advice: what to do, for the message.
+
     Raises:
-        SARChatError: if one leads elsewhere.
+        SARChatError: if one leads elsewhere; the message has the path and its target.
     """
     top = Path(os.path.realpath(folder))
-    allowed = [top, top.parents[1] / "blobs"] if top.parent.name == "snapshots" else [top]
+    allowed = [top, *(place.parent / "blobs" for place in top.parents if place.name == "snapshots")]
     for path in paths:
         target = Path(os.path.realpath(path))
         if not any(target.is_relative_to(place) for place in allowed):
-            raise SARChatError(f"{path} is a link out of the folder, to {target}; copy the file into the folder")
+            raise SARChatError(f"{path} is a link out of the folder, to {target}; {advice}")
