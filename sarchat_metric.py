@@ -865,7 +865,9 @@ def _gold_text(reference: Mapping[str, Any]) -> str:
     if answer is None:
         messages = reference.get("messages")
         if messages is None:
-            raise ValueError(f"a reference needs 'answer' or 'messages', got only {sorted(reference)}")
+            raise ValueError(
+                f"a reference needs its gold answer: a text as 'answer', or 'messages' with it; got {reference!r:.200}"
+            )
         try:
             # Some versions of datasets return a list of dicts as a dict of lists.
             if isinstance(messages, Mapping):

@@ -130,8 +130,8 @@ def tabulate_comparison(
     if all(comparison.intervals for comparison in comparisons):
         notes.append("Intervals: paired bootstrap; every draw scores all models on the same records.")
         notes += [
-            f"Records that {candidate.name} answers better than {baseline.name}: "
-            f"{sum(comparison.better.values()):,}; worse: {sum(comparison.worse.values()):,}."
+            f"{candidate.name} is better than {baseline.name} on {sum(comparison.better.values()):,} records, "
+            f"and worse on {sum(comparison.worse.values()):,}."
             for candidate, comparison in zip(candidates, comparisons, strict=True)
         ]
     else:

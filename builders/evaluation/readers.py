@@ -248,6 +248,8 @@ def _require(row: Mapping[str, Any], column: str, place: str, source: AnswerSour
         hint += "" if source.tool else "--id-field" if column == source.id_field else "--prediction-field"
         raise SARChatError(f"{place}: there is no {column!r}, only {', '.join(map(str, row)) or 'nothing'}{hint}")
     value = row[column]
+    if value is None:
+        raise SARChatError(f"{place}: {column} must be text, got none; write an empty text, or leave the row out")
     if not isinstance(value, str):
         raise SARChatError(f"{place}: {column} must be text, got {value!r:.80}")
     return value

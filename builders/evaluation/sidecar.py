@@ -41,7 +41,7 @@ def read_sidecar(path: Path) -> dict[str, Any] | None:
         raise SARChatError(
             f"{sidecar} cannot be read: {error}; move it away, with the answers that it belongs to"
         ) from error
-    is_ours = isinstance(meta, dict) and all(isinstance(meta.get(key, []), list) for key in SEEN)
+    is_ours = isinstance(meta, dict) and all(_is_texts(meta.get(key, [])) for key in SEEN)
     if not is_ours or not isinstance(meta.get("model"), str) or not isinstance(meta.get("options"), dict):
         raise SARChatError(
             f"{sidecar} was not written by `sarchat predict`; move it away, or choose another file for the answers"
@@ -65,3 +65,7 @@ def read_asked(path: Path) -> dict[str, Any]:
                 f"{meta_path(path)}: its option {name} is {options.get(name)!r:.80}, not one of `sarchat predict`"
             )
     return {"model": meta["model"]} | {name: options[name] for name in _ASKED}
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)

@@ -223,7 +223,7 @@ def test_the_table_has_the_order_of_table_3(noisy, sarchat):
         ("[3]\n", "entry 1: expected an object"),
         ("[]\n", "contains no answer"),
         ('{"id": 1, "prediction": "y"}\n', "line 1: id must be text, got 1"),
-        ('{"id": "x", "prediction": null}\n', "line 1: prediction must be text, got None"),
+        ('{"id": "x", "prediction": null}\n', "line 1: prediction must be text, got none; write an empty text"),
         ('\n{"id": "x", "prediction"\n', "line 2 is not JSON"),
         ('{"id": "a", "prediction": ""}\n{"id": "a", "prediction": ""}\n', "line 2: id 'a' appears more than once"),
         ("", "contains no answer"),

@@ -49,6 +49,7 @@ from builders.evaluation.leaderboard import own_entry, tabulate_leaderboard
 from builders.evaluation.readers import AnswerSource, read_answers
 from builders.evaluation.record_counts import pack_counts
 from builders.evaluation.scores_file import read_scores
+from builders.evaluation.sidecar import read_asked
 from builders.export.manifest import is_export
 from builders.folder.checksums import read_checksums, verify_checksums
 from builders.folder.reader import image_bytes, open_build
@@ -485,16 +486,16 @@ def _read_scores(data: bytes) -> object:
 def _resume_answers(data: bytes) -> object:
     """Resume a run of `sarchat predict` whose file somebody edited."""
     path = _write("predict/answers.jsonl", data)
-    _write("predict/answers.jsonl.meta.json", b'{"base_urls": [], "server_models": [], "model": "m"}')
+    _write("predict/answers.jsonl.meta.json", b'{"base_urls": [], "server_models": [], "model": "m", "options": {}}')
     with open_answers(path, {"model": "m"}) as answers:
-        return answers.answered
+        return answers.images
 
 
 def _resume_sidecar(data: bytes) -> object:
     path = _write("sidecar/answers.jsonl", b'{"id": "a", "prediction": "b"}\n')
     _write("sidecar/answers.jsonl.meta.json", data)
     with open_answers(path, {"model": "m"}) as answers:
-        return answers.server_models
+        return read_asked(path), answers.server_models
 
 
 def _read_manifest(data: bytes) -> object:
@@ -502,6 +503,20 @@ def _read_manifest(data: bytes) -> object:
     return is_export(_write("export/export.json", data).parent)
 
 
+_SIDECAR = {
+    "model": "m",
+    "options": {
+        "config": "all",
+        "split": "test",
+        "limit": None,
+        "box_format": "sarchat",
+        "input_size": None,
+        "resize": None,
+    },
+    "base_urls": [],
+    "server_models": ["x"],
+    "checksum": "0" * 32,
+}
 _MANIFEST = {"kind": "sarchat export", "files": {"train.jsonl": "0" * 64}, "images": {"count": 0, "names_sha256": ""}}
 _MANIFEST |= {"digest": hash_text(json.dumps(_MANIFEST))}
 _TALLY = collect(score_record(record["messages"][-1]["content"], record) for record in RECORDS.values())
@@ -599,8 +614,12 @@ TARGETS = {
             "image", _read_image, image_seeds, tokens=(b"IHDR", b"IDAT", b"eXIf", b"II*\0", b"\xff\xd8", b"Exif\0\0")
         ),
         _json_target("scores", _read_scores, _SCORES),
-        Target("predict's answers", _resume_answers, lambda: [b'{"id": "a", "prediction": "b"}\n' * 3]),
-        _json_target("predict's sidecar", _resume_sidecar, {"model": "m", "base_urls": [], "server_models": ["x"]}),
+        Target(
+            "predict's answers",
+            _resume_answers,
+            lambda: [b'{"id": "a", "prediction": "b", "image": "c"}\n{"id": "b", "prediction": "c"}\n'],
+        ),
+        _json_target("predict's sidecar", _resume_sidecar, _SIDECAR),
         _json_target("export.json", _read_manifest, _MANIFEST),
     )
 }

@@ -286,7 +286,7 @@ def test_gold_from_messages():
         ({"task": ["counting"]}, "unknown task"),
         ({"task": None}, "unknown task None"),
         ({"scenario": "Multi"}, "unknown scenario 'Multi'"),
-        ({"answer": None}, "'answer' or 'messages'"),
+        ({"answer": None}, "needs its gold answer: a text as 'answer', or 'messages' with it; got .*'answer': None"),
         ({"answer": None, "messages": [1]}, "messages must be a list"),
         ({"answer": None, "messages": [{"role": "assistant"}]}, "messages must be a list"),
         ({"answer": None, "messages": {"role": ["assistant"], "content": []}}, "messages must be a list"),
