@@ -1,27 +1,67 @@
-"""Boxes of a gold answer and of a model's answer as shapes of a drawing (SVG), with labels that stay inside it."""
+"""Boxes of a gold answer and of a model's answer as a drawing, with labels that cover no box.
+
+One place decides where labels stand, for pictures (Matplotlib) and pages (SVG). A label stands beside its box, where it
+covers neither a box nor another label. Where there is no room for it, a short mark stands there in its place, if need
+be at the end of a line, and the drawing's legend says what the mark means.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from html import escape as escape_html
 from typing import NamedTuple
 
+import numpy as np
+
+from builders.redact import printable
 from sarchat_metric import Box, Match, box_iou
 
+# More boxes are not drawn, and of more boxes than that, none has a label.
+MOST_BOXES, MOST_LABELS = 200, 30
 _FARTHEST = 1e100
+# In heights of a letter: a label's height, where its letters stand on, the room at its ends, and its distance to boxes.
+HEIGHT, BASELINE, PADDING, _GAP = 1.3, 1.0, 0.25, 0.2
+# A canvas holds at least some letters in width and height.
+_LEAST_CANVAS = 8
+_RINGS, _DIRECTIONS = 16, 16
+_ROUNDING = 1e-6
 
 
-class Shape(NamedTuple):
-    """A box in a drawing: whose it is, its place in pixels, and its label with the label's place."""
+class Marked(NamedTuple):
+    """A box to draw: its kind, such as `gold`, its label (or none), and a mark that may stand for the label."""
 
     kind: str
-    x: float
-    y: float
-    width: float
-    height: float
-    label: str
-    label_x: float
-    label_y: float
-    anchor: str
+    box: Box
+    label: str = ""
+    mark: str = ""
+
+
+class Label(NamedTuple):
+    """A text of a drawing: its kind, the rectangle that it fills, and the line from it to its box, if it is far."""
+
+    kind: str
+    text: str
+    place: Box
+    line: Box | None = None
+
+
+class Scene(NamedTuple):
+    """A drawing in pixels of the image.
+
+    Attributes:
+        canvas: what is visible: the image, and room around it if it is very narrow.
+        letter: the height of a letter.
+        boxes: kind and box, without parts far outside of the canvas.
+        labels: the texts.
+        legend: kind, marks and what they mean, for all marks that stand for a label.
+    """
+
+    canvas: Box
+    letter: float
+    boxes: list[tuple[str, Box]]
+    labels: list[Label]
+    legend: list[tuple[str, str, str]]
 
 
 def is_proper(box: Box) -> bool:
@@ -29,26 +69,235 @@ def is_proper(box: Box) -> bool:
     return all(abs(edge) < _FARTHEST for edge in box) and box[0] < box[2] and box[1] < box[3]
 
 
-def place_box(kind: str, box: Box, label: str, width: int, height: int, letter: float) -> Shape:
-    """Return the shape of a box.
+def estimate_width(text: str) -> float:
+    """Return how wide a text is at most in a browser's bold sans-serif font, in heights of a letter."""
+
+    def width(sign: str) -> float:
+        if unicodedata.east_asian_width(sign) in "WF":
+            return 1.05
+        return 0.4 if sign in "iljtfr.,:;()| " else 0.95 if sign in "mwMW@%" else 0.64 if sign.islower() else 0.75
+
+    return sum(map(width, text))
+
+
+def compose(
+    boxes: Iterable[Marked],
+    width: float,
+    height: float,
+    letter: float,
+    measure: Callable[[str], float] = estimate_width,
+) -> Scene:
+    """Place boxes and their labels in a drawing; no label covers a box or leaves the canvas.
+
+    Only where not even a mark has room outside of all boxes, it stands inside its own.
 
     Args:
-        kind: `gold`, whose labels stand above their boxes, or another word, whose labels stand below.
-        box: a proper box; any part far outside the drawing is cut off.
-        label: its label; may be empty.
-        width: of the drawing, in pixels.
+        boxes: proper boxes; the labels of the first ones are placed first. A label stands above its box where it can,
+            one of the kind `read` below.
+        width: of the image, in pixels.
         height: likewise.
-        letter: the size of the label's letters, in pixels.
+        letter: the height of a letter, in pixels.
+        measure: gives the width of a text, in heights of a letter.
     """
+    least = _LEAST_CANVAS * letter
+    across, down = (max(least - side, 0.0) / 2 for side in (width, height))
+    canvas = (0.0 - across, 0.0 - down, width + across, height + down)
     # Browsers may fail for numbers far outside the visible range.
-    x1, x2 = (min(max(edge, -width), 2.0 * width) for edge in (box[0], box[2]))
-    y1, y2 = (min(max(edge, -height), 2.0 * height) for edge in (box[1], box[3]))
-    is_right = x1 > 0.7 * width
-    x = min(x2, width - letter / 4) if is_right else max(x1, letter / 4)
-    y = y1 - 0.35 * letter if kind == "gold" else y2 + letter
-    y = min(max(y, letter), height - 0.35 * letter)
-    left, top, breadth, tall = (round(value, 1) for value in (x1, y1, x2 - x1, y2 - y1))
-    return Shape(kind, left, top, breadth, tall, label, round(x, 1), round(y, 1), "end" if is_right else "start")
+    drawn = [
+        item._replace(box=tuple(np.clip(item.box, [-width, -height] * 2, [2.0 * width, 2.0 * height] * 2).tolist()))
+        for item in boxes
+    ]
+    obstacles = np.array([item.box for item in drawn]).reshape(-1, 4)
+    taken: list[Box] = []
+    labels: list[Label] = []
+    meanings: dict[tuple[str, str], list[str]] = {}
+    for item in drawn:
+        if not item.label:
+            continue
+        mark = item.mark or item.label
+        own = tuple(np.clip(item.box, canvas[:2] * 2, canvas[2:] * 2).tolist())
+        sizes = {text: ((measure(text) + 2 * PADDING) * letter, HEIGHT * letter) for text in (item.label, mark)}
+        placed = None
+        for text in dict.fromkeys((item.label, mark)):
+            near = _beside(own, sizes[text], canvas, _GAP * letter, above=item.kind != "read")
+            if (placed := _first_free(near, canvas, obstacles, taken)) is not None:
+                labels.append(Label(item.kind, text, placed))
+                break
+        else:
+            text = mark
+            if (placed := _first_free(_around(own, sizes[mark], letter), canvas, obstacles, taken)) is not None:
+                labels.append(Label(item.kind, mark, placed, _join(placed, own)))
+            else:
+                placed = _least_covering(own, sizes[mark], canvas, obstacles, taken)
+                labels.append(Label(item.kind, mark, placed))
+        taken.append(placed)
+        if text != item.label:
+            meanings.setdefault((item.kind, item.label.removeprefix(f"{mark} ")), []).append(mark)
+    legend = [(kind, ", ".join(marks), meaning) for (kind, meaning), marks in meanings.items()]
+    return Scene(canvas, letter, [(item.kind, item.box) for item in drawn], labels, legend)
+
+
+def _beside(box: Box, size: tuple[float, float], canvas: Box, gap: float, *, above: bool) -> np.ndarray:
+    """Return the corners (x, y) of rectangles of a size that stand right beside a box, the best first, with their ends.
+
+    Returns:
+        Rectangles; floats of shape (K, 4).
+    """
+    (x1, y1, x2, y2), (width, height) = box, size
+    left, right = canvas[0], max(canvas[2] - width, canvas[0])
+    top, bottom = canvas[1], max(canvas[3] - height, canvas[1])
+    across = np.clip([x1, x2 - width, (x1 + x2 - width) / 2], left, right)
+    down = np.clip([y1, y2 - height, (y1 + y2 - height) / 2], top, bottom)
+    rows = [(x, y) for y in sorted((y1 - gap - height, y2 + gap), reverse=not above) for x in across]
+    columns = [(x, y) for x in (x2 + gap, x1 - gap - width) for y in down]
+    # Just past a corner, and then along the edges, where the ends are taken by others.
+    slid = [
+        (x, y)
+        for part in (0.25, 0.75, -0.4, 1.4)
+        for x, y in (
+            *((np.clip(x1 + part * (x2 - x1) - width / 2, left, right), y) for y in (y1 - gap - height, y2 + gap)),
+            *((x, np.clip(y1 + part * (y2 - y1) - height / 2, top, bottom)) for x in (x1 - gap - width, x2 + gap)),
+        )
+    ]
+    corners = np.array([*rows, *columns, *slid])
+    return np.hstack([corners, corners + size])
+
+
+def _around(box: Box, size: tuple[float, float], letter: float) -> np.ndarray:
+    """Return rectangles of a size in rings around a box, the nearest first; floats of shape (K, 4)."""
+    (x1, y1, x2, y2), (width, height) = box, size
+    angles = np.arange(_DIRECTIONS) * 2 * np.pi / _DIRECTIONS - np.pi / 2
+    # Later rings lie farther apart, so that the last ones reach across the drawing.
+    far = letter * 0.6 * np.arange(1, _RINGS + 1)[:, None] ** 1.4
+    x = (x1 + x2) / 2 + np.cos(angles) * ((x2 - x1 + width) / 2 + far) - width / 2
+    y = (y1 + y2) / 2 + np.sin(angles) * ((y2 - y1 + height) / 2 + far) - height / 2
+    corners = np.column_stack([x.ravel(), y.ravel()])
+    return np.hstack([corners, corners + size])
+
+
+def _first_free(places: np.ndarray, canvas: Box, obstacles: np.ndarray, taken: Sequence[Box]) -> Box | None:
+    """Return the first of some rectangles that lies on the canvas and covers neither a box nor a label."""
+    others = np.vstack([obstacles, np.reshape(taken, (-1, 4))])
+    low, high = np.array(canvas[:2]) - _ROUNDING, np.array(canvas[2:]) + _ROUNDING
+    inside = (places[:, :2] >= low).all(1) & (places[:, 2:] <= high).all(1)
+    free = np.flatnonzero(inside & ~(_overlaps(places, others) > 0).any(1))
+    return _as_box(places[free[0]]) if free.size else None
+
+
+def _least_covering(
+    box: Box, size: tuple[float, float], canvas: Box, obstacles: np.ndarray, taken: Sequence[Box]
+) -> Box:
+    """Return the rectangle in a corner of a box that covers the least of labels, and then of boxes."""
+    (x1, y1, x2, y2), (width, height) = box, size
+    corners = np.array([(x, y) for y in (y1, y2 - height) for x in (x1, x2 - width)])
+    corners = np.clip(corners, canvas[:2], np.maximum(np.array(canvas[2:]) - size, canvas[:2]))
+    places = np.hstack([corners, corners + size])
+    labels = _overlaps(places, np.reshape(taken, (-1, 4))).sum(1)
+    return _as_box(places[np.lexsort((_overlaps(places, obstacles).sum(1), labels))[0]])
+
+
+def _overlaps(places: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return the area that each of K rectangles shares with each of M others; floats of shape (K, M)."""
+    shared = np.minimum(places[:, None, 2:], others[None, :, 2:]) - np.maximum(places[:, None, :2], others[None, :, :2])
+    return np.clip(shared, 0, None).prod(2)
+
+
+def _join(place: Box, box: Box) -> Box:
+    """Return the shortest line from a label to a box, as its two ends."""
+    ends = []
+    for (low, high), (first, last) in ((place[::2], box[::2]), (place[1::2], box[1::2])):
+        start = min(max((first + last) / 2, low), high)
+        ends.append((start, min(max(start, first), last)))
+    (x1, x2), (y1, y2) = ends
+    return x1, y1, x2, y2
+
+
+def _as_box(values: np.ndarray) -> Box:
+    x1, y1, x2, y2 = values.tolist()
+    return x1, y1, x2, y2
+
+
+def mark_answers(
+    gold: Sequence[Box],
+    names: Sequence[str],
+    read: Sequence[Box],
+    matches: Sequence[Match],
+    size: tuple[float, float],
+) -> tuple[list[Marked], list[str]]:
+    """Return the boxes to draw of a gold answer and of a model's, and notes on what is not drawn.
+
+    Gold boxes are numbered if there are several, and have the names of their targets; a model's boxes have their IoU,
+    and letters for marks. They are drawn last: the gold boxes under them are visible between their dashes.
+
+    Args:
+        gold: the boxes of the gold answer.
+        names: what is in each; ignored unless there is one for each.
+        read: the boxes of the model's answer, which may be improper.
+        matches: which boxes of both match.
+        size: width and height of the image, in pixels.
+    """
+    known = list(names) if len(names) == len(gold) else [""] * len(gold)
+    numbers = [str(place) for place in range(1, len(gold) + 1)]
+    labels = [f"{number} {name}".strip() for number, name in zip(numbers, known, strict=True)]
+    if len(gold) == 1:
+        labels = [known[0] or "1"]
+    # Of many boxes, neither labels nor IoU are worth their time.
+    ious = label_ious(read, gold, matches) if len(read) <= MOST_LABELS else [""] * len(read)
+    letters = [_letters(place) for place in range(len(read))]
+    marked, notes = [], []
+    for kind, owner, boxes, texts, marks in (
+        ("gold", "gold answer", gold, labels if len(gold) <= MOST_LABELS else [""] * len(gold), numbers),
+        ("read", "answer", read, ious, letters),
+    ):
+        shown = zip(boxes[:MOST_BOXES], texts, marks, strict=False)
+        marked += [Marked(kind, box, label, mark) for box, label, mark in shown if is_proper(box)]
+        if len(boxes) > MOST_BOXES:
+            notes.append(f"Of {len(boxes):,} boxes in the {owner}, the first {MOST_BOXES} are drawn.")
+        if len(boxes) > MOST_LABELS:
+            notes.append(f"The {owner} has more than {MOST_LABELS} boxes, so they have no labels.")
+    improper = sum(not is_proper(box) for box in read)
+    if improper:
+        notes.append(f"{_count(improper)} of the answer cannot be drawn: inverted, empty or out of range.")
+    outside = sum(
+        is_proper(box) and not (box[0] >= 0 and box[1] >= 0 and box[2] <= size[0] and box[3] <= size[1]) for box in read
+    )
+    if outside:
+        notes.append(f"{_count(outside)} of the answer reach beyond the {size[0]:g} x {size[1]:g} pixels drawn.")
+    return marked, notes
+
+
+def _letters(place: int) -> str:
+    """Return `a` to `z`, and then `aa`, `ab` and so on."""
+    return (_letters(place // 26 - 1) if place >= 26 else "") + chr(ord("a") + place % 26)
+
+
+def _count(number: int) -> str:
+    return f"{number:,} box" if number == 1 else f"{number:,} boxes"
+
+
+def to_svg(scene: Scene, escape: Callable[[str], str] = lambda text: escape_html(printable(text))) -> str:
+    """Return boxes and labels as SVG elements of the classes `rim`, `box`, `line` and `label`, with their kinds."""
+    parts = []
+    for kind, (x1, y1, x2, y2) in scene.boxes:
+        place = f'x="{x1:.1f}" y="{y1:.1f}" width="{x2 - x1:.1f}" height="{y2 - y1:.1f}"'
+        parts.append(f'<rect {place} class="rim"/><rect {place} class="box {kind}"/>')
+    for label in scene.labels:
+        if label.line is not None:
+            x1, y1, x2, y2 = label.line
+            ends = f'x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"'
+            parts.append(f'<line {ends} class="line {label.kind}"/>')
+    for label in scene.labels:
+        x, y = (label.place[0] + label.place[2]) / 2, label.place[1] + BASELINE * scene.letter
+        parts.append(
+            f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="middle" class="label {label.kind}">{escape(label.text)}</text>'
+        )
+    return "".join(parts)
+
+
+def view_box(scene: Scene) -> str:
+    """Return the `viewBox` of a drawing."""
+    x1, y1, x2, y2 = scene.canvas
+    return f"{x1:.6g} {y1:.6g} {x2 - x1:.6g} {y2 - y1:.6g}"
 
 
 def answer_ious(answer: Sequence[Box], gold: Sequence[Box], matches: Sequence[Match]) -> list[float]:

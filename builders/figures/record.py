@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from builders.box_shapes import label_ious
+from builders.box_shapes import Marked, compose, mark_answers
 from builders.errors import SARChatError
-from builders.figures.scene import draw_box, draw_image, label_box
+from builders.figures.scene import draw_image, draw_scene, legend_text, measure_label
 from builders.figures.style import FAINT, GOLD, INK, LINE, PREDICTED, new_figure, save, styled
 from builders.figures.text_wrap import LINE_HEIGHT, wrap
 from builders.records.geometry import corners
@@ -22,9 +21,8 @@ from sarchat_metric import RecordScore, final_answer, match_boxes, parse_boxes, 
 
 _MARGIN, _COLUMN = 0.25, 5.6
 _LONGER_SIDE = 6.4
-_SIZE, _HEADING_SIZE = 11.0, 12.0
+_SIZE, _HEADING_SIZE, _LABEL_SIZE = 11.0, 12.0, 9.0
 _MOST_LINES = 60
-_MOST_LABELS = 30
 # Bytes of a file name, of the 255 that file systems allow.
 _LONGEST_NAME = 200
 
@@ -51,10 +49,15 @@ def show_record(record: Mapping[str, Any], out: Path, prediction: str | None = N
 def draw_record(record: Mapping[str, Any], prediction: str | None = None) -> Figure:
     """Return the figure that `show_record` writes."""
     score = _score(record, prediction)
-    blocks = _text_blocks(record, prediction, score)
-    lines = [(block, wrap(block.text, _COLUMN * 72, _SIZE, _MOST_LINES)) for block in blocks]
     scale = _LONGER_SIDE / max(record["width"], record["height"])
-    image_width, image_height = (max(scale * record[side], 1.0) for side in ("width", "height"))
+    marked, notes = _mark_boxes(record, prediction, score)
+    scene = compose(marked, record["width"], record["height"], _LABEL_SIZE / 72 / scale, measure_label)
+    blocks = _text_blocks(record, prediction, score)
+    if scene.legend or notes:
+        blocks.append(_Block("Boxes", "\n".join(filter(None, [legend_text(scene), *notes])), INK))
+    lines = [(block, wrap(block.text, _COLUMN * 72, _SIZE, _MOST_LINES)) for block in blocks]
+    left, top, right, bottom = scene.canvas
+    image_width, image_height = scale * (right - left), scale * (bottom - top)
     text_height = sum(_block_height(wrapped) for _, wrapped in lines)
     width = image_width + _COLUMN + 3 * _MARGIN
     legend_height = 0.0 if prediction is None else 0.35
@@ -64,7 +67,7 @@ def draw_record(record: Mapping[str, Any], prediction: str | None = None) -> Fig
         (_MARGIN / width, 1 - (_MARGIN + image_height) / height, image_width / width, image_height / height)
     )
     draw_image(axes, record)
-    _draw_boxes(axes, record, prediction, score)
+    draw_scene(axes, scene, {"gold": GOLD, "read": PREDICTED}, _LABEL_SIZE)
     _draw_legend(figure, prediction, 1 - (_MARGIN + image_height) / height)
     _write(figure, lines, image_width + 2 * _MARGIN)
     return figure
@@ -100,23 +103,16 @@ def _text_blocks(record: Mapping[str, Any], prediction: str | None, score: Recor
     return blocks
 
 
-def _draw_boxes(axes: Axes, record: Mapping[str, Any], prediction: str | None, score: RecordScore) -> None:
+def _mark_boxes(
+    record: Mapping[str, Any], prediction: str | None, score: RecordScore
+) -> tuple[list[Marked], list[str]]:
     gold = gold_boxes(record)
     predicted = [] if prediction is None else parse_boxes(final_answer(prediction))
-    categories = record["objects"]["category"]
-    for box in gold:
-        draw_box(axes, box, GOLD)
-    for box in predicted:
-        draw_box(axes, box, PREDICTED, dashed=True)
-    if len(gold) <= _MOST_LABELS and len(gold) == len(categories):
-        for number, (box, category) in enumerate(zip(gold, categories, strict=True), start=1):
-            label_box(axes, box, f"{number} {CATEGORIES[category]}" if len(gold) > 1 else CATEGORIES[category], GOLD)
-    if len(predicted) <= _MOST_LABELS:
-        matches = score.matches.get("iou@0.25")
-        if matches is None:
-            matches = match_boxes(predicted, gold)
-        for box, text in zip(predicted, label_ious(predicted, gold, matches), strict=True):
-            label_box(axes, box, text, PREDICTED, below=True)
+    matches = score.matches.get("iou@0.25")
+    if matches is None:
+        matches = match_boxes(predicted, gold)
+    names = [CATEGORIES[category] for category in record["objects"]["category"]]
+    return mark_answers(gold, names, predicted, matches, (record["width"], record["height"]))
 
 
 def _draw_legend(figure: Figure, prediction: str | None, top: float) -> None:

@@ -9,17 +9,22 @@ from typing import Any
 import matplotlib.patheffects as effects
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
+from builders.box_shapes import BASELINE, Scene
 from builders.corpus.viewing import read_view
 from builders.errors import SARChatError
 from builders.figures.style import hide_frame
+from builders.figures.text_wrap import measure
 from builders.folder.reader import image_bytes
 from builders.schema import Box
 
 # No figure shows more.
 _LONGEST_SIDE = 2048
 _LINE_WIDTH = 2.0
+# Labels are measured at this size: their width grows with it.
+_MEASURED = 10.0
 
 
 def draw_image(axes: Axes, record: Mapping[str, Any]) -> None:
@@ -38,8 +43,42 @@ def draw_image(axes: Axes, record: Mapping[str, Any]) -> None:
     hide_frame(axes)
 
 
-def draw_box(axes: Axes, box: Box, color: str, *, dashed: bool = False) -> None:
-    """Draw a box `(x1, y1, x2, y2)`, with a dark rim that keeps it visible on a bright background."""
+def draw_scene(axes: Axes, scene: Scene, colors: Mapping[str, str], size: float) -> None:
+    """Draw boxes and labels on an image, and show the scene's canvas.
+
+    Args:
+        axes: the axes of the image.
+        scene: the scene.
+        colors: the colour of each kind.
+        size: the font's size in points; with the axes' scale, it is the scene's letter.
+    """
+    for kind, box in scene.boxes:
+        _draw_box(axes, box, colors[kind], dashed=kind == "read")
+    for label in scene.labels:
+        x1, y1, x2, y2 = label.place
+        color = colors[label.kind]
+        if label.line is not None:
+            ends = label.line[::2], label.line[1::2]
+            axes.add_line(Line2D(*ends, color=color, linewidth=1.2, path_effects=_rim(1.2)))
+        axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, facecolor=color, edgecolor="none", zorder=2.5))
+        baseline = y1 + BASELINE * scene.letter
+        axes.text((x1 + x2) / 2, baseline, label.text, ha="center", va="baseline", fontsize=size, color="#000000")
+    axes.set_xlim(scene.canvas[0], scene.canvas[2])
+    axes.set_ylim(scene.canvas[3], scene.canvas[1])
+
+
+def measure_label(text: str) -> float:
+    """Return the width of a label, in heights of a letter."""
+    return measure(text, _MEASURED) / _MEASURED
+
+
+def legend_text(scene: Scene) -> str:
+    """Return what the marks of a scene mean, as one text; empty if every label is written out."""
+    return "; ".join(f"{marks}: {meaning}" for _, marks, meaning in scene.legend)
+
+
+def _draw_box(axes: Axes, box: Box, color: str, *, dashed: bool) -> None:
+    """Draw a box, with a dark rim that keeps it visible on a bright background."""
     x1, y1, x2, y2 = box
     axes.add_patch(
         Rectangle(
@@ -50,31 +89,10 @@ def draw_box(axes: Axes, box: Box, color: str, *, dashed: bool = False) -> None:
             edgecolor=color,
             linewidth=_LINE_WIDTH,
             linestyle=(0, (3, 1.5)) if dashed else "-",
-            path_effects=[effects.Stroke(linewidth=_LINE_WIDTH + 1.6, foreground="#000000b0"), effects.Normal()],
+            path_effects=_rim(_LINE_WIDTH),
         )
     )
 
 
-def label_box(axes: Axes, box: Box, text: str, color: str, *, size: float = 9.0, below: bool = False) -> None:
-    """Write a label above a box's top left corner or below its bottom right one, always inside the image."""
-    x1, y1, x2, y2 = box
-    left, right = sorted(axes.get_xlim())
-    top, bottom = sorted(axes.get_ylim())
-    room = (bottom - top) * 0.07
-    if below:
-        x, side = (min(max(x2, left), right), "right") if x2 - left > (right - left) * 0.2 else (max(x1, left), "left")
-        y, align = (y2, "top") if y2 + room < bottom else (min(y2, bottom), "bottom")
-    else:
-        x, side = (max(x1, left), "left") if right - x1 > (right - left) * 0.2 else (min(x2, right), "right")
-        y, align = (y1, "bottom") if y1 - room > top else (max(y1, top), "top")
-    axes.text(
-        x,
-        y,
-        text,
-        ha=side,
-        va=align,
-        fontsize=size,
-        color="#000000",
-        bbox={"facecolor": color, "edgecolor": "none", "pad": 1.6, "alpha": 0.92},
-        clip_on=True,
-    )
+def _rim(width: float) -> list[effects.AbstractPathEffect]:
+    return [effects.Stroke(linewidth=width + 1.6, foreground="#000000b0"), effects.Normal()]

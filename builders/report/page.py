@@ -12,6 +12,7 @@ import numpy as np
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from builders.box_shapes import to_svg, view_box
 from builders.evaluation import comparison, score_table
 from builders.evaluation.error_kinds import RIGHT, error_kinds
 from builders.evaluation.failures import NONE, RANGES, UNREAD
@@ -64,12 +65,17 @@ class Bar(NamedTuple):
 def render(report: Report) -> str:
     """Return the page. It depends on the report alone: no clock, no machine, no network."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"number": lambda value: f"{value:,}", "percent": lambda value: f"{value:.1f}"}
+    environment.filters |= {
+        "number": lambda value: f"{value:,}",
+        "percent": lambda value: f"{value:.1f}",
+        "svg": lambda scene: Markup(to_svg(scene)),
+        "view_box": view_box,
+    }
     script = read_text("templates/report.js", _TEMPLATES)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     scores = report.evaluation.scores
     text = environment.from_string(read_text("templates/report.html", _TEMPLATES)).render(
-        # The only parts that are not escaped: this room's own style and script, and figures of the figures room.
+        # The only parts that are not escaped: this room's own style and script, figures, and drawings of boxes.
         style=Markup(read_text("templates/style.css", _TEMPLATES)),
         script=Markup(script),
         script_hash=digest,

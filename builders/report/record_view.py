@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from builders.box_shapes import Shape, is_proper, label_ious, place_box
+from builders.box_shapes import Scene, compose, mark_answers
 from builders.evaluation.error_kinds import ErrorKind, name_error
 from builders.evaluation.scored_records import ScoredRecord
 from builders.readings import list_items, mark_shared
@@ -15,9 +15,9 @@ from builders.report.thumbnails import Thumbnail
 from builders.schema import Box
 
 _LONGEST_TEXT = 1500
-_MOST_BOXES = 100
-_MOST_LABELS = 8
 _MOST_ITEMS = 24
+# Letters that fit one above the other into a square image.
+_LETTERS = 32
 _NAMES = {"proximity": "distance", "count": "number"}
 
 
@@ -46,7 +46,7 @@ class RecordView(NamedTuple):
         width: of the image, in pixels.
         height: likewise.
         image: the thumbnail.
-        shapes: the boxes to draw.
+        scene: the boxes to draw, with their labels.
         question: the question.
         gold: the gold answer.
         answer: the answer as the model gave it.
@@ -68,7 +68,7 @@ class RecordView(NamedTuple):
     width: int
     height: int
     image: Thumbnail
-    shapes: list[Shape]
+    scene: Scene
     question: str
     gold: str
     answer: str
@@ -91,8 +91,7 @@ def view_record(
     question, gold = (message["content"] for message in reference["messages"])
     answer = record.answer.text if record.answer else ""
     translated = record.translation.text
-    notes: list[str] = []
-    shapes = list(_draw(record, notes))
+    scene, notes = _draw(record)
     before = None
     if baseline is not None:
         text = baseline.answer.text if baseline.answer else ""
@@ -110,7 +109,7 @@ def view_record(
         reference["width"],
         reference["height"],
         image,
-        shapes,
+        scene,
         clip(question),
         clip(gold),
         clip(answer),
@@ -127,26 +126,15 @@ def clip(text: str) -> str:
     return shown if len(text) <= _LONGEST_TEXT else f"{shown} … ({len(text):,} characters in all)"
 
 
-def _draw(record: ScoredRecord, notes: list[str]) -> Iterator[Shape]:
-    width, height = record.reference["width"], record.reference["height"]
-    place = (width, height, max(width, height) / 34)
+def _draw(record: ScoredRecord) -> tuple[Scene, list[str]]:
+    """Return the drawing of a record's boxes, and notes on what it leaves out."""
+    size = width, height = record.reference["width"], record.reference["height"]
     objects, read = record.reference["objects"], record.result.prediction
     gold: Sequence[Box] = record.result.reference.get("boxes") or [corners(bbox) for bbox in objects["bbox"]]
     names = [record.info.names[index] for index in objects["category"]]
-    labels = names if len(names) == len(gold) <= _MOST_LABELS else [""] * len(gold)
-    for box, label in zip(gold[:_MOST_BOXES], labels, strict=False):
-        yield place_box("gold", box, label, *place)
-    boxes = read.get("boxes", [])
     matches = record.result.matches.get("iou@0.25", [])
-    ious = label_ious(boxes, gold, matches) if len(boxes) <= _MOST_LABELS else [""] * len(boxes)
-    improper = sum(not is_proper(box) for box in boxes)
-    if len(boxes) > _MOST_BOXES:
-        notes.append(f"The first {_MOST_BOXES} of {len(boxes):,} boxes are drawn.")
-    if improper:
-        notes.append(f"Boxes of the answer that are inverted, empty or out of range: {improper:,}.")
-    for box, label in zip(boxes[:_MOST_BOXES], ious, strict=False):
-        if is_proper(box):
-            yield place_box("read", box, label, *place)
+    marked, notes = mark_answers(gold, names, read.get("boxes", []), matches, size)
+    return compose(marked, width, height, max(width, height) / _LETTERS), notes
 
 
 def _list_entries(gold: Mapping[str, Any], read: Mapping[str, Any]) -> Iterator[Entry]:

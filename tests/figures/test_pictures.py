@@ -9,7 +9,8 @@ matplotlib = pytest.importorskip("matplotlib")
 
 from builders.analysis.target_counts import count_targets  # noqa: E402
 from builders.analysis.target_table import read_targets  # noqa: E402
-from builders.figures import bars, scene, stacked_bars, style, text_wrap, words  # noqa: E402
+from builders.box_shapes import Marked, compose  # noqa: E402
+from builders.figures import bars, panels, scene, stacked_bars, style, text_wrap, words  # noqa: E402
 from builders.folder.reader import open_build  # noqa: E402
 from builders.records.geometry import CELLS, cell  # noqa: E402
 from builders.schema import CATEGORIES  # noqa: E402
@@ -142,18 +143,35 @@ def test_a_box_is_not_broken_where_it_fits():
     assert sum(line.count("{<100><200><300><400>}") for line in lines) == 3
 
 
-def test_labels_stay_inside_the_image():
+def test_labels_fill_the_places_that_were_found_for_them():
+    """What is drawn is as wide and as high as what was measured, so that it covers no box either."""
+    marked = [
+        Marked("gold", (100.0, 100.0, 150.0, 140.0), "1 aircraft (reference)", "1"),
+        Marked("read", (0.0, 0.0, 256.0, 256.0), "IoU 0.12", "a"),
+        Marked("gold", (200.0, 10.0, 255.0, 30.0), "jgpqy|", "2"),
+    ]
+    size = 9.0
+    composed = compose(marked, 256, 256, size / 72 * 256 / 4, scene.measure_label)
     with style.styled():
         figure = style.new_figure(4, 4)
         axes = figure.add_axes((0, 0, 1, 1))
-        axes.set_xlim(0, 256)
-        axes.set_ylim(256, 0)
-        for below in (False, True):
-            for box in [(0, 0, 5, 5), (250, 0, 256, 6), (0, 250, 4, 256), (251, 251, 256, 256), (0, 0, 256, 256)]:
-                scene.label_box(axes, box, "1 aircraft", style.GOLD, below=below)
+        scene.draw_scene(axes, composed, {"gold": style.GOLD, "read": style.PREDICTED}, size)
         renderer = figure.canvas.get_renderer()
-        around = axes.get_window_extent(renderer)
-        for text in axes.texts:
-            extent = text.get_window_extent(renderer)
-            assert around.x0 - 1 <= extent.x0 and extent.x1 <= around.x1 + 1
-            assert around.y0 - 1 <= extent.y0 and extent.y1 <= around.y1 + 1
+        drawn = [text.get_window_extent(renderer).transformed(axes.transData.inverted()) for text in axes.texts]
+    assert [text.get_text() for text in axes.texts] == [label.text for label in composed.labels]
+    for extent, label in zip(drawn, composed.labels, strict=True):
+        x1, y1, x2, y2 = label.place
+        # Within a pixel of the picture.
+        assert x1 - 0.5 <= extent.x0 and extent.x1 <= x2 + 0.5
+        assert y1 - 0.5 <= min(extent.y0, extent.y1) and max(extent.y0, extent.y1) <= y2 + 0.5
+
+
+def test_a_panel_says_what_its_marks_mean():
+    records = {}
+    record = open_build(sample_build()).record("identification", "test", 4)
+    box = [0.0, 0.0, float(record["width"]), float(record["height"])]
+    records["identification"] = record | {"objects": {"bbox": [box, box], "category": [0, 1]}}
+    with style.styled():
+        figure = panels.draw_panels(records)
+    written = " ".join(text.get_text() for text in figure.texts)
+    assert "1: ship (target); 2: aircraft (reference)" in written

@@ -62,7 +62,7 @@ def test_examples_show_what_was_read_drawn_and_scored(page, tmp_path):
     assert "✗ harbor, bottom right" in shown and "no match (0.90)" in shown and "✓ gold 2" in shown
     assert page.locator("#task input:checked").input_value() == "grounding"
     assert page.locator("#gold textarea").input_value().startswith("This is the layout")
-    assert page.locator("#result svg .sar-box-gold").count() == page.locator("#result svg .sar-box-answer").count() == 3
+    assert page.locator("#result svg .box.gold").count() == page.locator("#result svg .box.read").count() == 3
     shoot(page, tmp_path, "grounding")
 
     for title, key, mean in (

@@ -75,6 +75,12 @@ def _show_picture(record: RecordScore, backdrop: Backdrop | None) -> str:
         '<span class="sar-key sar-key-answer">answer</span>'
         f"<span>{'boxes, numbered as in the gold' if 'boxes' in record.reference else 'by cell'}</span></p>"
     )
+    if drawing.legend:
+        meanings = (
+            f'<span class="{kind}"><b>{escape(marks)}</b> {escape(meaning)}</span>'
+            for kind, marks, meaning in drawing.legend
+        )
+        legend += f'<p class="sar-legend sar-marks">{"".join(meanings)}</p>'
     return drawing.svg + legend + "".join(notice(escape(note)) for note in drawing.notes)
 
 

@@ -14,11 +14,9 @@ from typing import Any, NamedTuple
 from markup import escape
 from viewing import read_view
 
-from builders.box_shapes import Shape, is_proper, label_ious, place_box
+from builders.box_shapes import compose, mark_answers, to_svg, view_box
 from sarchat_metric import Box, RecordScore
 
-MOST_BOXES = 200
-_MOST_LABELS = 30
 _MOST_LINES = 4
 _MOST_PIXELS = 50_000_000
 _LONGEST_SIDE = 1024
@@ -35,9 +33,10 @@ class Backdrop(NamedTuple):
 
 
 class Drawing(NamedTuple):
-    """A drawing, and notes on what it leaves out."""
+    """A drawing, what its marks mean (kind, marks, meaning), and notes on what it leaves out."""
 
     svg: str
+    legend: list[tuple[str, str, str]]
     notes: list[str]
 
 
@@ -65,23 +64,27 @@ def draw(record: RecordScore, backdrop: Backdrop | None = None) -> Drawing | Non
     """
     gold, read = record.reference, record.prediction
     notes: list[str] = []
+    legend: list[tuple[str, str, str]] = []
     if "boxes" in gold:
         width, height = (backdrop.width, backdrop.height) if backdrop else _blank_size(gold["boxes"])
-        shapes = _draw_boxes(record, width, height, notes)
+        names = gold.get("labels") or []
+        marked, notes = mark_answers(gold["boxes"], names, read["boxes"], record.matches["iou@0.25"], (width, height))
+        scene = compose(marked, width, height, _letter(width, height))
+        shapes, visible, legend = to_svg(scene, escape), view_box(scene), scene.legend
         description = f"{len(gold['boxes'])} gold boxes, {len(read['boxes'])} boxes of the answer"
     else:
         width, height = (backdrop.width, backdrop.height) if backdrop else (_BLANK, _BLANK)
-        shapes = _draw_phrases(_phrases(gold), _phrases(read), width, height)
+        shapes, visible = _draw_phrases(_phrases(gold), _phrases(read), width, height), f"0 0 {width} {height}"
         description = "the categories in each cell, by gold and answer"
         if backdrop is None and not shapes:
             return None
     image = f'<image href="{backdrop.address}" width="{width}" height="{height}"/>' if backdrop else ""
     svg = (
-        f'<svg class="sar-picture" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(description)}" '
+        f'<svg class="sar-picture" viewBox="{visible}" role="img" aria-label="{escape(description)}" '
         f'font-size="{_letter(width, height):.1f}" xmlns="http://www.w3.org/2000/svg">'
         f'<rect width="{width}" height="{height}" class="sar-field"/>{image}{_draw_grid(width, height)}{shapes}</svg>'
     )
-    return Drawing(svg, notes)
+    return Drawing(svg, legend, notes)
 
 
 def _blank_size(boxes: Sequence[Box]) -> tuple[int, int]:
@@ -96,51 +99,9 @@ def _draw_grid(width: int, height: int) -> str:
     return f'<path d="{"".join(lines)}" class="sar-grid"/>'
 
 
-def _draw_boxes(record: RecordScore, width: int, height: int, notes: list[str]) -> str:
-    gold, read = record.reference["boxes"], record.prediction["boxes"]
-    names = record.reference.get("labels") or [""] * len(gold)
-    # Of more boxes than that, none has a label.
-    numbers = [f"{place} {name}".strip() if len(gold) <= _MOST_LABELS else "" for place, name in enumerate(names, 1)]
-    ious = label_ious(read, gold, record.matches["iou@0.25"]) if len(read) <= _MOST_LABELS else [""] * len(read)
-    shapes = []
-    # The answer is drawn last: the gold boxes under it are visible between its dashes.
-    for boxes, labels, kind, name in (
-        (gold, numbers, "gold", "gold answer"),
-        (read, ious, "answer", "answer"),
-    ):
-        for box, label in zip(boxes[:MOST_BOXES], labels, strict=False):
-            if is_proper(box):
-                shapes.append(place_box(kind, box, label, width, height, _letter(width, height)))
-        if len(boxes) > MOST_BOXES:
-            notes.append(f"Of {len(boxes):,} boxes in the {name}, the first {MOST_BOXES} are drawn.")
-    bad = sum(not is_proper(box) for box in read)
-    if bad:
-        notes.append(f"{_count(bad, 'box')} of the answer cannot be drawn: inverted, empty or out of range.")
-    outside = sum(is_proper(box) and not _is_inside(box, width, height) for box in read)
-    if outside:
-        notes.append(f"{_count(outside, 'box')} of the answer reach beyond the {width} x {height} pixels drawn.")
-    if len(read) > _MOST_LABELS:
-        notes.append(f"The answer has more than {_MOST_LABELS} boxes, so they have no labels.")
-    return "".join(map(_draw_box, shapes)) + "".join(_draw_label(shape) for shape in shapes if shape.label)
-
-
 def _letter(width: int, height: int) -> float:
     """Return the size of letters in a drawing."""
     return max(width, height) / 36
-
-
-def _is_inside(box: Box, width: int, height: int) -> bool:
-    return box[0] >= 0 and box[1] >= 0 and box[2] <= width and box[3] <= height
-
-
-def _draw_box(shape: Shape) -> str:
-    place = f'x="{shape.x:g}" y="{shape.y:g}" width="{shape.width:g}" height="{shape.height:g}"'
-    return f'<rect {place} class="sar-rim"/><rect {place} class="sar-box sar-box-{shape.kind}"/>'
-
-
-def _draw_label(shape: Shape) -> str:
-    place = f'x="{shape.label_x:g}" y="{shape.label_y:g}" text-anchor="{shape.anchor}"'
-    return f'<text {place} class="sar-label sar-label-{shape.kind}">{escape(shape.label)}</text>'
 
 
 def _phrases(reading: dict[str, Any]) -> Counter:
@@ -160,7 +121,7 @@ def _draw_phrases(gold: Counter, read: Counter, width: int, height: int) -> str:
             cell = f"{row_name} {column_name}"
             lines = [
                 (f"{title}: {name}{f' x {times}' if times > 1 else ''}", kind)
-                for phrases, title, kind in ((gold, "gold", "gold"), (read, "answer", "answer"))
+                for phrases, title, kind in ((gold, "gold", "gold"), (read, "answer", "read"))
                 for (name, own), times in sorted(phrases.items())
                 if own == cell
             ]
@@ -169,9 +130,5 @@ def _draw_phrases(gold: Counter, read: Counter, width: int, height: int) -> str:
             for place, (text, kind) in enumerate(lines):
                 x = width * column / 3 + size * 0.6
                 y = height * row / 3 + size * (1.6 + 1.4 * place)
-                texts.append(f'<text x="{x:.1f}" y="{y:.1f}" class="sar-label sar-label-{kind}">{escape(text)}</text>')
+                texts.append(f'<text x="{x:.1f}" y="{y:.1f}" class="label {kind}">{escape(text)}</text>')
     return "".join(texts)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}es"
