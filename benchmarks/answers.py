@@ -11,12 +11,13 @@ from builders.corpus.targets import AnnotatedImage, Target
 from builders.corpus_info import DEFAULT, known_corpus
 from builders.records.tasks import generate_records
 from builders.records.templating import Chooser
-from builders.schema import CATEGORIES, TASKS, scenario
+from builders.schema import TASKS, scenario
 
 # Most images have few targets, some have twelve: 20 records per image, as in SARDet-100K.
 _NUMBERS = range(1, 13)
 _WEIGHTS = [number**-1.7 for number in _NUMBERS]
 _SIDE = 512
+CATEGORIES = known_corpus(DEFAULT).names
 _BOX = re.compile(r"\{<(\d+)><(\d+)><(\d+)><(\d+)>\}")
 _CATEGORY = re.compile(rf"\b({'|'.join(CATEGORIES)})")
 

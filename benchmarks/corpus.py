@@ -23,8 +23,8 @@ import pyarrow.parquet as pq
 from scipy.optimize import least_squares
 from tqdm import tqdm
 
+from builders.corpus_info import DEFAULT, known_corpus
 from builders.errors import SARChatError
-from builders.schema import CATEGORIES
 from builders.synthetic.coco_writer import coco_annotation, coco_document
 
 VERSION = 2
@@ -287,7 +287,7 @@ def _law(mean: float, mean_square: float) -> np.ndarray:
 
 def _categories(split: Split, counts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return the category of each box: one per image, except for pairs of images that exchange two targets."""
-    categories = np.repeat(np.arange(len(CATEGORIES)), split.boxes)
+    categories = np.repeat(np.arange(len(known_corpus(DEFAULT).names)), split.boxes)
     ends = np.cumsum(counts) - 1
     first, last = categories[ends - counts + 1], categories[ends]
     whole = (first == last) & (counts > 1)

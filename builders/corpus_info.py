@@ -76,7 +76,8 @@ class CorpusInfo:
             for word in category.also:
                 words |= {word.lower(): label, f"{word.lower()}s": label}
         for label, category in enumerate(self.categories):
-            words |= {category.many.lower(): label, category.name.lower(): label}
+            name = category.name.lower()
+            words |= {f"{name}s": label, category.many.lower(): label, name: label}
         return words
 
     def as_data(self) -> dict[str, Any]:

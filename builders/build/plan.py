@@ -16,7 +16,6 @@ from tqdm import tqdm
 from builders.build import limits
 from builders.build.options import BuildOptions
 from builders.corpus.annotations import Annotations
-from builders.corpus.categories import refuse_unknown
 from builders.corpus.choices import check_choices
 from builders.corpus.image_index import ImageIndex, IndexedImage, IndexWriter
 from builders.corpus.image_sizes import looking_up_sizes
@@ -131,7 +130,7 @@ def make_plan(
             # All unknown categories are named together.
             if not unknown:
                 indexed[split] = _index_split(corpus, split, annotations, options, index / f"{split}.parquet")
-    refuse_unknown(unknown)
+    corpus.naming.refuse_unknown(unknown)
     check_choices(corpus, (of_split.category_names for of_split in indexed.values()))
     _warn_of_clipped(corpus, (of_split.tally for of_split in indexed.values()))
     widen = _shards_per_file(indexed.values())

@@ -14,11 +14,11 @@ from typing import Any
 
 import click
 
+from builders.corpus_info import DEFAULT, CorpusInfo, known_corpus
 from builders.resources import read_text
-from builders.schema import ALL, CATEGORIES, TASKS
+from builders.schema import ALL, TASKS
 
 _BOX = re.compile(r"\{<(\d+)><(\d+)><(\d+)><(\d+)>\}(?: \([a-z ]+\))?")
-_CATEGORY = re.compile(rf"\b({'|'.join(CATEGORIES)})(s?)\b")
 _SPLIT = "test"
 _ANSWERS, _PICTURE = "answers.jsonl", "record.png"
 
@@ -32,10 +32,11 @@ def show_records(references: Mapping[str, Mapping[str, Any]], ids: Iterable[str]
     return "\n\n".join(blocks)
 
 
-def noisy_answers(references: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+def noisy_answers(references: Mapping[str, Mapping[str, Any]], info: CorpusInfo | None = None) -> dict[str, str]:
     """Return answers of a model that errs now and then: the gold answers with noise, by record id."""
     return {
-        record_id: add_noise(record["messages"][1]["content"], record_id) for record_id, record in references.items()
+        record_id: add_noise(record["messages"][1]["content"], record_id, info)
+        for record_id, record in references.items()
     }
 
 
@@ -57,8 +58,12 @@ def write_answers(answers: Mapping[str, str], path: Path) -> None:
     path.write_text("".join(lines), encoding="utf-8", newline="\n")
 
 
-def add_noise(text: str, key: str) -> str:
-    """Add noise keyed by `key`: boxes moved by up to 8 pixels, one in six dropped, one category in six changed."""
+def add_noise(text: str, key: str, info: CorpusInfo | None = None) -> str:
+    """Add noise keyed by `key`: boxes moved by up to 8 pixels, one in six dropped, one category in six changed.
+
+    The categories are those of a corpus, by default SARDet-100K's.
+    """
+    names = (info or known_corpus(DEFAULT)).names
     draws = iter(range(sys.maxsize))
 
     def draw(options: int) -> int:
@@ -74,9 +79,10 @@ def add_noise(text: str, key: str) -> str:
         return moved + match[0][match[0].index("}") + 1 :]
 
     def change_category(match: re.Match[str]) -> str:
-        return CATEGORIES[draw(len(CATEGORIES))] if draw(6) == 0 else match[0]
+        return names[draw(len(names))] if draw(6) == 0 else match[0]
 
-    return _CATEGORY.sub(change_category, _BOX.sub(change_box, text))
+    category = re.compile(rf"\b({'|'.join(map(re.escape, names))})(s?)\b")
+    return category.sub(change_category, _BOX.sub(change_box, text))
 
 
 def is_demo(folder: Path) -> bool:
@@ -116,12 +122,13 @@ def command(folder: Path, out: Path) -> None:
     check_replaced(out, [folder])
     check_outside(out, [folder])
     references = dict(read_references(folder, ALL, _SPLIT))
-    answers = noisy_answers(references)
+    build = open_build(folder)
+    answers = noisy_answers(references, build.info)
     # The first record of each task.
     firsts = {record["task"]: record_id for record_id, record in reversed(references.items())}
     firsts = {task: firsts[task] for task in TASKS if task in firsts}
     task = "grounding" if "grounding" in firsts else next(iter(firsts))
-    record = open_build(folder).record_with_id(task, firsts[task], [_SPLIT])
+    record = build.record_with_id(task, firsts[task], [_SPLIT])
     with replacing_folder(out, is_demo) as staging:
         write_answers(answers, staging / _ANSWERS)
         show_record(record, staging / _PICTURE, answers[firsts[task]])

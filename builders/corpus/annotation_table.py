@@ -10,7 +10,7 @@ from itertools import groupby
 from operator import itemgetter
 from types import TracebackType
 
-from builders.corpus.categories import Choices, find_category
+from builders.corpus.categories import Naming
 from builders.corpus.entries import is_id
 from builders.corpus.targets import RawBox
 from builders.corpus.temporary_database import naming_disk, open_database
@@ -101,12 +101,12 @@ class AnnotationTable:
         """Return the normalized names of the categories of all parts."""
         return frozenset(label for labels in self._labels for label in labels.values())
 
-    def unknown_categories(self, choices: Choices) -> dict[str, Counter[str]]:
-        """Return the number of boxes of each category that is none of the six, by part; see `find_category`."""
+    def unknown_categories(self, naming: Naming) -> dict[str, Counter[str]]:
+        """Return the number of boxes of each name that is no category's, by part."""
         unknown: dict[str, Counter[str]] = {}
         for name, labels, used in zip(self._parts, self._labels, self._used, strict=True):
             for category_id, number in used.items():
-                if find_category(labels[category_id], choices) is None:
+                if naming.find(labels[category_id]) is None:
                     unknown.setdefault(name, Counter())[labels[category_id]] += number
         return unknown
 
@@ -115,11 +115,11 @@ class AnnotationTable:
         self._images.flush()
         return self._one("select count(*) from images")[0]
 
-    def images_in_order(self, choices: Choices) -> Iterator[ImageRow]:
+    def images_in_order(self, naming: Naming) -> Iterator[ImageRow]:
         """Yield the images that have boxes, sorted by file name (by code points).
 
         Args:
-            choices: see `find_category`; it must know the category of every box.
+            naming: which category each name is; it must know that of every box.
 
         Raises:
             SARChatError: if two images have one id or would share record ids, a box is of no image, or the disk is
@@ -136,7 +136,7 @@ class AnnotationTable:
         )
         boxes = 0
         found = [
-            {category_id: find_category(labels[category_id], choices) for category_id in used}
+            {category_id: naming.find(labels[category_id]) for category_id in used}
             for labels, used in zip(self._labels, self._used, strict=True)
         ]
         for (image_id, name, width, height), group in groupby(rows, itemgetter(slice(0, 4))):

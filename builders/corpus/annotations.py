@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from builders.corpus.annotation_table import AnnotationTable
 from builders.corpus.box_convention import BoxConvention
-from builders.corpus.categories import Choices, refuse_unknown
+from builders.corpus.categories import Naming
 from builders.corpus.coco import read_coco
 from builders.corpus.parquet_annotations import read_parquet
 from builders.corpus.source import Source
@@ -88,11 +88,11 @@ class AnnotationFiles:
         return self.source.identity(self.parts[0].path)
 
     @contextmanager
-    def read(self, choices: Choices, *, trust_boxes: bool = False) -> Iterator[Annotations]:
+    def read(self, naming: Naming, *, trust_boxes: bool = False) -> Iterator[Annotations]:
         """Read the annotations, for the time of a block; the memory does not grow with their number.
 
         Args:
-            choices: what the user says of names of categories.
+            naming: which category each name is.
             trust_boxes: whether to accept boxes that seem to be in another convention.
 
         Raises:
@@ -102,7 +102,7 @@ class AnnotationFiles:
             # Shown when it takes longer than a moment.
             parts = tqdm(self.parts, f"Reading {self.name}", unit=" files", disable=None, leave=False, delay=2)
             digest = self._combine([part.read_into(table) for part in parts])
-            yield Annotations(table, self.name, digest, choices, None if trust_boxes else BoxConvention())
+            yield Annotations(table, self.name, digest, naming, None if trust_boxes else BoxConvention())
 
     def _combine(self, digests: Iterable[str]) -> str:
         if not self.folder:
@@ -125,16 +125,16 @@ class Annotations:
     """
 
     def __init__(
-        self, table: AnnotationTable, name: str, digest: str, choices: Choices, convention: BoxConvention | None
+        self, table: AnnotationTable, name: str, digest: str, naming: Naming, convention: BoxConvention | None
     ) -> None:
         """Set what is known before the boxes are cleaned; without a convention, it is not checked."""
         self.name = name
         self.digest = digest
         self.category_names = table.category_names()
-        self.unknown = table.unknown_categories(choices)
+        self.unknown = table.unknown_categories(naming)
         self.tally: Counter[str] = Counter()
         self._table = table
-        self._choices = choices
+        self._naming = naming
         self._convention = convention
 
     def count_images(self) -> int:
@@ -148,8 +148,8 @@ class Annotations:
             SARChatError: if a category is unknown, two images have one id or would share record ids, a box is of no
                 image, or nearly all boxes are in another convention.
         """
-        refuse_unknown(self.unknown)
-        for image_id, file_name, width, height, boxes in self._table.images_in_order(self._choices):
+        self._naming.refuse_unknown(self.unknown)
+        for image_id, file_name, width, height, boxes in self._table.images_in_order(self._naming):
             if self._convention:
                 self._convention.add(boxes, width, height)
             targets = clean(boxes, width, height, self.tally)

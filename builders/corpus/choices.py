@@ -19,7 +19,7 @@ def check_choices(corpus: Corpus, names: Iterable[Set[str]]) -> None:
         SARChatError: no split has a category that was to be renamed or left out.
     """
     known = frozenset[str]().union(*names)
-    for name, category in corpus.choices.items():
+    for name, category in corpus.naming.choices.items():
         if name not in known:
             raise SARChatError(
                 f"{corpus.source.location}: no category is called {name!r}, which was to be "

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from builders.corpus.categories import normalize
+from builders.corpus_info import DEFAULT, CorpusInfo, known_corpus
 from builders.errors import SARChatError, near
-from builders.schema import CATEGORIES, SPLITS, split_name
+from builders.schema import SPLITS, split_name
 
 # Names of licences on the Hub: https://huggingface.co/docs/hub/repositories-licenses
 _LICENSE = re.compile(r"[a-z0-9][a-z0-9.+-]*")
@@ -23,8 +24,9 @@ class Location:
         path: the folder or zip, as a path or URL; with `annotations`, that of the images alone.
         annotations: pairs of a split and its annotation file on this machine, if the corpus has none of the known
             layouts; file names in it are relative to `path`.
-        choices: pairs of a category's name in the annotations, in lower case, and one of `CATEGORIES`, or `None` to
-            leave out its boxes.
+        choices: pairs of a category's name in the annotations, in lower case, and that of a category of `info`, or
+            `None` to leave out its boxes.
+        info: what the corpus is about: its categories and their words.
         trust_boxes: whether to accept boxes that seem to be in another convention than COCO's.
         source_name: what the images are, for the card; `None` for SARDet-100K, or if it is unknown.
         license: their licence, for the card, in the same way.
@@ -33,6 +35,7 @@ class Location:
     path: str
     annotations: tuple[tuple[str, str], ...] = ()
     choices: tuple[tuple[str, str | None], ...] = ()
+    info: CorpusInfo = field(default_factory=lambda: known_corpus(DEFAULT))
     trust_boxes: bool = False
     source_name: str | None = None
     license: str | None = None
@@ -44,6 +47,7 @@ def locate(
     rename: Mapping[str, str] | None = None,
     drop: Iterable[str] = (),
     *,
+    info: CorpusInfo | None = None,
     trust_boxes: bool = False,
     source_name: str | None = None,
     license: str | None = None,
@@ -53,8 +57,9 @@ def locate(
     Args:
         path: the path or URL, or a location, which is returned as it is.
         annotations: the annotation file of each split.
-        rename: one of `CATEGORIES` for each name that the annotations use for it.
+        rename: the name of a category for each other name that the annotations use for it.
         drop: names of categories in the annotations whose boxes are left out.
+        info: what the corpus is about; default: SARDet-100K's categories.
         trust_boxes: whether to accept boxes that seem to be in another convention than COCO's.
         source_name: what the images are, for the card.
         license: their licence, by the Hub's name, for the card.
@@ -65,6 +70,7 @@ def locate(
     """
     if isinstance(path, Location):
         return path
+    info = info or known_corpus(DEFAULT)
     files = {split_name(split): os.fspath(file) for split, file in (annotations or {}).items()}
     for split in files:
         if split not in SPLITS:
@@ -73,9 +79,9 @@ def locate(
             )
     choices: dict[str, str | None] = {normalize(name): category for name, category in (rename or {}).items()}
     for name, category in choices.items():
-        if category not in CATEGORIES:
-            hint = near(str(category), CATEGORIES)
-            raise SARChatError(f"cannot rename {name!r} to {category!r}{hint}; choose from {', '.join(CATEGORIES)}")
+        if category not in info.names:
+            hint = near(str(category), info.names)
+            raise SARChatError(f"cannot rename {name!r} to {category!r}{hint}; choose from {', '.join(info.names)}")
     for name in map(normalize, [drop] if isinstance(drop, str) else drop):
         if choices.get(name) is not None:
             raise SARChatError(f"category {name!r} is to be renamed and left out; choose one of the two")
@@ -85,4 +91,4 @@ def locate(
     if license is not None and not _LICENSE.fullmatch(license):
         raise SARChatError(f"the licence {license!r} is not a name that the Hub knows, such as cc-by-4.0, mit or other")
     named = tuple(sorted(files.items())), tuple(sorted(choices.items()))
-    return Location(os.fspath(path), *named, trust_boxes, source_name, license)
+    return Location(os.fspath(path), *named, info, trust_boxes, source_name, license)

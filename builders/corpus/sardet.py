@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from builders.corpus.annotations import AnnotationFile, AnnotationFiles, Annotations, find_files, find_parts
-from builders.corpus.categories import Choices
+from builders.corpus.categories import Naming
 from builders.corpus.layouts import Layout, known_layouts
 from builders.corpus.location import Location, locate
 from builders.corpus.source import Source, open_source
@@ -36,7 +36,7 @@ class Corpus:
         source: its images; paths are relative to the top folder.
         files: the annotation files of each split that has any, in the order of `SPLITS`.
         layout: its layout; `None` if the annotation files were named, and all images are in the top folder.
-        choices: what the user says of names of categories.
+        naming: which category each name in the annotations is.
         trust_boxes: whether to accept boxes that seem to be in another convention than COCO's.
         about: what the user says of the images: `name` and `license`.
     """
@@ -44,14 +44,14 @@ class Corpus:
     source: Source
     files: Mapping[str, AnnotationFiles]
     layout: Layout | None = None
-    choices: Choices = field(default_factory=dict)
+    naming: Naming = field(default_factory=lambda: Naming(known_corpus(DEFAULT)))
     trust_boxes: bool = False
     about: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def info(self) -> CorpusInfo:
         """What the corpus is about: its categories, their words, and the nouns for its images."""
-        return known_corpus(DEFAULT)
+        return self.naming.info
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -62,8 +62,8 @@ class Corpus:
         """Return what distinguishes the corpus from SARDet-100K as it is published; nothing if nothing does."""
         layout = self.layout.name if self.layout else "named files"
         differs = {"layout": layout} if layout != known_layouts()[0].name else {}
-        renames = {name: category for name, category in self.choices.items() if category is not None}
-        dropped = [name for name, category in self.choices.items() if category is None]
+        renames = {name: category for name, category in self.naming.choices.items() if category is not None}
+        dropped = [name for name, category in self.naming.choices.items() if category is None]
         differs |= self.about
         return differs | ({"renames": renames} if renames else {}) | ({"dropped": dropped} if dropped else {})
 
@@ -79,7 +79,7 @@ class Corpus:
                 f"{self.source.location} has no split {split!r}{near(split, self.splits)}{wanted}; "
                 f"it has {', '.join(self.splits)}"
             )
-        return self.files[split].read(self.choices, trust_boxes=self.trust_boxes)
+        return self.files[split].read(self.naming, trust_boxes=self.trust_boxes)
 
     def image_folder(self, split: str) -> str:
         """Return the folder with a split's images, relative to the corpus's top folder; empty for that folder itself.
@@ -138,7 +138,7 @@ class Corpus:
         """Return the choices as lines of a fingerprint."""
         return [
             f"drop:{name}" if category is None else f"rename:{name}:{category}"
-            for name, category in self.choices.items()
+            for name, category in self.naming.choices.items()
         ]
 
     def stamp(self) -> str:
@@ -168,7 +168,10 @@ def find_corpus(location: str | os.PathLike[str] | Location) -> Corpus:
     """
     location = locate(location)
     source = open_source(location.path)
-    options: dict[str, Any] = {"choices": dict(location.choices), "trust_boxes": location.trust_boxes}
+    options: dict[str, Any] = {
+        "naming": Naming(location.info, dict(location.choices)),
+        "trust_boxes": location.trust_boxes,
+    }
     about = {"name": location.source_name, "license": location.license}
     options["about"] = {name: text for name, text in about.items() if text is not None}
     if location.annotations:

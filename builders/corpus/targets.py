@@ -19,7 +19,7 @@ KEPT = "kept"
 class RawBox(NamedTuple):
     """A box as annotated: COCO `(x, y, w, h)` in pixels, and whether it is to be ignored.
 
-    The category is an index into `CATEGORIES` or `LEFT_OUT`, or while it is read, an id of its file.
+    The category is a class label or `LEFT_OUT`, or while it is read, an id of its file.
     """
 
     category: int
@@ -28,7 +28,7 @@ class RawBox(NamedTuple):
 
 
 class Target(NamedTuple):
-    """A valid box: index into `CATEGORIES`, the box clipped to the image, and whether it was entirely inside."""
+    """A valid box: class label, the box clipped to the image, and whether it was entirely inside."""
 
     category: int
     box: Box
@@ -51,7 +51,7 @@ class AnnotatedImage(NamedTuple):
     targets: tuple[Target, ...]
 
     def by_category(self) -> list[tuple[int, list[Target]]]:
-        """Return the categories present, in the order of `CATEGORIES`, each with its targets in their order."""
+        """Return the categories present, in the order of their class labels, each with its targets in their order."""
         groups: dict[int, list[Target]] = {}
         for target in self.targets:
             groups.setdefault(target.category, []).append(target)

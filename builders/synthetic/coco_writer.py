@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from builders.schema import CATEGORIES
+from builders.corpus_info import DEFAULT, known_corpus
 
 
 def coco_annotation(
@@ -32,8 +32,10 @@ def coco_annotation(
 def coco_document(
     images: Iterable[dict[str, Any]],
     annotations: Iterable[dict[str, Any]],
-    category_ids: Sequence[int] = range(len(CATEGORIES)),
+    category_ids: Sequence[int] | None = None,
 ) -> dict[str, Any]:
-    """Return a file's content; `category_ids` are the ids of `CATEGORIES`, in their order."""
-    categories = [{"id": number, "name": name} for number, name in zip(category_ids, CATEGORIES, strict=True)]
+    """Return a file's content; `category_ids` are the ids of SARDet-100K's categories, if not 0 to 5."""
+    names = known_corpus(DEFAULT).names
+    ids = range(len(names)) if category_ids is None else category_ids
+    categories = [{"id": number, "name": name} for number, name in zip(ids, names, strict=True)]
     return {"images": list(images), "type": "instances", "annotations": list(annotations), "categories": categories}

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from builders.schema import CATEGORIES
+from builders.corpus_info import DEFAULT, known_corpus
 from builders.synthetic.coco_writer import coco_annotation, coco_document
 from builders.synthetic.speckle import GROUNDS, TARGETS, Echo, Ground, bounding_box, detect
 
@@ -126,7 +126,11 @@ def _make(image: SampleImage, index: int) -> tuple[np.ndarray, list[dict]]:
     echoes = _place(image, ground, lengths, rng)
     pixels = detect(ground, [echo for _, echo in echoes], rng)
     annotations: list[dict[str, Any]] = [
-        {"category_id": CATEGORIES.index(category), "bbox": _box(echo.mask), "area": float(echo.mask.sum())}
+        {
+            "category_id": known_corpus(DEFAULT).names.index(category),
+            "bbox": _box(echo.mask),
+            "area": float(echo.mask.sum()),
+        }
         for category, echo in echoes
     ]
     if image.cut:

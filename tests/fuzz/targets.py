@@ -35,13 +35,14 @@ from builders.box_formats.translate import translate
 from builders.build.built_files import is_build
 from builders.build.options import BuildOptions
 from builders.corpus.annotation_table import AnnotationTable
-from builders.corpus.categories import refuse_unknown
+from builders.corpus.categories import Naming
 from builders.corpus.coco import read_coco
 from builders.corpus.image_check import check_image
 from builders.corpus.parquet_annotations import read_parquet
 from builders.corpus.sardet import find_corpus
 from builders.corpus.targets import AnnotatedImage
 from builders.corpus.viewing import FORMATS, read_view
+from builders.corpus_info import DEFAULT, known_corpus
 from builders.digests import hash_text
 from builders.errors import SARChatError
 from builders.evaluation.joining import join_answers
@@ -187,8 +188,9 @@ def _read_coco(data: bytes) -> object:
 
 
 def _images(table: AnnotationTable) -> object:
-    refuse_unknown(table.unknown_categories({}))
-    return list(table.images_in_order({}))
+    naming = Naming(known_corpus(DEFAULT))
+    naming.refuse_unknown(table.unknown_categories(naming))
+    return list(table.images_in_order(naming))
 
 
 def _coco_documents() -> list[Any]:
