@@ -35,7 +35,7 @@ def check_image(stream: BinaryIO, image: AnnotatedImage, name: str, *, decode: b
     size = image.width, image.height
     if not decode and _plain_size(stream) == size:
         return
-    with _readable(stream, name) as opened:
+    with readable(stream, name) as opened:
         found, turned = opened.size, orientation(opened, stream)
         if decode:
             opened.load()
@@ -58,7 +58,7 @@ def check_decodes(content: bytes, name: str) -> None:
     Raises:
         SARChatError: if it cannot be decoded.
     """
-    with _readable(io.BytesIO(content), name) as opened:
+    with readable(io.BytesIO(content), name) as opened:
         opened.load()
 
 
@@ -69,7 +69,7 @@ def check_is_image(stream: BinaryIO, name: str) -> None:
         SARChatError: if it does not.
     """
     if _plain_size(stream) is None:
-        with _readable(stream, name):
+        with readable(stream, name):
             pass
 
 
@@ -84,8 +84,12 @@ def _plain_size(stream: BinaryIO) -> tuple[int, int] | None:
 
 
 @contextmanager
-def _readable(stream: BinaryIO, name: str) -> Iterator[Image.Image]:
-    """Open an image; what Pillow raises meanwhile becomes one line."""
+def readable(stream: BinaryIO, name: str) -> Iterator[Image.Image]:
+    """Open an image for the block; whatever Pillow raises meanwhile becomes one line that begins with the name.
+
+    Raises:
+        SARChatError: if it is not an image of `FORMATS`, or cannot be decoded.
+    """
     try:
         with Image.open(stream, formats=FORMATS) as opened:
             yield opened

@@ -7,9 +7,8 @@ from collections.abc import Container
 
 from PIL import Image
 
-from builders.corpus.image_check import orientation
+from builders.corpus.image_check import orientation, readable
 from builders.corpus.viewing import FORMATS, to_eight_bits
-from builders.errors import SARChatError
 
 # `convert("RGB")` and every decoder give the same pixels for these.
 _PLAIN_MODES = ("L", "RGB")
@@ -34,14 +33,11 @@ def encode_for_models(content: bytes, name: str, kinds: Container[str] = FORMATS
         SARChatError: if the image cannot be decoded.
     """
     stream = io.BytesIO(content)
-    try:
-        with Image.open(stream, formats=FORMATS) as decoded:
-            kind = decoded.format or ""
-            if kind in kinds and decoded.mode in _PLAIN_MODES and orientation(decoded, stream) == 1:
-                return kind, content
-            return "PNG", _write_png(decoded)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise SARChatError(f"the image {name} cannot be decoded: {error}") from error
+    with readable(stream, f"the image {name}") as decoded:
+        kind = decoded.format or ""
+        if kind in kinds and decoded.mode in _PLAIN_MODES and orientation(decoded, stream) == 1:
+            return kind, content
+        return "PNG", _write_png(decoded)
 
 
 def _write_png(decoded: Image.Image) -> bytes:
