@@ -11,8 +11,7 @@ from typing import Any, Generic, TextIO, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from builders.export.json_text import to_json
-from builders.export.record import Row
+from builders.export.record import Row, to_json
 
 _Kind = TypeVar("_Kind", bound=Row)
 _ROW_GROUP_ROWS = 10_000

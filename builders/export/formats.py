@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from builders.export import evalscope, llama_factory, llava, lmms_eval, ms_swift, trl, verl, vlmevalkit
+from builders.export import harnesses, llama_factory, llava, ms_swift, trl, verl
 
-_MODULES = (ms_swift, llama_factory, trl, llava, verl, lmms_eval, vlmevalkit, evalscope)
-FORMATS = {module.FORMAT.name: module.FORMAT for module in _MODULES}
+_TRAINERS = (ms_swift, llama_factory, trl, llava, verl)
+_HARNESSES = (harnesses.LMMS_EVAL, harnesses.VLMEVALKIT, harnesses.EVALSCOPE)
+FORMATS = {fmt.name: fmt for fmt in (*(module.FORMAT for module in _TRAINERS), *_HARNESSES)}

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from builders.export.format import Export, Format, Table
-from builders.export.json_text import quote, write_messages
-from builders.export.record import ExportRecord
+from builders.export.record import ExportRecord, quote, write_messages
 
 
 def convert(record: ExportRecord) -> str:

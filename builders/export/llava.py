@@ -6,9 +6,8 @@ from collections.abc import Mapping
 
 from builders.box_formats.formats import NATIVE
 from builders.export.format import Export, Format
-from builders.export.json_text import quote
 from builders.export.recipe import default_model
-from builders.export.record import ExportRecord
+from builders.export.record import ExportRecord, quote
 
 SUFFIX = ".json"
 

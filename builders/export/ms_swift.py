@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from builders.export.format import Export, Format
-from builders.export.json_text import quote, to_json, write_messages
-from builders.export.record import ExportRecord, reward_columns
+from builders.export.record import ExportRecord, quote, reward_columns, to_json, write_messages
 from sarchat_metric import BOX
 
 _PLACEHOLDER = "<bbox>"

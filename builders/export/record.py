@@ -1,13 +1,21 @@
-"""The record that every export format converts."""
+"""The record that every export format converts, and JSON text.
+
+A format whose rows all have one structure writes it directly, in half the time of encoding a dict.
+"""
 
 from __future__ import annotations
 
+import json
+from json.encoder import encode_basestring
 from typing import Any, NamedTuple
 
 from builders.box_formats.formats import NATIVE
 
 # A record in the form that a consumer reads: a dict of JSON types or, for a file of JSON, its text.
 Row = dict[str, Any] | str
+# The JSON text of a value, and of a string.
+to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+quote = encode_basestring
 
 
 class ExportRecord(NamedTuple):
@@ -59,3 +67,8 @@ def harness_row(record: ExportRecord) -> dict[str, Any]:
         "answer": record.answer,
         **reward_columns(record),
     }
+
+
+def write_messages(question: str, answer: str) -> str:
+    """Return a question and its answer as OpenAI's list of messages, as JSON."""
+    return f'[{{"role":"user","content":{quote(question)}}},{{"role":"assistant","content":{quote(answer)}}}]'

@@ -1,4 +1,7 @@
-"""lmms-eval: a group of tasks, each with its Parquet file, for `--include_path`."""
+"""The harnesses that evaluate models. Their files hold the same rows; paths of images are relative to the folder.
+
+VLMEvalKit and EvalScope get a program that adds SARChat to theirs, lmms-eval a group of tasks for `--include_path`.
+"""
 
 from __future__ import annotations
 
@@ -13,17 +16,22 @@ from sarchat_metric import VERSION
 
 
 def convert(record: ExportRecord) -> dict[str, Any]:
-    """Return a row; the path of its image is relative to the folder."""
+    """Return a row."""
     return {**harness_row(record), "image": record.image}
 
 
+def convert_for_vlmevalkit(record: ExportRecord) -> dict[str, Any]:
+    """Return a row for VLMEvalKit, which gives `index` when the files are read."""
+    return {**harness_row(record), "image_path": record.image}
+
+
 def values(export: Export) -> Mapping[str, str]:
-    """Return the tasks of the group."""
+    """Return the tasks of lmms-eval's group."""
     return {"tasks": ", ".join(f"sarchat_{table.task}" for table in export.tables), "version": VERSION}
 
 
 def task_values(table: Table) -> Mapping[str, str]:
-    """Return a task's name, its file, and its figures; one function aggregates them all."""
+    """Return a task's name, its file, and its figures for lmms-eval; one function aggregates them all."""
     figures = (
         f"  - {{metric: {name}, aggregation: !function utils.aggregate, higher_is_better: {_is_score(name)}}}"
         for name in figure_names(table.task)
@@ -32,7 +40,9 @@ def task_values(table: Table) -> Mapping[str, str]:
 
 
 def _is_score(name: str) -> str:
-    return "false" if name.endswith(("/unparsed", "/hedged")) else "true"
+    return "false" if name.endswith("/unparsed") else "true"
 
 
-FORMAT = Format("lmms-eval", convert, values, suffix=".parquet", evaluates=True, task_values=task_values)
+LMMS_EVAL = Format("lmms-eval", convert, values, suffix=".parquet", evaluates=True, task_values=task_values)
+VLMEVALKIT = Format("vlmevalkit", convert_for_vlmevalkit, suffix=".tsv", evaluates=True)
+EVALSCOPE = Format("evalscope", convert, evaluates=True)
