@@ -42,11 +42,6 @@ def whole(corpus, tmp_path_factory) -> dict[str, str]:
     return tree(out)
 
 
-def staging(out: Path) -> Path:
-    """Return the folder beside `out` that a build writes into."""
-    return next(iter(leftovers(out)), out.with_name("none"))
-
-
 def group_exists(pid: int) -> bool:
     try:
         os.killpg(pid, 0)
@@ -62,7 +57,7 @@ def group_exists(pid: int) -> bool:
 def test_signal_ends_a_build_that_is_writing(corpus, out, number, processes):
     old = tree(out)
     process = start_command("build", corpus, "--out", out, "--num-proc", processes, start_new_session=True)
-    wait_until(lambda: staging(out).exists() and any(staging(out).rglob("*-of-*.parquet")))
+    wait_until(lambda: any(any(place.rglob("*-of-*.parquet")) for place in leftovers(out)))
     process.send_signal(number)
     _, output = process.communicate(timeout=600)
     assert (process.returncode, output.strip()) == (CODES[number], WORDS[number])
@@ -76,7 +71,7 @@ def test_hangup_that_is_ignored_stays_ignored(corpus, out, whole):
     """As under `nohup`."""
     arguments = ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", *command("build", corpus, "--out", out)]
     process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    wait_until(staging(out).exists)
+    wait_until(lambda: leftovers(out))
     process.send_signal(signal.SIGHUP)
     process.communicate(timeout=600)
     assert process.returncode == 0
