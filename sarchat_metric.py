@@ -7,6 +7,9 @@ and averaging (`tally`, `sub_scores`, `task_scores`, `overall_score`, `summarise
 wherever it is copied.
 """
 
+from __future__ import annotations
+
+import json
 import re
 import sys
 from array import array
@@ -49,6 +52,8 @@ Args:
         the last message of the assistant). Other keys are ignored.
     average (str): "sample" (default) computes the accuracy of each record, then the mean; "corpus" first sums TP, FP
         and FN over all records.
+    categories (list of str or dict): the corpus's categories, if they are not SARDet-100K's: their names, or dicts
+        with `name`, `many` (plural), `also` (further words) and `say` (the name in answers). See `vocabulary`.
 
 Returns:
     dict: scores are floats in percent, from 0 to 100; a score without records is absent.
@@ -107,18 +112,6 @@ _CORNER = rf"\s*<\s*({_NUMBER})\s*>"
 BOX = re.compile(rf"\{{{_CORNER * 4}\s*\}}", re.ASCII)
 _BARE_BOX = BOX.pattern.replace(f"({_NUMBER})", _NUMBER)
 
-_SYNONYMS = {
-    "ship": ("ship", "vessel", "boat", "warship", "watercraft"),
-    "aircraft": ("aircraft", "airplane", "aeroplane", "plane", "airliner", "jet"),
-    "car": ("car", "vehicle", "automobile"),
-    "tank": ("tank",),
-    "bridge": ("bridge",),
-    "harbor": ("harbor", "harbour", "port", "seaport"),
-}
-CATEGORIES = tuple(_SYNONYMS)
-# The category that a word means, in the singular or plural.
-CATEGORY_OF = {word: category for category, words in _SYNONYMS.items() for noun in words for word in (noun, f"{noun}s")}
-
 _MIDDLE = ("middle", "center", "centre", "central")
 _ROW_OF = {"top": "top", "upper": "top", "bottom": "bottom", "lower": "bottom"} | dict.fromkeys(_MIDDLE, "middle")
 _COLUMN_OF = {"left": "left", "right": "right"} | dict.fromkeys(_MIDDLE, "center")
@@ -137,14 +130,12 @@ _DIRECTION_OF_CELL = {
 }
 _IMAGE = ("image", "picture", "scene", "frame", "photo")
 
-# Words with a meaning of their own: (kind, meaning).
-_MEANING_OF = {word: ("category", category) for word, category in CATEGORY_OF.items()}
-_MEANING_OF |= {word: ("direction", word) for word in ("above", "below")}
+# Words with a meaning of their own, besides the categories: (kind, meaning).
+_MEANING_OF = {word: ("direction", word) for word in ("above", "below")}
 _MEANING_OF |= {word: ("size", word) for word in ("small", "medium", "large")}
 _MEANING_OF |= {word: ("shape", word) for word in ("wide", "tall", "square")}
 _MEANING_OF |= {"near": ("proximity", "near"), "close": ("proximity", "near")}
 _MEANING_OF |= {"far": ("proximity", "far"), "away": ("proximity", "far")}
-_KNOWN = {*_MEANING_OF, *_ROW_OF, *_COLUMN_OF, "to", "very"}
 
 # A box, or the end of a sentence; a "." before a digit is none. `re` is twice as fast without a set `[!?;]`.
 _BREAK = re.compile(rf"({_BARE_BOX}|!|\?|;|\r|\n|\.(?![0-9]))", re.ASCII)
@@ -250,12 +241,13 @@ def _are_negated(words: list[str]) -> list[bool]:
     return flags
 
 
-def _judge(words: list[str], named: list[int]) -> tuple[set[int], set[int]]:
+def _judge(words: list[str], named: list[int], category_of: Mapping[str, str]) -> tuple[set[int], set[int]]:
     """Returns which categories of a part of a sentence do not count, and which are the first of a choice.
 
     Args:
         words: the words of the part.
         named: the places of its categories in it.
+        category_of: the category that a word means.
 
     Returns:
         The places of the denied categories, and of each first category of a choice between different ones.
@@ -268,7 +260,7 @@ def _judge(words: list[str], named: list[int]) -> tuple[set[int], set[int]]:
         between = words[place + 1 : following]
         is_list = number < len(named) and all(word in _IN_LIST or not word.isalnum() for word in between)
         if not is_list or "and" in between:
-            if is_choice and len({CATEGORY_OF[words[own]] for own in named[first:number]}) > 1:
+            if is_choice and len({category_of[words[own]] for own in named[first:number]}) > 1:
                 choices.add(named[first])
             first, is_choice = number, False
         elif "or" in between or "/" in between:
@@ -323,61 +315,208 @@ def _cell_at(words: list[str], place: int) -> tuple[str | None, int]:
     return _CELL_OF.get(word), place + 1
 
 
-def _tokens(text: str) -> list[tuple[str, str]]:
-    """Splits a text into its meaningful parts, in order: (kind, meaning) pairs.
+_CATEGORY_KEYS = {"name", "say", "many", "also", "article", "group", "ignore"}
 
-    The kinds are "box", "end" (of a sentence: ".", "!", "?", ";" or a line break, but not a "." before a digit),
-    "category", "choice" (the categories that follow are one), "cell", "direction", "size", "shape" and "proximity". A
-    category in a negated clause is left out. A direction is "above", "below" or "to the ... of" with left, right, top
-    or bottom in it, unless it continues with "the image", in which case it is a cell.
+
+class Vocabulary:
+    """The categories of a corpus and the words that mean them: compiled once, and passed to all functions that read.
+
+    Case, hyphens, underscores and spaces in names do not matter. Names may have several words ("storage tank"), of
+    which the longest is read ("tank car" names no tank), and digits, which are then no counts ("A320/321").
+
+    Attributes:
+        names: the categories' names.
+        category_of: the category's name for each word that means it, in lower case, words and marks joined by spaces.
     """
-    tokens = []
-    # Nothing spans a box or the end of a sentence, and what stands between them repeats from answer to answer.
-    for place, part in enumerate(_BREAK.split(text)):
-        if place % 2:
-            tokens.append(("box", part) if part[0] == "{" else ("end", ""))
-        elif part:
-            tokens += _tokens_of_short(part) if len(part) <= _SHORT else _tokens_of_part(part)
-    return tokens
 
+    def __init__(self, categories: Sequence[str | Mapping[str, Any]]) -> None:
+        """Compiles a list of categories; see `vocabulary`, which compiles each list once."""
+        entries = [_read_category(entry) for entry in _as_list("categories", categories)]
+        if not entries:
+            raise ValueError("categories is empty: give a list of names, or of dicts with name, many and also")
+        self.names = tuple(name for name, *_ in entries)
+        self.category_of: dict[str, str] = {}
+        # A category's own name and plural come before the words of others, and regular plurals last.
+        for rank in (1, 2, 3):
+            for name, *nouns in entries:
+                for form in sorted(set().union(*map(_spell, nouns[rank - 1]))):
+                    other = self.category_of.setdefault(form, name)
+                    if rank == 1 and other != name:
+                        raise ValueError(f"categories {other!r} and {name!r} are both called {form!r}")
+        self._meaning_of = _MEANING_OF | {word: ("category", name) for word, name in self.category_of.items()}
+        self._known = {*self._meaning_of, *_ROW_OF, *_COLUMN_OF, "to", "very"}
+        # The words that may follow the first of a name of several words, the longest name first.
+        self._rests: dict[str, list[list[str]]] = {}
+        for name in sorted(self.category_of, key=len, reverse=True):
+            first, *rest = name.split(" ")
+            if rest:
+                self._rests.setdefault(first, []).append(rest)
+        numbered = [name for name in self.category_of if any(w.isdigit() or w in _NEW_CLAUSE for w in name.split(" "))]
+        between = r"[\s.-]{0,3}"
+        patterns = "|".join(between.join(map(re.escape, name.split(" "))) for name in sorted(numbered, key=len)[::-1])
+        self._numbered = re.compile(rf"(?<![\w<])(?:{patterns})(?![\w>])", re.ASCII) if numbered else None
+        # What stands between boxes and ends of sentences repeats from answer to answer, and so do identifications.
+        self._tokens_of_short = lru_cache(maxsize=2**16)(self._tokens_of)
+        self._attributes_of_short = lru_cache(maxsize=2**16)(self._attributes_of)
 
-def _tokens_of_part(part: str) -> list[tuple[str, str]]:
-    """Returns the tokens of a part of a text, in lower case, that contains no box and no end of a sentence."""
-    words = _WORD.findall(part)
-    known = [place for place, word in enumerate(words) if word in _KNOWN]
-    denied, choices = set[int](), set[int]()
-    if not _MAY_JUDGE.isdisjoint(words):
-        denied, choices = _judge(words, [place for place in known if words[place] in CATEGORY_OF])
-    words += [""] * 6
-    tokens = []
-    done = 0
-    for place in known:
-        if place < done or place in denied:
-            continue
-        word = words[place]
-        if word in _MEANING_OF:
-            if place in choices:
-                tokens.append(("choice", ""))
-            tokens.append(_MEANING_OF[word])
-        elif word == "to":
-            cell, after = _cell_at(words, place + 2)
-            if words[place + 1] == "the" and cell in _DIRECTION_OF_CELL and words[after] == "of":
-                if not (words[after + 1] in ("the", "this") and words[after + 2] in _IMAGE):
-                    tokens.append(("direction", _DIRECTION_OF_CELL[cell]))
+    def without_numbers(self, text: str) -> str:
+        """Returns a text in lower case without the names that hold a number."""
+        return self._numbered.sub("x", text) if self._numbered else text
+
+    def attributes(self, text: str) -> Reading:
+        """Returns the first of each attribute that a text in lower case names, and whether the category is a choice."""
+        return self._attributes_of_short(text) if len(text) <= _SHORT else self._attributes_of(text)
+
+    def _attributes_of(self, text: str) -> Reading:
+        first: dict[str, str] = {}
+        for kind, meaning in self.tokens(text):
+            first.setdefault(kind, meaning)
+            if kind == "choice":
+                # A choice is no answer, and what follows it is none either.
+                first.setdefault("category", "")
+        reading: Reading = {attribute: first.get(attribute) or None for attribute in _ATTRIBUTES}
+        return reading | {"hedged": first.get("category") == ""}
+
+    def tokens(self, text: str) -> list[tuple[str, str]]:
+        """Splits a text in lower case into its meaningful parts, in order: (kind, meaning) pairs.
+
+        The kinds are "box", "end" (of a sentence: ".", "!", "?", ";" or a line break, but not a "." before a digit),
+        "category", "choice" (the categories that follow are one), "cell", "direction", "size", "shape" and "proximity".
+        A category in a negated clause is left out. A direction is "above", "below" or "to the ... of" with left, right,
+        top or bottom in it, unless it continues with "the image", in which case it is a cell.
+        """
+        tokens = []
+        # Nothing spans a box or the end of a sentence.
+        for place, part in enumerate(_BREAK.split(text)):
+            if place % 2:
+                tokens.append(("box", part) if part[0] == "{" else ("end", ""))
+            elif part:
+                tokens += self._tokens_of_short(part) if len(part) <= _SHORT else self._tokens_of(part)
+        return tokens
+
+    def _words(self, part: str) -> list[str]:
+        """Returns the words and marks of a part; a name of several words is one."""
+        words = _WORD.findall(part)
+        if not self._rests or self._rests.keys().isdisjoint(words):
+            return words
+        joined, place = [], 0
+        while place < len(words):
+            rests = self._rests.get(words[place], ())
+            rest = next((rest for rest in rests if words[place + 1 : place + 1 + len(rest)] == rest), [])
+            joined.append(" ".join((words[place], *rest)))
+            place += 1 + len(rest)
+        return joined
+
+    def _tokens_of(self, part: str) -> list[tuple[str, str]]:
+        """Returns the tokens of a part of a text that contains no box and no end of a sentence."""
+        words, meaning_of, all_known = self._words(part), self._meaning_of, self._known
+        known = [place for place, word in enumerate(words) if word in all_known]
+        denied, choices = set[int](), set[int]()
+        if not _MAY_JUDGE.isdisjoint(words):
+            named = [place for place in known if words[place] in self.category_of]
+            denied, choices = _judge(words, named, self.category_of)
+        words += [""] * 6
+        tokens = []
+        done = 0
+        for place in known:
+            if place < done or place in denied:
+                continue
+            word = words[place]
+            if word in meaning_of:
+                if place in choices:
+                    tokens.append(("choice", ""))
+                tokens.append(meaning_of[word])
+            elif word == "to":
+                cell, after = _cell_at(words, place + 2)
+                if words[place + 1] == "the" and cell in _DIRECTION_OF_CELL and words[after] == "of":
+                    if not (words[after + 1] in ("the", "this") and words[after + 2] in _IMAGE):
+                        tokens.append(("direction", _DIRECTION_OF_CELL[cell]))
+                        done = after
+            elif word == "very":
+                if words[place + 1] in ("small", "large"):
+                    tokens.append(("size", f"very {words[place + 1]}"))
+                    done = place + 2
+            else:
+                cell, after = _cell_at(words, place)
+                if cell:
+                    tokens.append(("cell", cell))
                     done = after
-        elif word == "very":
-            if words[place + 1] in ("small", "large"):
-                tokens.append(("size", f"very {words[place + 1]}"))
-                done = place + 2
-        else:
-            cell, after = _cell_at(words, place)
-            if cell:
-                tokens.append(("cell", cell))
-                done = after
-    return tokens
+        return tokens
 
 
-_tokens_of_short = lru_cache(maxsize=2**16)(_tokens_of_part)
+def _read_category(entry: object) -> tuple[str, list[str], list[str], list[str]]:
+    """Returns the name of a category, the nouns that are its own, further nouns, and the regular plurals of all."""
+    given = {"name": entry} if isinstance(entry, str) else entry
+    if not isinstance(given, Mapping) or not isinstance(given.get("name"), str):
+        raise ValueError(f"a category must be a name or a dict with 'name', got {entry!r:.80}")
+    name = given["name"]
+    if unknown := sorted(map(str, given.keys() - _CATEGORY_KEYS)):
+        raise ValueError(f"category {name!r} has unknown keys {unknown}; known are {sorted(_CATEGORY_KEYS)}")
+    say, also = given.get("say") or name, given.get("also") or []
+    many = given.get("many") or f"{say}s"
+    if isinstance(also, str) or not all(isinstance(noun, str) for noun in (say, many, *also)):
+        raise ValueError(f"category {name!r}: say and many must be strings, and also a list of strings")
+    return name, [name, say, many], list(also), [f"{noun}s" for noun in (name, say, *also)]
+
+
+def _spell(noun: str) -> set[str]:
+    """Returns the ways to write a noun, as `Vocabulary.category_of` has them."""
+    words = _WORD.findall(_normalize(noun).replace("_", " "))
+    if not words or _BREAK.search(noun):
+        raise ValueError(f"no answer can name {noun!r}: it must have letters, and none of '.', '!', '?', ';' or a box")
+    return {" ".join(words), "_".join(words)}
+
+
+def vocabulary(categories: Vocabulary | Sequence[str | Mapping[str, Any]] | None = None) -> Vocabulary:
+    """Returns the vocabulary of a corpus; that of a list that was compiled before is the same object.
+
+    Args:
+        categories: a list with a name or a dict for each category; SARDet-100K's six if None. A dict has `name` and,
+            if needed, `say` (the name as answers word it, if it differs), `many` (the plural; default: with an "s"),
+            and `also` (a list of further words for it, in the singular; their plurals, with an "s", mean it too). The
+            keys `article`, `group` and `ignore` of a corpus's description are allowed, and not used.
+
+    Returns:
+        The vocabulary. All functions that take `categories` take it, too.
+
+    Raises:
+        ValueError: if the list is empty, an entry or a key of it is wrong, two categories have the same name or plural,
+            or a word cannot be found in an answer, such as one with a full stop.
+    """
+    if isinstance(categories, Vocabulary):
+        return categories
+    if categories is None:
+        return SARDET
+    try:
+        return _compile(json.dumps(_as_list("categories", categories), sort_keys=True))
+    except TypeError as error:
+        raise ValueError(f"categories must be plain data: {error}") from None
+
+
+@lru_cache(maxsize=64)
+def _compile(text: str) -> Vocabulary:
+    return Vocabulary(json.loads(text))
+
+
+def _as_list(name: str, values: object) -> list[Any]:
+    if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
+        raise ValueError(f"{name} must be a list, got {type(values).__name__}")
+    return list(values)
+
+
+SARDET = Vocabulary(
+    [
+        {"name": "ship", "also": ["vessel", "boat", "warship", "watercraft"]},
+        {"name": "aircraft", "many": "aircraft", "also": ["airplane", "aeroplane", "plane", "airliner", "jet"]},
+        {"name": "car", "also": ["vehicle", "automobile"]},
+        {"name": "tank"},
+        {"name": "bridge"},
+        {"name": "harbor", "also": ["harbour", "port", "seaport"]},
+    ]
+)
+CATEGORIES = SARDET.names
+# The category that a word means, in the singular or plural.
+CATEGORY_OF = SARDET.category_of
 
 
 def _read_count(text: str) -> tuple[int | None, bool]:
@@ -445,11 +584,11 @@ def _pair_phrases(sentence: list[tuple[str, str]]) -> list[tuple[str, str | None
     return [(name, cell) for name, own in zip(categories, cells_of, strict=True) for cell in own or [None]]
 
 
-def _read_phrases(text: str) -> Reading:
+def _read_phrases(text: str, words: Vocabulary) -> Reading:
     """Returns phrases, boxes, and for each box the last category named before it in any sentence, or None."""
     phrases, labels, sentence = [], [], []
     label = None
-    for token in (*_tokens(text), ("end", "")):
+    for token in (*words.tokens(text), ("end", "")):
         kind, meaning = token
         if kind == "category":
             label = meaning
@@ -464,53 +603,42 @@ def _read_phrases(text: str) -> Reading:
     return {"phrases": phrases, "boxes": parse_boxes(text), "labels": labels}
 
 
-def _read_classification(text: str) -> Reading:
-    return {"categories": list(dict.fromkeys(meaning for kind, meaning in _tokens(text) if kind == "category"))}
+def _read_classification(text: str, words: Vocabulary) -> Reading:
+    return {"categories": list(dict.fromkeys(meaning for kind, meaning in words.tokens(text) if kind == "category"))}
 
 
-def _read_description(text: str) -> Reading:
-    return {"phrases": _read_phrases(text)["phrases"]}
+def _read_description(text: str, words: Vocabulary) -> Reading:
+    return {"phrases": _read_phrases(text, words)["phrases"]}
 
 
-def _read_counting(text: str) -> Reading:
-    count, hedged = _read_count(text)
+def _read_counting(text: str, words: Vocabulary) -> Reading:
+    count, hedged = _read_count(words.without_numbers(text))
     return {"count": count, "hedged": hedged, "boxes": parse_boxes(text)}
 
 
-def _read_grounding(text: str) -> Reading:
-    reading = _read_phrases(text)
+def _read_grounding(text: str, words: Vocabulary) -> Reading:
+    reading = _read_phrases(text, words)
     return reading | {"phrases": [phrase for phrase in reading["phrases"] if phrase[1]]}
 
 
-def _first_attributes(text: str) -> Reading:
-    first: dict[str, str] = {}
-    for kind, meaning in _tokens(text):
-        first.setdefault(kind, meaning)
-        if kind == "choice":
-            # A choice is no answer, and what follows it is none either.
-            first.setdefault("category", "")
-    reading: Reading = {attribute: first.get(attribute) or None for attribute in _ATTRIBUTES}
-    return reading | {"hedged": first.get("category") == ""}
+def _read_identification(text: str, words: Vocabulary) -> Reading:
+    return words.attributes(text)
 
 
-# Three in four answers are identifications, which often repeat: short ones are cached.
-_first_attributes_of_short = lru_cache(maxsize=2**16)(_first_attributes)
+def _read_referring(text: str, words: Vocabulary) -> Reading:
+    return {"boxes": parse_boxes(text), "cells": [meaning for kind, meaning in words.tokens(text) if kind == "cell"]}
 
 
-def _read_identification(text: str) -> Reading:
-    return _first_attributes_of_short(text).copy() if len(text) <= _SHORT else _first_attributes(text)
+Categories = Vocabulary | Sequence[str | Mapping[str, Any]] | None
 
 
-def _read_referring(text: str) -> Reading:
-    return {"boxes": parse_boxes(text), "cells": [meaning for kind, meaning in _tokens(text) if kind == "cell"]}
-
-
-def read_answer(text: str, task: str) -> Reading:
+def read_answer(text: str, task: str, categories: Categories = None) -> Reading:
     """Reads the parts of an answer, gold or predicted, that its task scores. No text raises; reasoning is ignored.
 
     Args:
         text: an answer.
         task: one of `TASKS`.
+        categories: the corpus's categories, see `vocabulary`.
 
     Returns:
         A dict that can be written with `json.dump`; entries that were not found are None or empty lists.
@@ -531,7 +659,11 @@ def read_answer(text: str, task: str) -> Reading:
     """
     if task not in _ROWS:
         raise ValueError(f"unknown task {task!r}, expected one of {', '.join(TASKS)}")
-    return _ROWS[task].read(_normalize(final_answer(text)))
+    return dict(_read(text, task, vocabulary(categories)))
+
+
+def _read(text: str, task: str, words: Vocabulary) -> Reading:
+    return _ROWS[task].read(_normalize(final_answer(text)), words)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -811,7 +943,7 @@ class _Row(NamedTuple):
         extra_scores: the keys that enter no average.
     """
 
-    read: Callable[[str], Reading]
+    read: Callable[[str, Vocabulary], Reading]
     gist: tuple[str, ...]
     compare: Callable[[str, Reading, Reading, dict[str, Counts]], dict[str, Counts]]
     sub_scores: tuple[str, ...]
@@ -901,9 +1033,9 @@ def _texts(prediction: object, reference: object) -> tuple[str, str, str, str]:
 
 # Several answers to one record are scored one after the other: by a reward, or where two models are compared.
 @lru_cache(maxsize=8)
-def _read_gold(text: str, task: str) -> Reading:
+def _read_gold(text: str, task: str, words: Vocabulary) -> Reading:
     """Reads a gold answer, which must contain everything that its task scores, so that it scores 100 against itself."""
-    gold = read_answer(text, task)
+    gold = _read(text, task, words)
     if not all(map(gold.get, _ROWS[task].gist)):
         missing = [entry for entry in _ROWS[task].gist if not gold[entry]]
         raise ValueError(f"no {' and no '.join(missing)} can be read from the gold answer of {task} {text!r:.200}")
@@ -915,17 +1047,18 @@ def _read_gold(text: str, task: str) -> Reading:
     return gold
 
 
-def score_record(prediction: str, reference: Mapping[str, Any]) -> RecordScore:
+def score_record(prediction: str, reference: Mapping[str, Any], categories: Categories = None) -> RecordScore:
     """Reads one answer and its gold answer, and compares them.
 
     Args:
         prediction: the answer, any text.
         reference: `task`, `scenario`, and the gold answer as `answer` or `messages`.
+        categories: the corpus's categories, see `vocabulary`; SARDet-100K's if None.
 
     Returns:
         The contents of both, the matched boxes, and (TP, FP, FN) for each sub-score that the record has. An answer that
         cannot be parsed scores 0 in all of them. An additional score is present only if the gold has the attribute. The
-        contents of the gold may be shared with other results, so they must not be changed.
+        contents may be shared with other results, so they must not be changed.
 
     Raises:
         ValueError: if the prediction is not a string, the task or scenario is unknown, or the gold answer cannot be
@@ -934,8 +1067,8 @@ def score_record(prediction: str, reference: Mapping[str, Any]) -> RecordScore:
             and no box may be inverted or empty.
     """
     task, scenario, prediction, answer = _texts(prediction, reference)
-    gold = _read_gold(answer, task)
-    read = read_answer(prediction, task)
+    words = vocabulary(categories)
+    gold, read = _read_gold(answer, task, words), _read(prediction, task, words)
     hedged = read.get("hedged", False)
     # A count of 0 is an answer, too.
     parsed = hedged or any(map(read.get, _ROWS[task].gist)) or read.get("count") == 0
@@ -968,12 +1101,6 @@ class Tally(NamedTuple):
     records: dict[str, np.ndarray]
 
 
-def _as_list(name: str, values: object) -> list[Any]:
-    if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
-        raise ValueError(f"{name} must be a list, got {type(values).__name__}")
-    return list(values)
-
-
 def _as_lists(predictions: object, references: object) -> tuple[list[Any], list[Any]]:
     predictions, references = _as_list("predictions", predictions), _as_list("references", references)
     if len(predictions) != len(references):
@@ -983,12 +1110,13 @@ def _as_lists(predictions: object, references: object) -> tuple[list[Any], list[
     return predictions, references
 
 
-def tally(predictions: Iterable[str], references: Iterable[Mapping[str, Any]]) -> Tally:
+def tally(predictions: Iterable[str], references: Iterable[Mapping[str, Any]], categories: Categories = None) -> Tally:
     """Scores each record and returns the counts, for `summarise` and for resampling over records.
 
     Args:
         predictions: N answers.
         references: N references, see `score_record`.
+        categories: the corpus's categories, see `vocabulary`; SARDet-100K's if None.
 
     Returns:
         The counts of all records.
@@ -997,13 +1125,13 @@ def tally(predictions: Iterable[str], references: Iterable[Mapping[str, Any]]) -
         ValueError: if the lengths differ, there are no records, or `score_record` raises; then with the record's index.
     """
     predictions, references = _as_lists(predictions, references)
-    return collect(_score_all(predictions, references))
+    return collect(_score_all(predictions, references, vocabulary(categories)))
 
 
-def _score_all(predictions: list[Any], references: list[Any]) -> Iterator[RecordScore]:
+def _score_all(predictions: list[Any], references: list[Any], words: Vocabulary) -> Iterator[RecordScore]:
     for index, (prediction, reference) in enumerate(zip(predictions, references, strict=True)):
         try:
-            yield score_record(prediction, reference)
+            yield score_record(prediction, reference, words)
         except ValueError as error:
             raise ValueError(f"record {index}: {error}") from None
 
@@ -1165,7 +1293,10 @@ def summarise(counts: Tally, average: str = "sample", weights: np.ndarray | None
 
 
 def score(
-    predictions: Iterable[str], references: Iterable[Mapping[str, Any]], average: str = "sample"
+    predictions: Iterable[str],
+    references: Iterable[Mapping[str, Any]],
+    average: str = "sample",
+    categories: Categories = None,
 ) -> dict[str, Any]:
     """Scores answers against their gold answers.
 
@@ -1174,6 +1305,7 @@ def score(
         references: N references, each a mapping with `task`, `scenario` ("single" or "multi"), and the gold answer
             as `answer` (str) or `messages` (list of {"role", "content"}). Other keys are ignored.
         average: "sample" (mean of each record's accuracy) or "corpus" (TP, FP and FN pooled).
+        categories: the corpus's categories, see `vocabulary`; SARDet-100K's if None.
 
     Returns:
         A flat dict that can be written with `json.dump`. Sub-scores (keys of `SUB_SCORES`, then `EXTRA_SCORES`), the
@@ -1188,7 +1320,7 @@ def score(
     """
     if average not in ("sample", "corpus"):
         raise ValueError(f"unknown average {average!r}, expected 'sample' or 'corpus'")
-    return summarise(tally(predictions, references), average)
+    return summarise(tally(predictions, references, categories), average)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -1255,9 +1387,13 @@ def _define_metric() -> type:
             super().add_batch(predictions=texts, references=plain, **kwargs)
 
         def _compute(
-            self, predictions: Iterable[str], references: Iterable[Mapping[str, Any]], average: str = "sample"
+            self,
+            predictions: Iterable[str],
+            references: Iterable[Mapping[str, Any]],
+            average: str = "sample",
+            categories: Categories = None,
         ) -> dict[str, Any]:
-            return score(predictions, references, average)
+            return score(predictions, references, average, categories)
 
     return SARChatMetric
 
