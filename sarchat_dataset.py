@@ -17,6 +17,7 @@ from typing import Any
 # Before `datasets`, which takes seconds. Indented: the loader of `datasets` 3 scans lines that start with `from`, and
 # would ask for `pip install builders`, another project.
 try:
+    from builders.card.origin import find_origin
     from builders.corpus.location import Location, locate
     from builders.corpus.sardet import find_corpus
     from builders.corpus_info import DEFAULT, known_corpus
@@ -60,6 +61,7 @@ class SARChatConfig(datasets.BuilderConfig):
         fingerprint: the fingerprint of the corpus's content; set by the builder.
         stamp: the corpus's stamp, by which other processes recognize it; set by the builder.
         corpus_splits: the splits of the corpus; set by the builder.
+        license: the licence of its images, empty if unknown; set by the builder.
     """
 
     seed: int = 0
@@ -70,6 +72,7 @@ class SARChatConfig(datasets.BuilderConfig):
     fingerprint: str | None = None
     stamp: str | None = None
     corpus_splits: tuple[str, ...] = ()
+    license: str = known_corpus(DEFAULT).license
 
     def create_config_id(self, config_kwargs: dict, custom_features: datasets.Features | None = None) -> str:
         """Name the cache folder by the source of the records, including its content, and not only by its path."""
@@ -81,7 +84,7 @@ class SARChatConfig(datasets.BuilderConfig):
         for name in ("rename", "drop", "annotations", "trust_boxes"):
             names.pop(name, None)
         # A file with a new time stamp gives the same records.
-        for name in ("stamp", "corpus_splits"):
+        for name in ("stamp", "corpus_splits", "license"):
             names.pop(name, None)
         return super().create_config_id(names, custom_features)
 
@@ -134,6 +137,8 @@ class SARChat(datasets.GeneratorBasedBuilder):
                 corpus.warn_of_unread()
             # Before the fingerprint: a change between the two is noticed when the corpus is opened again.
             kwargs |= {"stamp": corpus.stamp(), "corpus_splits": corpus.splits, "fingerprint": corpus.fingerprint()}
+            origin = find_origin({"source": corpus.describe(), "corpus": corpus.info.as_data()})
+            kwargs["license"] = origin.license or ""
         super().__init__(**kwargs)
 
     def _info(self) -> datasets.DatasetInfo:
@@ -141,7 +146,7 @@ class SARChat(datasets.GeneratorBasedBuilder):
             description=_DESCRIPTION,
             features=FEATURES,
             homepage="https://arxiv.org/abs/2502.08168",
-            license="cc-by-nc-4.0",
+            license=self.config.license,
             citation=_CITATION,
         )
 

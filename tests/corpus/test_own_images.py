@@ -185,6 +185,11 @@ def test_the_card_says_of_ones_own_images_what_the_user_says(tmp_path, corpus, c
     assert "- **Source:** Harbour cameras, 2024 | $5\n" in card.text
     source = json.loads((out / "build.json").read_text())["source"]
     assert (source["name"], source["license"]) == tuple(about.values())
+    # The live builder does not call it SARDet-100K's either.
+    licences = [
+        SARChat(data_dir=str(data), cache_dir=str(tmp_path / "cache")).info.license for data in (folder, corpus)
+    ]
+    assert licences == ["", "cc-by-nc-4.0"]
     # Also in SARDet-100K's layout, which says nothing of whose images they are.
     build(locate(corpus, license="mit"), out, OPTIONS)
     card = DatasetCard.load(out / "README.md")
