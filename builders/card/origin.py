@@ -8,6 +8,8 @@ from typing import Any
 
 from builders.corpus_info import DEFAULT, known_corpus
 
+# What the options are called that say what is unknown.
+OPTIONS = {"source": "--source-name", "licence": "--license"}
 # What `build.json` says of a source that is not SARDet-100K as it is published. Categories that were left out are not
 # among it: the images are still the same.
 _OWN = frozenset({"layout", "renames", "name", "license"})
@@ -29,7 +31,7 @@ class Origin:
 
     @property
     def unknown(self) -> list[str]:
-        """What is not known of them."""
+        """What is not known of them, keys of `OPTIONS`."""
         return [name for name, value in (("source", self.name), ("licence", self.license)) if value is None]
 
 

@@ -13,7 +13,7 @@ from builders.analysis.target_counts import add_counts
 from builders.card.charts import Chart
 from builders.card.contents import Contents
 from builders.card.metadata import card_metadata
-from builders.card.origin import Origin, find_origin
+from builders.card.origin import OPTIONS, Origin, find_origin
 from builders.corpus_info import CorpusInfo
 from builders.folder.reader import CARD
 from builders.records.phrases import enumerate_words
@@ -24,7 +24,7 @@ from builders.tables import format_markdown
 from builders.versions import RELEASE_NOTES
 
 # The parts of the card that depend on whose images the build has.
-_ORIGIN = ("link", "source", "builders", "annotators", "biases", "licence")
+_ORIGIN = ("link", "source", "builders", "annotators", "biases", "limits", "licence")
 _UNKNOWN = "unknown"
 _CHARTS = ("examples", "records", "words", "categories", "shapes", "positions")
 
@@ -90,7 +90,13 @@ def _note_limits(contents: Contents, info: Mapping[str, Any], origin: Origin, fa
     if origin.kind == "own":
         notes.append(_note("own_images", **facts))
     if origin.unknown:
-        notes.append(_note("unknown_origin", unknown=enumerate_words(origin.unknown)))
+        notes.append(
+            _note(
+                "unknown_origin",
+                unknown=enumerate_words(origin.unknown),
+                options=_enumerate_code(OPTIONS[name] for name in origin.unknown),
+            )
+        )
     if not info["options"]["embed"]:
         notes.append(_note("not_embedded"))
     tasks, splits = contents.tasks, contents.splits

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from huggingface_hub import DatasetCard
 from tqdm import tqdm
 
-from builders.card.origin import find_origin
+from builders.card.origin import OPTIONS, find_origin
 from builders.errors import SARChatError
 from builders.folder.checksums import verify_checksums
 from builders.folder.reader import BUILD_INFO, CARD, Build, open_build
@@ -61,7 +61,7 @@ def describe_unknown(folder: Path) -> str | None:
         return None
     return (
         f"{folder / CARD}: the {' and the '.join(unknown)} of the images {'are' if unknown[1:] else 'is'} unknown; "
-        "build it again with --source-name and --license before you publish it"
+        f"build it again with {' and '.join(OPTIONS[name] for name in unknown)} before you publish it"
     )
 
 

@@ -214,7 +214,10 @@ def test_what_no_card_can_say_is_refused(corpus, about, told):
     ("about", "told"),
     [
         ([], "README.md: the source and the licence of the images are unknown; build it again with --source-name and"),
-        (["--license", "mit"], "README.md: the source of the images is unknown"),
+        (
+            ["--license", "mit"],
+            "README.md: the source of the images is unknown; build it again with --source-name before",
+        ),
         (["--license", "mit", "--source-name", "mine"], None),
     ],
 )
