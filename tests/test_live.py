@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import multiprocessing
 import os
 from pathlib import Path
 
@@ -220,10 +221,16 @@ def test_stream_has_enough_shards_to_share(make, corpus):
     assert shards >= 8
 
 
-def test_loader_with_two_workers_gives_each_record_once(make, corpus):
+# Python 3.14 starts processes by `forkserver`, older ones by `fork`.
+@pytest.mark.parametrize("method", ["fork", *slow("forkserver")])
+def test_loader_with_two_workers_gives_each_record_once(make, corpus, tmp_path, method):
+    if method not in multiprocessing.get_all_start_methods():
+        pytest.skip(f"no {method}")
     torch_data = pytest.importorskip("torch.utils.data")
-    stream = make("all", data_dir=str(corpus)).as_streaming_dataset()["train"].remove_columns("image")
-    loaded = [record["id"] for record in torch_data.DataLoader(stream, batch_size=None, num_workers=2)]
+    archive = zip_corpus(corpus, tmp_path / "corpus.zip")
+    stream = make("all", data_dir=str(archive)).as_streaming_dataset()["train"].remove_columns("image")
+    loader = torch_data.DataLoader(stream, batch_size=None, num_workers=2, multiprocessing_context=method)
+    loaded = [record["id"] for record in loader]
     assert sorted(loaded) == sorted(record["id"] for record in stream)
 
 
