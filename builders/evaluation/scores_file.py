@@ -13,6 +13,7 @@ from builders.evaluation.readers import COSTS, measured
 from builders.evaluation.record_counts import pack_counts, unpack_counts
 from builders.evaluation.scoring import AVERAGES, Evaluation
 from builders.folder.writing import writing_whole
+from builders.redact import one_line
 from builders.resources import load_json
 from sarchat_metric import SUB_SCORES, TASKS, VERSION, Tally
 
@@ -91,8 +92,9 @@ def read_scores(path: Path) -> SavedScores:
     name, params, average, records = (content.get(key) for key in ("model", "params", "average", "records"))
     return SavedScores(
         path,
-        name if isinstance(name, str) and name else path.stem,
-        params if isinstance(params, str) else "",
+        # Shown in tables, charts and warnings.
+        one_line(name) if isinstance(name, str) and name else path.stem,
+        one_line(params) if isinstance(params, str) else "",
         average if average in AVERAGES else None,
         sub_scores,
         sizes,

@@ -16,6 +16,7 @@ from builders.figures.scene import draw_image, draw_scene, legend_text, measure_
 from builders.figures.style import FAINT, GOLD, INK, LINE, PREDICTED, new_figure, save, styled
 from builders.figures.text_wrap import LINE_HEIGHT, wrap
 from builders.records.geometry import corners
+from builders.redact import one_line
 from builders.schema import CATEGORIES, Box
 from sarchat_metric import RecordScore, final_answer, match_boxes, parse_boxes, score_record
 
@@ -91,7 +92,7 @@ def _text_blocks(record: Mapping[str, Any], prediction: str | None, score: Recor
     targets = len(record["objects"]["bbox"])
     facts = f"{record['file_name']}, {size}, scenario {record['scenario']}, {targets} target{'s' * (targets != 1)}"
     blocks = [
-        _Block(record["id"], facts, INK),
+        _Block(one_line(record["id"]), facts, INK),
         _Block("Question", question, FAINT),
         _Block("Gold answer", answer, GOLD),
     ]

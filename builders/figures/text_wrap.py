@@ -9,6 +9,8 @@ from functools import lru_cache
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextToPath
 
+from builders.redact import printable
+
 # A line may end after a space, and before and after any box of a run such as `{<..>}{<..>}`.
 _PIECE = re.compile(r"\{[^{}\s]*\}[.,;:)?!]*\s*|[^\s{]+\s*|\s+|\{")
 LINE_HEIGHT = 1.4  # of the font's size
@@ -27,7 +29,8 @@ def wrap(text: str, width: float, size: float, most_lines: int | None = None) ->
         # No line holds more letters, see `_pieces`; what follows can only be left out.
         text = text[: (most_lines + 1) * int(8 * width / size + 2)]
     lines = []
-    for paragraph in text.splitlines() or [""]:
+    # Matplotlib fails on a surrogate, and an SVG file with a control character is not XML.
+    for paragraph in printable("\n".join(text.splitlines())).split("\n"):
         line = ""
         for piece in _pieces(paragraph, width, size):
             if line and measure(line + piece.rstrip(), size) > width:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from xml.etree import ElementTree
 
 import pytest
+from built_fixture import sample_build
 from hypothesis import given
 from hypothesis import strategies as st
 
 from builders.cli.command import COMMANDS
 from builders.errors import SARChatError
+from builders.folder.reader import open_build
 from sarchat_metric import SUB_SCORES, TASKS
 
 HOSTILE = "\x1b[31mmine\x9b2J\u202e\n  1  GPT-9  99.99\rx"
@@ -52,6 +55,23 @@ def test_an_error_is_one_printable_line(sarchat):
 def test_a_misspelt_command_gets_the_near_one(command, sarchat):
     run = sarchat(f"{command}s")
     assert f"did you mean {command!r}?" in run.stderr and run.stderr.count("\n") == 1
+
+
+def test_a_picture_of_hostile_texts_is_sound(tmp_path):
+    """An SVG file with a control character is not XML."""
+    show_record = pytest.importorskip("builders.figures.record").show_record
+    record = open_build(sample_build()).record("referring", "test", 0)
+    question, answer = record["messages"]
+    hostile = {**record, "id": HOSTILE, "messages": [{**question, "content": f"{HOSTILE} \ud800 -->"}, answer]}
+    show_record(hostile, tmp_path / "record.svg", f"{HOSTILE} \ud800 --> {{<1><2><3><4>}}")
+    assert ElementTree.parse(tmp_path / "record.svg").getroot().tag.endswith("svg")
+
+
+def test_a_chart_of_hostile_names_is_sound(scores, tmp_path, sarchat):
+    pytest.importorskip("matplotlib")
+    run = sarchat("leaderboard", scores, "--figure", f"radar={tmp_path / 'radar.svg'}")
+    assert run.returncode == 0, run.stderr
+    assert ElementTree.parse(tmp_path / "radar.svg").getroot().tag.endswith("svg")
 
 
 @given(st.text(min_size=1) | st.text("/\\\n\r\x00\x1b.-:*?ab", min_size=1))
