@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 
 import pytest
 
-from builders.folder import atomic
 from builders.folder.atomic import replacing_folder
 from builders.signals import STOP_SIGNALS, raising_once, starting_processes, uninterrupted
 
@@ -64,14 +64,13 @@ def test_kept_signal_arrives_after_the_block(keeping):
 
 
 def test_signal_that_comes_while_a_failed_write_is_cleaned_up_waits(tmp_path, monkeypatch):
-    real = atomic._remove
+    real = shutil.rmtree
 
     def interrupted_remove(folder):
-        if folder.exists():
-            signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
         real(folder)
 
-    monkeypatch.setattr(atomic, "_remove", interrupted_remove)
+    monkeypatch.setattr(shutil, "rmtree", interrupted_remove)
     with pytest.raises(KeyboardInterrupt), replacing_folder(tmp_path / "out", lambda folder: True) as staging:
         (staging / "half").write_text("half")
         raise OSError("failed")

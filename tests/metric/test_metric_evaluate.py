@@ -88,7 +88,7 @@ def test_combined_with_itself(tmp_path):
         (["a ship", 3], ANSWERS[:2], "record 1: a prediction must be a string, got int"),
         (["a ship", None], ANSWERS[:2], "record 1: a prediction must be a string, got NoneType"),
         (["a ship"], [ANSWERS[0] | {"task": "vqa"}], "record 0: unknown task 'vqa'"),
-        (["a ship"], [{"task": "counting", "scenario": "single"}], "record 0: .*'answer' or 'messages'"),
+        (["a ship"], [{"task": "counting", "scenario": "single"}], "record 0: .*a text as 'answer', or 'messages'"),
         (["a ship"], [ANSWERS[0] | {"answer": "no idea"}], "record 0: no categories can be read"),
     ],
 )
