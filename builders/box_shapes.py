@@ -26,6 +26,8 @@ HEIGHT, BASELINE, PADDING, _GAP = 1.3, 1.0, 0.25, 0.2
 _LEAST_CANVAS = 8
 _RINGS, _DIRECTIONS = 16, 16
 _ROUNDING = 1e-6
+# Of letters that are much narrower or wider than others.
+_WIDTHS = {"ijl.,:;|'I ": 0.4, "frst()": 0.6, "mwMW@%#&": 1.11}
 
 
 class Marked(NamedTuple):
@@ -71,13 +73,12 @@ def is_proper(box: Box) -> bool:
 
 def estimate_width(text: str) -> float:
     """Return how wide a text is at most in a browser's bold sans-serif font, in heights of a letter."""
+    return sum(next((width for signs, width in _WIDTHS.items() if sign in signs), _other_width(sign)) for sign in text)
 
-    def width(sign: str) -> float:
-        if unicodedata.east_asian_width(sign) in "WF":
-            return 1.05
-        return 0.4 if sign in "iljtfr.,:;()| " else 0.95 if sign in "mwMW@%" else 0.64 if sign.islower() else 0.75
 
-    return sum(map(width, text))
+def _other_width(sign: str) -> float:
+    is_wide = sign.isupper() or not sign.isascii() or unicodedata.category(sign).startswith("S")
+    return 1.1 if unicodedata.east_asian_width(sign) in "WF" else 0.88 if is_wide else 0.73
 
 
 def compose(

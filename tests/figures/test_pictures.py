@@ -7,9 +7,12 @@ from PIL import Image
 
 matplotlib = pytest.importorskip("matplotlib")
 
+from matplotlib.font_manager import FontProperties  # noqa: E402
+from matplotlib.textpath import TextToPath  # noqa: E402
+
 from builders.analysis.target_counts import count_targets  # noqa: E402
 from builders.analysis.target_table import read_targets  # noqa: E402
-from builders.box_shapes import Marked, compose  # noqa: E402
+from builders.box_shapes import Marked, compose, estimate_width  # noqa: E402
 from builders.figures import bars, panels, scene, stacked_bars, style, text_wrap, words  # noqa: E402
 from builders.folder.reader import open_build  # noqa: E402
 from builders.records.geometry import CELLS, cell  # noqa: E402
@@ -164,6 +167,14 @@ def test_labels_fill_the_places_that_were_found_for_them():
         # Within a pixel of the picture.
         assert x1 - 0.5 <= extent.x0 and extent.x1 <= x2 + 0.5
         assert y1 - 0.5 <= min(extent.y0, extent.y1) and max(extent.y0, extent.y1) <= y2 + 0.5
+
+
+def test_no_letter_is_wider_than_browsers_are_expected_to_draw_it():
+    """DejaVu Sans Bold is one of the widest fonts that a browser may take for its own."""
+    font = FontProperties(family="DejaVu Sans", weight="bold", size=100)
+    for sign in map(chr, range(32, 127)):
+        width, _, _ = TextToPath().get_text_width_height_descent(sign, font, ismath=False)
+        assert width <= 100 * estimate_width(sign) <= 2.5 * width, sign
 
 
 def test_a_panel_says_what_its_marks_mean():
