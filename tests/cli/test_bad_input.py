@@ -253,7 +253,7 @@ def test_a_fault_of_the_content_is_not_taken_for_a_broken_file(place, change, to
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    zip(["iscrowd", "ignore"] * 5, ["no", "", 2, "2", -1, 0.5, [], {}, [0], float("nan")], strict=True),
+    [*zip(["iscrowd", "ignore"] * 5, ["no", "", 2, "2", -1, 0.5, [], {}, [0], float("nan")], strict=True)],
 )
 def test_mark_that_is_neither_true_nor_false(place, key, value):
     place.edit(lambda coco: coco["annotations"][0].update({key: value}))
