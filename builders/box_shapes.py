@@ -109,92 +109,82 @@ def compose(
         for item in boxes
     ]
     obstacles = np.array([item.box for item in drawn]).reshape(-1, 4)
-    taken: list[Box] = []
+    taken = np.empty((0, 4))
     labels: list[Label] = []
     meanings: dict[tuple[str, str], list[str]] = {}
     for item in drawn:
         if not item.label:
             continue
         mark = item.mark or item.label
-        own = tuple(np.clip(item.box, canvas[:2] * 2, canvas[2:] * 2).tolist())
+        own = _as_box(np.clip(item.box, canvas[:2] * 2, canvas[2:] * 2))
         sizes = {text: ((measure(text) + 2 * PADDING) * letter, HEIGHT * letter) for text in (item.label, mark)}
-        placed = None
-        for text in dict.fromkeys((item.label, mark)):
-            near = _beside(own, sizes[text], canvas, _GAP * letter, above=item.kind != "read")
-            if (placed := _first_free(near, canvas, obstacles, taken)) is not None:
-                labels.append(Label(item.kind, text, placed))
-                break
-        else:
-            text = mark
-            if (placed := _first_free(_around(own, sizes[mark], letter), canvas, obstacles, taken)) is not None:
-                labels.append(Label(item.kind, mark, placed, _join(placed, own)))
-            else:
-                placed = _least_covering(own, sizes[mark], canvas, obstacles, taken)
-                labels.append(Label(item.kind, mark, placed))
-        taken.append(placed)
+        gap = _GAP * letter
+        tries = (
+            (text, places)
+            for text, find in ((item.label, _beside), (mark, _beside), (mark, _around))
+            if len(places := _visible(find(own, sizes[text], canvas, gap, item.kind != "read"), canvas))
+        )
+        free = ((text, place) for text, places in tries for place in places[~_covers(places, obstacles, taken)][:1])
+        text, place = next(free, (mark, _least_covering(own, sizes[mark], canvas, obstacles, taken)))
+        taken = np.vstack([taken, place])
+        line = _join(_as_box(place), own)
+        is_far = max(abs(line[2] - line[0]), abs(line[3] - line[1])) > 2 * gap
+        labels.append(Label(item.kind, text, _as_box(place), line if is_far else None))
         if text != item.label:
             meanings.setdefault((item.kind, item.label.removeprefix(f"{mark} ")), []).append(mark)
     legend = [(kind, ", ".join(marks), meaning) for (kind, meaning), marks in meanings.items()]
     return Scene(canvas, letter, [(item.kind, item.box) for item in drawn], labels, legend)
 
 
-def _beside(box: Box, size: tuple[float, float], canvas: Box, gap: float, *, above: bool) -> np.ndarray:
-    """Return the corners (x, y) of rectangles of a size that stand right beside a box, the best first, with their ends.
+# Both find rectangles of a size for the label of a box, the best first: floats of shape (K, 4).
 
-    Returns:
-        Rectangles; floats of shape (K, 4).
-    """
+
+def _beside(box: Box, size: tuple[float, float], canvas: Box, gap: float, above: bool) -> np.ndarray:
+    """Return rectangles right beside a box: at the ends and middles of its edges, then between and past them."""
     (x1, y1, x2, y2), (width, height) = box, size
-    left, right = canvas[0], max(canvas[2] - width, canvas[0])
-    top, bottom = canvas[1], max(canvas[3] - height, canvas[1])
-    across = np.clip([x1, x2 - width, (x1 + x2 - width) / 2], left, right)
-    down = np.clip([y1, y2 - height, (y1 + y2 - height) / 2], top, bottom)
-    rows = [(x, y) for y in sorted((y1 - gap - height, y2 + gap), reverse=not above) for x in across]
-    columns = [(x, y) for x in (x2 + gap, x1 - gap - width) for y in down]
-    # Just past a corner, and then along the edges, where the ends are taken by others.
-    slid = [
-        (x, y)
-        for part in (0.25, 0.75, -0.4, 1.4)
-        for x, y in (
-            *((np.clip(x1 + part * (x2 - x1) - width / 2, left, right), y) for y in (y1 - gap - height, y2 + gap)),
-            *((x, np.clip(y1 + part * (y2 - y1) - height / 2, top, bottom)) for x in (x1 - gap - width, x2 + gap)),
+    rows = sorted((y1 - gap - height, y2 + gap), reverse=not above)
+    columns = (x2 + gap, x1 - gap - width)
+    corners: list[tuple[float, float]] = []
+    for parts in ((0.0, 1.0, 0.5), (0.25, 0.75, -0.4, 1.4)):
+        across = np.clip(
+            [x1 + part * (x2 - x1 - width) for part in parts], canvas[0], max(canvas[2] - width, canvas[0])
         )
-    ]
-    corners = np.array([*rows, *columns, *slid])
-    return np.hstack([corners, corners + size])
+        down = np.clip(
+            [y1 + part * (y2 - y1 - height) for part in parts], canvas[1], max(canvas[3] - height, canvas[1])
+        )
+        corners += [*((x, y) for y in rows for x in across), *((x, y) for x in columns for y in down)]
+    return np.hstack([corners, np.array(corners) + size])
 
 
-def _around(box: Box, size: tuple[float, float], letter: float) -> np.ndarray:
-    """Return rectangles of a size in rings around a box, the nearest first; floats of shape (K, 4)."""
+def _around(box: Box, size: tuple[float, float], _: Box, gap: float, __: bool) -> np.ndarray:
+    """Return rectangles in rings around a box; later rings lie farther apart, so that the last ones reach far."""
     (x1, y1, x2, y2), (width, height) = box, size
     angles = np.arange(_DIRECTIONS) * 2 * np.pi / _DIRECTIONS - np.pi / 2
-    # Later rings lie farther apart, so that the last ones reach across the drawing.
-    far = letter * 0.6 * np.arange(1, _RINGS + 1)[:, None] ** 1.4
+    far = 3 * gap * np.arange(1, _RINGS + 1)[:, None] ** 1.4
     x = (x1 + x2) / 2 + np.cos(angles) * ((x2 - x1 + width) / 2 + far) - width / 2
     y = (y1 + y2) / 2 + np.sin(angles) * ((y2 - y1 + height) / 2 + far) - height / 2
     corners = np.column_stack([x.ravel(), y.ravel()])
     return np.hstack([corners, corners + size])
 
 
-def _first_free(places: np.ndarray, canvas: Box, obstacles: np.ndarray, taken: Sequence[Box]) -> Box | None:
-    """Return the first of some rectangles that lies on the canvas and covers neither a box nor a label."""
-    others = np.vstack([obstacles, np.reshape(taken, (-1, 4))])
+def _visible(places: np.ndarray, canvas: Box) -> np.ndarray:
     low, high = np.array(canvas[:2]) - _ROUNDING, np.array(canvas[2:]) + _ROUNDING
-    inside = (places[:, :2] >= low).all(1) & (places[:, 2:] <= high).all(1)
-    free = np.flatnonzero(inside & ~(_overlaps(places, others) > 0).any(1))
-    return _as_box(places[free[0]]) if free.size else None
+    return places[(places[:, :2] >= low).all(1) & (places[:, 2:] <= high).all(1)]
+
+
+def _covers(places: np.ndarray, *others: np.ndarray) -> np.ndarray:
+    return np.asarray((_overlaps(places, np.vstack(others)) > 0).any(axis=1))
 
 
 def _least_covering(
-    box: Box, size: tuple[float, float], canvas: Box, obstacles: np.ndarray, taken: Sequence[Box]
-) -> Box:
-    """Return the rectangle in a corner of a box that covers the least of labels, and then of boxes."""
+    box: Box, size: tuple[float, float], canvas: Box, obstacles: np.ndarray, taken: np.ndarray
+) -> np.ndarray:
+    """Return the rectangle in a corner of a box that covers the least of labels, and then of boxes; shape (4,)."""
     (x1, y1, x2, y2), (width, height) = box, size
     corners = np.array([(x, y) for y in (y1, y2 - height) for x in (x1, x2 - width)])
     corners = np.clip(corners, canvas[:2], np.maximum(np.array(canvas[2:]) - size, canvas[:2]))
     places = np.hstack([corners, corners + size])
-    labels = _overlaps(places, np.reshape(taken, (-1, 4))).sum(1)
-    return _as_box(places[np.lexsort((_overlaps(places, obstacles).sum(1), labels))[0]])
+    return places[np.lexsort((_overlaps(places, obstacles).sum(1), _overlaps(places, taken).sum(1)))[0]]
 
 
 def _overlaps(places: np.ndarray, others: np.ndarray) -> np.ndarray:

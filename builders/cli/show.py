@@ -50,7 +50,8 @@ def command(
     """Draw one record of CONFIG, a task or `all`, from DIR, which `sarchat build` wrote.
 
     The picture shows the image with the gold boxes in green and a prediction's boxes in dashed red with their IoU, and
-    next to it the conversation and the scores.
+    next to it the conversation and the scores. Where a label has no room beside its box, a number or a letter stands in
+    its place, and the text says what it means.
 
     With --answers FILE, the records that a model answered worst are drawn; DIR may then be any data set that
     `sarchat score` takes.
