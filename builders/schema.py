@@ -15,9 +15,6 @@ from builders.resources import read_yaml
 
 Box = tuple[float, float, float, float]
 
-# The index of a category is its ClassLabel.
-CATEGORIES = ("ship", "aircraft", "car", "tank", "bridge", "harbor")
-
 
 @cache
 def task_facts() -> dict[str, dict[str, Any]]:

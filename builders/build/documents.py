@@ -36,7 +36,7 @@ def write_documents(folder: Path, written: Written, plan: Plan, corpus: Corpus, 
 
     contents = gather_contents(written.files, written.summaries, read_image)
     info = describe_build(plan.fingerprint, options, plan.source, corpus.info)
-    charts = draw_charts(folder, contents) if options.pictures else {}
+    charts = draw_charts(folder, contents, corpus.info.names) if options.pictures else {}
     write_card(folder, contents, charts, info, corpus.info, plan.left_out())
     write_build_info(folder, info)
     write_checksums(

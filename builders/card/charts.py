@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,8 +30,10 @@ class Chart:
     caption: str
 
 
-def draw_charts(folder: Path, contents: Contents) -> dict[str, Chart]:
+def draw_charts(folder: Path, contents: Contents, names: Sequence[str]) -> dict[str, Chart]:
     """Draw a build's figures into the folder `pictures`; without Matplotlib, log a warning and draw none.
+
+    `names` are those of the categories, in the order of their class labels.
 
     Returns:
         The figures by name; those of targets are left out if no task contains every target.
@@ -44,19 +46,23 @@ def draw_charts(folder: Path, contents: Contents) -> dict[str, Chart]:
     charts = {}
     (folder / FOLDER).mkdir()
     with style.styled():
-        for name, draw, caption in _list_charts(contents):
+        for name, draw, caption in _list_charts(contents, names):
             chart = charts[name] = Chart(f"{FOLDER}/{name}.png", caption)
             style.save(draw(), folder / chart.path, signed=False)
     return charts
 
 
-def _list_charts(contents: Contents) -> Iterator[tuple[str, Callable[[], Any], str]]:
+def _list_charts(contents: Contents, names: Sequence[str]) -> Iterator[tuple[str, Callable[[], Any], str]]:
     """Yield each figure's name, the function that draws it, and its caption."""
-    from builders.figures import bars, heatmaps, panels, stacked_bars, words
+    from builders.figures import bars, heatmaps, panels, stacked_bars, style, words
 
     examples, targets = contents.examples, contents.targets
     records = {split: {task: contents.count([task], split) for task in contents.tasks} for split in contents.splits}
-    yield "examples", lambda: panels.draw_panels(examples), "An example of each task: image, boxes, question and answer"
+    yield (
+        "examples",
+        lambda: panels.draw_panels(examples, names),
+        "An example of each task: image, boxes, question and answer",
+    )
     yield "records", lambda: bars.draw_bars(records, "records"), "Records per task in each split"
     split, texts = contents.splits[-1], contents.texts
     title = f"{split}: {texts.words:,} words in {texts.messages:,} messages"
@@ -68,7 +74,11 @@ def _list_charts(contents: Contents) -> Iterator[tuple[str, Callable[[], Any], s
     if targets:
         boxes = {split: counts.boxes() for split, counts in targets.items()}
         every = add_counts(targets.values())
-        yield "categories", lambda: bars.draw_bars(boxes, "boxes"), "Boxes per category in each split"
+        yield (
+            "categories",
+            lambda: bars.draw_bars(boxes, "boxes", style.category_colors(names)),
+            "Boxes per category in each split",
+        )
         yield "shapes", lambda: stacked_bars.draw_shares(every), "Shapes and sizes of the targets of each category"
         yield (
             "positions",

@@ -131,7 +131,7 @@ def command(folder: Path, out: Path) -> None:
     record = build.record_with_id(task, firsts[task], [_SPLIT])
     with replacing_folder(out, is_demo) as staging:
         write_answers(answers, staging / _ANSWERS)
-        show_record(record, staging / _PICTURE, answers[firsts[task]])
+        show_record(record, build.info, staging / _PICTURE, answers[firsts[task]])
         write_checksums(staging)
     click.echo(f"A record of each task ({_SPLIT}):\n\n{show_records(references, firsts.values())}\n")
     click.echo(f"The metric on the {_SPLIT} split, for the gold answers and for answers with noise:\n")

@@ -96,7 +96,7 @@ def command(
         prediction = translate(prediction, notation.format, *size, notation.input_size).text
     out = out or Path(default_name(record["id"]))
     check_outputs({"--out": out}, [folder], {"--out": PICTURE_MARK})
-    show_record(record, out, prediction)
+    show_record(record, build.info, out, prediction)
     click.echo(out)
 
 

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 
 from matplotlib.figure import Figure
 
-from builders.figures.style import CATEGORY_COLORS, FAINT, LINE, SKY, new_figure
+from builders.figures.style import FAINT, LINE, SKY, new_figure
 
 _PANEL_WIDTH, _BAR_HEIGHT, _FRAME_HEIGHT = 3.65, 0.36, 0.6
 _NAMES_WIDTH = 1.35
 _LONGEST_BAR = 0.52  # of a panel; the rest is for the numbers
 
 
-def draw_bars(counts: Mapping[str, Mapping[str, int]], noun: str) -> Figure:
+def draw_bars(counts: Mapping[str, Mapping[str, int]], noun: str, colors: Mapping[str, str] | None = None) -> Figure:
     """Draw a panel per split with a bar per name, labelled with count and share.
 
     Bars show shares of their split, so that splits of different sizes can be compared.
@@ -21,6 +21,7 @@ def draw_bars(counts: Mapping[str, Mapping[str, int]], noun: str) -> Figure:
     Args:
         counts: the counts, by split and then by name; every split has the same names.
         noun: what is counted, in the plural.
+        colors: the colour of each name; one for all if not given.
     """
     names = list(next(iter(counts.values())))
     width = _NAMES_WIDTH + _PANEL_WIDTH * len(counts) + 0.1
@@ -35,7 +36,7 @@ def draw_bars(counts: Mapping[str, Mapping[str, int]], noun: str) -> Figure:
         for place, name in enumerate(names):
             part = by_name[name] / (total or 1)
             axes.barh(
-                place, part, height=0.66, color=CATEGORY_COLORS.get(name, SKY), edgecolor="#00000080", linewidth=0.6
+                place, part, height=0.66, color=(colors or {}).get(name, SKY), edgecolor="#00000080", linewidth=0.6
             )
             axes.text(
                 part + largest * 0.025, place, f"{by_name[name]:,}  ({100 * part:.1f} %)", va="center", fontsize=10.5

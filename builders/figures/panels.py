@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -11,10 +11,9 @@ from matplotlib.lines import Line2D
 
 from builders.box_shapes import Marked, Scene, compose
 from builders.figures.scene import draw_image, draw_scene, legend_text, measure_label
-from builders.figures.style import CATEGORY_COLORS, FAINT, INK, LINE, new_figure
+from builders.figures.style import FAINT, INK, LINE, category_colors, new_figure
 from builders.figures.text_wrap import LINE_HEIGHT, wrap
 from builders.records.geometry import corners
-from builders.schema import CATEGORIES
 
 _WIDTH = 12.4
 _ROW = 3.4
@@ -27,8 +26,8 @@ _QUESTION_LINES = 5
 _LINES = int((_IMAGE - _TITLE_HEIGHT - _GAP) * 72 / (_SIZE * LINE_HEIGHT))
 
 
-def draw_panels(examples: Mapping[str, Mapping[str, Any]]) -> Figure:
-    """Draw a panel for each task, two in a row."""
+def draw_panels(examples: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> Figure:
+    """Draw a panel for each task, two in a row; `names` are those of the categories."""
     columns = min(2, len(examples))
     rows = math.ceil(len(examples) / 2)
     width, height = _WIDTH * columns / 2, _ROW * rows
@@ -38,18 +37,18 @@ def draw_panels(examples: Mapping[str, Mapping[str, Any]]) -> Figure:
         left, top = column * _WIDTH / 2 + _MARGIN, row * _ROW + _MARGIN
         axes = figure.add_axes((left / width, 1 - (top + _IMAGE) / height, _IMAGE / width, _IMAGE / height), anchor="N")
         draw_image(axes, record)
-        scene = _compose(record)
-        draw_scene(axes, scene, CATEGORY_COLORS, _LABEL_SIZE)
+        scene = _compose(record, names)
+        draw_scene(axes, scene, category_colors(names), _LABEL_SIZE)
         _write(figure, task, record, legend_text(scene), (left + _IMAGE + _MARGIN, top, width, height))
     return figure
 
 
-def _compose(record: Mapping[str, Any]) -> Scene:
+def _compose(record: Mapping[str, Any], names: Sequence[str]) -> Scene:
     objects = list(zip(record["objects"]["bbox"], record["objects"]["category"], strict=True))
     is_pair = record["task"] == "identification" and len(objects) == 2
     roles = (" (target)", " (reference)") if is_pair else [""] * len(objects)
     marked = [
-        Marked(CATEGORIES[category], corners(bbox), CATEGORIES[category] + role, str(number))
+        Marked(names[category], corners(bbox), names[category] + role, str(number))
         for number, ((bbox, category), role) in enumerate(zip(objects, roles, strict=True), 1)
     ]
     letter = _LABEL_SIZE / 72 * max(record["width"], record["height"]) / _IMAGE

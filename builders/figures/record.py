@@ -11,13 +11,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from builders.box_shapes import Marked, compose, mark_answers
+from builders.corpus_info import CorpusInfo
 from builders.errors import SARChatError
 from builders.figures.scene import draw_image, draw_scene, legend_text, measure_label
 from builders.figures.style import FAINT, GOLD, INK, LINE, PREDICTED, new_figure, save, styled
 from builders.figures.text_wrap import LINE_HEIGHT, wrap
 from builders.records.geometry import corners
 from builders.redact import one_line
-from builders.schema import CATEGORIES, Box
+from builders.schema import Box
 from sarchat_metric import RecordScore, final_answer, match_boxes, parse_boxes, score_record
 
 _MARGIN, _COLUMN = 0.25, 5.6
@@ -36,22 +37,22 @@ class _Block(NamedTuple):
     color: str
 
 
-def show_record(record: Mapping[str, Any], out: Path, prediction: str | None = None) -> None:
-    """Draw a record, and optionally a prediction, into a PNG, PDF or SVG file, by its ending.
+def show_record(record: Mapping[str, Any], info: CorpusInfo, out: Path, prediction: str | None = None) -> None:
+    """Draw a record of a corpus, and optionally a prediction, into a PNG, PDF or SVG file, by its ending.
 
     Raises:
         SARChatError: if the image cannot be read.
         OSError: if the file cannot be written.
     """
     with styled():
-        save(draw_record(record, prediction), out)
+        save(draw_record(record, info, prediction), out)
 
 
-def draw_record(record: Mapping[str, Any], prediction: str | None = None) -> Figure:
+def draw_record(record: Mapping[str, Any], info: CorpusInfo, prediction: str | None = None) -> Figure:
     """Return the figure that `show_record` writes."""
     score = _score(record, prediction)
     scale = _LONGER_SIDE / max(record["width"], record["height"])
-    marked, notes = _mark_boxes(record, prediction, score)
+    marked, notes = _mark_boxes(record, info, prediction, score)
     scene = compose(marked, record["width"], record["height"], _LABEL_SIZE / 72 / scale, measure_label)
     blocks = _text_blocks(record, prediction, score)
     if scene.legend or notes:
@@ -105,14 +106,14 @@ def _text_blocks(record: Mapping[str, Any], prediction: str | None, score: Recor
 
 
 def _mark_boxes(
-    record: Mapping[str, Any], prediction: str | None, score: RecordScore
+    record: Mapping[str, Any], info: CorpusInfo, prediction: str | None, score: RecordScore
 ) -> tuple[list[Marked], list[str]]:
     gold = gold_boxes(record)
     predicted = [] if prediction is None else parse_boxes(final_answer(prediction))
     matches = score.matches.get("iou@0.25")
     if matches is None:
         matches = match_boxes(predicted, gold)
-    names = [CATEGORIES[category] for category in record["objects"]["category"]]
+    names = [info.names[category] for category in record["objects"]["category"]]
     return mark_answers(gold, names, predicted, matches, (record["width"], record["height"]))
 
 

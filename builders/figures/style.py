@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,6 @@ from matplotlib.figure import Figure
 from builders.errors import SARChatError
 from builders.figures import PICTURE_MARK
 from builders.folder.writing import writing_bytes
-from builders.schema import CATEGORIES
 
 # An opaque, neutral background that looks the same on light and dark pages.
 PAGE, INK, FAINT, LINE = "#f6f6f4", "#1c1c1c", "#5c5c5c", "#d4d4d0"
@@ -32,7 +31,8 @@ ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
     "#D55E00",
     "#CC79A7",
 )
-CATEGORY_COLORS = dict(zip(CATEGORIES, (SKY, ORANGE, YELLOW, VERMILION, PURPLE, GREEN), strict=True))
+# Those of categories, in the order of their class labels, again and again if there are more.
+_CATEGORY_COLORS = (SKY, ORANGE, YELLOW, VERMILION, PURPLE, GREEN, BLUE)
 GOLD, PREDICTED = GREEN, VERMILION
 
 # The endings of pictures, and the metadata that keep date and software out of them.
@@ -47,6 +47,13 @@ _SIGNED = {".png": "Software", ".pdf": "Creator", ".svg": "Creator"}
 _VARIABLES = {INK: "ink", FAINT: "faint", LINE: "line", PAGE: "page", "#ffffff": "page"}
 
 DPI = 160
+
+
+def category_colors(names: Sequence[str]) -> dict[str, str]:
+    """Return the colour of each category, given all names in the order of their class labels."""
+    return {name: _CATEGORY_COLORS[label % len(_CATEGORY_COLORS)] for label, name in enumerate(names)}
+
+
 _SETTINGS: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 12,

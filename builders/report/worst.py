@@ -43,5 +43,7 @@ def draw_worst(joined: JoinedAnswers, number: int, out: Path) -> list[Path]:
     answers = {record.id: record.translation.text for record in joined.score(worst)}
     for record_id, row in joined.gold.read(set(worst), COLUMNS):
         image = {"bytes": row["image"].read(), "path": None}
-        show_record({**row, "id": record_id, "image": image}, paths[record_id], answers[record_id])
+        show_record(
+            {**row, "id": record_id, "image": image}, joined.gold.data.info, paths[record_id], answers[record_id]
+        )
     return list(paths.values())

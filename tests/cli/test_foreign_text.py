@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders.cli.command import COMMANDS
+from builders.corpus_info import DEFAULT, known_corpus
 from builders.errors import SARChatError
 from builders.folder.reader import open_build
 from sarchat_metric import SUB_SCORES, TASKS
@@ -63,7 +64,7 @@ def test_a_picture_of_hostile_texts_is_sound(tmp_path):
     record = open_build(sample_build()).record("referring", "test", 0)
     question, answer = record["messages"]
     hostile = {**record, "id": HOSTILE, "messages": [{**question, "content": f"{HOSTILE} \ud800 -->"}, answer]}
-    show_record(hostile, tmp_path / "record.svg", f"{HOSTILE} \ud800 --> {{<1><2><3><4>}}")
+    show_record(hostile, known_corpus(DEFAULT), tmp_path / "record.svg", f"{HOSTILE} \ud800 --> {{<1><2><3><4>}}")
     assert ElementTree.parse(tmp_path / "record.svg").getroot().tag.endswith("svg")
 
 

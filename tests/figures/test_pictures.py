@@ -13,11 +13,12 @@ from matplotlib.textpath import TextToPath  # noqa: E402
 from builders.analysis.target_counts import count_targets  # noqa: E402
 from builders.analysis.target_table import read_targets  # noqa: E402
 from builders.box_shapes import Marked, compose, estimate_width  # noqa: E402
+from builders.corpus_info import DEFAULT, known_corpus  # noqa: E402
 from builders.figures import bars, panels, scene, stacked_bars, style, text_wrap, words  # noqa: E402
 from builders.folder.reader import open_build  # noqa: E402
 from builders.records.geometry import CELLS, cell  # noqa: E402
-from builders.schema import CATEGORIES  # noqa: E402
 
+CATEGORIES = known_corpus(DEFAULT).names
 NAMES = ["categories", "examples", "positions", "records", "shapes", "words"]
 
 
@@ -183,6 +184,6 @@ def test_a_panel_says_what_its_marks_mean():
     box = [0.0, 0.0, float(record["width"]), float(record["height"])]
     records["identification"] = record | {"objects": {"bbox": [box, box], "category": [0, 1]}}
     with style.styled():
-        figure = panels.draw_panels(records)
+        figure = panels.draw_panels(records, CATEGORIES)
     written = " ".join(text.get_text() for text in figure.texts)
     assert "1: ship (target); 2: aircraft (reference)" in written

@@ -16,11 +16,14 @@ pytest.importorskip("matplotlib")
 from builders.box_shapes import label_ious
 from builders.cli.command import main
 from builders.cli.demo import noisy_answers
+from builders.corpus_info import DEFAULT, known_corpus
 from builders.figures import style
 from builders.figures.record import draw_record, gold_boxes, show_record
 from builders.folder.reader import open_build
 from builders.schema import TASKS
 from sarchat_metric import match_boxes, parse_boxes, task_scores
+
+INFO = known_corpus(DEFAULT)
 
 pytestmark = pytest.mark.usefixtures("coarse")
 
@@ -92,7 +95,7 @@ def test_default_name_is_the_id_with_dashes(tmp_path, monkeypatch, capsys):
 def test_same_bytes_each_time(tmp_path):
     record = open_build(sample_build()).record("grounding", "train", 1)
     for name in ("first", "second"):
-        show_record(record, tmp_path / f"{name}.png", "a ship {<1><2><30><40>}")
+        show_record(record, INFO, tmp_path / f"{name}.png", "a ship {<1><2><30><40>}")
     assert (tmp_path / "first.png").read_bytes() == (tmp_path / "second.png").read_bytes()
 
 
@@ -102,7 +105,7 @@ def test_gold_answered_back_matches_wholly_and_scores_100():
         record = made.record(task, "train", 0)
         answer = record["messages"][1]["content"]
         with style.styled():
-            figure = draw_record(record, f"<think>{{<1><2><3><4>}}?</think>{answer}")
+            figure = draw_record(record, INFO, f"<think>{{<1><2><3><4>}}?</think>{answer}")
         labels = [text.get_text() for text in figure.axes[0].texts if "IoU" in text.get_text()]
         assert labels == ["IoU 1.00"] * len(parse_boxes(answer))
         scores = re.findall(r"^(\S+): ([\d.]+) %$", written_texts(figure), re.MULTILINE)
@@ -112,7 +115,7 @@ def test_gold_answered_back_matches_wholly_and_scores_100():
 def test_conversation_is_whole():
     record = open_build(sample_build()).record("grounding", "train", 4)
     with style.styled():
-        text = written_texts(draw_record(record, "I see\n2 ships, $a_1$."))
+        text = written_texts(draw_record(record, INFO, "I see\n2 ships, $a_1$."))
     squeezed = "".join(text.split())
     for message in record["messages"]:
         assert "".join(message["content"].split()) in squeezed
@@ -141,7 +144,7 @@ def test_box_of_the_wrong_category_is_no_match():
     box = re.search(r"\{<.+?>\}", record["messages"][1]["content"])[0]
     wrong = "bridge" if record["objects"]["category"] != [4] else "ship"
     with style.styled():
-        figure = draw_record(record, f"There is a {wrong} {box}.")
+        figure = draw_record(record, INFO, f"There is a {wrong} {box}.")
     assert "no match (1.00)" in [text.get_text() for text in figure.axes[0].texts]
 
 
@@ -163,7 +166,9 @@ ANSWERS = {
 
 @pytest.mark.parametrize("answer", ["formula", *slow("boxes", "blank", "long")])
 def test_any_answer_is_drawn(tmp_path, answer):
-    show_record(open_build(sample_build()).record("counting", "test", 0), tmp_path / "record.png", ANSWERS[answer])
+    show_record(
+        open_build(sample_build()).record("counting", "test", 0), INFO, tmp_path / "record.png", ANSWERS[answer]
+    )
     with Image.open(tmp_path / "record.png") as picture:
         assert max(picture.size) < 6000
 

@@ -5,7 +5,7 @@ from built_fixture import sample_build
 from datasets import ClassLabel, Image, load_dataset
 from support import parquet
 
-from builders.schema import CATEGORIES
+from builders.corpus_info import DEFAULT, known_corpus
 
 
 @pytest.mark.parametrize("embed", [True, False])
@@ -18,6 +18,6 @@ def test_a_file_without_its_card_gives_the_records_of_the_folder(embed, tmp_path
     category = alone.features["objects"]["category"]
     # `[feature]` in `datasets` 3.6, `List(feature)` later.
     label = category[0] if isinstance(category, list) else category.feature
-    assert isinstance(label, ClassLabel) and tuple(label.names) == CATEGORIES
+    assert isinstance(label, ClassLabel) and tuple(label.names) == known_corpus(DEFAULT).names
     assert list(alone.remove_columns("image")) == list(whole.remove_columns("image"))
     assert [image.tobytes() for image in alone["image"]] == [image.tobytes() for image in whole["image"]]

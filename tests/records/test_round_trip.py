@@ -4,6 +4,7 @@ import random
 from itertools import product
 
 import pytest
+from oracle import NAMES
 
 from builders.corpus.targets import AnnotatedImage, Target
 from builders.corpus_info import DEFAULT, known_corpus
@@ -21,7 +22,7 @@ from builders.records.phrases import box_text
 from builders.records.tasks import generate_records
 from builders.records.tasks.description import records as describe
 from builders.records.templating import Chooser, templates_for
-from builders.schema import CATEGORIES, TASKS
+from builders.schema import TASKS
 from sarchat_metric import parse_boxes, read_answer, score
 
 SIDE = 600
@@ -55,7 +56,7 @@ def pixels(target):
 
 
 def lay(target):
-    return CATEGORIES[target.category], cell(target.box, SIDE, SIDE)
+    return NAMES[target.category], cell(target.box, SIDE, SIDE)
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +77,7 @@ def of_task(records, task):
 
 def test_classification_reads_the_categories(records):
     for _, record in of_task(records, "classification"):
-        expected = {CATEGORIES[target.category] for target in record.targets}
+        expected = {NAMES[target.category] for target in record.targets}
         assert set(read_answer(record.answer, "classification")["categories"]) == expected, record.answer
 
 
@@ -96,7 +97,7 @@ def test_grounding_reads_phrases_boxes_and_their_categories(records):
     for _, record in of_task(records, "grounding"):
         read = read_answer(record.answer, "grounding")
         assert sorted(read["phrases"]) == sorted(map(lay, record.targets)), record.answer
-        labelled = [(CATEGORIES[target.category], pixels(target)) for target in record.targets]
+        labelled = [(NAMES[target.category], pixels(target)) for target in record.targets]
         assert [*zip(read["labels"], read["boxes"], strict=True)] == labelled, record.answer
 
 
@@ -105,7 +106,7 @@ def test_identification_reads_the_asked_target_first(records):
         asked, *others = record.targets
         read = read_answer(record.answer, "identification")
         expected = {
-            "category": CATEGORIES[asked.category],
+            "category": NAMES[asked.category],
             "size": identification_size(area_share(asked.box, SIDE, SIDE)),
         }
         if others:

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from built_fixture import sample_corpus
+from oracle import NAMES
 from PIL import Image
 from support import tree
 
-from builders.schema import CATEGORIES
 from builders.synthetic.sample import SAMPLE_IMAGES, write_sample
 
 SPLITS = ("train", "val", "test")
@@ -73,7 +73,7 @@ def test_files_and_annotations_name_the_same_images(corpus, cocos):
 def test_keys_are_those_of_sardet(cocos):
     for coco in cocos.values():
         assert list(coco) == ["images", "type", "annotations", "categories"]
-        assert coco["categories"] == [{"id": index, "name": name} for index, name in enumerate(CATEGORIES)]
+        assert coco["categories"] == [{"id": index, "name": name} for index, name in enumerate(NAMES)]
         for image in coco["images"]:
             assert set(image) == {"id", "file_name", "width", "height"}
         for annotation in coco["annotations"]:
