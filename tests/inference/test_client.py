@@ -3,13 +3,17 @@
 import asyncio
 import gzip
 import json
+import socket
+import sys
+import threading
 import zlib
 
 import pytest
 from chat_server import ChatServer, complete
 
 from builders.errors import SARChatError
-from builders.inference.bounded_http import LONGEST_RESPONSE
+from builders.inference import bounded_http
+from builders.inference.bounded_http import LONGEST_RESPONSE, find_fault
 from builders.inference.client import ChatClient, RequestFailure, strip_credentials
 from builders.inference.questions import Question
 
@@ -338,3 +342,37 @@ def test_an_answer_with_the_words_of_a_short_key_is_unchanged(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "ship")
     answer = answer_to("There is 1 ship.")
     assert (answer.text, answer.exposed) == ("There is 1 ship.", False)
+
+
+@pytest.fixture
+def listener():
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listening:
+        yield listening
+
+
+def url_of(listener):
+    return f"http://127.0.0.1:{listener.getsockname()[1]}/v1/models"
+
+
+def test_a_server_that_says_nothing_is_there(listener, monkeypatch):
+    monkeypatch.setattr(bounded_http, "_READ_SECONDS", 0.05)
+    assert find_fault(url_of(listener)) is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse what Linux leaves without a reply")
+def test_an_address_without_a_reply_is_no_server(listener, monkeypatch):
+    monkeypatch.setattr(bounded_http, "_CONNECT_SECONDS", 0.05)
+    # As many as the queue takes; nobody accepts them.
+    with socket.create_connection(listener.getsockname()), socket.socket() as second:
+        second.setblocking(False)
+        second.connect_ex(listener.getsockname())
+        assert "ConnectTimeout" in repr(find_fault(url_of(listener)))
+
+
+def test_a_tunnel_without_a_server_behind_it_is_no_server(listener):
+    def drop():
+        for _ in range(2):
+            listener.accept()[0].close()
+
+    threading.Thread(target=drop, daemon=True).start()
+    assert find_fault(url_of(listener)) is not None

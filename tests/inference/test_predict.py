@@ -141,9 +141,7 @@ def test_a_server_that_is_not_there_is_named_before_anything_is_read(address, ou
     with ChatServer(lambda asked: "x") as server:
         pass
     server.url = address.format(port=server.port)
-    start = time.monotonic()
     line = refusal(capsys, *arguments(server, out, data="nowhere"))
-    assert time.monotonic() - start < 5
     assert f"no server answers at {server.url.replace('k3y-in-path', '***')} (" in line and "--base-url" in line
     assert not list(out.parent.iterdir())
 
