@@ -162,10 +162,10 @@ def format_outcome(outcome: Outcome) -> str:
     counts = [
         ("answered before", outcome.before, ""),
         ("answered now", tally.answered, ""),
-        ("  of these empty", tally.empty, ""),
-        ("  of these refused", tally.refused, ""),
-        ("  of these cut off by the token limit", tally.cut_off, ""),
-        *([("  of these with a secret, now ***", tally.exposed, "")] if tally.exposed else []),
+        ("of these empty", tally.empty, ""),
+        ("of these refused", tally.refused, ""),
+        ("of these cut off by the token limit", tally.cut_off, ""),
+        *([("of these with a secret, now ***", tally.exposed, "")] if tally.exposed else []),
         *((f"failed: {kind}", count, tally.examples[kind]) for kind, count in tally.failures.most_common()),
         ("left", outcome.left, ""),
     ]

@@ -77,7 +77,7 @@ def test_a_signal_ends_it_cleanly(number, code, gold, tmp_path):
         assert (process.returncode, "Traceback" in errors) == (code, False), errors
         answered = len(read_lines(out))
         assert f"{len(gold.ids) - answered:,} records are left" in errors
-        assert f"answered now                           {answered:>7}" in output
+        assert f"answered now{answered:>32}" in output
         assert sorted(path.name for path in tmp_path.iterdir()) == ["answers.jsonl", "answers.jsonl.meta.json"]
         process = start(server, out)
         assert process.communicate() and process.returncode == 0
