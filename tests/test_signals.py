@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
+import subprocess
+import sys
 
 import pytest
+from corpora import plain_corpus
+from support import ROOT
 
 from builders.folder.atomic import replacing_folder
 from builders.signals import STOP_SIGNALS, raising_once, starting_processes, uninterrupted
@@ -75,3 +80,30 @@ def test_signal_that_comes_while_a_failed_write_is_cleaned_up_waits(tmp_path, mo
         (staging / "half").write_text("half")
         raise OSError("failed")
     assert list(tmp_path.iterdir()) == []
+
+
+# Prints the processes below this one while the command's bars have been drawn; the method is Python 3.14's own.
+COUNT = """
+import multiprocessing, os, sys
+multiprocessing.set_start_method("forkserver")
+from builders.cli.command import main
+from support import children
+main(sys.argv[1:])
+print(children(os.getpid()))
+"""
+
+
+@pytest.mark.slow
+def test_bars_start_no_process(tmp_path):
+    """Else a signal to the whole terminal would end that too, with a warning."""
+    arguments = ["build", str(plain_corpus(tmp_path)), "--out", str(tmp_path / "out"), "--no-pictures"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests")}
+    run = subprocess.run(
+        [sys.executable, "-c", COUNT, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+        cwd=ROOT,
+    )
+    assert run.stdout.splitlines()[-1] == "[]", run.stderr

@@ -6,6 +6,7 @@ import importlib
 import logging
 import signal
 import sys
+import threading
 from contextlib import suppress
 from typing import NoReturn
 
@@ -58,6 +59,11 @@ class _LazyGroup(click.Group):
 @click.version_option(package_name="sarchat-bench", prog_name="sarchat")
 def sarchat() -> None:
     """Build, inspect, score and publish SARChat: vision-language data for synthetic aperture radar."""
+    from tqdm import tqdm
+
+    # Only threads write bars. tqdm's own lock, which is for processes too, starts a process from Python 3.14 on, and a
+    # closed terminal ends that with a warning.
+    tqdm.set_lock(threading.RLock())
 
 
 class _WarningLines(logging.Handler):
