@@ -75,16 +75,6 @@ Examples:
     >>> result["referring/multi/iou@0.25"], result["overall"], result["n"]
     (50.0, 50.0, {'referring': 1})
 
-    The gold may also be the conversation, as `load_dataset` gives it:
-
-    >>> messages = [
-    ...     {"role": "user", "content": "[count] How many ships are there?"},
-    ...     {"role": "assistant", "content": "There are 2 instances. {<10><10><50><50>}{<60><60><90><90>}"},
-    ... ]
-    >>> metric.add(prediction="2", reference={"task": "counting", "scenario": "multi", "messages": messages})
-    >>> result = metric.compute()
-    >>> [result[key] for key in ("counting/count", "counting/iou@0.25", "counting/iou@0.5")]
-    [100.0, 0.0, 0.0]
 """
 
 Box = tuple[float, float, float, float]
@@ -98,8 +88,6 @@ _WRONG: Counts = (0, 0, 1)
 
 SCENARIOS = ("single", "multi")
 IOU_THRESHOLDS = {"iou@0.25": 0.25, "iou@0.5": 0.5}
-
-_ATTRIBUTES = ("category", "size", "shape", "cell", "direction", "proximity")
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -209,14 +197,15 @@ _DENIAL_LENGTH = 8
 _MAY_NEGATE = re.compile(rf"\b(?:{'|'.join(_NEGATIONS)})\b", re.ASCII)
 _MAY_JUDGE = {*_NEGATIONS, "absent", "missing", "or", "/"}
 # Characters that word processors and models write for plain ones.
-_PLAIN = str.maketrans(
+_PLAIN_FOR = str.maketrans(
     dict.fromkeys("\u00a0\u2007\u2009\u202f", " ") | dict.fromkeys("\u2010\u2011", "-") | {"\u2019": "'"}
 )
 
 
-def _normalize(text: str) -> str:
-    """Returns a text as the readers take it: in lower case, with plain spaces and hyphens, and "not" for "n't"."""
-    text = (text if text.isascii() else text.translate(_PLAIN)).lower()
+def _plain(text: str) -> str:
+    """Returns an answer as the readers take it: in lower case, with plain spaces and hyphens, and "not" for "n't"."""
+    text = final_answer(text)
+    text = (text if text.isascii() else text.translate(_PLAIN_FOR)).lower()
     return text.replace("n't", " not") if "n't" in text else text
 
 
@@ -355,35 +344,43 @@ class Vocabulary:
         between = r"[\s.-]{0,3}"
         patterns = "|".join(between.join(map(re.escape, name.split(" "))) for name in sorted(numbered, key=len)[::-1])
         self._numbered = re.compile(rf"(?<![\w<])(?:{patterns})(?![\w>])", re.ASCII) if numbered else None
-        # What stands between boxes and ends of sentences repeats from answer to answer, and so do identifications.
+        # What stands between boxes and ends of sentences repeats, and so do identifications, three in four answers.
         self._tokens_of_short = lru_cache(maxsize=2**16)(self._tokens_of)
-        self._attributes_of_short = lru_cache(maxsize=2**16)(self._attributes_of)
+        self._identify_short = lru_cache(maxsize=2**16)(self._identify)
+
+    def named(self, kind: str, text: str) -> list[str]:
+        """Returns what a text in lower case names of a kind, in order."""
+        return [meaning for this, meaning in self.tokens(text) if this == kind and meaning]
+
+    def identify(self, text: str) -> Reading:
+        """Returns the first of each attribute that an answer names; the result is shared, and must not be changed."""
+        return self._identify_short(text) if len(text) <= _SHORT else self._identify(text)
+
+    def _identify(self, text: str) -> Reading:
+        # The last of the reversed tokens is the first.
+        first = dict(reversed(self.tokens(_plain(text)))).get
+        category = first("category")
+        return {
+            "category": category or None,
+            "size": first("size"),
+            "shape": first("shape"),
+            "cell": first("cell"),
+            "direction": first("direction"),
+            "proximity": first("proximity"),
+            "hedged": category == "",
+        }
 
     def without_numbers(self, text: str) -> str:
         """Returns a text in lower case without the names that hold a number."""
         return self._numbered.sub("x", text) if self._numbered else text
 
-    def attributes(self, text: str) -> Reading:
-        """Returns the first of each attribute that a text in lower case names, and whether the category is a choice."""
-        return self._attributes_of_short(text) if len(text) <= _SHORT else self._attributes_of(text)
-
-    def _attributes_of(self, text: str) -> Reading:
-        first: dict[str, str] = {}
-        for kind, meaning in self.tokens(text):
-            first.setdefault(kind, meaning)
-            if kind == "choice":
-                # A choice is no answer, and what follows it is none either.
-                first.setdefault("category", "")
-        reading: Reading = {attribute: first.get(attribute) or None for attribute in _ATTRIBUTES}
-        return reading | {"hedged": first.get("category") == ""}
-
     def tokens(self, text: str) -> list[tuple[str, str]]:
         """Splits a text in lower case into its meaningful parts, in order: (kind, meaning) pairs.
 
         The kinds are "box", "end" (of a sentence: ".", "!", "?", ";" or a line break, but not a "." before a digit),
-        "category", "choice" (the categories that follow are one), "cell", "direction", "size", "shape" and "proximity".
-        A category in a negated clause is left out. A direction is "above", "below" or "to the ... of" with left, right,
-        top or bottom in it, unless it continues with "the image", in which case it is a cell.
+        "category" (with an empty meaning before those that are a choice), "cell", "direction", "size", "shape" and
+        "proximity". A category in a negated clause is left out. A direction is "above", "below" or "to the ... of" with
+        left, right, top or bottom in it, unless it continues with "the image", in which case it is a cell.
         """
         tokens = []
         # Nothing spans a box or the end of a sentence.
@@ -423,8 +420,8 @@ class Vocabulary:
                 continue
             word = words[place]
             if word in meaning_of:
-                if place in choices:
-                    tokens.append(("choice", ""))
+                if choices and place in choices:
+                    tokens.append(("category", ""))
                 tokens.append(meaning_of[word])
             elif word == "to":
                 cell, after = _cell_at(words, place + 2)
@@ -461,7 +458,7 @@ def _read_category(entry: object) -> tuple[str, list[str], list[str], list[str]]
 
 def _spell(noun: str) -> set[str]:
     """Returns the ways to write a noun, as `Vocabulary.category_of` has them."""
-    words = _WORD.findall(_normalize(noun).replace("_", " "))
+    words = _WORD.findall(_plain(noun).replace("_", " "))
     if not words or _BREAK.search(noun):
         raise ValueError(f"no answer can name {noun!r}: it must have letters, and none of '.', '!', '?', ';' or a box")
     return {" ".join(words), "_".join(words)}
@@ -519,16 +516,13 @@ CATEGORIES = SARDET.names
 CATEGORY_OF = SARDET.category_of
 
 
-def _read_count(text: str) -> tuple[int | None, bool]:
-    """Returns the first whole number outside boxes, otherwise the number of boxes, if any, otherwise None.
+def _read_count(text: str) -> Reading:
+    """Returns `count`, the first whole number outside boxes, otherwise the number of boxes, if any, otherwise None.
 
     A number is written in digits, or in words up to nine hundred and ninety-nine; "no" before a word, "none" and "zero"
     are 0. Parts of decimals or words do not count as numbers, nor do negative numbers, nor a number right after "<",
     which belongs to a broken box, nor one in a negated clause. A number of more than 18 digits is read as 10 ** 18,
-    which is cheap and matches no count.
-
-    Returns:
-        The number, and whether it is one of several, a range or a choice; then the number is None.
+    which is cheap and matches no count. One of several, a range or a choice, is `hedged`: no count.
     """
     negated: set[int] | None = None
     for found in _COUNT.finditer(text):
@@ -542,13 +536,14 @@ def _read_count(text: str) -> tuple[int | None, bool]:
                 continue
         before, after = _BETWEEN
         if _CHOICE.match(text, end) or (after.match(text, end) and before.search(text[max(start - 10, 0) : start])):
-            return None, True
+            return {"count": None, "hedged": True}
         if found["digits"]:
             digits = found["digits"].replace(",", "").lstrip("0") or "0"
-            return int(digits) if len(digits) <= _MOST_DIGITS else 10**_MOST_DIGITS, False
+            return {"count": int(digits) if len(digits) <= _MOST_DIGITS else 10**_MOST_DIGITS, "hedged": False}
         small = re.split(r"[\s-]+", found["words"] or found["rest"] or "")
-        return 100 * _VALUE_OF.get(found["hundreds"], 0) + sum(_VALUE_OF.get(word, 0) for word in small), False
-    return len(parse_boxes(text)) or None, False
+        value = 100 * _VALUE_OF.get(found["hundreds"], 0) + sum(_VALUE_OF.get(word, 0) for word in small)
+        return {"count": value, "hedged": False}
+    return {"count": len(parse_boxes(text)) or None, "hedged": False}
 
 
 def _negated_places(text: str) -> set[int]:
@@ -591,8 +586,9 @@ def _read_phrases(text: str, words: Vocabulary) -> Reading:
     for token in (*words.tokens(text), ("end", "")):
         kind, meaning = token
         if kind == "category":
-            label = meaning
-            sentence.append(token)
+            if meaning:
+                label = meaning
+                sentence.append(token)
         elif kind == "cell":
             sentence.append(token)
         elif kind == "box":
@@ -603,30 +599,9 @@ def _read_phrases(text: str, words: Vocabulary) -> Reading:
     return {"phrases": phrases, "boxes": parse_boxes(text), "labels": labels}
 
 
-def _read_classification(text: str, words: Vocabulary) -> Reading:
-    return {"categories": list(dict.fromkeys(meaning for kind, meaning in words.tokens(text) if kind == "category"))}
-
-
-def _read_description(text: str, words: Vocabulary) -> Reading:
-    return {"phrases": _read_phrases(text, words)["phrases"]}
-
-
-def _read_counting(text: str, words: Vocabulary) -> Reading:
-    count, hedged = _read_count(words.without_numbers(text))
-    return {"count": count, "hedged": hedged, "boxes": parse_boxes(text)}
-
-
 def _read_grounding(text: str, words: Vocabulary) -> Reading:
     reading = _read_phrases(text, words)
     return reading | {"phrases": [phrase for phrase in reading["phrases"] if phrase[1]]}
-
-
-def _read_identification(text: str, words: Vocabulary) -> Reading:
-    return words.attributes(text)
-
-
-def _read_referring(text: str, words: Vocabulary) -> Reading:
-    return {"boxes": parse_boxes(text), "cells": [meaning for kind, meaning in words.tokens(text) if kind == "cell"]}
 
 
 Categories = Vocabulary | Sequence[str | Mapping[str, Any]] | None
@@ -663,7 +638,7 @@ def read_answer(text: str, task: str, categories: Categories = None) -> Reading:
 
 
 def _read(text: str, task: str, words: Vocabulary) -> Reading:
-    return _ROWS[task].read(_normalize(final_answer(text)), words)
+    return words.identify(text) if task == "identification" else _ROWS[task].read(_plain(text), words)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -767,10 +742,12 @@ def _assign(overlaps: _Pairs, threshold: float) -> list[Match]:
     """Chooses the pairs of `match_boxes` among those that overlap."""
     if isinstance(overlaps, list):
         pairs = [pair for pair in overlaps if pair[2] >= threshold]
-        if len({i for i, _, _ in pairs}) == len(pairs) == len({j for _, j, _ in pairs}):
+        if len(pairs) < 2 or len({i for i, _, _ in pairs}) == len(pairs) == len({j for _, j, _ in pairs}):
             return pairs
-        i, j, iou = zip(*pairs, strict=True)
-        return _assign_group(np.array(i), np.array(j), np.array(iou))
+        iou = np.zeros((1 + max(i for i, _, _ in pairs), 1 + max(j for _, j, _ in pairs)))
+        for i, j, value in pairs:
+            iou[i, j] = value
+        return [(i, j, float(iou[i, j])) for i, j in _assign_dense(iou)]
     overlaps = overlaps[overlaps[:, 2] >= threshold]
     if not len(overlaps):
         return []
@@ -782,21 +759,21 @@ def _assign(overlaps: _Pairs, threshold: float) -> list[Match]:
     order = np.argsort(group, kind="stable")
     chosen = []
     for places in np.split(order, np.flatnonzero(np.diff(group[order])) + 1):
-        chosen += _assign_group(first[places], second[places], overlaps[places, 2])
+        (rows, row_of), (columns, column_of) = _renumber(first[places]), _renumber(second[places])
+        iou = np.zeros((len(rows), len(columns)))
+        iou[row_of, column_of] = overlaps[places, 2]
+        chosen += [(int(rows[i]), int(columns[j]), float(iou[i, j])) for i, j in _assign_dense(iou)]
     return sorted(chosen)
 
 
-def _assign_group(first: np.ndarray, second: np.ndarray, overlap: np.ndarray) -> list[Match]:
-    (rows, row_of), (columns, column_of) = _renumber(first), _renumber(second)
-    # With 0 for pairs that do not overlap enough.
-    iou = np.zeros((len(rows), len(columns)))
-    iou[row_of, column_of] = overlap
+def _assign_dense(iou: np.ndarray) -> list[tuple[int, int]]:
+    """Returns the best pairs by a matrix of IoUs, with 0 for pairs that do not overlap enough."""
     worth = iou > 0
     if iou.size * min(iou.shape) <= _MOST_STEPS:
         # One more pair is worth more than any sum of IoUs; the sum of IoUs decides among the largest matchings.
         worth = np.where(worth, iou + min(iou.shape) + 1, 0.0)
-    chosen = zip(*linear_sum_assignment(worth, maximize=True), strict=True)
-    return [(int(rows[i]), int(columns[j]), float(iou[i, j])) for i, j in chosen if iou[i, j] > 0]
+    rows, columns = linear_sum_assignment(worth, maximize=True)
+    return [(i, j) for i, j in zip(rows.tolist(), columns.tolist(), strict=True) if iou[i, j] > 0]
 
 
 def _renumber(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -889,56 +866,14 @@ def _compare_boxes(predicted: Reading, gold: Reading) -> tuple[dict[str, list[Ma
     return matches, {key: (len(pairs), found - len(pairs), wanted - len(pairs)) for key, pairs in matches.items()}
 
 
-# What each task scores: (TP, FP, FN) by sub-score. `boxes` has the counts of boxes by IoU threshold.
-
-
-def _count_classification(scenario: str, read: Reading, gold: Reading, boxes: dict[str, Counts]) -> dict[str, Counts]:
-    return {"classification/accuracy": _count_common(read["categories"], gold["categories"])}
-
-
-def _count_description(scenario: str, read: Reading, gold: Reading, boxes: dict[str, Counts]) -> dict[str, Counts]:
-    return {"description/phrases": _count_common(read["phrases"], gold["phrases"])}
-
-
-def _count_counting(scenario: str, read: Reading, gold: Reading, boxes: dict[str, Counts]) -> dict[str, Counts]:
-    of_number = _RIGHT if read["count"] == gold["count"] else _WRONG
-    return {"counting/count": of_number} | {f"counting/{key}": counts for key, counts in boxes.items()}
-
-
-def _count_grounding(scenario: str, read: Reading, gold: Reading, boxes: dict[str, Counts]) -> dict[str, Counts]:
-    of_phrases = _count_common(read["phrases"], gold["phrases"])
-    return {"grounding/position": of_phrases} | {f"grounding/{scenario}/{key}": value for key, value in boxes.items()}
-
-
-def _count_identification(scenario: str, read: Reading, gold: Reading, boxes: dict[str, Counts]) -> dict[str, Counts]:
-    return {
-        key: _RIGHT if read[attribute] == gold[attribute] else _WRONG
-        for attribute, key in _KEYS_OF_ATTRIBUTES[scenario].items()
-        if gold[attribute] is not None
-    }
-
-
-def _count_referring(scenario: str, read: Reading, gold: Reading, boxes: dict[str, Counts]) -> dict[str, Counts]:
-    of_cells = {f"referring/{scenario}/cell": _count_common(read["cells"], gold["cells"])} if gold["cells"] else {}
-    return {f"referring/{scenario}/{key}": counts for key, counts in boxes.items()} | of_cells
-
-
-_KEYS_OF_ATTRIBUTES = {
-    scenario: {
-        attribute: f"identification/{scenario}/{'accuracy' if attribute == 'category' else attribute}"
-        for attribute in _ATTRIBUTES
-    }
-    for scenario in SCENARIOS
-}
-
-
 class _Row(NamedTuple):
     """A task: how its answers are read and compared, and what it scores.
 
     Attributes:
-        read: reads an answer.
+        read: reads an answer, given the vocabulary.
         gist: a parsed answer has one of these entries or more, a gold answer has all.
-        compare: returns (TP, FP, FN) of each sub-score.
+        compare: returns (TP, FP, FN) by key, given the scenario, what was read of the answer and of the gold answer,
+            and (TP, FP, FN) of the boxes by IoU threshold.
         sub_scores: the keys that Eq. 5 averages.
         extra_scores: the keys that enter no average.
     """
@@ -954,33 +889,62 @@ def _keys(task: str, *names: str) -> tuple[str, ...]:
     return tuple(f"{task}/{scenario}/{name}" for scenario in SCENARIOS for name in names)
 
 
+_ATTRIBUTES = {"category": "accuracy"} | {name: name for name in ("size", "shape", "cell", "direction", "proximity")}
+_KEYS_OF_ATTRIBUTES = {
+    scenario: [(name, f"identification/{scenario}/{key}") for name, key in _ATTRIBUTES.items()]
+    for scenario in SCENARIOS
+}
+
 _ROWS = {
-    "classification": _Row(_read_classification, ("categories",), _count_classification, ("classification/accuracy",)),
-    "description": _Row(_read_description, ("phrases",), _count_description, ("description/phrases",)),
+    "classification": _Row(
+        lambda text, words: {"categories": list(dict.fromkeys(words.named("category", text)))},
+        ("categories",),
+        lambda _, read, gold, __: {"classification/accuracy": _count_common(read["categories"], gold["categories"])},
+        ("classification/accuracy",),
+    ),
+    "description": _Row(
+        lambda text, words: {"phrases": _read_phrases(text, words)["phrases"]},
+        ("phrases",),
+        lambda _, read, gold, __: {"description/phrases": _count_common(read["phrases"], gold["phrases"])},
+        ("description/phrases",),
+    ),
     "counting": _Row(
-        _read_counting,
+        lambda text, words: _read_count(words.without_numbers(text)) | {"boxes": parse_boxes(text)},
         ("count", "boxes"),
-        _count_counting,
+        lambda _, read, gold, boxes: {
+            "counting/count": _RIGHT if read["count"] == gold["count"] else _WRONG,
+            **{f"counting/{key}": counts for key, counts in boxes.items()},
+        },
         ("counting/count", "counting/iou@0.25", "counting/iou@0.5"),
     ),
     "grounding": _Row(
         _read_grounding,
         ("phrases", "boxes"),
-        _count_grounding,
+        lambda scenario, read, gold, boxes: {
+            "grounding/position": _count_common(read["phrases"], gold["phrases"]),
+            **{f"grounding/{scenario}/{key}": counts for key, counts in boxes.items()},
+        },
         ("grounding/position", *_keys("grounding", "iou@0.25")),
         _keys("grounding", "iou@0.5"),
     ),
     "identification": _Row(
-        _read_identification,
+        lambda text, words: words.identify(text),
         ("category",),
-        _count_identification,
+        lambda scenario, read, gold, _: {
+            key: _RIGHT if read[name] == gold[name] else _WRONG
+            for name, key in _KEYS_OF_ATTRIBUTES[scenario]
+            if gold[name] is not None
+        },
         _keys("identification", "accuracy"),
-        _keys("identification", *_ATTRIBUTES[1:]),
+        _keys("identification", "size", "shape", "cell", "direction", "proximity"),
     ),
     "referring": _Row(
-        _read_referring,
+        lambda text, words: {"boxes": parse_boxes(text), "cells": words.named("cell", text)},
         ("boxes",),
-        _count_referring,
+        lambda scenario, read, gold, boxes: {
+            **{f"referring/{scenario}/{key}": counts for key, counts in boxes.items()},
+            **({f"referring/{scenario}/cell": _count_common(read["cells"], gold["cells"])} if gold["cells"] else {}),
+        },
         _keys("referring", "iou@0.25", "iou@0.5"),
         _keys("referring", "cell"),
     ),
@@ -1171,14 +1135,7 @@ class Collector:
 
 
 def collect(results: Iterable[RecordScore]) -> Tally:
-    """Collects the counts of records that were scored one by one; `tally` combines it with `score_record`.
-
-    Args:
-        results: the results of `score_record`, in order.
-
-    Returns:
-        The counts of all records.
-    """
+    """Collects the counts of records that `score_record` scored one by one, in order."""
     collector = Collector()
     for result in results:
         collector.add(result)
