@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -52,7 +53,7 @@ def dataset(folder: Path, repo_id: str, private: bool, revision: str | None, cre
     files = list_dataset_files(folder)
     configs = inspect_dataset(folder)
     if unknown := describe_unknown(folder):
-        click.echo(f"Warning: {unknown}", err=True)
+        logging.getLogger(__name__).warning(unknown)
     if dry_run:
         _show_plan(folder, files)
         return

@@ -10,6 +10,7 @@ import pytest
 from built_fixture import sample_build
 from hypothesis import given
 from hypothesis import strategies as st
+from support import ROOT
 
 from builders.cli.command import COMMANDS
 from builders.corpus_info import DEFAULT, known_corpus
@@ -85,3 +86,9 @@ def test_an_id_never_becomes_a_path_or_an_option(record_id):
         return
     assert re.fullmatch(r"[\w.-]+\.png", name) and name[0] not in ".-"
     assert len(name.encode("utf-8", "surrogatepass")) <= 255
+
+
+def test_warnings_are_logged_and_not_printed():
+    """So that each is one printable line, whatever is in it."""
+    sources = {path: path.read_text(encoding="utf-8") for path in (ROOT / "builders").rglob("*.py")}
+    assert [path for path, text in sources.items() if "Warning: {" in text] == []
