@@ -15,7 +15,7 @@ import sys
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import compress
 from typing import Any, NamedTuple
 
@@ -170,7 +170,7 @@ _SHORT = 512
 
 # Negation and choice. The categories and numbers of a negated clause are not named: from one of these words (before the
 # word beside it, if one is given; "n't" is "not") ...
-_NEGATIONS = dict.fromkeys("no not non cannot without neither nor never none nothing hardly whether".split(), "")
+_NEGATIONS = dict.fromkeys("no not non cannot without neither nor never none nothing hardly whether lacks".split(), "")
 _NEGATIONS |= dict.fromkeys("unable impossible difficult fail fails failed".split(), "to")
 _NEGATIONS |= {"lack": "of", "absence": "of", "instead": "of", "rather": "than"}
 # ... to one of these, or to "," or "and" before one of those, or to a box or the end of the sentence.
@@ -180,7 +180,7 @@ _NEW_CLAUSE = {*"it this that these those there they he she we i here".split(), 
 # A list of categories has nothing but these words and punctuation marks in it. After "or" or "/" it is a choice.
 _IN_LIST = {*"a an the any other another some kind type sort of and or either very sized".split()}
 _IN_LIST |= {*"possibly perhaps maybe probably likely even small medium large wide tall square".split()}
-# What denies the list before it: "are not visible", "cannot be seen", "is absent", ": no".
+# What denies the list before it: "are not visible", "cannot be seen", "is absent", ": no", ": 0".
 _DENIAL = re.compile(
     rf"""
     (?:[*)"'] \s)*
@@ -188,14 +188,14 @@ _DENIAL = re.compile(
         (?: present|visible|seen|found|detected|identified|shown|there|appear|exist
           | in \s (?:the|this) \s (?:{"|".join(_IMAGE)}) ) \b
       | (?:is|are|was|were|[:|(]) \s (?:absent|missing) \b
-      | [:|(] \s (?:no|none) (?= \s* (?: [,)|] | $ ) )
+      | [:|(] \s (?:no|none|zero|0) (?= \s* (?: [,)|] | $ ) )
     )
     """,
     re.ASCII | re.VERBOSE,
 )
 _DENIAL_LENGTH = 8
 _MAY_NEGATE = re.compile(rf"\b(?:{'|'.join(_NEGATIONS)})\b", re.ASCII)
-_MAY_JUDGE = {*_NEGATIONS, "absent", "missing", "or", "/"}
+_MAY_JUDGE = {*_NEGATIONS, "absent", "missing", "zero", "0", "or", "/"}
 # Characters that word processors and models write for plain ones.
 _PLAIN_FOR = str.maketrans(
     dict.fromkeys("\u00a0\u2007\u2009\u202f", " ") | dict.fromkeys("\u2010\u2011", "-") | {"\u2019": "'"}
@@ -242,7 +242,8 @@ def _judge(words: list[str], named: list[int], category_of: Mapping[str, str]) -
         The places of the denied categories, and of each first category of a choice between different ones.
     """
     flags = _are_negated(words)
-    denied, choices = {place for place in named if flags[place]}, set()
+    denied = {place for place in named if flags[place] or (place and words[place - 1] in ("zero", "0"))}
+    choices = set()
     start = first = 0
     is_choice = False
     for number, (place, following) in enumerate(zip(named, [*named[1:], len(words)], strict=False), start=1):
@@ -1089,13 +1090,15 @@ def tally(predictions: Iterable[str], references: Iterable[Mapping[str, Any]], c
         ValueError: if the lengths differ, there are no records, or `score_record` raises; then with the record's index.
     """
     predictions, references = _as_lists(predictions, references)
-    return collect(_score_all(predictions, references, vocabulary(categories)))
+    words = vocabulary(categories)
+    return collect(_for_each(partial(score_record, categories=words), predictions, references))
 
 
-def _score_all(predictions: list[Any], references: list[Any], words: Vocabulary) -> Iterator[RecordScore]:
+def _for_each(function: Callable[[Any, Any], Any], predictions: list[Any], references: list[Any]) -> Iterator[Any]:
+    """Yields what a function returns for each record; its errors name the record."""
     for index, (prediction, reference) in enumerate(zip(predictions, references, strict=True)):
         try:
-            yield score_record(prediction, reference, words)
+            yield function(prediction, reference)
         except ValueError as error:
             raise ValueError(f"record {index}: {error}") from None
 
@@ -1334,13 +1337,7 @@ def _define_metric() -> type:
         ) -> None:
             """Adds predictions and their references."""
             predictions, references = _as_lists(predictions, references)
-            stored = []
-            for index, (prediction, reference) in enumerate(zip(predictions, references, strict=True)):
-                try:
-                    stored.append(_as_stored(prediction, reference))
-                except ValueError as error:
-                    raise ValueError(f"record {index}: {error}") from None
-            texts, plain = map(list, zip(*stored, strict=True))
+            texts, plain = map(list, zip(*_for_each(_as_stored, predictions, references), strict=True))
             super().add_batch(predictions=texts, references=plain, **kwargs)
 
         def _compute(
