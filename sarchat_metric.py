@@ -176,7 +176,7 @@ _NEGATIONS |= {"lack": "of", "absence": "of", "instead": "of", "rather": "than"}
 # ... to one of these, or to "," or "and" before one of those, or to a box or the end of the sentence.
 _ENDS = dict.fromkeys("but except only just merely than besides instead rather doubt".split(), "")
 _ENDS |= dict.fromkeys("however while whereas although though".split(), "") | {"apart": "from", "aside": "from"}
-_NEW_CLAUSE = {*"it this that these those there they he she we i here".split(), *_VALUE_OF} - {"a"}
+_NEW_CLAUSE = {*"it this that these those there they he she we i here".split()}
 # A list of categories has nothing but these words and punctuation marks in it. After "or" or "/" it is a choice.
 _IN_LIST = {*"a an the any other another some kind type sort of and or either very sized".split()}
 _IN_LIST |= {*"possibly perhaps maybe probably likely even small medium large wide tall square".split()}
@@ -222,7 +222,7 @@ def _are_negated(words: list[str]) -> list[bool]:
             if word not in ("no", "none") or not (after in (",", ":", "|", ")") or after.isdigit()):
                 negated, second = True, place + 1 if _NEGATIONS[word] else -1
         elif negated and (
-            _ENDS.get(word) in ("", after) or (before in (",", "and") and (word in _NEW_CLAUSE or word.isdigit()))
+            _ENDS.get(word) in ("", after) or (before in (",", "and") and (word in _NEW_CLAUSE or _is_number(word)))
         ):
             negated = False
         flags.append(negated)
@@ -341,7 +341,7 @@ class Vocabulary:
             first, *rest = name.split(" ")
             if rest:
                 self._rests.setdefault(first, []).append(rest)
-        numbered = [name for name in self.category_of if any(w.isdigit() or w in _NEW_CLAUSE for w in name.split(" "))]
+        numbered = [name for name in self.category_of if any(map(_is_number, name.split(" ")))]
         between = r"[\s.-]{0,3}"
         patterns = "|".join(between.join(map(re.escape, name.split(" "))) for name in sorted(numbered, key=len)[::-1])
         self._numbered = re.compile(rf"(?<![\w<])(?:{patterns})(?![\w>])", re.ASCII) if numbered else None
@@ -457,6 +457,10 @@ def _read_category(entry: object) -> tuple[str, list[str], list[str], list[str]]
     return name, [name, say, many], list(also), [f"{noun}s" for noun in (name, say, *also)]
 
 
+def _is_number(word: str) -> bool:
+    return word.isdigit() or (word in _VALUE_OF and word != "a")
+
+
 def _spell(noun: str) -> set[str]:
     """Returns the ways to write a noun, as `Vocabulary.category_of` has them."""
     words = _WORD.findall(_plain(noun).replace("_", " "))
@@ -491,7 +495,7 @@ def vocabulary(categories: Vocabulary | Sequence[str | Mapping[str, Any]] | None
         raise ValueError(f"categories must be plain data: {error}") from None
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def _compile(text: str) -> Vocabulary:
     return Vocabulary(json.loads(text))
 

@@ -100,6 +100,8 @@ def _text_blocks(record: Mapping[str, Any], prediction: str | None, score: Recor
     if prediction is not None:
         scores = "\n".join(f"{key}: {accuracy:.1f} %" for key, accuracy in score.accuracies.items())
         unread = "" if score.parsed else "Nothing that this task scores can be read from it.\n"
+        if score.hedged:
+            unread = "It offers a choice where one thing was asked for.\n"
         blocks.append(_Block("Prediction", prediction or "(empty)", PREDICTED))
         blocks.append(_Block("Scores", unread + scores, INK))
     return blocks

@@ -22,7 +22,14 @@ BOX = "{<10><10><50><50>}"
 # Names as real corpora have them.
 NAMES = [
     *("A320/321", "Boeing 737", "other", "small-vehicle", "large-vehicle", "storage_tank", "tank", "tank car", "car"),
-    *("Expressway-Service-area", "Expressway-toll-station", "Ground_Track_Field", "Truck w/Box", "Truck w/Flatbed"),
+    *(
+        "Expressway-Service-area",
+        "Expressway-toll-station",
+        "Ground_Track_Field",
+        "Truck w/Box",
+        "Truck w/Flatbed",
+        "two-seater",
+    ),
     *("ship", "ship shed", "bridge", "overpass", "tennis court", "ore-oil", "Truck"),
 ]
 MIXED = [*NAMES, {"name": "people", "many": "people"}, {"name": "Fishing", "say": "fishing ship", "also": ["trawler"]}]
@@ -78,6 +85,8 @@ def test_size_words_within_a_name_are_no_size():
         ("A320/321s: three", 3),
         ("A320/321", None),
         ("737 of them", 737),
+        ("Two-seaters: there are 4", 4),
+        ("two of them", 2),
         (f"Boeing 737 {BOX}{BOX}", 2),
     ],
 )
