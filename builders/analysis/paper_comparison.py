@@ -99,7 +99,7 @@ def _printed(paper: Mapping[str, Any] | None, key: str) -> Mapping[str, Any]:
 
 def _is_full(counts: Mapping[str, float], printed: Mapping[str, float] | None, names: Iterable[str]) -> bool:
     """Return whether a build has about as much as the paper of everything that it has at all."""
-    pairs = [(counts[name], printed[name]) for name in names if printed and name in counts]
+    pairs = [(counts[name], printed[name]) for name in names if printed and name in printed and name in counts]
     return bool(pairs) and sum(own for own, _ in pairs) >= _LEAST_SHARE * sum(of_paper for _, of_paper in pairs)
 
 
@@ -138,7 +138,7 @@ def _table(
         values = [figures.get(key) for key in rows]
         columns[split] = [_show(value) for value in values]
         if split in paper:
-            printed = [paper[split][key] for key in rows]
+            printed = [paper[split].get(key) for key in rows]
             columns[f"paper's {split}"] = [_show(value) for value in printed]
             differences = [
                 _difference(value, of_paper) if chosen[isinstance(value, int)][split] else None

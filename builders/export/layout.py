@@ -29,6 +29,10 @@ def by_paper(task: str, split: str, scenario: str) -> str:
     name = names.get(task) or names.get(f"{task}/{scenario}")
     if name is None:
         known = ", ".join(key.partition("/")[2] for key in names if key.startswith(f"{task}/"))
+        if not known:
+            raise SARChatError(
+                f"the paper's layout has no file for the task {task}; name others with --task, or use --layout tasks"
+            )
         raise SARChatError(
             f"the paper's layout has no file for {task} records with scenario {scenario!r}, only for {known}; correct "
             "the column `scenario`, or use --layout tasks"

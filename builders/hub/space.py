@@ -80,13 +80,14 @@ def format_card() -> str:
     gaps = [
         entry.overall - entry.printed for entry in entries if entry.overall is not None and entry.printed is not None
     ]
-    keys = [key for keys in SUB_SCORES.values() for key in keys]
-    averages = [[entry.printed, entry.overall, *(entry.tasks[task] for task in TASKS)] for entry in entries]
+    tasks = [task for task in TASKS if all(task in entry.tasks for entry in entries)]
+    keys = [key for task in tasks for key in SUB_SCORES[task]]
+    averages = [[entry.printed, entry.overall, *(entry.tasks[task] for task in tasks)] for entry in entries]
     sub_scores = [[entry.sub_scores[key] for key in keys] for entry in entries]
     return Template(read_text(f"page/{CARD}", "builders.hub")).substitute(
         least=f"{min(gaps):+.2f}",
         most=f"{max(gaps):+.2f}",
-        task_table=_format_results(["Avg", "Eq. 4", *TASKS], entries, averages),
+        task_table=_format_results(["Avg", "Eq. 4", *tasks], entries, averages),
         sub_score_table=_format_results([f"`{key}`" for key in keys], entries, sub_scores),
         citation=read_text("citation.bib").rstrip(),
     )

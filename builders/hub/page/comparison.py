@@ -29,14 +29,6 @@ _ENTRIES = {
     "direction": "direction",
     "proximity": "distance",
 }
-_SCORED = {
-    "classification": "The score compares the sets of categories.",
-    "description": "The score compares phrases: a category and its cell.",
-    "counting": "The score compares the number, and the boxes at IoU 0.25 and 0.5.",
-    "grounding": "The score compares phrases (a category and its cell), and the boxes of each category at IoU 0.25.",
-    "identification": "The score compares the first category named.",
-    "referring": "The score compares the boxes at IoU 0.25 and 0.5.",
-}
 
 
 def count_pairs(answer: str, gold: str) -> int:
@@ -102,7 +94,7 @@ def _show_scores(record: RecordScore) -> str:
         )
     return (
         f'<section><h3>Scores</h3>{unread}<p class="sar-mean"><strong>{mean:.1f}</strong> %'
-        f'<span class="sar-faint">{record.task}, {record.scenario}. {_SCORED[record.task]}</span></p>'
+        f'<span class="sar-faint">{record.task}, {record.scenario}. The mean of what Eq. 5 averages.</span></p>'
         f'<ul class="sar-bars">{"".join(bars)}</ul></section>'
     )
 

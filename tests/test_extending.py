@@ -1,0 +1,137 @@
+"""A new task and a new category, added as CONTRIBUTING.md says, work in every command."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from chat_server import ChatServer
+from support import ROOT
+
+from builders.cli.command import COMMANDS
+from builders.export.formats import FORMATS
+
+pytestmark = pytest.mark.slow
+
+TASK = '''"""Presence: whether there is anything at all, which is always so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from builders.corpus.targets import AnnotatedImage
+from builders.records.record import Conversation, Record
+from builders.records.templating import templates_for
+
+
+def count(image: AnnotatedImage) -> int:
+    """Return the number of records of an image: one."""
+    return 1
+
+
+def records(image: AnnotatedImage, talk: Conversation) -> Iterator[Record]:
+    """Yield the image's one record."""
+    record_id, templates = talk.next_id(), templates_for("naming", talk.info)
+    name = talk.info.names[image.targets[0].category]
+    yield Record(
+        record_id, talk.choose("question", templates["questions"]), f"I see a {name}.", image.targets[:1]
+    )
+'''
+WORDINGS = """about:
+  order: 7
+  boxes: none
+  per: image
+  targets: some
+  asks: for one target
+  record: an image
+  answer: the first target's category
+  score: the category
+  hub: visual-question-answering
+tag: "[naming]"
+questions:
+  - "Name one target in this {image}."
+  - "What do you see in the {scene}?"
+"""
+ROW = """
+_ROWS["naming"] = _Row(
+    lambda text, words: {"categories": list(dict.fromkeys(words.named("category", text)))},
+    ("categories",),
+    lambda _, read, gold, __: {"naming/accuracy": _count_common(read["categories"], gold["categories"])},
+    ("naming/accuracy",),
+)
+TASKS = tuple(_ROWS)
+"""
+
+
+class Tree:
+    """A copy of the project in which a test changes files, and runs its commands."""
+
+    def __init__(self, top: Path) -> None:
+        self.top = top
+        for name in ("builders", "dataset_card"):
+            shutil.copytree(ROOT / name, top / name, ignore=shutil.ignore_patterns("__pycache__"))
+        for path in ROOT.glob("sarchat_*.py"):
+            shutil.copy(path, top)
+
+    def add_line(self, name: str, after: str, line: str) -> None:
+        path = self.top / name
+        text = path.read_text(encoding="utf-8")
+        assert text.count(after) == 1
+        path.write_text(text.replace(after, after + line), encoding="utf-8")
+
+    def run(self, *arguments: object) -> str:
+        code = "import sys; from builders.cli.command import main; main(sys.argv[1:])"
+        done = subprocess.run(
+            [sys.executable, "-c", code, *map(str, arguments)],
+            cwd=self.top,
+            env={**os.environ, "PYTHONPATH": str(self.top), "HF_HOME": str(self.top / "hf")},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, (arguments, done.stderr)
+        return done.stdout
+
+    def run_all(self, task: str) -> dict[str, str]:
+        """Run every command on the build `out`; return what each printed."""
+        printed = {"stats": self.run("stats", "out")}
+        printed["show"] = self.run("show", "out", task, "--split", "test", "--out", "record.png")
+        printed["demo"] = self.run("demo", "out")
+        score = ("score", "demo/answers.jsonl", "--references", "out")
+        printed["score"] = self.run(*score, "--output", "scores.json", "--details", "details.jsonl")
+        printed["leaderboard"] = self.run("leaderboard", "scores.json")
+        printed["compare"] = self.run("compare", "scores.json", "scores.json")
+        printed["report"] = self.run("report", "demo/answers.jsonl", "--data", "out", "--out", "report.html")
+        printed["export"] = "".join(
+            self.run("export", "out", "--to", name, "--limit", 2, "--out", f"ex-{name}") for name in FORMATS
+        )
+        with ChatServer(lambda asked: "a ship") as server:
+            asked = ("predict", "out", "--model", "m", "--base-url", server.url, "--limit", 1, "--config", task)
+            printed["predict"] = self.run(*asked, "--out", "asked.jsonl")
+        printed["space"] = self.run("space", "--out", "sarchat_metric")
+        printed["push"] = self.run("push", "dataset", "out", "me/out", "--dry-run")
+        assert {*printed, "build"} == {*COMMANDS}
+        return printed
+
+
+def test_a_new_task_works_in_every_command(tmp_path):
+    tree = Tree(tmp_path)
+    (tmp_path / "builders/records/tasks/naming.py").write_text(TASK)
+    (tmp_path / "builders/records/tasks/naming.yaml").write_text(WORDINGS)
+    metric = tmp_path / "sarchat_metric.py"
+    place = "TASKS = tuple(_ROWS)\n"
+    text = metric.read_text(encoding="utf-8")
+    assert text.count(place) == 1
+    metric.write_text(text.replace(place, ROW), encoding="utf-8")
+    built = tree.run("build", "--sample", "--out", "out")
+    assert re.search(r"^naming +20 +7 +7 +34$", built, re.MULTILINE)
+    printed = tree.run_all("naming")
+    assert "naming" in printed["score"] and "naming" in printed["stats"] and "naming" in printed["compare"]
+    assert "naming" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    card = (tmp_path / "out/README.md").read_text(encoding="utf-8")
+    assert "| `naming`" in card and "config_name: naming" in card
+    assert re.search(r"naming +100\.00", printed["demo"])
