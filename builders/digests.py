@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 _CHUNK = 1 << 20
 
@@ -33,13 +33,13 @@ def hash_bytes(content: bytes) -> str:
     return digest.hexdigest()
 
 
-def hash_file(path: Path) -> str:
-    """Return the hash of a file's content, hexadecimal.
+def hash_file(path: Path, new: Callable[[], Any] = new_digest) -> str:
+    """Return the hash of a file's content, hexadecimal; `new` makes the hash object.
 
     Raises:
         OSError: if it cannot be read.
     """
-    digest = new_digest()
+    digest = new()
     with path.open("rb") as stream:
         for piece in read_pieces(stream):
             digest.update(piece)

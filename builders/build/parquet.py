@@ -8,7 +8,6 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,6 +20,7 @@ from builders.corpus.reading_ahead import read_ahead
 from builders.corpus.sardet import Corpus, open_corpus
 from builders.corpus.source import join
 from builders.corpus.targets import AnnotatedImage
+from builders.digests import hash_file
 from builders.errors import SARChatError
 from builders.folder.parquet_features import features_metadata
 from builders.folder.parquet_file import ParquetFile
@@ -96,7 +96,7 @@ class _TaskWriter:
         self._path = path
         self._group = RowGroup(task)
         self._writer: pq.ParquetWriter | None = None
-        self._sink: _HashingSink | None = None
+        self._sink: pa.NativeFile | None = None
         self._rows = 0
         self._dense_bytes = 0
 
@@ -137,7 +137,7 @@ class _TaskWriter:
             self._rows,
             self._dense_bytes,
             self._path.stat().st_size,
-            self._sink.hexdigest(),
+            hash_file(self._path, hashlib.sha256),
         )
 
     def abandon(self) -> None:
@@ -155,9 +155,10 @@ class _TaskWriter:
         if self._writer is None:
             self._path.parent.mkdir(exist_ok=True)
             # A worker that was lost may have left a part of the file, and if it still runs, it writes the same bytes.
-            self._sink = _HashingSink(open(self._path, "wb"))
+            # Arrow's own file: one of Python costs a copy of every page.
+            self._sink = pa.OSFile(str(self._path), "wb")
             self._writer = pq.ParquetWriter(
-                pa.PythonFile(self._sink, mode="w"),
+                self._sink,
                 table.schema,
                 compression=_COMPRESSION,
                 # All values except ids and texts repeat; a dictionary of those two would be useless.
@@ -192,30 +193,3 @@ _COMPRESSION = {
     **dict.fromkeys([*_DICTIONARY_COLUMNS, "id", "messages.list.element.content"], "zstd"),
     "image.bytes": "none",
 }
-
-
-class _HashingSink(io.RawIOBase):
-    """A file for writing that computes its checksum on the fly, so that it need not be read again."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self._digest = hashlib.sha256()
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: bytes) -> int:  # type: ignore[override]  # pyarrow writes bytes alone
-        self._digest.update(data)
-        return self._stream.write(data)
-
-    def tell(self) -> int:
-        return self._stream.tell()
-
-    def close(self) -> None:
-        try:
-            self._stream.close()
-        finally:
-            super().close()
-
-    def hexdigest(self) -> str:
-        return self._digest.hexdigest()
