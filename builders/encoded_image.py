@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import cached_property
 
 from builders.digests import hash_bytes
@@ -16,21 +16,21 @@ class EncodedImage:
         path: its file on this machine; `None` if it is inside a Parquet file, in an archive or on another machine.
     """
 
-    def __init__(self, name: str, read: Callable[[], bytes], path: str | None = None, place: str | None = None) -> None:
-        """Set the source of the image without reading it; `place` is where its source has it, and nothing else."""
+    def __init__(self, name: str, read: Callable[[], bytes], path: str | None = None, place: Hashable = None) -> None:
+        """Set the source of the image without reading it; `place` is what its source calls it, and no other."""
         self.name = name
         self.path = path
         self._read = read
-        self._place = place or path
+        self._place = path if place is None else place
 
     @cached_property
-    def key(self) -> str:
+    def key(self) -> Hashable:
         """What all records of this image have in common, and no record of another: its place, or its bytes' hash.
 
         Raises:
             SARChatError: if it has no place of its own, and cannot be read.
         """
-        return self._place or hash_bytes(self.read())
+        return hash_bytes(self.read()) if self._place is None else self._place
 
     def read(self) -> bytes:
         """Return the bytes of the image file.

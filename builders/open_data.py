@@ -20,14 +20,14 @@ from builders.encoded_image import EncodedImage
 from builders.errors import SARChatError, near
 from builders.folder.checksums import SUMS, parse_checksums
 from builders.folder.reader import BUILD_INFO, CARD, has_configs, info_of_build, open_build, parse_configs
-from builders.folder.rows import ParquetPart, read_rows
+from builders.folder.rows import ImageKey, ParquetPart, find_single_records, read_rows
 from builders.folder.subset import choose_subset
 from builders.inside import require_inside
 from builders.live import make_example, open_split
 from builders.records.tasks import generate_records
 from builders.records.templating import Chooser
 from builders.resources import load_json
-from builders.schema import ALL, COLUMNS, TASKS
+from builders.schema import ALL, COLUMNS, TASKS, fewest_records_first
 
 # A repo id on the Hub, with or without a revision.
 REPO_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
@@ -132,6 +132,7 @@ class ParquetData(OpenData):
             for task in TASKS
             if task in files
         }
+        self._known: dict[str, frozenset[ImageKey]] = {}
         self._root = root
         self._fs = fs
         text = self._read_text(BUILD_INFO)
@@ -165,8 +166,21 @@ class ParquetData(OpenData):
         self, task: str, split: str, keep: Container[str] | None = None, columns: Sequence[str] = COLUMNS
     ) -> Iterator[dict[str, Any]]:
         """Yield the records of a split of a task in order; see `OpenData.rows`."""
+        known = self._known_images(split) if "image" in columns else ()
         for part in self._parts[task][split]:
-            yield from read_rows(part, columns, keep)
+            yield from read_rows(part, columns, keep, known)
+
+    def _known_images(self, split: str) -> frozenset[ImageKey]:
+        """Return the keys that tell images apart: those of exactly one record of the task with the fewest per image.
+
+        So the other tasks' copies of an image need not be read.
+        """
+        if split not in self._known:
+            parts = next(
+                self._parts[task][split] for task in fewest_records_first() if split in self._parts.get(task, ())
+            )
+            self._known[split] = find_single_records(parts)
+        return self._known[split]
 
     def _read_text(self, name: str) -> str | None:
         path = f"{self._root}/{name}"

@@ -37,8 +37,15 @@ TASKS = tuple(task_facts())
 
 
 def fewest_records_first() -> list[str]:
-    """Return the tasks in the order of their numbers of records per image; the last one has by far the most."""
-    return sorted(TASKS, key=lambda task: ("image", "category", "pair").index(task_facts()[task]["per"]))
+    """Return the tasks in the order of their numbers of records per image; the last one has by far the most.
+
+    Those that leave out images come after the others with as many.
+    """
+    facts = task_facts()
+    return sorted(
+        TASKS,
+        key=lambda task: (("image", "category", "pair").index(facts[task]["per"]), facts[task]["targets"] == "some"),
+    )
 
 
 def in_order_of_table_3() -> list[str]:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tracemalloc
 import zipfile
+from io import BytesIO
 from pathlib import Path
 
 import datasets
@@ -16,12 +17,17 @@ import pyarrow.parquet as pq
 import pytest
 from built_fixture import sample_build, sample_corpus
 from corpora import noisy_pictures, plain_corpus, write_corpus, zip_corpus
+from fsspec.implementations.memory import MemoryFile
 from hub_server import Blob, LoopbackHub
 from support import ROOT, build, slow
 
+from builders.box_formats.formats import Notation, get_format
+from builders.box_formats.phrasing import Phrasing
 from builders.build.options import BuildOptions
 from builders.errors import SARChatError
+from builders.export.pipeline import ExportOptions, export
 from builders.folder import rows as rows_module
+from builders.inference.questions import Remaining, generate_questions
 from builders.open_data import open_data
 from builders.schema import TASKS
 
@@ -147,6 +153,39 @@ def test_one_object_for_each_image_and_one_reading_for_each_row_group(monkeypatc
     assert sum(readings) == 1, "the row group's images were read more than once"
     list(data.rows("identification", "test", columns=("id", "file_name")))
     assert sum(readings) == 1, "an image was read that nobody asked for"
+
+
+def exported(location, tmp_path):
+    export(location, tmp_path / "exported", ExportOptions("llava"))
+
+
+def asked(location, tmp_path):
+    data = open_data(location)
+    phrasing = Phrasing(Notation(get_format("sarchat"), None))
+    questions = list(generate_questions(data, TASKS, "test", Remaining(None, ()), phrasing))
+    assert len({question.image_hash for question in questions}) == 20
+
+
+@pytest.mark.parametrize("read", [exported, asked])
+def test_an_image_of_a_remote_build_is_read_once_for_all_tasks(read, tmp_path, monkeypatch):
+    folder = _build(tmp_path, noisy_pictures(20, boxes=3, split="test"))
+    fs = fsspec.filesystem("memory")
+    fs.put(str(folder), "/noisy", recursive=True)
+    sizes = []
+
+    def watch(self, *arguments):
+        content = BytesIO.read(self, *arguments)
+        sizes.append(len(content))
+        return content
+
+    monkeypatch.setattr(MemoryFile, "read", watch)
+    try:
+        read("memory://noisy", tmp_path)
+    finally:
+        fs.rm("/noisy", recursive=True)
+    once = sum(path.stat().st_size for path in (tmp_path / "SARDet_100K").rglob("*.png"))
+    # The rest are the footers and the other columns.
+    assert once < sum(sizes) < 2 * once
 
 
 @pytest.mark.slow

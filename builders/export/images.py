@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
+from collections.abc import Hashable
 from pathlib import Path
 
 from builders.corpus.entries import check_file_name
@@ -48,7 +49,7 @@ class ImageStore:
         self.counts: Counter[str] = Counter()
         self._staging = staging
         self._way = way
-        self._places: dict[tuple[str, str, str], str] = {}
+        self._places: dict[tuple[str, str, Hashable], str] = {}
         self._taken: Counter[str] = Counter()
         self._made: set[str] = set()
 

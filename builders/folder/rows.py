@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -21,10 +22,12 @@ from builders.folder.image_file import read_image_file
 from builders.parquet_rows import DAMAGED_PARQUET
 from builders.schema import COLUMNS
 
-# Columns that, with its bytes, distinguish an image.
-_IMAGE_KEYS = ("image.path", "file_name", "image_id")
-# Rows converted to Python objects at a time.
+# What the records of one image have in common, in this order. In foreign data, other images may share it.
+ImageKey = tuple[str | None, str, int, int, int]
+_IMAGE_KEY = ("image.path", "file_name", "image_id", "width", "height")
+# Rows converted to Python objects at a time, and those whose keys alone are.
 _BATCH_ROWS = 500
+_KEY_ROWS = 20_000
 
 
 class ParquetPart(NamedTuple):
@@ -77,8 +80,32 @@ class ParquetPart(NamedTuple):
             raise SARChatError(f"{self.path} has no column {error}; it is not a file of `sarchat build`") from error
 
 
+def find_single_records(parts: Iterable[ParquetPart]) -> frozenset[ImageKey]:
+    """Return the keys of images that exactly one record of some files has; no image is read.
+
+    Raises:
+        SARChatError: if a file lacks a column or cannot be read.
+    """
+    records: Counter[ImageKey] = Counter()
+    for part in parts:
+        with part.open() as file:
+            require_columns(file.schema_arrow, part.path, _IMAGE_KEY)
+            for batch in file.iter_batches(_KEY_ROWS, columns=list(_IMAGE_KEY)):
+                records.update(_read_keys(batch))
+    return frozenset(key for key, number in records.items() if number == 1)
+
+
+def _read_keys(rows: pa.RecordBatch | pa.Table) -> Iterator[ImageKey]:
+    columns = {name: rows.column(name) for name in rows.schema.names}
+    paths = pc.struct_field(columns["image"], "path")
+    return zip(paths.to_pylist(), *(columns[name].to_pylist() for name in _IMAGE_KEY[1:]), strict=True)
+
+
 def read_rows(
-    part: ParquetPart, columns: Sequence[str] = COLUMNS, keep: Container[str] | None = None
+    part: ParquetPart,
+    columns: Sequence[str] = COLUMNS,
+    keep: Container[str] | None = None,
+    known: Container[ImageKey] = (),
 ) -> Iterator[dict[str, Any]]:
     """Yield the rows of one file in order.
 
@@ -86,10 +113,11 @@ def read_rows(
         part: the file.
         columns: the columns of each dict, out of `COLUMNS`.
         keep: the ids of the rows to yield; all rows if `None`. A row group without any of them is skipped.
+        known: the keys that only one image has. Any others are told apart by their bytes.
 
     Yields:
         A dict. Its `image` is an `EncodedImage`, the same object for consecutive rows of one image. The images of a row
-        group are read together, each once, if they are among the columns, and are freed with the last one.
+        group are read together, each once, as the first of them is needed, and are freed with the last one.
 
     Raises:
         SARChatError: if the file lacks a column or cannot be read.
@@ -99,7 +127,7 @@ def read_rows(
         for group in range(file.metadata.num_row_groups):
             places = _find_places(file, group, keep)
             if places is None or places:
-                yield from _read_group(part, file, group, columns, places)
+                yield from _read_group(part, file, group, columns, places, known)
 
 
 def _find_places(file: pq.ParquetFile, group: int, keep: Container[str] | None) -> list[int] | None:
@@ -111,57 +139,66 @@ def _find_places(file: pq.ParquetFile, group: int, keep: Container[str] | None) 
 
 
 def _read_group(
-    part: ParquetPart, file: pq.ParquetFile, group: int, columns: Sequence[str], places: list[int] | None
+    part: ParquetPart,
+    file: pq.ParquetFile,
+    group: int,
+    columns: Sequence[str],
+    places: list[int] | None,
+    known: Container[ImageKey],
 ) -> Iterator[dict[str, Any]]:
     with_images = "image" in columns
-    names = dict.fromkeys([*(name for name in columns if name != "image"), *(_IMAGE_KEYS if with_images else ())])
+    names = dict.fromkeys([*(name for name in columns if name != "image"), *(_IMAGE_KEY if with_images else ())])
     table = file.read_row_group(group, columns=list(names))
     require_values(table, part.path, file.metadata)
     if places is not None:
         table = table.take(places)
-    if with_images:
-        paths = pc.struct_field(table.column("image"), "path")
-        table = table.set_column(table.column_names.index("image"), "image", paths)
-    images = _GroupImages(part, group)
+    images = _GroupImages(part, group, known)
     for start in range(0, len(table), _BATCH_ROWS):
         batch = table.slice(start, _BATCH_ROWS)
         # Column by column: faster than `Table.to_pylist`.
-        values = {name: batch.column(name).to_pylist() for name in table.column_names}
+        values = {name: batch.column(name).to_pylist() for name in columns if name != "image"}
         if with_images:
-            keys = zip(values["image"], values["file_name"], values["image_id"], strict=True)
-            values["image"] = images.of_rows(keys, range(start, len(table)) if places is None else places[start:])
+            at = range(start, start + len(batch)) if places is None else places[start : start + len(batch)]
+            values["image"] = images.of_rows(_read_keys(batch), at)
         for row in zip(*(values[name] for name in columns), strict=True):
             yield dict(zip(columns, row, strict=True))
 
 
 class _GroupImages:
-    """The distinct images of one row group, read together; an image is what has its own bytes, whatever its name."""
+    """The distinct images of one row group, read together when one of them is needed."""
 
-    def __init__(self, part: ParquetPart, group: int) -> None:
+    def __init__(self, part: ParquetPart, group: int, known: Container[ImageKey]) -> None:
         self._part = part
         self._group = group
-        self._last: tuple[tuple[Any, ...], EncodedImage] | None = None
+        self._known = known
+        self._last: tuple[object, EncodedImage] | None = None
 
-    def of_rows(self, keys: Iterable[tuple[str | None, str, int]], places: Iterable[int]) -> list[EncodedImage]:
+    def of_rows(self, keys: Iterable[ImageKey], places: Iterable[int]) -> list[EncodedImage]:
         """Return the image of each row, the same object for consecutive rows of one image.
 
         Args:
-            keys: stored path, file name and id of each row's image.
-            places: the index of each row in the row group; may go on after the last key.
+            keys: the key of each row's image.
+            places: the index of each row in the row group.
         """
         found = []
-        for key, place in zip(keys, places):  # noqa: B905
-            stored = self._stored(place)
-            if self._last is None or self._last[0] != (*key, stored):
-                self._last = (*key, stored), self._make(stored, key[1], key[0])
+        for key, place in zip(keys, places, strict=True):
+            own = key in self._known
+            # Beside an image of the same key there may be another one.
+            this = key if own else (key, self._stored(place))
+            if self._last is None or self._last[0] != this:
+                self._last = this, self._make(key, place, own)
             found.append(self._last[1])
         return found
 
-    def _make(self, stored: tuple[int, int] | None, name: str, path: str | None) -> EncodedImage:
-        is_file = stored is None and self._part.fs is None and os.path.isabs(path or "")
-        return EncodedImage(name, lambda: self._read(stored, name, path), path if is_file else None)
+    def _make(self, key: ImageKey, place: int, own: bool) -> EncodedImage:
+        path, name, *_ = key
+        is_file = self._part.fs is None and os.path.isabs(path or "") and self._stored(place) is None
+        return EncodedImage(
+            name, lambda: self._read(place, name, path), path if is_file else None, key if own else None
+        )
 
-    def _read(self, stored: tuple[int, int] | None, name: str, path: str | None) -> bytes:
+    def _read(self, place: int, name: str, path: str | None) -> bytes:
+        stored = self._stored(place)
         if stored is not None:
             chunk, index = stored
             return self._column[chunk].dictionary[index].as_py()

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from built_fixture import sample_build, sample_corpus
+from built_fixture import sample_build, sample_corpus, small_build
 from corpora import Picture, write_corpus
 from PIL import Image
 from support import build, mounted, refusal, tree
@@ -250,28 +250,32 @@ def test_no_image_is_destroyed_by_a_trainer(source, way, deep_corpus, tmp_path):
         assert 30 < np.median(trained_on) < 180
 
 
-def same_names(folder: Path, columns: dict[str, object]) -> list[dict]:
-    """Give all records of a build's split the same values in some columns; return its rows."""
-    file = next((folder / "classification").glob("train-*.parquet"))
-    table = pq.read_table(file)
-    for name, value in columns.items():
-        place = table.column_names.index(name)
-        table = table.set_column(place, name, pa.array([value] * len(table), table.schema.field(name).type))
-    images = [{"bytes": image["bytes"], "path": "same.png"} for image in table.column("image").to_pylist()]
-    table = table.set_column(1, "image", pa.array(images, table.schema.field("image").type))
-    pq.write_table(table, file)
-    return table.to_pylist()
+def same_names(folder: Path, columns: dict[str, object]) -> dict[str, list[dict]]:
+    """Give all records of a build's testing split the same values in some columns; return each task's rows."""
+    rows = {}
+    for file in folder.glob("*/test-*.parquet"):
+        table = pq.read_table(file)
+        for name, value in columns.items():
+            place = table.column_names.index(name)
+            table = table.set_column(place, name, pa.array([value] * len(table), table.schema.field(name).type))
+        images = [{"bytes": image["bytes"], "path": "same.png"} for image in table.column("image").to_pylist()]
+        table = table.set_column(1, "image", pa.array(images, table.schema.field("image").type))
+        pq.write_table(table, file)
+        rows[file.parent.name] = table.to_pylist()
+    return rows
 
 
 @pytest.mark.parametrize("columns", [{"file_name": "same.png"}, {"file_name": "same.png", "image_id": 7}])
 def test_images_of_one_name_are_different_images(columns, tmp_path):
-    build = shutil.copytree(sample_build(("classification",)), tmp_path / "build")
-    rows = same_names(build, columns)
-    export(str(build), tmp_path / "out", ExportOptions("llava", splits=("train",)))
-    exported = read_rows(tmp_path / "out" / "classification-train.json")
-    assert len({row["image"] for row in exported}) == len(rows) == len({row["image"]["bytes"] for row in rows})
-    for row, gold_row in zip(exported, rows, strict=True):
-        assert (tmp_path / "out" / row["image"]).read_bytes() == gold_row["image"]["bytes"]
+    build = shutil.copytree(small_build(), tmp_path / "build")
+    rows = same_names(build, {**columns, "width": 99, "height": 99})
+    export(str(build), tmp_path / "out", ExportOptions("llava", splits=("test",)))
+    for task, gold in rows.items():
+        exported = read_rows(tmp_path / "out" / f"{task}-test.json")
+        for row, gold_row in zip(exported, gold, strict=True):
+            assert (tmp_path / "out" / row["image"]).read_bytes() == gold_row["image"]["bytes"]
+    images = {row["image"]["bytes"] for gold in rows.values() for row in gold}
+    assert len(list((tmp_path / "out" / "images" / "test").iterdir())) == len(images) > 2
 
 
 def test_names_that_differ_only_in_case_or_number_are_different_files(tmp_path):
