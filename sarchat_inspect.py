@@ -1,4 +1,4 @@
-"""SARChat as a task of Inspect AI (https://inspect.aisi.org.uk); needs `pip install 'sarchat-bench[inspect]'`.
+"""SARChat as a task of Inspect AI (https://inspect.aisi.org.uk); needs `pip install '.[inspect]'`.
 
     inspect eval sarchat_inspect/sarchat -T data=sarchat --model openai/gpt-4o
 

@@ -25,6 +25,11 @@ class SARChatError(ValueError):
         super().__init__(text)
 
 
+def install_extra(extra: str) -> str:
+    """Return the command that installs an extra of this package, to follow the message that it is needed."""
+    return f"run pip install '.[{extra}]' in SARChat's repository"
+
+
 def check_name(kind: str, name: str, known: Collection[str]) -> None:
     """Check that a name is a known one.
 

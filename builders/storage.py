@@ -18,7 +18,7 @@ from fsspec import AbstractFileSystem
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
-from builders.errors import SARChatError
+from builders.errors import SARChatError, install_extra
 from builders.redact import redact
 from builders.temporary import temporary
 
@@ -228,7 +228,7 @@ def cannot_open(location: str, error: Exception) -> SARChatError:
     """Return the error for a URL or a file that cannot be opened."""
     if isinstance(error, ImportError):
         # fsspec's message names the package.
-        hint = "; run `pip install 'sarchat-bench[s3]'`" if location.startswith("s3") else ""
+        hint = f"; {install_extra('s3')}" if location.startswith("s3") else ""
         return SARChatError(f"cannot open {location}: {error}{hint}")
     hint = "" if _lacks_ranges(error) else "; check the URL"
     return SARChatError(f"cannot open {location}: {describe(error)}{hint}")

@@ -1,4 +1,4 @@
-"""S3, by a server on this machine: a corpus there gives the same build, and a build there loads as the README says."""
+"""S3, by a server on this machine: a corpus there gives the same build, and a build there loads as its page says."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ def test_image_that_is_gone_is_named(tmp_path, s3):
     assert not (tmp_path / "out").exists()
 
 
-def test_readme_loads_a_build_from_a_bucket(tmp_path, s3):
+def test_the_page_loads_a_build_from_a_bucket(tmp_path, s3):
     s3.put(str(sample_build()), "bucket/sarchat", recursive=True)
-    blocks = re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
-    (code,) = (block for block in blocks if "s3://" in block)
+    page = (ROOT / "docs/object-storage.md").read_text()
+    (code,) = re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
     environment = {
         **os.environ,
         "HF_DATASETS_CACHE": str(tmp_path / "cache"),

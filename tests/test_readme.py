@@ -1,4 +1,4 @@
-"""What the README and the Python reference print is run as printed."""
+"""What the README and the guides in docs/ print is run as printed, and links lead somewhere."""
 
 import json
 import re
@@ -21,12 +21,18 @@ def code_blocks(page: str) -> list[tuple[str, str]]:
     return re.findall(r"^```(\w*)\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
 
 
+DOCS = ROOT / "docs"
 README = (ROOT / "README.md").read_text()
-REFERENCE = (ROOT / "docs" / "python.md").read_text()
-BLOCKS = code_blocks(README)
-# What reads from a bucket is run in test_bucket.py.
-PYTHON = [code for language, code in BLOCKS if language == "python" and "s3://" not in code]
-SHELL = [line.partition("  #")[0] for language, code in BLOCKS if language == "sh" for line in code.splitlines()]
+REFERENCE = (DOCS / "python.md").read_text()
+# Those of other pages need a bucket, a cluster or a harness, and are run by the tests of these.
+GUIDES = ("loading", "building", "own-images", "training", "scoring", "publishing")
+BLOCKS = [*code_blocks(README), *(block for name in GUIDES for block in code_blocks((DOCS / f"{name}.md").read_text()))]
+PYTHON = [*dict.fromkeys(code for language, code in BLOCKS if language == "python")]
+SHELL = list(
+    dict.fromkeys(
+        line.partition("  #")[0] for language, code in BLOCKS if language == "sh" for line in code.splitlines()
+    )
+)
 # These talk to the Hub or set up an environment; both are tested elsewhere.
 ELSEWHERE = (
     "sarchat push ",
@@ -68,7 +74,7 @@ def folder(tmp_path_factory, sarchat):
 
 
 def write_own_images(corpus, folder):
-    """Write `mine`, in COCO's layout, and `photos` with `boxes.json`; harbors are called docks."""
+    """Write `mine`, in COCO's layout, and `photos` with `boxes.json`; harbors are called docks, and there is a buoy."""
     for split in ("train", "test"):
         coco = json.loads((corpus / "Annotations" / f"{split}.json").read_text())
         for category in coco["categories"]:
@@ -77,7 +83,10 @@ def write_own_images(corpus, folder):
         (folder / "mine" / "annotations" / f"instances_{split}.json").write_text(json.dumps(coco))
         shutil.copytree(corpus / "JPEGImages" / split, folder / "mine" / split)
     shutil.copytree(folder / "mine" / "train", folder / "photos")
-    shutil.copyfile(folder / "mine" / "annotations" / "instances_train.json", folder / "boxes.json")
+    coco = json.loads((folder / "mine" / "annotations" / "instances_train.json").read_text())
+    coco["categories"].append({"id": 99, "name": "buoy"})
+    coco["annotations"].append(coco["annotations"][0] | {"id": 10**6, "category_id": 99, "bbox": [1, 1, 9, 9]})
+    (folder / "boxes.json").write_text(json.dumps(coco))
 
 
 @pytest.mark.slow
@@ -133,3 +142,25 @@ def test_the_examples_are_records_of_the_sample():
     assert len(shown) == 6
     for question, answer in shown:
         assert question in texts and answer in texts
+
+
+def anchors(page: str) -> set[str]:
+    """Return the anchors that GitHub gives the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```$", "", page, flags=re.DOTALL | re.MULTILINE), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.replace("`", "").lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))], ids=str)
+def test_links_lead_somewhere(page):
+    wrong = []
+    for link in re.findall(r"\]\((?!https?://)([^)\s]+)\)", page.read_text()):
+        name, _, anchor = link.partition("#")
+        target = page.parent / name if name else page
+        if not target.exists() or (anchor and anchor not in anchors(target.read_text())):
+            wrong.append(link)
+    assert wrong == []
+
+
+def test_every_page_is_linked_from_the_readme():
+    linked = set(re.findall(r"\]\(docs/([\w-]+\.md)", README))
+    assert {path.name for path in DOCS.glob("*.md")} == linked

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from builders.cli.options import SPLIT, box_format_options
-from builders.errors import SARChatError
+from builders.errors import SARChatError, install_extra
 from builders.folder.writing import check_outputs
 from builders.resources import load_json
 
@@ -74,7 +74,7 @@ def command(
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "openai":
             raise
-        raise SARChatError("openai is not installed: pip install 'sarchat-bench[predict]'") from error
+        raise SARChatError(f"openai is not installed; {install_extra('predict')}") from error
     options = Options(
         config=config,
         split=split,

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from builders.cli.options import AnswerOptions, answer_options, average_option, weights_option
-from builders.errors import SARChatError
+from builders.errors import SARChatError, install_extra
 
 
 @click.command("report")
@@ -47,7 +47,7 @@ def command(
     ANSWERS is a file of answers as `sarchat score` takes it; BASELINE, if given, another one to compare it with.
     """
     if not all(map(find_spec, ("jinja2", "matplotlib"))):
-        raise SARChatError("jinja2 and matplotlib are needed: pip install 'sarchat-bench[report]'")
+        raise SARChatError(f"jinja2 and matplotlib are needed; {install_extra('report')}")
     from builders.evaluation.score_table import list_warnings
     from builders.folder.writing import check_outputs
     from builders.report.contents import ReportOptions

@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from builders.errors import SARChatError
+from builders.errors import SARChatError, install_extra
 from builders.open_data import REPO_ID
 from builders.parquet_rows import read_parquet_rows
 from builders.resources import load_json
@@ -241,7 +241,7 @@ def _read_excel(path: Path) -> Iterator[Row]:
         from openpyxl import load_workbook
     except ImportError as error:
         raise SARChatError(
-            f"{path} is an Excel file, which needs openpyxl: pip install 'sarchat-bench[xlsx]'; or save it as TSV"
+            f"{path} is an Excel file, which needs openpyxl; {install_extra('xlsx')}, or save it as TSV"
         ) from error
     workbook = None
     try:
@@ -278,7 +278,7 @@ def _read_inspect_log(path: Path) -> Iterator[Row]:
         from inspect_ai.log import read_eval_log_samples
     except ImportError as error:
         raise SARChatError(
-            f"{path} is read by Inspect AI: pip install 'sarchat-bench[inspect]'; or write it as JSON: "
+            f"{path} is a log that only Inspect AI reads; {install_extra('inspect')}, or write it as JSON: "
             "inspect log dump FILE > FILE.json"
         ) from error
     try:

@@ -2,9 +2,9 @@
 
 from importlib.util import find_spec
 
-from builders.errors import SARChatError
+from builders.errors import SARChatError, install_extra
 
-NEEDS_MATPLOTLIB = "matplotlib is not installed: pip install 'sarchat-bench[pictures]'"
+NEEDS_MATPLOTLIB = f"matplotlib is not installed; {install_extra('pictures')}"
 
 # What a picture that is drawn for a user says of its origin.
 PICTURE_MARK = b"Drawn by sarchat-bench"

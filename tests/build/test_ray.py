@@ -134,7 +134,7 @@ def bucket(server, corpus, request) -> str:
 def test_without_ray_the_extra_is_named(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(ray_tasks, "find_spec", lambda name: None)
     error = refusal(capsys, "build", "--sample", "--out", tmp_path / "out", "--engine", "ray")
-    assert "sarchat-bench[ray]" in error
+    assert "pip install '.[ray]'" in error
     assert not (tmp_path / "out").exists()
 
 

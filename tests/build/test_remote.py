@@ -378,7 +378,7 @@ def test_places_that_cannot_be_written_to_are_refused(corpus, out, options, mess
 def test_storage_without_its_package_names_the_extra(corpus, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "s3fs", None)
     monkeypatch.delitem(_registry, "s3", raising=False)
-    assert "sarchat-bench[s3]" in refusal(capsys, "build", corpus, "--out", "s3://bucket/sarchat")
+    assert "pip install '.[s3]'" in refusal(capsys, "build", corpus, "--out", "s3://bucket/sarchat")
 
 
 def test_plan_and_receipts_have_no_path_image_or_annotation_of_this_machine(corpus, url):

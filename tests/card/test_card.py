@@ -176,7 +176,7 @@ def test_build_without_matplotlib(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     lines = [line for line in done.stderr.splitlines() if "matplotlib" in line]
-    assert len(lines) == 1 and "pip install 'sarchat-bench[pictures]'" in lines[0]
+    assert len(lines) == 1 and "pip install '.[pictures]'" in lines[0]
     assert not (tmp_path / "out" / "pictures").exists()
     assert "pictures/" not in (tmp_path / "out" / "README.md").read_text()
 

@@ -263,7 +263,7 @@ def test_without_matplotlib(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 1 and not done.stdout
-    assert len(done.stderr.splitlines()) == 1 and "pip install 'sarchat-bench[pictures]'" in done.stderr
+    assert len(done.stderr.splitlines()) == 1 and "pip install '.[pictures]'" in done.stderr
 
 
 @pytest.fixture

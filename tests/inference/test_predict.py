@@ -508,4 +508,4 @@ def test_without_the_package_the_extra_is_named(out, capsys, monkeypatch):
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "openai", None)
     line = refusal(capsys, "predict", small_build(), "--model", "m", "--base-url", "http://h/v1", "--out", out)
-    assert "pip install 'sarchat-bench[predict]'" in line
+    assert "pip install '.[predict]'" in line

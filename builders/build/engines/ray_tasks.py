@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from builders.build.engines.engine import Advance, Job, Result
 from builders.build.writer_versions import check_versions, writer_versions
-from builders.errors import SARChatError
+from builders.errors import SARChatError, install_extra
 from builders.signals import starting_processes, uninterrupted
 from builders.versions import PACKAGE
 
@@ -45,14 +45,14 @@ _OBJECT_STORE_BYTES = 100 << 20
 def check(address: str | None) -> None:
     """Check that Ray is installed and something answers at the address, see `Engine.check`."""
     if find_spec("ray") is None:
-        raise SARChatError(f"Ray is not installed: pip install '{PACKAGE}[ray]'; or build with --engine processes")
+        raise SARChatError(f"Ray is not installed; {install_extra('ray')}, or build with --engine processes")
     if address in (None, "auto"):
         return
     host, _, port = str(address).rpartition(":")
     if not (host and port.isdecimal()) or "/" in host:
         raise SARChatError(
-            f"--address {address} is no address of a Ray cluster; give HOST:PORT, such as 10.0.0.1:6379, or auto on a "
-            "machine of the cluster"
+            f"--address {address} is not the address of a Ray cluster; give HOST:PORT, such as 10.0.0.1:6379, or "
+            "auto on a machine of the cluster"
         )
     try:
         socket.create_connection((host.strip("[]"), int(port)), _SECONDS_TO_ANSWER).close()
