@@ -79,7 +79,7 @@ def _read_samples(location: str, config: str, split: str, limit: int | None, phr
             key = row["image"].key
             if key not in urls:
                 urls[key] = encode_image(row["image"])
-            record = make_record(row, "", notation.format.name, notation.format, notation.input_size)
+            record = make_record(row, "", notation.format.name, notation.format, notation.input_size, data.info)
             question = phrasing.phrase(
                 row["messages"][0]["content"], row["width"], row["height"], asks_for_boxes=asks_for_boxes(name)
             )

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cache, cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from builders.errors import SARChatError, near
 from builders.resources import read_yaml
+
+if TYPE_CHECKING:
+    from sarchat_metric import Vocabulary
 
 DEFAULT = "sardet-100k"
 
@@ -79,6 +82,23 @@ class CorpusInfo:
             name = category.name.lower()
             words |= {f"{name}s": label, category.many.lower(): label, name: label}
         return words
+
+    @cached_property
+    def words(self) -> list[dict[str, Any]] | None:
+        """The categories with their words, as the metric takes them; `None` if they are its own, SARDet-100K's."""
+        # Imported here: its libraries take longer than all others.
+        from sarchat_metric import CATEGORIES, CATEGORY_OF
+
+        meaning = {word: self.names[label] for word, label in self.label_of.items()}
+        categories: list[dict[str, Any]] = self.as_data()["categories"]
+        return None if self.names == CATEGORIES and meaning == CATEGORY_OF else categories
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """The words of the categories, compiled for the metric."""
+        from sarchat_metric import vocabulary
+
+        return vocabulary(self.words)
 
     def as_data(self) -> dict[str, Any]:
         """Return plain data that `parse_info` reads back."""

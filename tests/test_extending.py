@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from chat_server import ChatServer
+from PIL import Image
 from support import ROOT
 
 from builders.cli.command import COMMANDS
@@ -135,3 +137,54 @@ def test_a_new_task_works_in_every_command(tmp_path):
     card = (tmp_path / "out/README.md").read_text(encoding="utf-8")
     assert "| `naming`" in card and "config_name: naming" in card
     assert re.search(r"naming +100\.00", printed["demo"])
+
+
+def test_a_new_category_works_in_every_command(tmp_path):
+    tree = Tree(tmp_path)
+    tree.add_line("builders/corpora/sardet-100k.yaml", "port, seaport]}\n", "  - {name: oil rig, article: an}\n")
+    for split, images in (("train", 3), ("test", 2)):
+        annotations, files = [], []
+        for image in range(1, images + 1):
+            files.append({"id": image, "file_name": f"{image:07d}.png", "width": 320, "height": 320})
+            for number, (category, x, y) in enumerate([(0, 10, 10), (6, 180, 20), (6, 100, 190)]):
+                box = [x + image, y, 90, 70]
+                annotations.append(
+                    {"id": 10 * image + number, "image_id": image, "category_id": category, "bbox": box, "area": 6300}
+                )
+            folder = tmp_path / "mine/JPEGImages" / split
+            folder.mkdir(parents=True, exist_ok=True)
+            Image.new("L", (320, 320), 40 * image).save(folder / f"{image:07d}.png")
+        names = ("ship", "aircraft", "car", "tank", "bridge", "harbor", "oil rig")
+        categories = [{"id": number, "name": name} for number, name in enumerate(names)]
+        content = {"images": files, "annotations": annotations, "categories": categories}
+        (tmp_path / "mine/Annotations").mkdir(exist_ok=True)
+        (tmp_path / f"mine/Annotations/{split}.json").write_text(json.dumps(content))
+    tree.run("build", "mine", "--out", "out", "--license", "mit", "--source-name", "Rigs")
+    printed = tree.run_all("referring")
+    assert re.search(r"^oil rig +6 ", printed["stats"], re.MULTILINE)
+    assert all(
+        re.search(rf"^{task} +100\.00", printed["demo"], re.MULTILINE)
+        for task in ("classification", "counting", "grounding", "identification", "referring")
+    )
+    card = (tmp_path / "out/README.md").read_text(encoding="utf-8")
+    assert "'6': oil rig" in card and "6 oil rig" in card
+    # Gold answers score 100 only if their category is read.
+    gold = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import json, pyarrow.parquet as pq, pathlib\n"
+            "for path in sorted(pathlib.Path('out').glob('*/test-*.parquet')):\n"
+            "    for row in pq.read_table(path, columns=['id', 'messages']).to_pylist():\n"
+            "        print(json.dumps({'id': row['id'], 'prediction': row['messages'][1]['content']}))",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    (tmp_path / "gold.jsonl").write_text(gold.stdout)
+    scored = json.loads(tree.run("score", "gold.jsonl", "--references", "out", "--format", "json"))
+    assert "100.0" in json.dumps(scored)
+    table = tree.run("score", "gold.jsonl", "--references", "out")
+    assert re.search(r"^overall .* 100\.00 ", table, re.MULTILINE)

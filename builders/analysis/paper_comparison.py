@@ -82,7 +82,7 @@ def tabulate_comparison(statistics: Mapping[str, Statistics], info: CorpusInfo) 
     ]
     for category in info.names:
         built = {split: figures.by_category.get(category, {}) for split, figures in statistics.items()}
-        printed = {split: by_category[category] for split, by_category in printed_by_category.items()}
+        printed = {split: figures.get(category, {}) for split, figures in printed_by_category.items()}
         heading = f"Aspect ratio of {category}, width / height (Table 4)"
         enough = {split: built[split].get("boxes", 0) >= _FEWEST for split in built}
         tables.append(_table(heading, "measure", _CATEGORY_ROWS, built, printed, enough, full))

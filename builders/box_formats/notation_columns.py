@@ -1,4 +1,4 @@
-"""Translation of an answer by the columns of its record that name the notation of boxes.
+"""Reading an answer by the columns of its record that name the notation of boxes and the categories.
 
 `sarchat export` writes these columns beside the records; rewards and evaluation harnesses read answers with them.
 """
@@ -6,14 +6,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from builders.box_formats.formats import NATIVE, get_format
 from builders.box_formats.input_size import InputSize
 from builders.box_formats.translate import translate
 from builders.errors import SARChatError
+from builders.resources import load_json
+from sarchat_metric import Vocabulary, vocabulary
 
-NOTATION_COLUMNS = ("box_format", "width", "height", "input_width", "input_height")
+NOTATION_COLUMNS = ("box_format", "width", "height", "input_width", "input_height", "categories")
+
+
+def categories_of(columns: Mapping[str, Any]) -> Vocabulary | None:
+    """Return the categories by which the answer to a record is read, as the metric takes them.
+
+    They are in the column `categories`, as JSON, where they are not the metric's own.
+
+    Raises:
+        SARChatError: if the text is not a list of categories as JSON.
+    """
+    text = columns.get("categories")
+    # Harnesses fill in what a table lacks.
+    return _parse(text) if text and isinstance(text, str) else None
+
+
+@lru_cache(maxsize=8)
+def _parse(text: str) -> Vocabulary:
+    try:
+        return vocabulary(load_json(text))
+    except ValueError as error:
+        raise SARChatError(f"the column 'categories' cannot be read: {error}; export the records again") from error
 
 
 def translate_by_columns(answer: str, columns: Mapping[str, Any]) -> str:

@@ -16,13 +16,18 @@ from typing import Any
 from builders.box_formats.coordinates import Scale, scale_of
 from builders.box_formats.formats import BoxFormat
 from builders.box_formats.input_size import InputSize, ResizeRule
-from sarchat_metric import BOX, Box, read_answer
+from sarchat_metric import BOX, Box, Categories, Vocabulary, read_answer, vocabulary
 
 _ANY_BOX = "{<0><0><0><0>}"
 
 
 def render_text(
-    text: str, fmt: BoxFormat, width: int, height: int, input_size: InputSize | ResizeRule | None = None
+    text: str,
+    fmt: BoxFormat,
+    width: int,
+    height: int,
+    input_size: InputSize | ResizeRule | None = None,
+    categories: Categories = None,
 ) -> str:
     """Rewrite every box `{<x1><y1><x2><y2>}` of a text as the format has it; the words stay as they are.
 
@@ -36,6 +41,7 @@ def render_text(
         width: the image's width in pixels.
         height: the image's height in pixels.
         input_size: the size that the model saw, where the format needs it.
+        categories: the corpus's categories as the metric takes them, which labels are among.
 
     Raises:
         SARChatError: if the size is missing, or the format does not use it.
@@ -45,20 +51,21 @@ def render_text(
     if fmt.is_native or "{" not in text:
         return text
     written: list[str] = []
-    for words, boxes, label in _runs(text):
+    known = vocabulary(categories)
+    for words, boxes, label in _runs(text, known):
         if label and fmt.label == "before" and fmt.mark:
-            words = _mark_label(words, label, fmt)
+            words = _mark_label(words, label, fmt, known)
         written += [words, _write_run(boxes, scale, label if fmt.label == "key" else None)]
     return "".join(written)
 
 
-def _runs(text: str) -> Iterator[tuple[str, list[Box], str | None]]:
+def _runs(text: str, known: Vocabulary) -> Iterator[tuple[str, list[Box], str | None]]:
     """Yield words, the adjacent boxes after them, and the boxes' label; the last item has only words."""
     # Words and the four numbers of a box in turn.
     pieces = BOX.split(text)
     words = pieces[::5]
     boxes: list[Any] = [tuple(map(float, pieces[at : at + 4])) for at in range(1, len(pieces), 5)]
-    labels = _labels_between(tuple(words))
+    labels = _labels_between(tuple(words), known)
     start = 0
     for end in range(1, len(words)):
         if words[end] or end == len(boxes):
@@ -69,19 +76,19 @@ def _runs(text: str) -> Iterator[tuple[str, list[Box], str | None]]:
 
 # The data set's sentences are few: they repeat with other boxes.
 @lru_cache(maxsize=2**14)
-def _labels_between(words: tuple[str, ...]) -> list[str | None]:
+def _labels_between(words: tuple[str, ...], known: Vocabulary) -> list[str | None]:
     """Return the label of each box, given the words before, between and after the boxes."""
-    labels = read_answer(_ANY_BOX.join(words), "grounding")["labels"]
+    labels = read_answer(_ANY_BOX.join(words), "grounding", known)["labels"]
     # Boxes in a model's reasoning are in no answer.
     return labels if len(labels) == len(words) - 1 else [None] * (len(words) - 1)
 
 
-def _mark_label(words: str, label: str, fmt: BoxFormat) -> str:
+def _mark_label(words: str, label: str, fmt: BoxFormat, known: Vocabulary) -> str:
     stem = words.rstrip()
     place = len(stem)
     while place and stem[place - 1].isalpha():
         place -= 1
-    if read_answer(stem[place:], "classification")["categories"] == [label]:
+    if read_answer(stem[place:], "classification", known)["categories"] == [label]:
         return stem[:place] + Template(fmt.mark).substitute(label=stem[place:])
     return words + Template(fmt.mark).substitute(label=label)
 

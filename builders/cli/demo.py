@@ -40,13 +40,16 @@ def noisy_answers(references: Mapping[str, Mapping[str, Any]], info: CorpusInfo 
     }
 
 
-def show_scores(references: Mapping[str, Mapping[str, Any]], answers: Mapping[str, str]) -> str:
+def show_scores(references: Mapping[str, Mapping[str, Any]], answers: Mapping[str, str], info: CorpusInfo) -> str:
     """Score the gold answers and the noisy ones, and return both as a table."""
     from builders.tables import format_table
     from sarchat_metric import score
 
     gold = [record["messages"][1]["content"] for record in references.values()]
-    for_gold, for_noisy = (score(texts, list(references.values())) for texts in (gold, list(answers.values())))
+    records = list(references.values())
+    for_gold, for_noisy = (
+        score(texts, records, categories=info.vocabulary) for texts in (gold, list(answers.values()))
+    )
     averages = [key for key in (*TASKS, "overall") if key in for_gold]
     rows = [[key, f"{for_gold[key]:.2f}", f"{for_noisy[key]:.2f}"] for key in averages]
     return format_table(["score", "gold answers", "noisy answers"], rows)
@@ -135,7 +138,7 @@ def command(folder: Path, out: Path) -> None:
         write_checksums(staging)
     click.echo(f"A record of each task ({_SPLIT}):\n\n{show_records(references, firsts.values())}\n")
     click.echo(f"The metric on the {_SPLIT} split, for the gold answers and for answers with noise:\n")
-    click.echo(show_scores(references, answers))
+    click.echo(show_scores(references, answers, build.info))
     places = {"folder": folder, "answers": out / _ANSWERS, "picture": out / _PICTURE, "sarchat": _command()}
     steps = read_text("demo_next_steps.txt", "builders.cli")
     quoted = {name: shlex.quote(str(place)) for name, place in places.items()}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from builders.box_formats.notation_columns import translate_by_columns
+from builders.box_formats.notation_columns import categories_of, translate_by_columns
 from sarchat_metric import EXTRA_SCORES, SUB_SCORES, RecordScore, collect, score_record, summarise
 
 OVERALL = "overall"
@@ -21,7 +21,7 @@ def score_row(answer: str, row: Mapping[str, Any]) -> RecordScore:
     Args:
         answer: any text.
         row: the record as `sarchat export` writes it for harnesses: `task`, `scenario`, the gold as `solution`, and the
-            columns of the notation where it is not the data set's own. Other entries are ignored.
+            columns of the notation and the categories where they are not the data set's own. Others are ignored.
 
     Returns:
         The counts of the record, without its texts, boxes and matches: what `collect` needs, and little to log.
@@ -31,7 +31,7 @@ def score_row(answer: str, row: Mapping[str, Any]) -> RecordScore:
         ValueError: see `sarchat_metric.score_record`.
     """
     reference = {"task": row["task"], "scenario": row["scenario"], "answer": row["solution"]}
-    result = score_record(translate_by_columns(answer, row), reference)
+    result = score_record(translate_by_columns(answer, row), reference, categories_of(row))
     return result._replace(prediction={}, reference={}, matches={})
 
 

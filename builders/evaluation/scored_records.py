@@ -107,7 +107,7 @@ class JoinedAnswers:
         size = reference["width"], reference["height"]
         translation = translate((answer or _NO_ANSWER).text, self.notation.format, *size, self.notation.input_size)
         try:
-            result = score_record(translation.text, reference)
+            result = score_record(translation.text, reference, self.gold.data.info.vocabulary)
         except ValueError as error:
             raise SARChatError(f"{self.gold.data.location}, record {record_id}: {error}") from error
         return ScoredRecord(record_id, reference, answer, translation, result, self.gold.data.info)

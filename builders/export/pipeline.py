@@ -16,6 +16,7 @@ from builders.box_formats.input_size import InputSize, ResizeRule
 from builders.box_formats.models import describe_unit, other_family
 from builders.box_formats.phrasing import Phrasing
 from builders.box_formats.render import render_text
+from builders.corpus_info import CorpusInfo
 from builders.errors import SARChatError, check_name, near
 from builders.export.files import RecordFile, record_file
 from builders.export.format import Export, Format, Table
@@ -24,7 +25,7 @@ from builders.export.images import COPY, WAYS, ImageStore
 from builders.export.layout import LAYOUTS, PAPER, TASKS_AND_SPLITS, by_paper, by_task_and_split
 from builders.export.manifest import is_export, write_manifest
 from builders.export.recipe import mixture, resize_rule
-from builders.export.record import ExportRecord, Row
+from builders.export.record import ExportRecord, Row, to_json
 from builders.export.sample import Sample
 from builders.export.side_files import write_side_files
 from builders.folder.atomic import replacing_folder
@@ -245,7 +246,7 @@ class _Writer:
             if row["image"] is not image:
                 image = row["image"]
                 place = self._images.place(split, image)
-            record = make_record(row, place, notation.name, notation.format, notation.resize)
+            record = make_record(row, place, notation.name, notation.format, notation.resize, data.info)
             if phrasing is not None:
                 question = row["messages"][0]["content"]
                 record = record._replace(
@@ -270,7 +271,12 @@ class _Writer:
 
 
 def make_record(
-    row: dict[str, Any], image: str, name: str | None, box_format: BoxFormat, resize: InputSize | ResizeRule | None
+    row: dict[str, Any],
+    image: str,
+    name: str | None,
+    box_format: BoxFormat,
+    resize: InputSize | ResizeRule | None,
+    info: CorpusInfo,
 ) -> ExportRecord:
     """Return a row of the data set as an export format gets it.
 
@@ -280,14 +286,15 @@ def make_record(
         name: the notation's name, `None` if the format of export marks boxes itself.
         box_format: the notation.
         resize: the resizing that the notation depends on, if it does.
+        info: what the corpus is about.
     """
     width, height = row["width"], row["height"]
     user, assistant = row["messages"]
     question = user["content"]
     gold = answer = assistant["content"]
     if not box_format.is_native:
-        question = render_text(question, box_format, width, height, resize)
-        answer = render_text(gold, box_format, width, height, resize)
+        question = render_text(question, box_format, width, height, resize, info.vocabulary)
+        answer = render_text(gold, box_format, width, height, resize, info.vocabulary)
     return ExportRecord(
         id=row["id"],
         task=row["task"],
@@ -300,6 +307,7 @@ def make_record(
         height=height,
         input_size=resize.of(width, height) if resize else None,
         box_format=name,
+        categories=to_json(info.words) if info.words is not None else None,
     )
 
 

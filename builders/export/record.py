@@ -33,6 +33,7 @@ class ExportRecord(NamedTuple):
         height: of the image, in pixels.
         input_size: width and height at which the model sees the image, where the notation depends on it.
         box_format: the notation's name; `None` if the export format marks boxes itself.
+        categories: those of the corpus as JSON, for rewards and scores; `None` for SARDet-100K's.
     """
 
     id: str
@@ -46,6 +47,7 @@ class ExportRecord(NamedTuple):
     height: int
     input_size: tuple[int, int] | None = None
     box_format: str | None = None
+    categories: str | None = None
 
 
 def reward_columns(record: ExportRecord) -> dict[str, Any]:
@@ -55,6 +57,8 @@ def reward_columns(record: ExportRecord) -> dict[str, Any]:
         columns |= {"box_format": record.box_format, "width": record.width, "height": record.height}
     if record.input_size is not None:
         columns |= {"input_width": record.input_size[0], "input_height": record.input_size[1]}
+    if record.categories is not None:
+        columns["categories"] = record.categories
     return columns
 
 

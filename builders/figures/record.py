@@ -50,7 +50,7 @@ def show_record(record: Mapping[str, Any], info: CorpusInfo, out: Path, predicti
 
 def draw_record(record: Mapping[str, Any], info: CorpusInfo, prediction: str | None = None) -> Figure:
     """Return the figure that `show_record` writes."""
-    score = _score(record, prediction)
+    score = _score(record, info, prediction)
     scale = _LONGER_SIDE / max(record["width"], record["height"])
     marked, notes = _mark_boxes(record, info, prediction, score)
     scene = compose(marked, record["width"], record["height"], _LABEL_SIZE / 72 / scale, measure_label)
@@ -80,9 +80,9 @@ def gold_boxes(record: Mapping[str, Any]) -> list[Box]:
     return parse_boxes(record["messages"][-1]["content"]) or [corners(bbox) for bbox in record["objects"]["bbox"]]
 
 
-def _score(record: Mapping[str, Any], prediction: str | None) -> RecordScore:
+def _score(record: Mapping[str, Any], info: CorpusInfo, prediction: str | None) -> RecordScore:
     try:
-        return score_record(prediction or "", record)
+        return score_record(prediction or "", record, info.vocabulary)
     except ValueError as error:
         raise SARChatError(f"{record['id']}: {error}; build the folder again") from error
 

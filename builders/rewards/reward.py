@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from builders.box_formats.notation_columns import NOTATION_COLUMNS, translate_by_columns
+from builders.box_formats.notation_columns import NOTATION_COLUMNS, categories_of, translate_by_columns
 from builders.errors import SARChatError
 from sarchat_metric import SUB_SCORES, box_iou, score_record
 
@@ -29,7 +29,8 @@ def reward(prediction: str, reference: Mapping[str, Any]) -> float:
         prediction: the answer, any text.
         reference: `task`, and the gold in the data set's own notation as `answer` or `messages`. If the model writes
             boxes in another notation, its name as `box_format` and the image's size as `width` and `height`, with
-            `input_width` and `input_height` if the notation depends on them; all in pixels. Other entries are ignored.
+            `input_width` and `input_height` if the notation depends on them; all in pixels. `categories`, as JSON, if
+            they are not SARDet-100K's. Other entries are ignored.
 
     Returns:
         The reward, from 0 to 1.
@@ -38,7 +39,8 @@ def reward(prediction: str, reference: Mapping[str, Any]) -> float:
         ValueError: if `sarchat_metric.score_record` refuses the record, or the notation is unknown or lacks a size.
     """
     # The scenario decides the names of sub-scores, not their values.
-    result = score_record(translate_by_columns(prediction, reference), {"scenario": "single", **reference})
+    text, categories = translate_by_columns(prediction, reference), categories_of(reference)
+    result = score_record(text, {"scenario": "single", **reference}, categories)
     terms = [result.accuracies[key] / 100 for key in SUB_SCORES[result.task] if key in result.counts]
     if "boxes" in result.reference:
         terms.append(mean_iou(_labelled(result.prediction), _labelled(result.reference)))
