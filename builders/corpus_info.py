@@ -56,6 +56,10 @@ class CorpusInfo:
     homepage: str = ""
     license: str = ""
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the attributes alone: what was computed from them is not sent to other processes."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
     @cached_property
     def names(self) -> tuple[str, ...]:
         """The categories' names: the class labels, in order."""

@@ -1,5 +1,6 @@
 """A corpus as data: what is read back, what is refused, and records in other words than SARDet-100K's."""
 
+import pickle
 import re
 
 import pytest
@@ -39,6 +40,8 @@ def test_the_metric_reads_the_words_of_the_default_corpus():
 def test_a_description_is_read_back():
     info = parse_info(WIND, "wind.yaml")
     assert parse_info(info.as_data(), "build.json") == info
+    assert info.vocabulary.names == info.names
+    assert pickle.loads(pickle.dumps(info)) == info
 
 
 @pytest.mark.parametrize(
