@@ -20,7 +20,10 @@ class Request(NamedTuple):
 
 
 class FaultyStorage(MemoryFileSystem):
-    """Calls `before` and `after` with each writing request, counted from 0; what they raise is the storage's answer."""
+    """Calls `before` and `after` with each writing request, counted from 0; what they raise is the storage's answer.
+
+    `step` is called before every request, also before those that read.
+    """
 
     protocol = "faulty"
     store: dict = {}  # noqa: RUF012
@@ -29,11 +32,14 @@ class FaultyStorage(MemoryFileSystem):
     before: Callable[[Request], object] = staticmethod(lambda request: None)
     after: Callable[[Request], object] = staticmethod(lambda request: None)
 
+    step: Callable[[str], object] = staticmethod(lambda request: None)
+
     @classmethod
     def _strip_protocol(cls, path):
         return super()._strip_protocol(path.replace("faulty://", "memory://"))
 
     def _request(self, kind, path, send):
+        type(self).step(f"{kind} {path}")
         request = Request(len(self.requests), kind, path)
         self.requests.append(request)
         type(self).before(request)
@@ -48,6 +54,24 @@ class FaultyStorage(MemoryFileSystem):
         pipe = super().pipe_file
         self._request(mode, path, lambda: pipe(path, value, mode=mode, **kwargs))
 
+    def find(self, path, maxdepth=None, withdirs=False, detail=False, **kwargs):
+        type(self).step(f"find {path}")
+        found = super().find(path, maxdepth, withdirs, detail=True, **kwargs)
+        return {name: self._with_checksum(entry) for name, entry in found.items()} if detail else [*found]
+
+    def info(self, path, **kwargs):
+        type(self).step(f"info {path}")
+        return self._with_checksum(super().info(path, **kwargs))
+
+    def cat_file(self, path, start=None, end=None, **kwargs):
+        type(self).step(f"cat {path}")
+        return super().cat_file(path, start, end, **kwargs)
+
+    def _with_checksum(self, entry):
+        if entry["type"] == "directory":
+            return entry
+        return {**entry, "ETag": hashlib.md5(self.store[entry["name"]].getvalue(), usedforsecurity=False).hexdigest()}
+
     def rm(self, path, **kwargs):
         remove = super().rm
         self._request("remove", path[0], lambda: remove(path, **kwargs))
@@ -57,7 +81,7 @@ def reset() -> str:
     """Make the storage faultless, and return the URL of an empty folder in it."""
     fsspec.register_implementation("faulty", FaultyStorage, clobber=True)
     FaultyStorage.requests.clear()
-    FaultyStorage.before = FaultyStorage.after = staticmethod(lambda request: None)
+    FaultyStorage.before = FaultyStorage.after = FaultyStorage.step = staticmethod(lambda request: None)
     return f"faulty://{uuid.uuid4().hex}/sarchat"
 
 

@@ -15,7 +15,8 @@ from builders.errors import SARChatError
 from builders.resources import load_json
 
 _DRAWING = ("matplotlib", "numpy", "pillow")
-_DIGEST = "digest"
+# The name of the outline's own hash in it.
+DIGEST = "digest"
 
 
 def outline(plan: Plan, options: BuildOptions) -> dict[str, Any]:
@@ -33,7 +34,7 @@ def outline(plan: Plan, options: BuildOptions) -> dict[str, Any]:
         "cut": _hash(map(_describe_cut, plan.jobs)),
         "versions": writer_versions() | (_drawing_versions() if options.pictures else {}),
     }
-    return {**content, _DIGEST: _hash([json.dumps(content, sort_keys=True)])}
+    return {**content, DIGEST: _hash([json.dumps(content, sort_keys=True)])}
 
 
 def check_same(ours: Mapping[str, Any], stored: bytes, location: str) -> None:
@@ -44,14 +45,14 @@ def check_same(ours: Mapping[str, Any], stored: bytes, location: str) -> None:
     """
     try:
         theirs = load_json(stored.decode())
-        digest = theirs[_DIGEST]
+        digest = theirs[DIGEST]
     except (ValueError, KeyError, TypeError) as error:
         raise SARChatError(f"{location} is not the plan of a build; choose a new prefix with --out") from error
-    if digest == ours[_DIGEST]:
+    if digest == ours[DIGEST]:
         return
     # As JSON holds them: without tuples.
     own = json.loads(json.dumps(ours))
-    other = sorted(name for name in own.keys() - {_DIGEST} if own[name] != theirs.get(name))
+    other = sorted(name for name in own.keys() - {DIGEST} if own[name] != theirs.get(name))
     raise SARChatError(
         f"{location} is the plan of another build, which is not finished: {', '.join(other) or 'its content'} "
         "differs; finish that build with its own options and versions, or choose a new prefix with --out"
@@ -69,8 +70,8 @@ def _drawing_versions() -> dict[str, str]:
 
 
 def describe_input(job: ShardJob) -> str:
-    """Return a hash of what is known of a job's images: if one is replaced, it changes with the image's size."""
-    return _hash(map(str, [job.split, job.count, job.sizes]))
+    """Return a hash of a job's files and of what is known of its images: their sizes, which change if one does."""
+    return _hash([_describe_cut(job), str(job.start), job.sizes])
 
 
 def _describe_cut(job: ShardJob) -> str:

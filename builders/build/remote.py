@@ -1,13 +1,15 @@
 """Building into object storage, where nothing can be moved into place: many may write, stop and resume one build.
 
-Its state is in the bucket alone: the plan, which only the first one creates; per job a receipt, which is written after
-the job's objects; and `SHA256SUMS`, the last object and the sign that the build is finished. Every object is written
-whole, and has the same bytes whoever writes it.
+Its state is in the bucket alone: the plan, which only the first one creates; per job a receipt of that plan, which is
+written after the job's objects; and `SHA256SUMS`, the last object and the sign that the build is finished. Every object
+is written whole, and has the same bytes whoever writes it. Nobody writes once the build is finished: before its
+objects, a job looks for the checksums, and compares with them if they are there.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -20,31 +22,29 @@ from builders.build.built_files import is_built_file
 from builders.build.documents import write_documents
 from builders.build.engines.engine import Advance
 from builders.build.options import BuildOptions
-from builders.build.outline import check_same, describe_input, outline
+from builders.build.outline import DIGEST, check_same, describe_input, outline
 from builders.build.plan import Plan, ShardJob, make_plan, publish_index
 from builders.build.receipt import Receipt, Written, gather
 from builders.build.shards import ShardWriter, run_jobs, split_of_texts
-from builders.build.writer_versions import check_versions, writer_versions
+from builders.build.writer_versions import check_versions
 from builders.corpus.location import Location
 from builders.corpus.sardet import Corpus
 from builders.digests import hash_text
 from builders.errors import SARChatError
-from builders.folder.checksums import SUMS
-from builders.folder.object_folder import ObjectFolder
+from builders.folder.checksums import SUMS, parse_checksums
+from builders.folder.object_folder import ObjectFolder, Stored
 from builders.folder.parquet_file import ParquetFile
 from builders.folder.reader import CARD
 from builders.processes import scratch_folder
 from builders.resources import load_json
 from builders.storage import REQUESTS_AT_ONCE
-from builders.temporary import is_temporary
 
+_LOG = logging.getLogger(__name__)
 # What is removed once the build is finished.
 _BUILDING = ".building/"
 _PLAN = f"{_BUILDING}plan.json"
-_INDICES = f"{_BUILDING}index"
-_OF_STATE = re.compile(
-    rf"{re.escape(_BUILDING)}(?:plan\.json|done/[a-z]+-[0-9]{{5,}}\.json|index/[^/]+-[0-9a-f]{{32}}\.parquet)"
-)
+# The plan; receipts and indices of it, in a folder named by its digest.
+_OF_STATE = re.compile(rf"{re.escape(_BUILDING)}(?:plan\.json|[0-9a-f]{{32}}/[^/]+-[0-9a-f]{{32}}\.(?:json|parquet))")
 # The engine whose workers read files of this machine.
 _ON_THIS_MACHINE = "processes"
 
@@ -73,20 +73,23 @@ def build_in_storage(
     _check_place(folder)
     with scratch_folder() as indices:
         plan = make_plan(corpus, location, Path(), options, indices)
-        stored = folder.create(_PLAN, _encode(content := outline(plan, options)))
-        check_same(content, stored, folder.url(_PLAN))
+        content = outline(plan, options)
         try:
+            folder.create(_PLAN, _encode(content))
+            # Another build may have been finished meanwhile, and its plan removed.
+            _sums_if_finished(folder, content)
             if options.engine != _ON_THIS_MACHINE:
-                plan = publish_index(plan, folder.url(_INDICES))
-            with closing(_run_jobs(folder, plan, options)) as receipts:
+                plan = publish_index(plan, folder.url(f"{_BUILDING}{content[DIGEST]}"))
+            with closing(_run_jobs(folder, content, plan, options)) as receipts:
                 written = gather(receipts)
+            with scratch_folder() as scratch:
+                write_documents(scratch, written, plan, corpus, options)
+                total = _finish(folder, content, scratch, written)
         except SARChatError:
-            # Perhaps another command has finished the build, and removed what this one was about to read.
+            # Perhaps another command has finished a build, and removed what this one was about to read.
             _check_place(folder)
             raise
-    with scratch_folder() as scratch:
-        write_documents(scratch, written, plan, corpus, options)
-        total = _finish(folder, scratch, written)
+    folder.remove(filter(_is_temporary, folder.list()))
     return plan, written.files, total
 
 
@@ -107,12 +110,11 @@ def _check_place(folder: ObjectFolder) -> None:
     Raises:
         SARChatError: if it holds something else.
     """
-    names = sorted(folder.sizes())
+    names = sorted(folder.list())
     foreign = [name for name in names if not (is_built_file(name) or name == SUMS or _is_temporary(name))]
-    if foreign or (names and not {SUMS, _PLAN} & {*names}):
+    if foreign:
         raise SARChatError(
-            f"{folder.location} holds objects of something else, such as {(foreign or names)[0]}; choose a new prefix "
-            "with --out"
+            f"{folder.location} holds objects of something else, such as {foreign[0]}; choose a new prefix with --out"
         )
     if SUMS in names:
         # A build was stopped when it cleaned up, or another process was still at work.
@@ -121,32 +123,48 @@ def _check_place(folder: ObjectFolder) -> None:
             f"{folder.location} holds a finished build, which cannot be replaced in one step; choose a new prefix with "
             "--out"
         )
+    if names and _PLAN not in names:
+        raise SARChatError(
+            f"{folder.location} holds objects as of a build, such as {names[0]}, but no {_PLAN}; remove them if they "
+            "are what is left of one that was removed while it ran, or choose a new prefix with --out"
+        )
 
 
 def _is_temporary(name: str) -> bool:
-    return _OF_STATE.fullmatch(name) is not None or is_temporary(Path(name))
+    return _OF_STATE.fullmatch(name) is not None
 
 
-@dataclass(frozen=True)
-class _Job:
-    """A job, and the name of its receipt."""
+def _sums_if_finished(folder: ObjectFolder, content: Mapping[str, Any]) -> dict[str, str]:
+    """Return the checksums of the finished build in a folder, whichever it is; none if this one is under way there.
 
-    shard: ShardJob
-    receipt: str
+    Raises:
+        SARChatError: if the build that is under way there is another one, or none.
+    """
+    # In this order: a plan is removed only when the checksums are there.
+    stored, sums = folder.get(_PLAN), folder.get(SUMS)
+    if sums is not None:
+        try:
+            return parse_checksums(sums.decode())
+        except ValueError as error:
+            raise SARChatError(f"{folder.url(SUMS)}: {error}; choose a new prefix with --out") from error
+    if stored is None:
+        raise SARChatError(
+            f"{folder.url(_PLAN)} was removed while the build ran; remove what is left in {folder.location}, and run "
+            "the command again"
+        )
+    check_same(content, stored, folder.url(_PLAN))
+    return {}
 
-    @property
-    def count(self) -> int:
-        """The number of images."""
-        return self.shard.count
 
+def _require_equal(folder: ObjectFolder, sums: Mapping[str, str], ours: Mapping[str, str]) -> None:
+    """Check that a finished build has these files with these checksums.
 
-def _name_receipts(jobs: Sequence[ShardJob]) -> Iterator[_Job]:
-    numbers: dict[str, int] = {}
-    for job in jobs:
-        number = numbers[job.split] = numbers.get(job.split, -1) + 1
-        # A job of images without a record has no files.
-        if job.paths:
-            yield _Job(job, f"{_BUILDING}done/{job.split}-{number:05d}.json")
+    Raises:
+        SARChatError: if it is another build.
+    """
+    for name, checksum in ours.items():
+        if sums.get(name) != checksum:
+            raise SARChatError(f"{folder.url(name)} is that of another build, which was finished meanwhile")
 
 
 @dataclass(frozen=True)
@@ -155,104 +173,112 @@ class _Uploader:
 
     Attributes:
         folder: where the objects go.
+        outline: the outline of the build.
         write: writes and summarizes a shard.
-        versions: those with which the build was planned.
     """
 
     folder: ObjectFolder
+    outline: Mapping[str, Any]
     write: ShardWriter
-    versions: Mapping[str, str]
 
-    def __call__(self, job: _Job, advance: Advance) -> Receipt:
-        check_versions(self.versions)
+    def __call__(self, job: ShardJob, advance: Advance) -> Receipt:
+        check_versions(self.outline["versions"])
         with scratch_folder() as scratch:
-            here = {task: scratch / path for task, path in job.shard.paths.items()}
-            done = self.write(replace(job.shard, paths=here), advance)
+            here = {task: scratch / path for task, path in job.paths.items()}
+            done = self.write(replace(job, paths=here), advance)
             receipt = replace(done, files=[replace(file, path=file.path.relative_to(scratch)) for file in done.files])
-            for file in done.files:
+            if sums := _sums_if_finished(self.folder, self.outline):
+                _require_equal(self.folder, sums, {file.path.as_posix(): file.sha256 for file in receipt.files})
+                return receipt
+            stored = {}
+            for file in receipt.files:
                 # Ends the work here if the build was stopped.
                 advance(0)
-                self.folder.put(file.path, file.path.relative_to(scratch).as_posix())
-            proof = scratch / "receipt.json"
-            proof.write_bytes(_seal({"input": describe_input(job.shard), "receipt": receipt.to_json()}))
-            self.folder.put(proof, job.receipt)
+                stored[file.path.as_posix()] = self.folder.put(scratch / file.path, file.path.as_posix())
+            self.folder.create(self.receipt_of(job), _seal({"receipt": receipt.to_json(), "stored": stored}))
         return receipt
 
+    def receipt_of(self, job: ShardJob) -> str:
+        """Return the name of a job's receipt: of this plan, these files, and images of these sizes."""
+        return f"{_BUILDING}{self.outline[DIGEST]}/{job.split}-{describe_input(job)}.json"
 
-def _run_jobs(folder: ObjectFolder, plan: Plan, options: BuildOptions) -> Generator[Receipt, None, None]:
+
+def _run_jobs(
+    folder: ObjectFolder, content: Mapping[str, Any], plan: Plan, options: BuildOptions
+) -> Generator[Receipt, None, None]:
     """Yield the receipts of all jobs: first the stored ones, then those of jobs that are done now."""
-    jobs = list(_name_receipts(plan.jobs))
+    # A job of images without a record has no files.
+    jobs = [job for job in plan.jobs if job.paths]
+    work = _Uploader(folder, content, ShardWriter(split_of_texts(plan.jobs)))
     done: set[str] = set()
-    for job, receipt in _find_done(folder, jobs):
-        done.add(job.receipt)
+    images = 0
+    listed = folder.list()
+    for job, receipt in _find_done(folder, work, jobs, listed):
+        done.add(work.receipt_of(job))
+        images += job.count
         yield receipt
-    waiting = [job for job in jobs if job.receipt not in done]
-    if not waiting:
-        return
-    work = _Uploader(folder, ShardWriter(split_of_texts(plan.jobs)), writer_versions())
-    images_done = sum(job.count for job in jobs if job.receipt in done)
-    with closing(run_jobs(work, waiting, options, images_done)) as finished:
-        for _, receipt in finished:
-            yield receipt
+    waiting = [job for job in jobs if work.receipt_of(job) not in done]
+    if done:
+        _LOG.warning(
+            "%s: going on with a build that was stopped; %d of %d shards are kept, whose objects have the sizes%s that "
+            "were written",
+            *(
+                folder.location,
+                len(done),
+                len(jobs),
+                " and checksums" if any(stored.checksum for stored in listed.values()) else "",
+            ),
+        )
+    if waiting:
+        with closing(run_jobs(work, waiting, options, images)) as finished:
+            for _, receipt in finished:
+                yield receipt
 
 
-def _find_done(folder: ObjectFolder, jobs: Sequence[_Job]) -> Iterator[tuple[_Job, Receipt]]:
-    """Yield the jobs that have a receipt and all of its objects, by one listing."""
-    sizes = folder.sizes()
-    stored = [job for job in jobs if job.receipt in sizes]
+def _find_done(
+    folder: ObjectFolder, work: _Uploader, jobs: Sequence[ShardJob], listed: Mapping[str, Stored]
+) -> Iterator[tuple[ShardJob, Receipt]]:
+    """Yield the jobs that have a receipt and all of its objects as they were written."""
+    stored = [job for job in jobs if work.receipt_of(job) in listed]
     for start in range(0, len(stored), REQUESTS_AT_ONCE):
-        some = stored[start : start + REQUESTS_AT_ONCE]
-        contents = folder.read([job.receipt for job in some])
-        for job in some:
-            receipt = _accept(contents[job.receipt], job.shard, sizes)
-            if receipt is not None:
-                yield job, receipt
-
-
-def _accept(stored: bytes, job: ShardJob, sizes: Mapping[str, int]) -> Receipt | None:
-    """Return a receipt if it is that of a job and of its images, and all of its objects are stored with their sizes."""
-    content = _unseal(stored)
-    if content is None or content["input"] != describe_input(job):
-        return None
-    receipt = Receipt.from_json(content["receipt"])
-    has_objects = {file.path for file in receipt.files} == {*job.paths.values()} and all(
-        sizes.get(file.path.as_posix()) == file.file_bytes for file in receipt.files
-    )
-    return receipt if has_objects else None
+        some = {work.receipt_of(job): job for job in stored[start : start + REQUESTS_AT_ONCE]}
+        for name, text in folder.read([*some]).items():
+            content = _unseal(text)
+            if content and all(listed.get(path) == Stored(*entry) for path, entry in content["stored"].items()):
+                yield some[name], Receipt.from_json(content["receipt"])
 
 
 def _seal(content: Mapping[str, Any]) -> bytes:
-    """Encode a content with its digest: what was changed or cut off in storage since is not read."""
-    return _encode({"digest": _digest(content), "content": content})
+    """Encode a content with a hash of it: what was changed or cut off in storage since is not read."""
+    text = json.dumps(content)
+    return f"{hash_text(text)}\n{text}\n".encode()
 
 
 def _unseal(stored: bytes) -> dict[str, Any] | None:
-    try:
-        found = load_json(stored.decode())
-        return found["content"] if found["digest"] == _digest(found["content"]) else None
-    except (ValueError, KeyError, TypeError):
-        return None
+    digest, _, text = stored.decode(errors="replace").partition("\n")
+    return load_json(text) if digest == hash_text(text.removesuffix("\n")) else None
 
 
-def _digest(content: Mapping[str, Any]) -> str:
-    return hash_text(json.dumps(content))
-
-
-def _finish(folder: ObjectFolder, documents: Path, written: Written) -> int:
+def _finish(folder: ObjectFolder, content: Mapping[str, Any], documents: Path, written: Written) -> int:
     """Write what a build has beside its shards, its checksums last; return the size of all objects in bytes."""
-    sizes = folder.sizes()
-    for file in written.files:
-        name = file.path.as_posix()
-        if sizes.get(name) != file.file_bytes:
-            raise SARChatError(
-                f"{folder.url(name)} was written with {file.file_bytes} bytes, and now "
-                f"{'has ' + str(sizes[name]) if name in sizes else 'is missing'}; run the command again"
-            )
-    paths = sorted(path for path in documents.rglob("*") if path.is_file())
-    for path in sorted(paths, key=lambda path: [CARD, SUMS].index(path.name) + 1 if path.name in (CARD, SUMS) else 0):
-        folder.put(path, path.relative_to(documents).as_posix())
-    folder.remove(filter(_is_temporary, folder.sizes()))
-    return sum(file.file_bytes for file in written.files) + sum(path.stat().st_size for path in paths)
+    paths = sorted(path for path in documents.rglob("*") if path.is_file() and path.name != SUMS)
+    sums = (documents / SUMS).read_bytes()
+    if finished := _sums_if_finished(folder, content):
+        _require_equal(folder, finished, parse_checksums(sums.decode()))
+    else:
+        listed = folder.list()
+        for file in written.files:
+            name = file.path.as_posix()
+            if name not in listed or listed[name].size != file.file_bytes:
+                raise SARChatError(
+                    f"{folder.url(name)} was written with {file.file_bytes} bytes, and now "
+                    f"{f'has {listed[name].size}' if name in listed else 'is missing'}; run the command again"
+                )
+        for path in sorted(paths, key=lambda path: path.name == CARD):
+            folder.put(path, path.relative_to(documents).as_posix())
+        if folder.create(SUMS, sums) != sums:
+            raise SARChatError(f"{folder.url(SUMS)} is that of another build, which was finished meanwhile")
+    return sum(file.file_bytes for file in written.files) + sum(path.stat().st_size for path in paths) + len(sums)
 
 
 def _encode(content: Mapping[str, Any]) -> bytes:

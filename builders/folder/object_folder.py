@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from fsspec import AbstractFileSystem
@@ -12,8 +13,8 @@ from fsspec import AbstractFileSystem
 from builders.errors import SARChatError
 from builders.storage import HUB_BUCKETS, cannot_open, describe, is_missing, open_url
 
-# How often an object is written whose size is then another one.
-_ATTEMPTS = 3
+# Where file systems have the checksum of an object: S3's and Google's.
+_CHECKSUMS = ("ETag", "md5Hash")
 # Why a build cannot be written to some URLs that can be read.
 _REFUSED = {
     "http": "a web server takes no files",
@@ -21,6 +22,17 @@ _REFUSED = {
     "hf": "each object would be a commit of its own; build to a local folder and run `sarchat push`, or write to "
     f"{HUB_BUCKETS}...",
 }
+
+
+class Stored(NamedTuple):
+    """What storage says of an object: its size in bytes, and its checksum if it has one."""
+
+    size: int
+    checksum: str | None
+
+
+def _describe(entry: Mapping[str, Any]) -> Stored:
+    return Stored(entry["size"], next((str(entry[key]) for key in _CHECKSUMS if entry.get(key)), None))
 
 
 class ObjectFolder:
@@ -62,8 +74,8 @@ class ObjectFolder:
         """Return the URL of an object."""
         return f"{self.location}/{relative}"
 
-    def sizes(self) -> dict[str, int]:
-        """Map the objects in the folder to their sizes in bytes, as the storage lists them now.
+    def list(self) -> dict[str, Stored]:
+        """Map the objects in the folder to what the storage lists of them now.
 
         Raises:
             SARChatError: if it cannot be listed, or the URL is that of an object.
@@ -75,29 +87,29 @@ class ObjectFolder:
             raise SARChatError(f"cannot list {self.location}: {describe(error)}; create the bucket first") from error
         except Exception as error:
             raise cannot_open(self.location, error) from error
-        sizes = {name[len(self._root) :].lstrip("/"): entry["size"] for name, entry in found.items()}
-        if sizes.get(""):
+        listed = {name[len(self._root) :].lstrip("/"): _describe(entry) for name, entry in found.items()}
+        if "" in listed and listed[""].size:
             raise SARChatError(f"{self.location} is an object, not a folder; choose another prefix")
         # Consoles show an empty folder by an empty object with its name.
-        return {name: size for name, size in sizes.items() if name and not name.endswith("/")}
+        return {name: stored for name, stored in listed.items() if name and not name.endswith("/")}
 
-    def put(self, file: Path, relative: str) -> None:
+    def put(self, file: Path, relative: str) -> Stored:
         """Write an object, whole, and compare its size; an object with this name is replaced.
 
         Raises:
             SARChatError: if it cannot be written, or is stored with another size.
         """
-        size, stored = file.stat().st_size, None
+        size = file.stat().st_size
         with self._errors_naming("write", relative):
-            for _ in range(_ATTEMPTS):
-                self._fs.put_file(str(file), self._path(relative))
-                stored = self._size(relative)
-                if stored == size:
-                    return
+            self._fs.put_file(str(file), self._path(relative))
+            self._fs.invalidate_cache(self._path(relative))
+            stored = _describe(self._fs.info(self._path(relative)))
+            if stored.size == size:
+                return stored
             self._fs.rm_file(self._path(relative))
         raise SARChatError(
-            f"{self.url(relative)} has {stored} bytes after it was written, not {size}; check the storage, and run the "
-            "command again"
+            f"{self.url(relative)} has {stored.size} bytes after it was written, not {size}; check the storage, and "
+            "run the command again"
         )
 
     def create(self, relative: str, content: bytes) -> bytes:
@@ -111,16 +123,29 @@ class ObjectFolder:
         Raises:
             SARChatError: if it cannot be written.
         """
-        with self._errors_naming("write", relative):
-            try:
-                self._fs.pipe_file(self._path(relative), content, mode="create")
-            except Exception:
-                # Storage that knows how to refuse a second object says so in many ways.
-                with suppress(FileNotFoundError):
-                    return self._fs.cat_file(self._path(relative))
-                raise
-            # Read in any case: not all storage can refuse a second object.
+        path = self._path(relative)
+        for is_last in (False, True):
+            with self._errors_naming("write", relative):
+                try:
+                    self._fs.pipe_file(path, content, mode="create")
+                    return content
+                except Exception:
+                    # Storage that refuses a second object says so in many ways; and the first may be gone already.
+                    with suppress(FileNotFoundError):
+                        return self._fs.cat_file(path)
+                    if is_last:
+                        raise
+        raise RuntimeError("unreachable")
+
+    def get(self, relative: str) -> bytes | None:
+        """Read an object, or return `None` if there is none.
+
+        Raises:
+            SARChatError: if it cannot be read.
+        """
+        with self._errors_naming("read", relative), suppress(FileNotFoundError):
             return self._fs.cat_file(self._path(relative))
+        return None
 
     def read(self, relatives: Sequence[str]) -> dict[str, bytes]:
         """Read objects, several at a time if the file system can.
@@ -148,10 +173,6 @@ class ObjectFolder:
 
     def _path(self, relative: str) -> str:
         return f"{self._root}/{relative}"
-
-    def _size(self, relative: str) -> int:
-        self._fs.invalidate_cache(self._path(relative))
-        return self._fs.info(self._path(relative))["size"]
 
     @contextmanager
     def _errors_naming(self, verb: str, relative: str) -> Iterator[None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from sarchat_dataset import FEATURES
 TASKS = ("counting", "referring")
 OPTIONS = BuildOptions(tasks=TASKS)
 PLAN = ".building/plan.json"
+RECEIPT = re.compile(r"\.building/[0-9a-f]{32}/[a-z]+-[0-9a-f]{32}\.json")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -112,33 +114,37 @@ def test_objects_come_before_their_receipts_and_the_checksums_last(corpus, url):
     assert names[0] == PLAN and FaultyStorage.requests[0].kind == "create"
     assert names[-4:-1] == ["build.json", "README.md", "SHA256SUMS"]
     assert FaultyStorage.requests[-1].kind == "remove"
-    receipts = [place for place, name in enumerate(names[:-1]) if name.startswith(".building/done/")]
+    receipts = [place for place, name in enumerate(names[:-1]) if RECEIPT.fullmatch(name)]
     assert len(receipts) > 4
     for start, end in zip([0, *receipts], receipts, strict=False):
         assert end - start > 1 and all(name.endswith(".parquet") for name in names[start + 1 : end])
 
 
 def count_requests(corpus: Path) -> int:
+    return len(kinds_of_requests(corpus))
+
+
+def kinds_of_requests(corpus: Path) -> list[str]:
     build(corpus, faulty_storage.reset(), OPTIONS)
-    return len(FaultyStorage.requests)
+    return [request.kind for request in FaultyStorage.requests]
 
 
 # Of every receipt, three requests are alike; the quick tests try some of each.
 @pytest.mark.parametrize(("moment", "step"), [("before", 4), ("after", 5), *slow(("before", 1), ("after", 1))])
 def test_build_that_failed_at_any_request_is_resumed(corpus, local, moment, step):
     """Before a request, or after it took effect, when its answer is lost."""
-    total = count_requests(corpus)
-    for number in range(0, total, step):
+    kinds = kinds_of_requests(corpus)
+    for number in range(0, len(kinds), step):
         url = faulty_storage.reset()
         setattr(FaultyStorage, moment, fail(number, PermissionError("denied")))
-        if number == 0 and moment == "after":
-            # That the plan is stored is seen when it is read back.
+        if kinds[number] == "create":
+            # What replaces no other object is written again if it is not there after an error.
             build(corpus, url, OPTIONS)
             continue
         with pytest.raises(SARChatError, match=r"^cannot (write|remove) faulty://\S+: PermissionError: denied"):
             build(corpus, url, OPTIONS)
         is_finished = state(url, local) == "finished"
-        done = sum(name.startswith(".building/done/") for name in stored(url))
+        done = sum(bool(RECEIPT.fullmatch(name)) for name in stored(url))
         FaultyStorage.requests.clear()
         FaultyStorage.before = FaultyStorage.after = staticmethod(lambda request: None)
         if is_finished:
@@ -146,8 +152,8 @@ def test_build_that_failed_at_any_request_is_resumed(corpus, local, moment, step
                 build(corpus, url, OPTIONS)
         else:
             build(corpus, url, OPTIONS)
-            written = sum("/done/" in request.path and request.kind == "put" for request in FaultyStorage.requests)
-            assert written == (total - 5) // 3 - done
+            written = sum(bool(RECEIPT.search(request.path)) for request in FaultyStorage.requests[:-1])
+            assert written == (len(kinds) - 5) // 3 - done
         assert stored(url) == local
 
 
@@ -187,9 +193,98 @@ def test_two_builds_at_once_end_with_the_same_bytes(corpus, local, step):
         assert stored(url) == local
 
 
+def steps_of(corpus: Path) -> list[str]:
+    steps: list[str] = []
+    url = faulty_storage.reset()
+    FaultyStorage.step = staticmethod(steps.append)
+    build(corpus, url, OPTIONS)
+    return steps
+
+
+def run_at_step(number: int, action) -> list[str]:
+    """Call `action` once, before a step of the build that runs next; return the steps, as they are made."""
+    steps: list[str] = []
+
+    def step(request):
+        steps.append(request)
+        if len(steps) == number + 1:
+            FaultyStorage.step = staticmethod(lambda request: None)
+            action()
+            FaultyStorage.step = staticmethod(steps.append)
+
+    FaultyStorage.step = staticmethod(step)
+    return steps
+
+
+@pytest.mark.parametrize("is_equal", [True, False])
+@pytest.mark.parametrize("step", [9, *slow(1)])
+def test_driver_that_stops_at_any_step_while_another_runs_to_its_end(corpus, local, step, is_equal):
+    """Two equal builds both end well; of two different ones, one ends and the other is refused."""
+    others = local if is_equal else None
+    options = OPTIONS if is_equal else replace(OPTIONS, seed=1)
+    if others is None:
+        build(corpus, url := faulty_storage.reset(), options)
+        others = stored(url)
+    steps = steps_of(corpus)
+    (last,) = (place for place, name in enumerate(steps) if name.startswith("create") and "SHA256SUMS" in name)
+    for number in range(0, len(steps), step):
+        url = faulty_storage.reset()
+        ended: list[str] = []
+
+        def run_another(url=url, ended=ended):
+            with suppress(SARChatError):
+                build(corpus, url, options)
+                assert stored(url) == others
+                ended.append("other")
+
+        run_at_step(number, run_another)
+        with suppress(SARChatError):
+            build(corpus, url, OPTIONS)
+            ended.append("own")
+        # Before the first step, it sees a finished build; after the last one, the other does.
+        if is_equal and 0 < number <= last:
+            assert ended == ["other", "own"], number
+        elif not is_equal or number == 0:
+            assert len(ended) == 1, number
+        assert ended, number
+        assert stored(url) == (others if "other" in ended else local), number
+
+
+@pytest.mark.parametrize("step", [9, *slow(1)])
+def test_driver_that_is_killed_after_another_one_has_ended_leaves_a_whole_build(corpus, step):
+    """It dies at every step that it makes after the other build's end, whichever step that was at."""
+    options = replace(OPTIONS, seed=1)
+    build(corpus, url := faulty_storage.reset(), options)
+    others = stored(url)
+    for number in range(1, 4):
+        for survived in range(0, 12, step):
+            url = faulty_storage.reset()
+
+            def run_another_and_die_later(url=url, survived=survived):
+                with suppress(SARChatError):
+                    build(corpus, url, options)
+                left = iter(range(survived))
+
+                def die(request):
+                    if next(left, None) is None:
+                        raise KeyboardInterrupt
+
+                FaultyStorage.before = staticmethod(die)
+
+            run_at_step(number, run_another_and_die_later)
+            with suppress(KeyboardInterrupt, SARChatError):
+                build(corpus, url, OPTIONS)
+            FaultyStorage.before = FaultyStorage.step = staticmethod(lambda request: None)
+            if "SHA256SUMS" in stored(url):
+                assert others.items() <= stored(url).items()
+                with pytest.raises(SARChatError, match="holds a finished build"):
+                    build(corpus, url, options)
+                assert stored(url) == others
+
+
 def test_build_that_another_command_finishes_meanwhile_is_named(corpus, url, local, monkeypatch):
     """The other one removes the receipts that this one has listed and is about to read."""
-    FaultyStorage.before = fail(9, KeyboardInterrupt())
+    FaultyStorage.before = fail(10, KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
         build(corpus, url, OPTIONS)
     read = ObjectFolder.read
@@ -251,7 +346,7 @@ def test_damaged_image_ends_it_unrepeated(corpus, url, tmp_path, local):
 def test_image_that_was_replaced_meanwhile_is_read_again(url, tmp_path):
     corpus = write_pictures(tmp_path)
     image = min((corpus / "JPEGImages/train").iterdir())
-    FaultyStorage.before = fail(12, PermissionError("denied"))
+    FaultyStorage.before = fail(13, PermissionError("denied"))
     with pytest.raises(SARChatError):
         build(corpus, url, OPTIONS)
     Image.new("L", (32, 32)).save(image)
@@ -276,14 +371,14 @@ def test_object_of_another_size_is_no_part_of_a_build(corpus, url, local):
 
 
 def test_object_that_is_gone_or_cut_is_written_again(corpus, url, local):
-    FaultyStorage.before = fail(12, PermissionError("denied"))
+    FaultyStorage.before = fail(13, PermissionError("denied"))
     with pytest.raises(SARChatError):
         build(corpus, url, OPTIONS)
     fs, root = fsspec.core.url_to_fs(url)
     first, second, *_ = sorted(fs.glob(f"{root}/referring/*"))
     fs.rm_file(first)
     fs.pipe_file(second, b"half")
-    changed, *_, emptied = sorted(fs.glob(f"{root}/.building/done/*"))
+    changed, *_, emptied = sorted(fs.glob(f"{root}/.building/*/*.json"))
     fs.pipe_file(changed, fs.cat_file(changed).replace(b'"rows": ', b'"rows": 1'))
     fs.pipe_file(emptied, b"{}")
     FaultyStorage.before = staticmethod(lambda request: None)
@@ -291,9 +386,41 @@ def test_object_that_is_gone_or_cut_is_written_again(corpus, url, local):
     assert stored(url) == local
 
 
+def test_object_of_the_same_size_and_another_checksum_is_written_again(corpus, url, local, caplog):
+    FaultyStorage.before = fail(13, PermissionError("denied"))
+    with pytest.raises(SARChatError):
+        build(corpus, url, OPTIONS)
+    fs, root = fsspec.core.url_to_fs(url)
+    path = min(fs.glob(f"{root}/referring/*"))
+    fs.pipe_file(path, bytes(fs.size(path)))
+    FaultyStorage.before = staticmethod(lambda request: None)
+    build(corpus, url, OPTIONS)
+    assert stored(url) == local
+    assert any("3 of 5 shards are kept, whose objects have the sizes and checksums" in text for text in caplog.messages)
+
+
+@pytest.mark.parametrize("number", [2, 14])
+def test_prefix_that_is_emptied_while_a_build_runs(corpus, url, local, number):
+    def empty(request):
+        if request.number == number:
+            fs, root = fsspec.core.url_to_fs(url)
+            FaultyStorage.before = staticmethod(lambda request: None)
+            fs.rm([*fs.find(root)])
+
+    FaultyStorage.before = staticmethod(empty)
+    with pytest.raises(SARChatError, match=r"holds objects as of a build, such as \S+, but no \S+; remove them"):
+        build(corpus, url, OPTIONS)
+    with pytest.raises(SARChatError, match=r"holds objects as of a build, such as \S+, but no \S+; remove them"):
+        build(corpus, url, OPTIONS)
+    fs, root = fsspec.core.url_to_fs(url)
+    fs.rm([*fs.find(root)])
+    build(corpus, url, OPTIONS)
+    assert stored(url) == local
+
+
 def test_object_that_disappears_at_the_end_is_named(corpus, url):
     def remove_one(request):
-        if request.path.endswith("test-00000.json"):
+        if RECEIPT.search(request.path) and "/test-" in request.path:
             fs = fsspec.filesystem("faulty")
             fs.rm_file(min(fs.glob(f"{request.path.partition('/.building')[0]}/referring/*")))
 
@@ -332,7 +459,7 @@ def test_other_versions_are_another_plan_and_refused_in_workers(corpus, url, mon
         writer_versions.check_versions(own)
 
 
-@pytest.mark.parametrize("name", ["notes.txt", "sarchat/data.bin", "referring/train.parquet", "README.md"])
+@pytest.mark.parametrize("name", ["notes.txt", "sarchat/data.bin", "referring/train.parquet"])
 def test_foreign_objects_are_left_alone(corpus, url, name):
     fsspec.filesystem("faulty").pipe_file(f"{url}/{name}", b"mine")
     FaultyStorage.requests.clear()
