@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +17,7 @@ from builders.build.options import BuildOptions
 from builders.corpus.annotations import Annotations
 from builders.corpus.choices import check_choices
 from builders.corpus.image_index import ImageIndex, IndexedImage, IndexWriter
-from builders.corpus.image_sizes import looking_up_sizes
+from builders.corpus.image_sizes import SizeOf, looking_up_sizes
 from builders.corpus.location import Location
 from builders.corpus.sardet import Corpus
 from builders.corpus.source import join
@@ -124,12 +123,14 @@ def make_plan(
     splits = options.splits or corpus.splits
     indexed: dict[str, _IndexedSplit] = {}
     unknown: dict[str, Counter[str]] = {}
-    for split in splits:
-        with corpus.annotations(split) as annotations:
-            unknown |= annotations.unknown
-            # All unknown categories are named together.
-            if not unknown:
-                indexed[split] = _index_split(corpus, split, annotations, options, index / f"{split}.parquet")
+    with looking_up_sizes(corpus.source) as sizes_in:
+        for split in splits:
+            with corpus.annotations(split) as annotations:
+                unknown |= annotations.unknown
+                # All unknown categories are named together.
+                if not unknown:
+                    path = index / f"{split}.parquet"
+                    indexed[split] = _index_split(corpus, split, annotations, options, path, sizes_in)
     corpus.naming.refuse_unknown(unknown)
     check_choices(corpus, (of_split.category_names for of_split in indexed.values()))
     _warn_of_clipped(corpus, (of_split.tally for of_split in indexed.values()))
@@ -216,14 +217,18 @@ class _IndexedSplit:
 
 
 def _index_split(
-    corpus: Corpus, split: str, annotations: Annotations, options: BuildOptions, path: Path
+    corpus: Corpus,
+    split: str,
+    annotations: Annotations,
+    options: BuildOptions,
+    path: Path,
+    sizes_in: Callable[[str], SizeOf],
 ) -> _IndexedSplit:
     """Write the index of a split, and divide it into shards."""
     shards = _Shards(options.tasks)
     missing = _MissingImages(corpus, split)
-    with ExitStack() as opened:
-        size_of = opened.enter_context(looking_up_sizes(corpus.source, corpus.image_folder(split)))
-        index = opened.enter_context(IndexWriter(path, annotations.category_names))
+    size_of = sizes_in(corpus.image_folder(split))
+    with IndexWriter(path, annotations.category_names) as index:
         total = annotations.count_images()
         images = tqdm(annotations.images(), f"Planning {split}", total, False, unit=" images", disable=None, delay=2)
         for image in images:

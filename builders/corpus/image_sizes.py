@@ -6,7 +6,8 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from functools import cache, partial
 from itertools import islice
 
 from builders.corpus.source import Source, join
@@ -20,26 +21,29 @@ _MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
 
 
 @contextmanager
-def looking_up_sizes(source: Source, folder: str) -> Iterator[SizeOf]:
-    """Give a function that returns the size of a file, by its path relative to a folder.
+def looking_up_sizes(source: Source) -> Iterator[Callable[[str], SizeOf]]:
+    """Give a function that opens a folder, relative to the source's top folder, for looking up sizes in it.
 
-    It raises `KeyError` if there is no such file. A file on this machine is asked for when it is looked up, and one in
-    an archive is in its directory. A remote folder is listed once, in constant memory if it is in S3.
+    What it returns gives the size of a file by its path relative to the folder, and raises `KeyError` if there is no
+    such file. A file on this machine is asked for when it is looked up, and one in an archive is in its directory. A
+    remote folder is listed once, however often it is opened, in constant memory if it is in S3.
 
     Args:
         source: the files.
-        folder: the folder, relative to the source's top folder.
 
     Raises:
-        SARChatError: if the folder cannot be listed; the function, if a file is a link out of the top folder.
+        SARChatError: if a folder cannot be listed, or a file is a link out of the top folder.
     """
+    with ExitStack() as opened:
+        yield cache(partial(_open_folder, source, opened))
+
+
+def _open_folder(source: Source, opened: ExitStack, folder: str) -> SizeOf:
     if source.is_local_folder:
-        yield lambda name: _local_size(source, join(folder, name))
-    elif source.is_archive:
-        yield dict(source.list_sizes(folder)).__getitem__
-    else:
-        with closing(_Listing(source.list_sizes(folder))) as listing:
-            yield listing.size_of
+        return lambda name: _local_size(source, join(folder, name))
+    if source.is_archive:
+        return dict(source.list_sizes(folder)).__getitem__
+    return opened.enter_context(closing(_Listing(source.list_sizes(folder)))).size_of
 
 
 def _local_size(source: Source, relative: str) -> int:

@@ -70,7 +70,8 @@ class Source:
         if size > _MOST_BYTES:
             raise SARChatError(f"{self.show(relative)} has {size:,} bytes; files of up to {_MOST_BYTES:,} are read")
         with self._errors_naming(relative):
-            return self.fs.cat_file(self.path(relative))
+            # By default, s3fs asks for the size of a file first, to read a large one in parts.
+            return self.fs.cat_file(self.path(relative), **({"max_concurrency": 1} if self._is_in_s3 else {}))
 
     def chunks(self, relative: str) -> Iterator[bytes]:
         """Yield the content of one file in pieces, however large it is; errors as in `read`."""
@@ -112,6 +113,10 @@ class Source:
     def _is_remote_folder(self) -> bool:
         return not (self.is_local_folder or self.is_archive)
 
+    @property
+    def _is_in_s3(self) -> bool:
+        return "s3" in self.fs.protocol
+
     def _known_size(self, relative: str) -> int:
         """Return a file's size in bytes, or 0 if finding it would take a request of its own."""
         with self._errors_naming(relative):
@@ -122,6 +127,9 @@ class Source:
     def is_dir(self, relative: str) -> bool:
         """Return whether a folder exists."""
         with self._errors_naming(relative):
+            if self._is_in_s3:
+                # `isdir` of s3fs lists the whole folder, and keeps the list.
+                return any(_list_s3(self.fs, self.path(relative), most=1))
             return self.fs.isdir(self.path(relative))
 
     def is_file(self, relative: str) -> bool:
@@ -167,7 +175,7 @@ class Source:
         """
         top = self.path(relative)
         with self._errors_naming(relative):
-            if "s3" in self.fs.protocol:
+            if self._is_in_s3:
                 yield from _list_s3(self.fs, top)
                 return
             found = self.fs.find(top, detail=True)
@@ -290,14 +298,14 @@ def _zip_fs(target: str | BinaryIO, options: dict[str, int]) -> AbstractFileSyst
     return fs
 
 
-def _list_s3(fs: AbstractFileSystem, top: str) -> Iterator[tuple[str, int]]:
-    """List objects by pages of 1,000; `find` of s3fs takes and keeps 1.3 kB per object."""
+def _list_s3(fs: AbstractFileSystem, top: str, most: int = 1_000) -> Iterator[tuple[str, int]]:
+    """List objects by pages of at most so many; `find` of s3fs takes and keeps 1.3 kB per object."""
     bucket, key, _ = fs.split_path(top)
     prefix = f"{key}/" if key else ""
     page: dict[str, Any] = {}
     while True:
         more = {"ContinuationToken": page["NextContinuationToken"]} if page else {}
-        page = fs.call_s3("list_objects_v2", Bucket=bucket, Prefix=prefix, **more)
+        page = fs.call_s3("list_objects_v2", Bucket=bucket, Prefix=prefix, MaxKeys=most, **more)
         for entry in page.get("Contents", ()):
             yield entry["Key"][len(prefix) :], entry["Size"]
         if not page.get("IsTruncated"):

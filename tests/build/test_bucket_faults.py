@@ -109,6 +109,22 @@ def test_failing_server_and_network(server, url, local_sample):
     assert all(server.counts[fault] > 5 for fault in FAULTS.values())
 
 
+@pytest.mark.parametrize("processes", [1, 2])
+def test_an_image_is_one_request_and_a_folder_one_list(server, url, tmp_path, processes):
+    source = url.removesuffix("sarchat") + "source/"
+    server.fs.put(str(sample_corpus() / "SARDet_100K"), source, recursive=True)
+    asked = []
+    server.fault = lambda number, method, path: asked.append((method, path))
+    build(f"{source}SARDet_100K", tmp_path / "out", BuildOptions(pictures=False, num_proc=processes))
+    images = [(method, path) for method, path in asked if "/JPEGImages/" in path and Path(path).suffix]
+    files = [path for path in (sample_corpus() / "SARDet_100K/JPEGImages").rglob("*.*") if path.is_file()]
+    assert {method for method, _ in images} == {"GET"} and 30 < len({*images}) <= len(files)
+    # The card reads those of its examples again.
+    assert len(images) <= len(files) + 6
+    # Fewer than a process needs to find the corpus again: none is for an image.
+    assert len(asked) - len(images) < 100 * processes
+
+
 def test_storage_that_fails_for_good_ends_it_in_one_line_within_two_minutes(
     server, url, local_sample, caplog, monkeypatch
 ):
