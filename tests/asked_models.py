@@ -47,6 +47,6 @@ def read_lines(path: Path) -> list[dict]:
 def assert_all_gold(path: Path, location: object, ids: list[str], **options: object) -> None:
     """Every record has one answer, and all answers together score 100."""
     assert sorted(line["id"] for line in read_lines(path)) == sorted(ids)
-    scores = evaluate_file(path, location, "all", "test", "sample", **options).scores
+    scores = evaluate_file(path, location, "all", "test", "sample", **options)
     assert scores.missing == 0
-    assert {key: value for key, value in scores.result.items() if isinstance(value, float) and value != 100} == {}
+    assert {key: value for key, value in scores.flat.items() if isinstance(value, float) and value != 100} == {}

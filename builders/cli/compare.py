@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 import click
 
 from builders.cli.options import AnswerOptions, answer_options, average_option, format_option, weights_option
 from builders.errors import SARChatError
+
+if TYPE_CHECKING:
+    from builders.evaluation.result import Result
 
 
 @click.command("compare")
@@ -25,36 +31,51 @@ def command(
 ) -> None:
     """Compare every MODEL with the BASELINE: the difference of each score, with a paired 95 % interval.
 
-    The files are those of `sarchat score --output`, all scored on the same records, or with --references files of
-    answers.
+    The files are those of `sarchat score --output` or --details, all scored on the same records, or with --references
+    files of answers. Of a file of `sarchat predict`, FILE.meta.json gives the model and the options that it was asked
+    with.
     """
     from pathlib import Path
 
     from builders.evaluation import comparison
-    from builders.evaluation.gold import read_gold
-    from builders.evaluation.scored_records import check_order, join_file
-    from builders.evaluation.scores_file import read_scores
-    from builders.evaluation.scoring import evaluate
+    from builders.evaluation.result_files import read_result
     from builders.tables import write_tables
 
     if len(files) < 2:
         raise SARChatError(f"give two files or more to compare, the baseline first; got only {files[0]}")
     if references is None:
-        saved = [read_scores(Path(file)) for file in files]
+        saved = [read_result(Path(file)) for file in files]
         comparison.check_same_records(saved)
-        names = comparison.name_apart([scores.name for scores in saved])
-        candidates = [comparison.read_candidate(scores, average, weights) for scores in saved]
+        results = [result.scored_by(average, weights) for result in saved]
     else:
-        notation = asked.read_notation()
-        for file in files:
-            check_order(file, references)
-        gold = read_gold(references, asked.config, asked.split, asked.limit)
-        names = comparison.name_apart([comparison.stem_of(file) for file in files])
-        candidates = []
-        for file in files:
-            joined = join_file(asked.source_of(file), gold, notation)
-            tally = evaluate(joined, average, weights, resamples=0).tally
-            candidates.append(comparison.make_candidate(file, tally, average, weights))
-    baseline, *models = [candidate._replace(name=name) for candidate, name in zip(candidates, names, strict=True)]
-    results = [comparison.compare(model, baseline, average, weights) for model in models]
-    click.echo(write_tables([comparison.tabulate_comparison(baseline, models, results)], style))
+        results = _score(files, references, asked, average, weights)
+    baseline, *models = comparison.name_apart(results)
+    comparisons = [comparison.compare(model, baseline) for model in models]
+    click.echo(write_tables([comparison.tabulate_comparison(baseline, models, comparisons)], style))
+
+
+def _score(files: tuple[str, ...], references: str, options: AnswerOptions, average: str, weights: str) -> list[Result]:
+    """Score files of answers, each with the box format that it was asked in; all of the same records."""
+    from builders.evaluation.gold import read_gold
+    from builders.evaluation.scored_records import check_order, join_file
+    from builders.evaluation.scoring import evaluate
+
+    for file in files:
+        check_order(file, references)
+    asked = [options.as_asked(file) for file in files]
+    notations = [of_file.read_notation() for of_file, _ in asked]
+    first = asked[0][0]
+    for file, (other, _) in zip(files, asked, strict=True):
+        for name in ("config", "split", "limit"):
+            if getattr(other, name) != getattr(first, name):
+                raise SARChatError(
+                    f"{files[0]} was asked with --{name} {getattr(first, name)}, but {file} with "
+                    f"{getattr(other, name)}; give --{name} for both"
+                )
+    gold = read_gold(references, first.config, first.split, first.limit)
+    results = []
+    for file, notation, (of_file, model) in zip(files, notations, asked, strict=True):
+        joined = join_file(of_file.source_of(file), gold, notation)
+        result = evaluate(joined, average, weights, resamples=0)
+        results.append(replace(result, name=model or result.name, location=file))
+    return results

@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 
 from builders.cli.options import format_option, weights_option
-from builders.errors import SARChatError
+from builders.errors import SARChatError, near
 
+KINDS = ("radar", "size", "cost")
 _LOG = logging.getLogger(__name__)
 
 
@@ -33,16 +34,15 @@ def command(
 ) -> None:
     """Print the paper's 16 models together with your own SCORES, files of `sarchat score --output`."""
     from builders.evaluation import leaderboard
-    from builders.evaluation.scores_file import read_scores
+    from builders.evaluation.result_files import read_result
     from builders.figures import PICTURE_MARK
     from builders.folder.writing import check_outputs
-    from builders.report.models import read_figure
     from builders.tables import write_tables
 
-    wanted = [read_figure(text) for text in figures]
+    wanted = [_read_figure(text) for text in figures]
     outputs = {f"--figure {kind}": path for kind, path in wanted}
     check_outputs(outputs, scores, dict.fromkeys(outputs, PICTURE_MARK))
-    own = [leaderboard.own_entry(read_scores(path)) for path in scores]
+    own = [read_result(path) for path in scores]
     others = leaderboard.choose_published(shown)
     table = leaderboard.tabulate_leaderboard(own, weights)
     if wanted:
@@ -54,9 +54,10 @@ def command(
 
 def _draw(wanted: list, own: list, others: list, are_chosen: bool, sizes: dict[str, int]) -> None:
     from builders.figures import require_matplotlib
-    from builders.report.models import MOST_IN_RADAR, best_published, draw_kind
 
     require_matplotlib()
+    from builders.evaluation.leaderboard import best_published
+    from builders.figures.model_charts import MOST_IN_RADAR, draw_kind
     from builders.figures.style import check_picture, save, styled
 
     for _, path in wanted:
@@ -68,13 +69,30 @@ def _draw(wanted: list, own: list, others: list, are_chosen: bool, sizes: dict[s
                 f"a radar of {len(own) + len(in_figure)} models cannot be read; show up to {MOST_IN_RADAR}"
             )
         with styled():
-            save(draw_kind(kind, own, in_figure, sizes), path)
+            save(draw_kind(kind, [*own, *in_figure], sizes), path)
         click.echo(f"Wrote {path}.", err=True)
-        for entry in own if kind == "size" else ():
-            if entry.parameters is None:
+        for result in own if kind == "size" else ():
+            if result.parameters is None:
                 _LOG.warning(
                     "%s is not in %s: its number of parameters is not known; score it with --params, such as "
                     "--params 7B.",
-                    entry.name,
+                    result.name,
                     path,
                 )
+
+
+def _read_figure(text: str) -> tuple[str, Path]:
+    """Read an option `--figure`: `radar.pdf`, whose name is the kind, or `KIND=FILE`.
+
+    Raises:
+        SARChatError: it names no kind.
+    """
+    kind, equals, file = text.partition("=")
+    if not equals:
+        kind, file = Path(text).stem, text
+    if kind not in KINDS or not file:
+        raise SARChatError(
+            f"--figure {text} is not a figure{near(kind, KINDS)}; give {', '.join(f'{name}.pdf' for name in KINDS)}, "
+            "or another name as KIND=FILE"
+        )
+    return kind, Path(file)

@@ -175,7 +175,7 @@ def _check_average(_: click.Context, __: click.Parameter, name: str) -> str:
 
 
 def _check_weights(_: click.Context, __: click.Parameter, name: str) -> str:
-    from builders.evaluation.weights import WEIGHTS
+    from builders.evaluation.result import WEIGHTS
 
     check_name("weights", name, WEIGHTS)
     return name

@@ -62,6 +62,6 @@ def command(
         asked.config, asked.split, asked.limit, average, weights, examples, asked.box_format, model, params
     )
     report = write_report(sources[0], data, out, options, notation, *sources[1:])
-    for warning in list_warnings(report.evaluation.scores, asked.box_format):
+    for warning in list_warnings(report.result, asked.box_format):
         logging.getLogger(__name__).warning(warning)
     click.echo(f"Wrote {out} ({out.stat().st_size / 1e6:.1f} MB, {len(report.records):,} records).")

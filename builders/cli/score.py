@@ -48,9 +48,9 @@ def command(
     """
     from builders.errors import SARChatError
     from builders.evaluation.eval_results import EVAL_RESULTS, check_replaceable, check_repo_id, write_eval_results
+    from builders.evaluation.result_files import DETAILS_MARK, SCORES_MARK, write_result
     from builders.evaluation.score_table import list_warnings, tabulate_scores
-    from builders.evaluation.scores_file import SCORES_MARK, write_scores
-    from builders.evaluation.scoring import DETAILS_MARK, evaluate_file
+    from builders.evaluation.scoring import evaluate_file
     from builders.folder.writing import check_outputs, check_outside
     from builders.tables import write_tables
     from sarchat_metric import VERSION
@@ -71,7 +71,7 @@ def command(
             raise SARChatError(
                 f"--eval-results is for the scores of a whole split, but these are of --limit {asked.limit}"
             )
-    evaluation = evaluate_file(
+    result = evaluate_file(
         source, references, asked.config, asked.split, average, details, asked.limit, notation, weights
     )
     if output is not None:
@@ -86,15 +86,15 @@ def command(
             "input_size": asked.input_size,
             "resize": asked.resize,
         }
-        write_scores(output, evaluation, run)
+        write_result(output, result, run)
     if eval_results is not None:
         notes = (
             f"split {asked.split}, metric {VERSION}, average {average}, weights {weights}, "
             f"box format {asked.box_format}"
         )
-        write_eval_results(eval_results, evaluation.scores.result, notes)
-    click.echo(write_tables(tabulate_scores(evaluation.scores), style))
+        write_eval_results(eval_results, result, notes)
+    click.echo(write_tables(tabulate_scores(result), style))
     if eval_results is not None:
         click.echo(f"Wrote {EVAL_RESULTS}; publish it: hf upload MODEL {EVAL_RESULTS} {EVAL_RESULTS}", err=True)
-    for warning in list_warnings(evaluation.scores, asked.box_format):
+    for warning in list_warnings(result, asked.box_format):
         logging.getLogger(__name__).warning(warning)

@@ -49,10 +49,10 @@ def paired_intervals(
     Raises:
         ValueError: if the two differ in their number of records, their tasks or their sub-scores.
     """
-    if not np.array_equal(first.tasks, second.tasks) or first.counts.keys() != second.counts.keys():
-        raise ValueError("the two tallies are not of the same records")
     # Additional scores would split equal records further, and so change the draws.
     averaged = [_drop_additional(tally) for tally in (first, second)]
+    if not np.array_equal(first.tasks, second.tasks) or averaged[0].counts.keys() != averaged[1].counts.keys():
+        raise ValueError("the two tallies are not of the same records")
     drawn = _resample(averaged, average, sizes, RESAMPLES)
     return {key: _ends(drawn[0][key] - drawn[1][key]) for key in drawn[0]}
 

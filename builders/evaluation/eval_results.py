@@ -5,18 +5,16 @@ The format is https://huggingface.co/docs/hub/eval-results.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from builders.digests import hash_text
 from builders.errors import SARChatError
+from builders.evaluation.result import Result
 from builders.folder.writing import writing_whole
 from builders.open_data import REPO_ID
 from builders.schema import ALL
-from sarchat_metric import TASKS
 
 # From the root of the model's repository.
 EVAL_RESULTS = Path(".eval_results", "sarchat.yaml")
@@ -35,19 +33,19 @@ def check_repo_id(repo_id: str) -> None:
         )
 
 
-def write_eval_results(repo_id: str, result: Mapping[str, Any], notes: str) -> None:
+def write_eval_results(repo_id: str, result: Result, notes: str) -> None:
     """Write `EVAL_RESULTS`: one entry for each task with its score (Eq. 5), and one for all together (Eq. 4).
 
     Args:
         repo_id: the data set on the Hub whose records were scored, as `OWNER/NAME` or `OWNER/NAME@REVISION`.
-        result: the metric's flat dict.
+        result: the scores.
         notes: how the answers were scored.
 
     Raises:
         OSError: writing failed.
     """
     name, _, revision = repo_id.partition("@")
-    scores = {ALL: result["overall"], **{task: result[task] for task in TASKS if task in result}}
+    scores = {ALL: result.overall, **result.tasks}
     if len(scores) == 2:  # of one task, `all` says the same once more
         del scores[ALL]
     entries = [

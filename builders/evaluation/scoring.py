@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from builders.errors import check_name
 from builders.evaluation.bootstrap import RESAMPLES, intervals
 from builders.evaluation.gold import read_gold, read_rows
 from builders.evaluation.readers import COSTS, Answer, AnswerSource
-from builders.evaluation.record_counts import hash_records
+from builders.evaluation.result import AVERAGES, OWN, Result, choose_sizes, hash_records, scores_of
 from builders.evaluation.scored_records import (
     SARCHAT_NOTATION,
     JoinedAnswers,
@@ -25,60 +25,14 @@ from builders.evaluation.scored_records import (
     check_order,
     join_file,
 )
-from builders.evaluation.weights import OWN, choose_sizes
 from builders.folder.writing import writing_whole
 from builders.open_data import open_data
-from sarchat_metric import Collector, Tally, overall_score, summarise
+from sarchat_metric import Collector, summarise
 
 # Counts of answers and of the boxes in them, in addition to the metric's `unparsed` and `hedged`.
+# `truncated` and `failed` are answers that were cut off and requests that failed; `boxes` are those of the answers, of
+# which `out_of_image` reach beyond their image; `rotated` boxes and other coordinates (`not_boxes`) are not scored.
 COUNTED = ("truncated", "failed", "boxes", "out_of_image", "rotated", "not_boxes")
-AVERAGES = ("sample", "corpus")
-# What every file of `details` contains.
-DETAILS_MARK = b'"accuracies"'
-
-
-class Scores(NamedTuple):
-    """The result of an evaluation.
-
-    Attributes:
-        result: the metric's flat dict; its `overall` has the chosen weights.
-        records: the number of records behind each sub-score.
-        intervals: for each score, the ends of its 95 % interval.
-        missing: the number of records without a prediction.
-        counts: by the names of `COUNTED`, by task: answers that were cut off and requests that failed; the boxes of the
-            answers, and of these how many reach beyond their image; rotated boxes and other coordinates, which are not
-            scored.
-        weights: the weights of `overall`: `own` or `published`.
-        costs: mean and median per answer by the names of `COSTS`, where the file of answers has them.
-        left_out: the number of answers to other records of the split, see `JoinedAnswers`.
-    """
-
-    result: dict[str, Any]
-    records: dict[str, int]
-    intervals: dict[str, tuple[float, float]]
-    missing: int
-    counts: dict[str, dict[str, int]]
-    weights: str
-    costs: dict[str, dict[str, float]]
-    left_out: int = 0
-
-    def total(self, name: str) -> int:
-        """Return one of `counts` over all tasks."""
-        return sum(self.counts[name].values())
-
-
-class Evaluation(NamedTuple):
-    """The scores of a file of answers, with the counts from which further figures are computed.
-
-    Attributes:
-        scores: the scores.
-        tally: the counts of its records.
-        records: a hash of the records and their gold answers.
-    """
-
-    scores: Scores
-    tally: Tally
-    records: str
 
 
 def evaluate_file(
@@ -91,7 +45,7 @@ def evaluate_file(
     limit: int | None = None,
     notation: Notation = SARCHAT_NOTATION,
     weights: str = OWN,
-) -> Evaluation:
+) -> Result:
     """Score a file of a model's answers against a split of a data set.
 
     Args:
@@ -135,7 +89,7 @@ def evaluate(
     weights: str = OWN,
     watch: Sequence[Callable[[ScoredRecord], None]] = (),
     resamples: int = RESAMPLES,
-) -> Evaluation:
+) -> Result:
     """Score joined answers record by record.
 
     Args:
@@ -162,11 +116,11 @@ def evaluate_both(
     average: str,
     weights: str = OWN,
     watch: Sequence[Callable[[ScoredRecord], None]] = (),
-) -> tuple[Evaluation, Evaluation]:
+) -> tuple[Result, Result]:
     """Score two models' answers, both in one box format, in one pass; `watch` gets each record of the model.
 
     Returns:
-        The model's evaluation, and that of the baseline, without intervals.
+        The model's scores, and those of the baseline, without intervals.
 
     Raises:
         SARChatError: as `evaluate`.
@@ -196,26 +150,34 @@ class _AnswerCounts:
                 self._counters[name][record.result.task] += number
         _note_costs(record.answer, self._costs)
 
-    def summarise(self, joined: JoinedAnswers, average: str, weights: str, resamples: int) -> Evaluation:
-        """Return the evaluation of the records that were added; arguments and errors as in `evaluate`."""
+    def summarise(self, joined: JoinedAnswers, average: str, weights: str, resamples: int) -> Result:
+        """Return the scores of the records that were added; arguments and errors as in `evaluate`."""
         tally = self._collector.tally()
-        result = summarise(tally, average)
-        sizes = choose_sizes(weights, result["n"])
-        result["overall"] = overall_score({task: result[task] for task in result["n"]}, sizes)
-        scores = Scores(
-            result,
-            {key: len(rows) for key, rows in tally.records.items()},
-            intervals(tally, average, sizes, resamples) if resamples else {},
-            joined.missing,
-            {name: {task: counter[task] for task in result["n"]} for name, counter in self._counters.items()},
-            weights,
-            {
+        flat = summarise(tally, average)
+        counters = {name: {task: counter[task] for task in flat["n"]} for name, counter in self._counters.items()}
+        sizes = choose_sizes(weights, flat["n"])
+        return Result(
+            stem_of(joined.location),
+            scores_of(tally, average),
+            flat["n"],
+            average=average,
+            weights=weights,
+            tally=tally,
+            records=hash_records(joined.gold.records),
+            intervals=intervals(tally, average, sizes, resamples) if resamples else {},
+            counts={"unparsed": flat["unparsed"], "hedged": flat["hedged"], **counters},
+            costs={
                 name: {"mean": float(np.mean(values)), "median": float(np.median(values))}
                 for name, values in self._costs.items()
             },
-            joined.left_out,
+            missing=joined.missing,
+            left_out=joined.left_out,
         )
-        return Evaluation(scores, tally, hash_records(joined.gold.records))
+
+
+def stem_of(location: str) -> str:
+    """Return the name of a model's file without its endings."""
+    return Path(location).name.partition(".")[0] or location
 
 
 def count_answer(record: ScoredRecord) -> dict[str, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import matplotlib.patheffects as effects
 from matplotlib.artist import Artist
@@ -13,6 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from builders.analysis.pareto import pareto_front
+from builders.errors import SARChatError
+from builders.evaluation.result import Result
+from builders.evaluation.score_table import sub_scores_of
 from builders.figures.style import (
     BLUE,
     FAINT,
@@ -25,6 +28,7 @@ from builders.figures.style import (
     VERMILION,
     new_figure,
 )
+from builders.schema import in_order_of_table_3
 
 _COLORS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, "#7a5c00", "#7f7f7f")
 _OWN_COLORS = (INK, "#b3001b", "#5b2a86", "#00564a")
@@ -34,35 +38,46 @@ _PANEL_WIDTH, _PANEL_HEIGHT, _LEGEND_HEIGHT = 6.6, 4.7, 0.75
 _POWERS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
 
 
-class Model(NamedTuple):
-    """A model in a chart.
-
-    Attributes:
-        name: its name, which models of one family share.
-        label: its name and size.
-        scores: its sub-scores in percent, by the metric's keys.
-        overall: its overall score in percent; `None` if a task is missing.
-        costs: its parameters, seconds per answer or tokens per answer, by the names of `MEASURES`.
-        is_own: whether it is the user's own, which is drawn stronger.
-    """
-
-    name: str
-    label: str
-    scores: Mapping[str, float]
-    overall: float | None
-    costs: Mapping[str, float]
-    is_own: bool
-
-
+# A radar of more lines cannot be read.
+MOST_IN_RADAR = 8
 # What a model may cost: the label of its axis.
 MEASURES = {
     "parameters": "parameters",
     "latency_s": "seconds per answer (median)",
     "completion_tokens": "tokens per answer (mean)",
 }
+_STATISTICS = {"latency_s": "median", "completion_tokens": "mean"}
 
 
-def draw_radar(models: Sequence[Model], keys: Sequence[str]) -> Figure:
+def draw_kind(kind: str, models: Sequence[Result], sizes: Mapping[str, int]) -> Figure:
+    """Draw a chart of models: `radar`, `size` or `cost`; the overall score is weighted by numbers of records.
+
+    Raises:
+        SARChatError: there is nothing to draw.
+    """
+    if kind == "radar":
+        keys = [key for task in in_order_of_table_3() for key in sub_scores_of(task)]
+        return draw_radar(models, [key for key in keys if any(key in model.scores for model in models)])
+    measured = {name for model in models if model.overall_by(sizes) is not None for name in costs_of(model)}
+    if kind == "size" and "parameters" not in measured:
+        raise SARChatError("no model has all six tasks and a number of parameters, so there is nothing to draw")
+    # Of the published models, only the numbers of parameters are known.
+    if kind == "cost" and measured <= {"parameters"}:
+        raise SARChatError(
+            "no model has all six tasks and a latency or a number of tokens, which `sarchat predict` measures; score "
+            "such answers, or draw the score against parameters with --figure size.pdf"
+        )
+    shown = [name for name in MEASURES if name in measured and (kind == "cost" or name == "parameters")]
+    return draw_costs(models, shown, sizes)
+
+
+def costs_of(model: Result) -> dict[str, float]:
+    """Return a model's parameters, seconds per answer and tokens per answer, as far as known, by `MEASURES`."""
+    costs = {} if model.parameters is None else {"parameters": model.parameters}
+    return costs | {name: model.costs[name][kind] for name, kind in _STATISTICS.items() if name in model.costs}
+
+
+def draw_radar(models: Sequence[Result], keys: Sequence[str]) -> Figure:
     """Draw a radar of sub-scores: an axis for each, from 0 to 100, and a line for each model.
 
     Args:
@@ -122,7 +137,7 @@ def draw_radar(models: Sequence[Model], keys: Sequence[str]) -> Figure:
     return figure
 
 
-def draw_costs(models: Sequence[Model], measures: Sequence[str]) -> Figure:
+def draw_costs(models: Sequence[Result], measures: Sequence[str], sizes: Mapping[str, int]) -> Figure:
     """Draw the overall score against costs, a panel for each, with the Pareto front.
 
     Models of one family are joined by a thin line, from the cheapest on. A dashed line joins the front, and its models
@@ -131,8 +146,9 @@ def draw_costs(models: Sequence[Model], measures: Sequence[str]) -> Figure:
     Args:
         models: the models. Those without a cost or an overall score are left out of its panel.
         measures: names of `MEASURES`; each is the cost of at least one model.
+        sizes: the weights of the overall score.
     """
-    families = list(dict.fromkeys(model.name for model in models if model.overall is not None))
+    scored = [(model, score) for model in models if (score := model.overall_by(sizes)) is not None]
     width, height = _PANEL_WIDTH * len(measures), _PANEL_HEIGHT + _LEGEND_HEIGHT
     figure = new_figure(width, height)
     figure.set_facecolor("white")
@@ -140,7 +156,7 @@ def draw_costs(models: Sequence[Model], measures: Sequence[str]) -> Figure:
     for place, measure in enumerate(measures):
         left = (place * _PANEL_WIDTH + 0.85) / width
         box = (left, (_LEGEND_HEIGHT + 0.65) / height, (_PANEL_WIDTH - 1.05) / width, (_PANEL_HEIGHT - 0.85) / height)
-        handles |= _draw_cost(figure.add_axes(box), models, measure, families)
+        handles |= _draw_cost(figure.add_axes(box), scored, measure)
     figure.legend(
         list(handles.values()),
         list(handles),
@@ -154,14 +170,12 @@ def draw_costs(models: Sequence[Model], measures: Sequence[str]) -> Figure:
     return figure
 
 
-def _draw_cost(axes: Axes, models: Sequence[Model], measure: str, families: Sequence[str]) -> dict[str, Artist]:
-    shown = [(model.costs[measure], model.overall, model) for model in models if measure in model.costs]
-    points = sorted(
-        ((cost, score, model) for cost, score, model in shown if score is not None and cost > 0),
-        key=lambda point: point[:2],
-    )
+def _draw_cost(axes: Axes, scored: Sequence[tuple[Result, float]], measure: str) -> dict[str, Artist]:
+    families = list(dict.fromkeys(model.name for model, _ in scored))
+    costs = [(costs_of(model).get(measure, 0.0), score, model) for model, score in scored]
+    points = sorted((point for point in costs if point[0] > 0), key=lambda point: point[:2])
     handles: dict[str, Artist] = {}
-    own_names = {model.name for model in models if model.is_own}
+    own_names = {model.name for model, _ in scored if model.is_own}
     for number, family in enumerate(families):
         own = [point for point in points if point[2].name == family]
         if own:
@@ -203,7 +217,7 @@ def _draw_cost(axes: Axes, models: Sequence[Model], measure: str, families: Sequ
     return handles
 
 
-def _label_points(axes: Axes, points: Sequence[tuple[float, float, Model]]) -> None:
+def _label_points(axes: Axes, points: Sequence[tuple[float, float, Result]]) -> None:
     """Write the names of the user's own models above their points; the legend has those of the others."""
     for cost, score, model in points:
         if model.is_own:
@@ -220,7 +234,7 @@ def _label_points(axes: Axes, points: Sequence[tuple[float, float, Model]]) -> N
             )
 
 
-def _color_of(model: Model, place: int, own: Sequence[str]) -> str:
+def _color_of(model: Result, place: int, own: Sequence[str]) -> str:
     """Return a colour: the user's own models have those of their own, in their order."""
     if not model.is_own:
         return _COLORS[(place - len(own)) % len(_COLORS)]

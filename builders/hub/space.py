@@ -10,7 +10,8 @@ from string import Template
 import builders
 import sarchat_metric
 from builders.corpus import viewing
-from builders.evaluation.leaderboard import Entry, published_results
+from builders.evaluation.leaderboard import published_results
+from builders.evaluation.result import Result
 from builders.folder.atomic import replacing_folder
 from builders.folder.checksums import SUMS, is_untouched, sums_of, write_checksums
 from builders.folder.own_files import own_files
@@ -83,7 +84,7 @@ def format_card() -> str:
     tasks = [task for task in TASKS if all(task in entry.tasks for entry in entries)]
     keys = [key for task in tasks for key in SUB_SCORES[task]]
     averages = [[entry.printed, entry.overall, *(entry.tasks[task] for task in tasks)] for entry in entries]
-    sub_scores = [[entry.sub_scores[key] for key in keys] for entry in entries]
+    sub_scores = [[entry.scores[key] for key in keys] for entry in entries]
     return Template(read_text(f"page/{CARD}", "builders.hub")).substitute(
         least=f"{min(gaps):+.2f}",
         most=f"{max(gaps):+.2f}",
@@ -93,7 +94,7 @@ def format_card() -> str:
     )
 
 
-def _format_results(columns: Sequence[str], entries: Sequence[Entry], scores: Sequence[Sequence[float | None]]) -> str:
+def _format_results(columns: Sequence[str], entries: Sequence[Result], scores: Sequence[Sequence[float | None]]) -> str:
     rows = [
         [entry.name, entry.params, *(f"{score:.2f}" for score in row)]
         for entry, row in zip(entries, scores, strict=True)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from builders.evaluation.comparison import Candidate, Comparison
+from builders.evaluation.comparison import Comparison
 from builders.evaluation.failures import Failures
-from builders.evaluation.leaderboard import Entry
-from builders.evaluation.scoring import Evaluation
+from builders.evaluation.result import Result
 from builders.report.record_view import RecordView
 
 
@@ -46,22 +45,21 @@ class Report:
         data: the data set's location.
         answers: the file of answers.
         options: the options.
-        evaluation: the scores.
+        result: the scores.
         failures: where the model fails.
         records: the records that are shown.
-        entry: the model's entry of the leaderboard.
-        candidate: the model in comparisons.
         baseline: the baseline and the comparison with it, if there is one.
-        baseline_entry: the baseline's entry, likewise.
     """
 
     data: str
     answers: str
     options: ReportOptions
-    evaluation: Evaluation
+    result: Result
     failures: Failures
     records: list[RecordView]
-    entry: Entry
-    candidate: Candidate
-    baseline: tuple[Candidate, Comparison] | None
-    baseline_entry: Entry | None
+    baseline: tuple[Result, Comparison] | None
+
+    @property
+    def models(self) -> list[Result]:
+        """The model and the baseline, if there is one."""
+        return [self.result, *(self.baseline or ())[:1]]

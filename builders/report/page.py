@@ -16,11 +16,11 @@ from builders.box_shapes import to_svg, view_box
 from builders.evaluation import comparison, score_table
 from builders.evaluation.error_kinds import RIGHT, error_kinds
 from builders.evaluation.failures import NONE, RANGES, UNREAD
-from builders.evaluation.leaderboard import list_warnings, published_results, tabulate_leaderboard
-from builders.evaluation.weights import PUBLISHED
+from builders.evaluation.leaderboard import best_published, list_warnings, published_results, tabulate_leaderboard
+from builders.evaluation.result import PUBLISHED
+from builders.figures.model_charts import draw_kind
 from builders.figures.style import styled, to_inline_svg
 from builders.report.contents import Report
-from builders.report.models import best_published, draw_kind
 from builders.report.record_view import clip
 from builders.resources import read_text
 from builders.schema import TASKS
@@ -73,25 +73,25 @@ def render(report: Report) -> str:
     }
     script = read_text("templates/report.js", _TEMPLATES)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
-    scores = report.evaluation.scores
+    result = report.result
     text = environment.from_string(read_text("templates/report.html", _TEMPLATES)).render(
         # The only parts that are not escaped: this room's own style and script, figures, and drawings of boxes.
         style=Markup(read_text("templates/style.css", _TEMPLATES)),
         script=Markup(script),
         script_hash=digest,
-        title=clip(report.entry.name),
+        title=clip(result.name),
         facts=_list_facts(report),
-        overall=Figure(scores.result["overall"]),
-        overall_interval=Interval(*scores.intervals["overall"]),
-        total=sum(scores.result["n"].values()),
-        warnings=score_table.list_warnings(scores, report.options.box_format) + list_warnings([report.entry]),
-        weights=score_table.describe_weights(scores),
+        overall=Figure(result.figures["overall"]),
+        overall_interval=Interval(*result.intervals["overall"]),
+        total=result.numbers["overall"],
+        warnings=score_table.list_warnings(result, report.options.box_format) + list_warnings([result]),
+        weights=score_table.describe_weights(result),
         summary=_show_table(_summarise(report)),
         leaderboard=_show_leaderboard(report),
         baseline=_show_baseline(report),
         radar=_draw(report, "radar"),
         costs=_list_costs(report),
-        cost_figure=_draw(report, "cost") if scores.costs else "",
+        cost_figure=_draw(report, "cost") if result.costs else "",
         kinds=_tabulate_kinds(report),
         meanings=[(kind.label, kind.meaning) for kind in error_kinds().values()],
         unread=_list_unread(report),
@@ -106,7 +106,7 @@ def render(report: Report) -> str:
             for name in report.failures.aspects["category"]
             if any(name in record.categories for record in report.records)
         ],
-        tasks=[task for task in TASKS if task in scores.result["n"]],
+        tasks=[task for task in TASKS if task in result.sizes],
         choices={name: text for name, text in _CHOICES.items() if any(r.choice == name for r in report.records)},
         labels={record.kind: record.label for record in report.records},
         images=sorted({record.image for record in report.records}),
@@ -150,45 +150,41 @@ def _show_table(table: Table) -> dict[str, Any]:
 
 
 def _summarise(report: Report) -> Table:
-    table = score_table.tabulate_scores(report.evaluation.scores)[0]
+    table = score_table.tabulate_scores(report.result)[0]
     return Table("", table.header, table.rows)
 
 
 def _show_leaderboard(report: Report) -> dict[str, Any] | None:
-    if not report.entry.is_comparable:
-        return None
-    own = [entry for entry in (report.entry, report.baseline_entry) if entry is not None]
-    return _show_table(tabulate_leaderboard(own, PUBLISHED))
+    return _show_table(tabulate_leaderboard(report.models, PUBLISHED)) if report.result.is_comparable else None
 
 
 def _show_baseline(report: Report) -> dict[str, Any] | None:
     if report.baseline is None:
         return None
     baseline, compared = report.baseline
-    table = comparison.tabulate_comparison(baseline, [report.candidate], [compared])
+    table = comparison.tabulate_comparison(baseline, [report.result], [compared])
     changes = [
         (task, compared.better[task], compared.worse[task], size - compared.better[task] - compared.worse[task])
-        for task, size in report.candidate.sizes.items()
+        for task, size in report.result.sizes.items()
     ]
     return {"name": clip(baseline.name), "table": _show_table(table), "changes": changes}
 
 
 def _draw(report: Report, kind: str) -> Markup:
     """Return a figure of the model, with the published ones where they can be compared."""
-    own = [entry for entry in (report.entry, report.baseline_entry) if entry is not None]
-    sizes = report.evaluation.scores.result["n"]
-    others = []
-    if report.entry.is_comparable:
-        others = published_results() if kind == "cost" else best_published(published_results(), sizes)
-    if kind == "cost" and not any(entry.overall_by(sizes) is not None for entry in own):
+    sizes = report.result.sizes
+    others = published_results() if report.result.is_comparable else []
+    if kind == "radar":
+        others = best_published(others, sizes)
+    elif not any(model.overall_by(sizes) is not None for model in report.models):
         return Markup()
     with styled():
-        return Markup(to_inline_svg(draw_kind(kind, own, others, sizes), kind))
+        return Markup(to_inline_svg(draw_kind(kind, [*report.models, *others], sizes), kind))
 
 
 def _list_costs(report: Report) -> list[tuple[str, str, str]]:
     names = {"latency_s": "seconds", "prompt_tokens": "tokens of question and image", "completion_tokens": "tokens"}
-    costs = report.evaluation.scores.costs
+    costs = report.result.costs
     return [
         (names[name], f"{costs[name]['mean']:.2f}", f"{costs[name]['median']:.2f}") for name in names if name in costs
     ]

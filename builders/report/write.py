@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from builders.box_formats.formats import Notation
@@ -11,10 +12,9 @@ from builders.evaluation.error_kinds import error_kinds
 from builders.evaluation.failures import COLUMNS as FAILURE_COLUMNS
 from builders.evaluation.failures import Failures, count_targets
 from builders.evaluation.gold import COLUMNS, read_gold
-from builders.evaluation.leaderboard import Entry
 from builders.evaluation.readers import AnswerSource
 from builders.evaluation.scored_records import JoinedAnswers, ScoredRecord, check_order, join_file
-from builders.evaluation.scoring import Evaluation, check_average, evaluate, evaluate_both
+from builders.evaluation.scoring import check_average, evaluate, evaluate_both
 from builders.folder.writing import writing_whole
 from builders.report.contents import Report, ReportOptions
 from builders.report.examples import choose_changes, choose_examples, order_of
@@ -58,40 +58,27 @@ def _collect(joined: JoinedAnswers, before: JoinedAnswers | None, options: Repor
     failures = Failures(count_targets(gold.data, gold.split), gold.data.info.names)
     other = None
     if before is None:
-        evaluation = evaluate(joined, options.average, options.weights, [failures.add])
+        result = evaluate(joined, options.average, options.weights, [failures.add])
     else:
-        evaluation, other = evaluate_both(joined, before, options.average, options.weights, [failures.add])
-    name = options.model or comparison.stem_of(joined.location)
-    candidate = comparison.make_candidate(name, evaluation.tally, options.average, options.weights)
+        result, other = evaluate_both(joined, before, options.average, options.weights, [failures.add])
+    result = replace(result, name=options.model or result.name, params=options.params or "")
     ids = list(gold.records)
-    accuracies = comparison.record_accuracies(evaluation.tally)
     tasks = [record["task"] for record in gold.records.values()]
-    choices = choose_examples(ids, tasks, accuracies, options.examples)
-    paired, entry_before = None, None
-    if before is not None and other is not None:
-        names = comparison.name_apart([name, comparison.stem_of(before.location)])
-        reference = comparison.make_candidate(names[1], other.tally, options.average, options.weights)
-        compared = comparison.compare(candidate, reference, options.average, options.weights)
-        paired = reference, compared
-        entry_before = _to_entry(names[1], None, other)
-        choices |= choose_changes(ids, compared.changes, options.examples)
+    choices = choose_examples(ids, tasks, comparison.record_accuracies(result), options.examples)
+    baseline = None
+    if other is not None:
+        other = comparison.name_apart([result, other])[1]
+        baseline = other, comparison.compare(result, other)
+        choices |= choose_changes(ids, baseline[1].changes, options.examples)
     return Report(
         gold.data.location,
         joined.location,
         options,
-        evaluation,
+        result,
         failures,
         _view(joined, before, choices),
-        _to_entry(name, options.params, evaluation),
-        candidate,
-        paired,
-        entry_before,
+        baseline,
     )
-
-
-def _to_entry(name: str, params: str | None, evaluation: Evaluation) -> Entry:
-    scores = evaluation.scores
-    return Entry(name, params or "", None, scores.result, scores.result["n"], scores.costs, is_own=True)
 
 
 def _view(joined: JoinedAnswers, before: JoinedAnswers | None, choices: Mapping[str, str]) -> list[RecordView]:

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -67,7 +68,7 @@ def expected(records, answers, tmp_path_factory):
 
 
 def score(source, **options):
-    return evaluate_file(source, sample_build(), "all", "test", "sample", **options).scores
+    return replace(evaluate_file(source, sample_build(), "all", "test", "sample", **options), name="answers")
 
 
 def as_csv(rows, delimiter=","):
@@ -135,7 +136,7 @@ def test_standard_input(name, options, records, answers, expected, tmp_path, mon
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(given))
     run = sarchat("score", "-", "--references", sample_build(), *options, "--output", out)
     assert run.returncode == 0, run.stderr
-    assert json.loads(out.read_text())["overall"] == expected.result["overall"]
+    assert json.loads(out.read_text())["overall"] == expected.overall
 
 
 READ_FROM_THE_HUB = """
@@ -313,9 +314,9 @@ def test_a_limited_run_without_ids(records, answers, tmp_path):
             own = [pair for pair in kept if pair[0]["task"] == task]
             path.write_bytes(lines_of(ms_swift(*zip(*own, strict=True))))
             source = AnswerSource(str(path), "ms-swift")
-            found.append(evaluate_file(source, sample_build(), task, "test", "sample", limit=2).scores)
+            found.append(evaluate_file(source, sample_build(), task, "test", "sample", limit=2))
     assert [scores.left_out > 0 for scores in found] == [False, False, True, True]
-    assert found[:2] == [scores._replace(left_out=0) for scores in found[2:]]
+    assert found[:2] == [replace(scores, left_out=0) for scores in found[2:]]
     assert not any(scores.missing for scores in found)
 
 
@@ -342,7 +343,7 @@ def test_the_tools_copy_of_the_gold_may_be_in_the_box_format(name, tool, records
     golds = [written(record, gold_of(record)) for record in records]
     path.write_bytes(pack(write(map(turn, records), golds)))
     scores = score(AnswerSource(str(path), tool), notation=notation)
-    assert scores.result["overall"] == 100
+    assert scores.flat["overall"] == 100
 
 
 def test_ms_swifts_own_marks_for_boxes_are_known_in_its_copy_of_the_gold(records, tmp_path):
@@ -352,7 +353,7 @@ def test_ms_swifts_own_marks_for_boxes_are_known_in_its_copy_of_the_gold(records
         for box in {*row["labels"].split("{")[1:]}:
             row["labels"] = row["labels"].replace("{" + box.partition("}")[0] + "}", "<bbox>")
     path.write_bytes(lines_of(rows))
-    assert score(AnswerSource(str(path), "ms-swift")).result["overall"] == 100
+    assert score(AnswerSource(str(path), "ms-swift")).overall == 100
 
 
 @pytest.mark.parametrize("tool", ["lmms-eval", "vlmevalkit"])
@@ -366,7 +367,7 @@ def test_messages_of_failed_requests_are_no_answers(tool, records, answers, tmp_
     path.write_bytes(pack(list(write(records, [failure if index % 2 == 0 else "" for index in range(len(records))]))))
     scores = score(AnswerSource(str(path), tool))
     assert scores.total("failed") == (len(records) + 1) // 2
-    assert scores.result["overall"] == 0 and scores.result["unparsed"] == scores.result["n"]
+    assert scores.flat["overall"] == 0 and scores.flat["unparsed"] == scores.flat["n"]
 
 
 def test_a_batch_tells_of_errors_and_of_cut_answers(records, tmp_path):
@@ -379,7 +380,7 @@ def test_a_batch_tells_of_errors_and_of_cut_answers(records, tmp_path):
     path.write_bytes(lines_of(rows))
     scores = score(AnswerSource(str(path), "openai-batch"))
     assert (scores.total("truncated"), scores.total("failed"), scores.missing) == (1, 2, 0)
-    assert sum(scores.result["unparsed"].values()) == 2
+    assert sum(scores.flat["unparsed"].values()) == 2
 
 
 def test_finish_reason_of_a_plain_file_is_read(records, tmp_path):
@@ -387,7 +388,7 @@ def test_finish_reason_of_a_plain_file_is_read(records, tmp_path):
     path = tmp_path / "answers.jsonl"
     path.write_bytes(lines_of(rows))
     scores = score(path)
-    assert scores.counts["truncated"] == scores.result["n"] and scores.result["overall"] == 100
+    assert scores.counts["truncated"] == scores.flat["n"] and scores.flat["overall"] == 100
 
 
 # ---- what is refused ----

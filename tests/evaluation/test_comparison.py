@@ -8,14 +8,18 @@ from built_fixture import sample_build, sample_gold
 from resampling import draw_records
 from support import refusal, write_answers
 
+from builders.box_formats.formats import get_format
+from builders.box_formats.render import render_text
 from builders.cli.demo import add_noise, noisy_answers
 from builders.evaluation.bootstrap import RESAMPLES, paired_intervals, unique_rows
 from builders.evaluation.comparison import record_accuracies
 from builders.evaluation.gold import read_gold
 from builders.evaluation.readers import AnswerSource
-from builders.evaluation.record_counts import pack_counts, unpack_counts
+from builders.evaluation.result import Result
+from builders.evaluation.result_files import pack_counts, read_result, unpack_counts
 from builders.evaluation.scored_records import join_file
 from builders.evaluation.scoring import evaluate, evaluate_both
+from builders.evaluation.sidecar import meta_path
 from sarchat_metric import SUB_SCORES, summarise, tally
 
 
@@ -83,7 +87,7 @@ def test_damaged_counts_are_refused(change, tallies):
 
 def test_a_record_s_accuracy_is_the_mean_of_its_sub_scores(gold, files):
     answers = [json.loads(line)["prediction"] for line in files[1].read_text().splitlines()]
-    found = record_accuracies(tally(answers, gold.values()))
+    found = record_accuracies(Result("model", {}, tally=tally(answers, gold.values())))
     for place in range(0, len(answers), 7):
         alone = summarise(tally(answers[place : place + 1], [list(gold.values())[place]]))
         assert found[place] == pytest.approx(alone["overall"])
@@ -151,5 +155,83 @@ def test_two_models_scored_together_score_as_each_alone(gold, files):
     assert seen == list(of_split.records)
     for found, answers, resamples in zip(together, joined, (RESAMPLES, 0), strict=True):
         alone = evaluate(answers, "sample", resamples=resamples)
-        assert found.scores == alone.scores and found.records == alone.records
+        assert found == alone
         assert pack_counts(found.tally) == pack_counts(alone.tally)
+
+
+def test_details_compare_as_files_of_scores_do(files, tmp_path, sarchat):
+    for path in files:
+        name = tmp_path / path.stem
+        options = ("--output", f"{name}.json", "--details", name)
+        assert sarchat("score", path, "--references", sample_build(), *options).returncode == 0
+    once, twice = (tmp_path / path.stem for path in files)
+    expected = sarchat("compare", f"{once}.json", f"{twice}.json", "--average", "corpus").stdout
+    for pair in ((once, twice), (once, f"{twice}.json")):
+        assert sarchat("compare", *pair, "--average", "corpus").stdout == expected
+    few = tmp_path / "few"
+    few.write_text("".join(once.read_text().splitlines(keepends=True)[1:]))
+    run = sarchat("compare", few, twice)
+    assert run.returncode == 1 and "were not scored on the same records" in run.stderr
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"task": "x"},
+        {"counts": {}},
+        {"counts": {"counting/count": [1, 0]}},
+        {"counts": {"counting/count": [1, 0, -1]}},
+        {"counts": {"counting/count": [0, 0, 0]}},
+        {"counts": {"counting/count": [2**40, 0, 0]}},
+        {"counts": {"counting/count": [1, 0, 0], "referring/single/iou@0.5": [1, 0, 0]}},
+        {"counts": 3},
+        {"answer": None},
+    ],
+)
+def test_damaged_details_are_refused(change, tmp_path, capsys):
+    line = {"id": "a", "answer": "b", "task": "counting", "scenario": "single", "parsed": True, "hedged": False}
+    line |= {"counts": {"counting/count": [1, 0, 0]}}
+    good, bad = tmp_path / "good.jsonl", tmp_path / "bad.jsonl"
+    good.write_text(json.dumps(line) + "\n")
+    assert read_result(good).scores == {"counting/count": 100}
+    bad.write_text(json.dumps(line) + "\n" + json.dumps(line | change) + "\n")
+    assert f"{bad}, line 2: this is not a line of" in refusal(capsys, "compare", good, bad)
+
+
+def test_answers_without_their_data_set_are_refused(files, capsys):
+    assert "these are answers to, with --references" in refusal(capsys, "compare", *files)
+
+
+def write_sidecar(path, **options):
+    asked = {"config": "all", "split": "test", "limit": None, "box_format": "sarchat", "input_size": None}
+    content = {"model": f"model {path.stem}", "options": {**asked, "resize": None, **options}}
+    meta_path(path).write_text(json.dumps(content))
+
+
+def test_answers_of_predict_compare_with_the_options_that_they_were_asked_with(gold, files, tmp_path, sarchat):
+    """Two models, each with its own box format, without an option that names one."""
+    paths = [tmp_path / path.name for path in files]
+    fmt = get_format("list-1000")
+    for path, source in zip(paths, files, strict=True):
+        answers = {row["id"]: row["prediction"] for row in map(json.loads, source.read_text().splitlines())}
+        write_answers(path, answers)
+    write_sidecar(paths[0])
+    sizes = {key: (record["width"], record["height"]) for key, record in gold.items()}
+    asked = {key: render_text(text, fmt, *sizes[key], None) for key, text in answers.items()}
+    write_answers(paths[1], asked)
+    write_sidecar(paths[1], box_format="list-1000")
+    for path in paths:
+        options = ("--references", sample_build(), "--output", f"{path}.json")
+        assert sarchat("score", path, *options).returncode == 0
+    run = sarchat("compare", *paths, "--references", sample_build())
+    assert run.stdout == sarchat("compare", *[f"{path}.json" for path in paths]).stdout
+    assert "model once" in run.stdout and "model twice" in run.stdout
+
+
+def test_answers_asked_of_other_records_are_refused(files, tmp_path, capsys):
+    paths = [tmp_path / path.name for path in files]
+    for path, source, limit in zip(paths, files, (None, 2), strict=True):
+        path.write_bytes(source.read_bytes())
+        write_sidecar(path, limit=limit)
+    message = refusal(capsys, "compare", *paths, "--references", sample_build())
+    assert f"{paths[0]} was asked with --limit None, but {paths[1]} with 2; give --limit for both" in message

@@ -9,11 +9,12 @@ from built_fixture import gold_answers, sample_build, sample_corpus, sample_gold
 from resampling import draw_records
 from support import refusal, rewritten, write_answers
 
+from builders.analysis.paper import read_test_sizes
 from builders.cli.demo import noisy_answers
 from builders.errors import SARChatError
 from builders.evaluation.bootstrap import intervals
-from builders.evaluation.leaderboard import own_entry, published_results, tabulate_leaderboard
-from builders.evaluation.scores_file import read_scores
+from builders.evaluation.leaderboard import published_results, tabulate_leaderboard
+from builders.evaluation.result_files import read_result
 from builders.evaluation.scoring import evaluate_file
 from builders.open_data import open_data
 from builders.schema import TASKS
@@ -34,18 +35,16 @@ def noisy(gold, tmp_path):
 
 def test_a_file_scores_as_its_answers_do(gold, noisy):
     answers, path = noisy
-    scores = evaluate_file(path, sample_build(), "all", "test", "corpus").scores
-    assert scores.result == score(list(answers.values()), list(gold.values()), "corpus")
+    scores = evaluate_file(path, sample_build(), "all", "test", "corpus")
+    assert scores.flat == score(list(answers.values()), list(gold.values()), "corpus")
     assert scores.missing == 0
 
 
 def test_the_order_of_the_lines_does_not_matter(gold, noisy, tmp_path):
     answers, path = noisy
     turned = write_answers(tmp_path / "turned.jsonl", dict(reversed(answers.items())))
-    assert (
-        evaluate_file(turned, sample_build(), "all", "test", "sample").scores
-        == evaluate_file(path, sample_build(), "all", "test", "sample").scores
-    )
+    scores = evaluate_file(path, sample_build(), "all", "test", "sample")
+    assert evaluate_file(turned, sample_build(), "all", "test", "sample") == replace(scores, name="turned")
 
 
 def test_a_record_without_a_prediction_scores_0_and_is_reported(gold, tmp_path, sarchat):
@@ -55,16 +54,16 @@ def test_a_record_without_a_prediction_scores_0_and_is_reported(gold, tmp_path, 
     run = sarchat("score", path, "--references", sample_build(), "--config", "referring", "--average", "corpus")
     assert run.returncode == 0
     assert f"{len(of_task) - 1} records have no prediction" in run.stderr
-    scores = evaluate_file(path, sample_build(), "referring", "test", "sample").scores
-    assert scores.result["unparsed"] == {"referring": len(of_task) - 1}
+    scores = evaluate_file(path, sample_build(), "referring", "test", "sample")
+    assert scores.flat["unparsed"] == {"referring": len(of_task) - 1}
     scenario = of_task[first]["scenario"]
-    n = scores.records[f"referring/{scenario}/iou@0.5"]
-    assert scores.result[f"referring/{scenario}/iou@0.5"] == pytest.approx(100 / n)
+    n = scores.numbers[f"referring/{scenario}/iou@0.5"]
+    assert scores.flat[f"referring/{scenario}/iou@0.5"] == pytest.approx(100 / n)
 
 
 def test_details_tell_every_record(gold, noisy, tmp_path):
     _, path = noisy
-    result = evaluate_file(path, sample_build(), "all", "test", "sample", tmp_path / "details.jsonl").scores.result
+    result = evaluate_file(path, sample_build(), "all", "test", "sample", tmp_path / "details.jsonl").flat
     lines = [json.loads(line) for line in (tmp_path / "details.jsonl").read_text().splitlines()]
     assert [line["id"] for line in lines] == list(gold)
     accuracies = [line["accuracies"]["counting/count"] for line in lines if line["task"] == "counting"]
@@ -81,12 +80,12 @@ def test_a_limit_scores_the_same_records_whatever_else_was_answered(gold, noisy,
     few = write_answers(tmp_path / "few.jsonl", {key: text for key, text in answers.items() if key in subset})
     expected = score([answers[key] for key in gold if key in subset], [gold[key] for key in gold if key in subset])
     for file in (path, few):
-        scores = evaluate_file(file, sample_build(), "all", "test", "sample", limit=3).scores
-        assert scores.result == expected
+        scores = evaluate_file(file, sample_build(), "all", "test", "sample", limit=3)
+        assert scores.flat == expected
         assert scores.missing == 0
     # Of a subset too, a record without an answer is missing, and an id that is in no record is unknown.
     some = write_answers(tmp_path / "some.jsonl", {key: answers[key] for key in sorted(subset)[1:]})
-    assert evaluate_file(some, sample_build(), "all", "test", "sample", limit=3).scores.missing == 1
+    assert evaluate_file(some, sample_build(), "all", "test", "sample", limit=3).missing == 1
     with pytest.raises(SARChatError, match="id 'nowhere' is not in"):
         write_answers(tmp_path / "some.jsonl", {**answers, "nowhere": ""})
         evaluate_file(tmp_path / "some.jsonl", sample_build(), "all", "test", "sample", limit=3)
@@ -95,11 +94,9 @@ def test_a_limit_scores_the_same_records_whatever_else_was_answered(gold, noisy,
 def test_answers_to_other_tasks_are_counted_and_left_out(gold, noisy, sarchat, capsys, tmp_path):
     answers, path = noisy
     alone = {key: text for key, text in answers.items() if key.startswith("referring/")}
-    mixed = evaluate_file(path, sample_build(), "referring", "test", "sample").scores
-    pure = evaluate_file(
-        write_answers(tmp_path / "pure.jsonl", alone), sample_build(), "referring", "test", "sample"
-    ).scores
-    assert mixed == pure._replace(left_out=len(answers) - len(alone))
+    mixed = evaluate_file(path, sample_build(), "referring", "test", "sample")
+    pure = evaluate_file(write_answers(tmp_path / "pure.jsonl", alone), sample_build(), "referring", "test", "sample")
+    assert mixed == replace(pure, name=mixed.name, left_out=len(answers) - len(alone))
     run = sarchat("score", path, "--references", sample_build(), "--config", "referring")
     assert f"{mixed.left_out} answers are to records that --config or --limit leave out" in run.stderr
     # A file without any answer to what is asked is the wrong one, and so is one of another split.
@@ -126,8 +123,8 @@ def test_references_whose_ids_are_none_are_refused(record_id, message, tmp_path,
 
 def test_references_are_any_data(noisy):
     _, path = noisy
-    expected = evaluate_file(path, sample_build(), "all", "test", "sample").scores.result
-    assert evaluate_file(path, sample_corpus(), "all", "test", "sample").scores.result == expected
+    expected = evaluate_file(path, sample_build(), "all", "test", "sample").flat
+    assert evaluate_file(path, sample_corpus(), "all", "test", "sample").flat == expected
 
 
 def test_details_are_json_whatever_the_numbers(gold, tmp_path):
@@ -151,11 +148,11 @@ def test_output_is_read_back_by_the_leaderboard(noisy, tmp_path, sarchat):
     written = json.loads((tmp_path / "mine.json").read_text())
     low, high = written["intervals"]["overall"]
     assert low <= written["overall"] <= high
-    entry = own_entry(read_scores(tmp_path / "mine.json"))
+    entry = read_result(tmp_path / "mine.json")
     assert entry.tasks == pytest.approx({task: written[task] for task in entry.tasks})
     run = sarchat("leaderboard", tmp_path / "mine.json")
     assert run.stdout == write_tables([tabulate_leaderboard([entry])]) + "\n"
-    assert f"{entry.overall:.2f}" in run.stdout
+    assert f"{entry.overall_by(read_test_sizes()):.2f}" in run.stdout
     # A few records do not rank among full-size results.
     last = run.stdout.split("\n\n")[0].splitlines()[-1]
     assert last.split()[:2] == [">", "mine"]
@@ -173,9 +170,8 @@ def test_weights_are_named_and_chosen(noisy, tmp_path, sarchat):
         overall[weights] = written["overall"]
         low, high = written["intervals"]["overall"]
         assert low <= overall[weights] <= high
-    sizes = json.loads((tmp_path / "own.json").read_text())["n"]
-    entry = own_entry(read_scores(tmp_path / "own.json"))
-    assert overall == pytest.approx({"own": entry.overall_by(sizes), "published": entry.overall})
+    entry = read_result(tmp_path / "own.json")
+    assert overall == pytest.approx({"own": entry.overall, "published": entry.overall_by(read_test_sizes())})
     assert overall["own"] != pytest.approx(overall["published"], abs=0.1)
     # Each names the other's value, and the leaderboard's is the one with the published weights unless asked.
     assert f"{overall['own']:.2f}" in run.stdout
@@ -196,7 +192,7 @@ def test_published_weights_need_all_six_tasks(noisy, tmp_path, sarchat, gold):
 def test_a_full_size_test_set_is_ranked():
     entry = published_results()[3]
     sizes = {task: round(size * 1.02) for task, size in entry.sizes.items()}
-    own = replace(entry, name="mine", is_own=True, sizes=sizes)
+    own = replace(entry, name="mine", printed=None, sizes=sizes)
     ranks = {row[1]: row[0] for row in tabulate_leaderboard([own]).rows}
     assert ranks["> mine"] is not None
     small = replace(own, sizes={**sizes, "counting": sizes["counting"] // 2})
@@ -270,10 +266,10 @@ def test_a_file_of_evaluate_save_is_taken(tmp_path):
 
     reference = {"task": "counting", "scenario": "single", "answer": "There is 1 instance. {<1><1><9><9>}"}
     evaluate.save(tmp_path / "run.json", **score(["1 {<1><1><9><9>}"], [reference]))
-    entry = own_entry(read_scores(tmp_path / "run.json"))
+    entry = read_result(tmp_path / "run.json")
     assert entry.tasks == {"counting": 100.0}
     # Without the other tasks there is no overall score to compare, so it comes last.
-    assert entry.overall is None
+    assert entry.overall_by(read_test_sizes()) is None
     assert tabulate_leaderboard([entry]).rows[-1][:2] == [None, "> run"]
 
 

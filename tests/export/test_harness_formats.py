@@ -58,7 +58,7 @@ def test_every_figure_is_that_of_score(folder, utils, tmp_path):
         sizes.append(len(rows))
         found |= own
     (tmp_path / "answers.jsonl").write_text("\n".join(map(json.dumps, lines)))
-    expected = dict(evaluate_file(tmp_path / "answers.jsonl", sample_build(), "all", "test", "sample").scores.result)
+    expected = dict(evaluate_file(tmp_path / "answers.jsonl", sample_build(), "all", "test", "sample").flat)
     assert utils.overall(overall, sizes, True) == expected.pop("overall")
     for name in ("n", "unparsed", "hedged"):
         assert {task: found.pop(f"{task}/{name}") for task in TASKS} == expected.pop(name)

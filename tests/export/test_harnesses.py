@@ -23,7 +23,8 @@ from support import ROOT, command, write_answers
 
 from builders.cli.demo import add_noise
 from builders.evaluation.readers import AnswerSource
-from builders.evaluation.scoring import Scores, evaluate_file
+from builders.evaluation.result import Result
+from builders.evaluation.scoring import evaluate_file
 from builders.export.pipeline import ExportOptions, export
 from builders.open_data import open_data
 from builders.schema import TASKS
@@ -79,10 +80,10 @@ def model(request):
 def expected(model, tmp_path_factory):
     """The scores of the same answers by `sarchat score`."""
     path = write_answers(tmp_path_factory.mktemp("plain") / "answers.jsonl", model.answers)
-    scores = evaluate_file(path, sample_build(), "all", "test", "sample").scores
+    scores = evaluate_file(path, sample_build(), "all", "test", "sample")
     is_gold = not any("cannot tell" in text for text in model.answers.values())
-    assert all(value == 100 for value in scores.result.values() if isinstance(value, float)) == is_gold
-    assert (sum(scores.result["unparsed"].values()) == 0) == is_gold
+    assert all(value == 100 for value in scores.flat.values() if isinstance(value, float)) == is_gold
+    assert (sum(scores.flat["unparsed"].values()) == 0) == is_gold
     return scores
 
 
@@ -91,16 +92,16 @@ def exported(name: str, folder: Path, **options) -> Path:
     return folder / name
 
 
-def flatten(scores: Scores) -> dict[str, float]:
+def flatten(scores: Result) -> dict[str, float]:
     """Return the figures of `sarchat score` by the names that harnesses have for them."""
-    result = dict(scores.result)
+    result = dict(scores.flat)
     counts = {
         f"{task}/{name}": count for name in ("n", "unparsed", "hedged") for task, count in result.pop(name).items()
     }
     return result | counts
 
 
-def assert_same_figures(found: dict[str, float], scores: Scores) -> None:
+def assert_same_figures(found: dict[str, float], scores: Result) -> None:
     wanted = flatten(scores)
     assert {name for name, value in found.items() if value is not None} == set(wanted)
     assert {name: value for name, value in wanted.items() if abs(found[name] - value) > 1e-9} == {}
@@ -110,10 +111,10 @@ def assert_as_many_as_load_dataset_has(counts: dict[str, int]) -> None:
     assert counts == {task: len(load_dataset(str(sample_build()), task, split="test")) for task in TASKS}
 
 
-def assert_read_back(files: dict[str, Path], tool: str, scores: Scores) -> None:
+def assert_read_back(files: dict[str, Path], tool: str, scores: Result) -> None:
     """The harness's own files score the same, read by `sarchat score --from`; by config."""
     for config, path in files.items():
-        found = evaluate_file(AnswerSource(str(path), tool), sample_build(), config, "test", "sample").scores
+        found = evaluate_file(AnswerSource(str(path), tool), sample_build(), config, "test", "sample")
         wanted = {name: value for name, value in flatten(scores).items() if name.partition("/")[0] == config}
         assert found.missing == 0 and wanted
         assert {name: flatten(found)[name] for name in wanted} == wanted
@@ -254,7 +255,7 @@ def test_vlmevalkit_has_the_figures_of_score(model, expected, tmp_path):
     assert_same_figures(found, expected)
     assert_as_many_as_load_dataset_has({task: found[f"{task}/n"] for task in TASKS})
     (path,) = (tmp_path / "out").glob("stub/T*/stub_SARChat.tsv")
-    read_back = evaluate_file(AnswerSource(str(path), "vlmevalkit"), sample_build(), "all", "test", "sample").scores
+    read_back = evaluate_file(AnswerSource(str(path), "vlmevalkit"), sample_build(), "all", "test", "sample")
     assert read_back.result == expected.result
 
 

@@ -11,8 +11,8 @@ from support import refusal, slow
 pytest.importorskip("matplotlib")
 
 from builders.analysis.pareto import pareto_front
+from builders.cli.leaderboard import KINDS
 from builders.evaluation.leaderboard import published_results
-from builders.report.models import KINDS
 
 SIGNATURES = {".png": b"\x89PNG", ".pdf": b"%PDF", ".svg": b"<?xml"}
 POINTS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=12)
@@ -34,7 +34,7 @@ def test_the_front_is_what_no_other_beats(points):
 def scores(tmp_path):
     entry = published_results()[2]
     content = {
-        **entry.sub_scores,
+        **entry.scores,
         "n": dict(entry.sizes),
         "params": "2B",
         "costs": {"latency_s": {"mean": 0.5, "median": 0.4}, "completion_tokens": {"mean": 20.0, "median": 18.0}},
@@ -54,22 +54,20 @@ def test_figures_are_written_by_ending_and_repeat(kind, suffix, scores, tmp_path
 
 
 def test_a_chart_has_the_models_and_their_costs(scores, tmp_path, sarchat):
-    from builders.evaluation.leaderboard import own_entry
-    from builders.evaluation.scores_file import read_scores
-    from builders.figures.model_charts import MEASURES
+    from builders.evaluation.result_files import read_result
+    from builders.figures.model_charts import MEASURES, draw_kind
     from builders.figures.style import styled
-    from builders.report.models import draw_kind
 
-    own = [own_entry(read_scores(scores))]
+    own = [read_result(scores)]
     with styled():
-        figure = draw_kind("cost", own, published_results(), own[0].sizes)
+        figure = draw_kind("cost", [*own, *published_results()], own[0].sizes)
         assert [axes.get_xlabel() for axes in figure.axes] == list(MEASURES.values())
         named = {text.get_text() for legend in figure.legends for text in legend.get_texts()}
         assert named == {"mine", "Pareto front", *(entry.name for entry in published_results())}
-        radar = draw_kind("radar", own, published_results()[:2], own[0].sizes)
+        radar = draw_kind("radar", [*own, *published_results()[:2]], own[0].sizes)
     (axes,) = radar.axes
     drawn = {line.get_label(): sorted(line.get_ydata()[:-1]) for line in axes.lines}
-    assert drawn["mine 2B"] == sorted(own[0].sub_scores.values())
+    assert drawn["mine 2B"] == sorted(own[0].scores.values())
 
 
 def test_what_cannot_be_drawn_is_refused_in_one_line(scores, tmp_path, capsys):

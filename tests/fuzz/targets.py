@@ -46,10 +46,9 @@ from builders.corpus_info import DEFAULT, known_corpus
 from builders.digests import hash_text
 from builders.errors import SARChatError
 from builders.evaluation.joining import join_answers
-from builders.evaluation.leaderboard import own_entry, tabulate_leaderboard
+from builders.evaluation.leaderboard import tabulate_leaderboard
 from builders.evaluation.readers import AnswerSource, read_answers
-from builders.evaluation.record_counts import pack_counts
-from builders.evaluation.scores_file import read_scores
+from builders.evaluation.result_files import pack_counts, read_result
 from builders.evaluation.sidecar import read_asked
 from builders.export.manifest import is_export
 from builders.folder.checksums import read_checksums, verify_checksums
@@ -482,7 +481,7 @@ def image_seeds() -> list[bytes]:
 
 
 def _read_scores(data: bytes) -> object:
-    return write_tables([tabulate_leaderboard([own_entry(read_scores(_write("scores.json", data)))])])
+    return write_tables([tabulate_leaderboard([read_result(_write("scores.json", data))])])
 
 
 def _resume_answers(data: bytes) -> object:

@@ -81,5 +81,5 @@ def test_every_question_gets_the_models_answer(url, model, tmp_path):
         assert line["prediction"] or line["finish_reason"] == "stop"
         assert 0 < line["completion_tokens"] <= 16
         assert line["prompt_tokens"] > 0
-    scores = evaluate_file(out, sample_build(), ALL, "test", "sample", limit=2).scores
+    scores = evaluate_file(out, sample_build(), ALL, "test", "sample", limit=2)
     assert scores.missing == 0
