@@ -523,6 +523,8 @@ _MANIFEST |= {"digest": hash_text(json.dumps(_MANIFEST))}
 _TALLY = collect(score_record(record["messages"][-1]["content"], record) for record in RECORDS.values())
 _SCORES = {"referring/single/iou@0.25": 50.0, "counting/count": 100.0, "n": dict.fromkeys(GOLD, 1)}
 _SCORES |= {"model": "mine", "params": "7B", "average": "sample", "record_counts": pack_counts(_TALLY)}
+_DETAILS = {"id": "a", "answer": "b", "task": "counting", "scenario": "single", "parsed": True, "hedged": False}
+_DETAILS |= {"counts": {"counting/count": [1, 0, 0]}}
 _BUILD_INFO = {"version": "1.1.0", "generator": {"name": "sarchat-bench"}, "options": {"tasks": ["referring"]}}
 _NOTATION_TOKENS = (b"<think>", b"</think>", b'{"bbox_2d":[', b"<loc0001>", b"<box>", b"{<1><2>", b"[[", b"```json\n")
 
@@ -615,6 +617,7 @@ TARGETS = {
             "image", _read_image, image_seeds, tokens=(b"IHDR", b"IDAT", b"eXIf", b"II*\0", b"\xff\xd8", b"Exif\0\0")
         ),
         _json_target("scores", _read_scores, _SCORES),
+        _json_target("details", _read_scores, _DETAILS),
         Target(
             "predict's answers",
             _resume_answers,
