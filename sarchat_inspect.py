@@ -80,8 +80,9 @@ def _read_samples(location: str, config: str, split: str, limit: int | None, phr
             if key not in urls:
                 urls[key] = encode_image(row["image"])
             record = make_record(row, "", notation.format.name, notation.format, notation.input_size, data.info)
+            size, categories = (row["width"], row["height"]), data.info.vocabulary
             question = phrasing.phrase(
-                row["messages"][0]["content"], row["width"], row["height"], asks_for_boxes=asks_for_boxes(name)
+                row["messages"][0]["content"], *size, categories, asks_for_boxes=asks_for_boxes(name)
             )
             content = [ContentImage(image=urls[key]), ContentText(text=question)]
             columns = harness_row(record)

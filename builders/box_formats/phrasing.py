@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from builders.box_formats.formats import Notation
 from builders.box_formats.render import render_text
+from sarchat_metric import Categories
 
 
 class Phrasing(NamedTuple):
@@ -19,9 +20,12 @@ class Phrasing(NamedTuple):
     notation: Notation
     suffix: str | None = None
 
-    def phrase(self, text: str, width: int, height: int, *, asks_for_boxes: bool) -> str:
-        """Return a question, with boxes in SARChat's notation in pixels, in the form that is sent."""
-        text = render_text(text, self.notation.format, width, height, self.notation.input_size)
+    def phrase(self, text: str, width: int, height: int, categories: Categories, *, asks_for_boxes: bool) -> str:
+        """Return a question, with boxes in SARChat's notation in pixels, in the form that is sent.
+
+        The categories are the corpus's, as the metric takes them.
+        """
+        text = render_text(text, self.notation.format, width, height, self.notation.input_size, categories)
         suffix = self.suffix
         if suffix is None:
             suffix = self.notation.format.prompt_suffix if asks_for_boxes else ""

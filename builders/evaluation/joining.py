@@ -12,11 +12,15 @@ from builders.box_formats.formats import Notation
 from builders.box_formats.render import render_text
 from builders.errors import SARChatError
 from builders.evaluation.readers import Answer
-from sarchat_metric import BOX, final_answer
+from sarchat_metric import BOX, Categories, final_answer
 
 
 def join_answers(
-    answers: Iterable[Answer], records: Mapping[str, Mapping[str, Any]], location: str, notation: Notation
+    answers: Iterable[Answer],
+    records: Mapping[str, Mapping[str, Any]],
+    location: str,
+    notation: Notation,
+    categories: Categories = None,
 ) -> dict[str, Answer]:
     """Return the answers by the id of their record.
 
@@ -26,6 +30,7 @@ def join_answers(
         location: the file, for messages.
         notation: the box format in which the model was asked; the tool's copy of the gold or the question may be
             written in it.
+        categories: the corpus's categories as the metric takes them.
 
     Raises:
         SARChatError: if there is no answer, an id appears twice, only some rows have an id, or a row without an id does
@@ -38,7 +43,9 @@ def join_answers(
         ordered += answer.id is None
         if ordered not in (0, number + 1):
             raise SARChatError(f"{answer.place}: some rows have an id and some have none; give every row its own")
-        record_id = _match_in_order(answer, number, ids, records, notation) if answer.id is None else answer.id
+        record_id = (
+            _match_in_order(answer, number, ids, records, notation, categories) if answer.id is None else answer.id
+        )
         if record_id in joined:
             raise SARChatError(
                 f"{answer.place}: id {record_id!r} appears more than once, first in {joined[record_id].place}; keep one"
@@ -50,7 +57,12 @@ def join_answers(
 
 
 def _match_in_order(
-    answer: Answer, number: int, ids: list[str], records: Mapping[str, Mapping[str, Any]], notation: Notation
+    answer: Answer,
+    number: int,
+    ids: list[str],
+    records: Mapping[str, Mapping[str, Any]],
+    notation: Notation,
+    categories: Categories,
 ) -> str:
     """Return the id of the record at the row's position, after comparing the two."""
     place = number if answer.number is None else answer.number
@@ -63,7 +75,8 @@ def _match_in_order(
     question, gold = (record["messages"][index]["content"] for index in (0, -1))
     for name, copy, expected in (("gold answer", answer.gold, gold), ("question", answer.question, question)):
         if isinstance(copy, str):
-            if not _is_copy(copy, expected, record, notation, whole=name == "gold answer"):
+            spellings = _spellings(expected, record, notation, categories)
+            if not _is_copy(copy, spellings, whole=name == "gold answer"):
                 raise SARChatError(
                     f"{answer.place}: its {name} is {_shorten(copy)}, but that of record {ids[place]} is "
                     f"{_shorten(expected)}; without ids the rows must be in the records' order"
@@ -75,19 +88,16 @@ def _match_in_order(
     )
 
 
-def _is_copy(copy: str, text: str, record: Mapping[str, Any], notation: Notation, whole: bool) -> bool:
+def _is_copy(copy: str, spellings: Iterable[str], whole: bool) -> bool:
     seen = _squeeze(final_answer(copy) if whole else copy)
-    for spelling in _spellings(text, record, notation):
-        if seen == spelling if whole else spelling in seen:
-            return True
-    return False
+    return any(seen == spelling if whole else spelling in seen for spelling in spellings)
 
 
-def _spellings(text: str, record: Mapping[str, Any], notation: Notation) -> Iterator[str]:
+def _spellings(text: str, record: Mapping[str, Any], notation: Notation, categories: Categories) -> Iterator[str]:
     """Yield the forms of a text in tools' files: unchanged, in the box format, without its tokens, with `<bbox>`."""
     yield _squeeze(text)
     fmt = notation.format
-    rendered = render_text(text, fmt, record["width"], record["height"], notation.input_size)
+    rendered = render_text(text, fmt, record["width"], record["height"], notation.input_size, categories)
     yield _squeeze(rendered)
     for token in fmt.tokens:
         rendered = rendered.replace(token, "")

@@ -133,7 +133,7 @@ def join_file(source: AnswerSource, gold: Gold, notation: Notation = SARCHAT_NOT
         if len(head) > len(records) and head[0].id is None:
             records = dict(gold.read())
         rows = itertools.chain(head, rows)
-    answers = join_answers(rows, records, source.location, notation)
+    answers = join_answers(rows, records, source.location, notation, gold.data.info.vocabulary)
     joined = {record_id: answers[record_id] for record_id in gold.records if record_id in answers}
     outside = answers.keys() - joined.keys()
     known = gold.ids_left_out(outside)

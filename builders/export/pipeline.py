@@ -248,10 +248,11 @@ class _Writer:
                 place = self._images.place(split, image)
             record = make_record(row, place, notation.name, notation.format, notation.resize, data.info)
             if phrasing is not None:
-                question = row["messages"][0]["content"]
-                record = record._replace(
-                    question=phrasing.phrase(question, row["width"], row["height"], asks_for_boxes=asks_for_boxes(task))
+                size, categories = (row["width"], row["height"]), data.info.vocabulary
+                question = phrasing.phrase(
+                    row["messages"][0]["content"], *size, categories, asks_for_boxes=asks_for_boxes(task)
                 )
+                record = record._replace(question=question)
             yield record, convert(record)
 
     def _open(self, name: str) -> RecordFile[Any]:

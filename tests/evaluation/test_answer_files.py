@@ -19,10 +19,12 @@ from openai.types.chat.chat_completion import Choice
 from support import refusal
 
 from builders.box_formats.formats import read_notation
+from builders.box_formats.phrasing import Phrasing
 from builders.box_formats.render import render_text
 from builders.cli.demo import add_noise
 from builders.errors import SARChatError
-from builders.evaluation.readers import TOOLS, AnswerSource, read_answers
+from builders.evaluation.joining import join_answers
+from builders.evaluation.readers import TOOLS, Answer, AnswerSource, read_answers
 from builders.evaluation.scoring import evaluate_file
 from builders.open_data import open_data
 
@@ -445,3 +447,19 @@ def test_what_is_no_measurement_is_none(latency, tmp_path):
     path.write_text(f'{{"id": "a", "prediction": "", "latency_s": {latency}, "prompt_tokens": true}}\n')
     (answer,) = read_answers(AnswerSource(str(path)))
     assert answer.latency is None and answer.prompt_tokens is None
+
+
+def test_a_copy_of_the_gold_is_recognized_by_the_categories_of_its_corpus():
+    question, gold = {"content": "[grounding] Where?"}, {"content": "A windmill {<10><10><90><90>} is in the center."}
+    records = {"a": {"messages": [question, gold], "width": 100, "height": 100}}
+    copy = "A <ref>windmill</ref><box>[[100, 100, 900, 900]]</box> is in the center."
+    arguments = [Answer("line 1", "", gold=copy)], records, "a.jsonl", read_notation("internvl")
+    assert [*join_answers(*arguments, ["windmill"])] == ["a"]
+    with pytest.raises(SARChatError, match="its gold answer is"):
+        join_answers(*arguments)
+
+
+def test_a_question_is_sent_with_the_categories_of_its_corpus():
+    phrasing = Phrasing(read_notation("internvl"), "")
+    sent = phrasing.phrase("Is the windmill {<10><10><90><90>} large?", 100, 100, ["windmill"], asks_for_boxes=False)
+    assert sent == "Is the <ref>windmill</ref><box>[[100, 100, 900, 900]]</box> large?"
