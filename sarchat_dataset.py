@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 # Before `datasets`, which takes seconds. Indented: the loader of `datasets` 3 scans lines that start with `from`, and
@@ -20,7 +20,7 @@ try:
     from builders.card.origin import find_origin
     from builders.corpus.location import Location, locate
     from builders.corpus.sardet import find_corpus
-    from builders.corpus_info import DEFAULT, known_corpus
+    from builders.corpus_info import DEFAULT, CorpusInfo, known_corpus, read_corpus
     from builders.errors import SARChatError
     from builders.live import Shard, check_live_choices, generate_examples, has_records, plan_shards
     from builders.resources import read_text
@@ -56,23 +56,27 @@ class SARChatConfig(datasets.BuilderConfig):
         seed: the seed for the choice of wordings; affects nothing else.
         rename: one of the six categories for each name that the annotations use for it.
         drop: names of categories in the annotations whose boxes are left out.
+        corpus: the YAML file with the corpus's categories and words; default: those of SARDet-100K.
         trust_boxes: whether to accept boxes that seem not to be x, y, width, height in pixels.
         annotations: the annotation file of each split; `data_dir` is then the folder of the images.
         fingerprint: the fingerprint of the corpus's content; set by the builder.
         stamp: the corpus's stamp, by which other processes recognize it; set by the builder.
         corpus_splits: the splits of the corpus; set by the builder.
         license: the licence of its images, empty if unknown; set by the builder.
+        corpus_info: what the corpus is about; set by the builder.
     """
 
     seed: int = 0
     rename: Mapping[str, str] | None = None
     drop: Sequence[str] = ()
+    corpus: str | os.PathLike[str] | None = None
     trust_boxes: bool = False
     annotations: Mapping[str, str | os.PathLike[str]] | None = None
     fingerprint: str | None = None
     stamp: str | None = None
     corpus_splits: tuple[str, ...] = ()
     license: str = known_corpus(DEFAULT).license
+    corpus_info: CorpusInfo = field(default_factory=lambda: known_corpus(DEFAULT))
 
     def create_config_id(self, config_kwargs: dict, custom_features: datasets.Features | None = None) -> str:
         """Name the cache folder by the source of the records, including its content, and not only by its path."""
@@ -81,10 +85,10 @@ class SARChatConfig(datasets.BuilderConfig):
             location = os.fspath(self.data_dir)
             names["data_dir"] = location if "://" in location else os.path.realpath(location)
         # The fingerprint covers the choices of categories, and the content of the annotation files.
-        for name in ("rename", "drop", "annotations", "trust_boxes"):
+        for name in ("rename", "drop", "corpus", "annotations", "trust_boxes"):
             names.pop(name, None)
         # A file with a new time stamp gives the same records.
-        for name in ("stamp", "corpus_splits", "license"):
+        for name in ("stamp", "corpus_splits", "license", "corpus_info"):
             names.pop(name, None)
         return super().create_config_id(names, custom_features)
 
@@ -99,6 +103,7 @@ class SARChat(datasets.GeneratorBasedBuilder):
         seed: the seed for the choice of wordings, any integer; default: 0.
         rename: one of the six categories for each name that the annotations use for it: `{"airplane": "aircraft"}`.
         drop: names of categories in the annotations whose boxes are left out: `["windmill"]`.
+        corpus: the YAML file with the corpus's categories and words; default: those of SARDet-100K.
         trust_boxes: whether to go on although nearly all boxes seem not to be x, y, width, height in pixels.
         annotations: the annotation file of each split, if `data_dir` is only the folder of the images:
             `{"train": "boxes.json"}`.
@@ -123,6 +128,8 @@ class SARChat(datasets.GeneratorBasedBuilder):
             )
         if type(kwargs.get("seed", 0)) is not int:
             raise SARChatError(f"seed must be an integer, but got {kwargs['seed']!r}")
+        info = read_corpus(kwargs["corpus"]) if kwargs.get("corpus") is not None else known_corpus(DEFAULT)
+        kwargs["corpus_info"] = info
         if kwargs.get("data_dir") is not None:
             corpus = find_corpus(
                 locate(
@@ -130,6 +137,7 @@ class SARChat(datasets.GeneratorBasedBuilder):
                     kwargs.get("annotations"),
                     kwargs.get("rename"),
                     kwargs.get("drop", ()),
+                    info=info,
                     trust_boxes=kwargs.get("trust_boxes", False),
                 )
             )
@@ -144,7 +152,7 @@ class SARChat(datasets.GeneratorBasedBuilder):
     def _info(self) -> datasets.DatasetInfo:
         return datasets.DatasetInfo(
             description=_DESCRIPTION,
-            features=FEATURES,
+            features=datasets.Features._from_yaml_list(feature_specs(self.config.corpus_info.names)),
             homepage="https://arxiv.org/abs/2502.08168",
             license=self.config.license,
             citation=_CITATION,
@@ -157,7 +165,12 @@ class SARChat(datasets.GeneratorBasedBuilder):
             raise SARChatError(_NEEDS_DATA)
         config = self.config
         location = locate(
-            config.data_dir, config.annotations, config.rename, config.drop, trust_boxes=config.trust_boxes
+            config.data_dir,
+            config.annotations,
+            config.rename,
+            config.drop,
+            info=config.corpus_info,
+            trust_boxes=config.trust_boxes,
         )
         if "://" in location.path and location.path.partition("?")[0].endswith(".zip"):
             # A full build stores it in the cache of `datasets`; streaming reads only the required parts.

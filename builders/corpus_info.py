@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cache, cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from builders.errors import SARChatError, near
-from builders.resources import read_yaml
+from builders.resources import load_foreign_yaml, read_yaml
 
 if TYPE_CHECKING:
     from sarchat_metric import Vocabulary
 
 DEFAULT = "sardet-100k"
+_MOST_BYTES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class CorpusInfo:
         nouns: how wordings name the image, the sensor and the signal; the keys are those of `modalities.yaml`.
         homepage: where it is from; empty if unknown.
         license: its licence, as the Hub abbreviates it; empty if unknown.
+        tags: tags for the dataset card, such as the kind of images.
     """
 
     name: str
@@ -55,6 +59,7 @@ class CorpusInfo:
     nouns: tuple[tuple[str, str], ...]
     homepage: str = ""
     license: str = ""
+    tags: tuple[str, ...] = ()
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the attributes alone: what was computed from them is not sent to other processes."""
@@ -107,7 +112,7 @@ class CorpusInfo:
     def as_data(self) -> dict[str, Any]:
         """Return plain data that `parse_info` reads back."""
         categories = [asdict(category) | {"also": list(category.also)} for category in self.categories]
-        return {**asdict(self), "categories": categories, "nouns": dict(self.nouns)}
+        return {**asdict(self), "categories": categories, "nouns": dict(self.nouns), "tags": list(self.tags)}
 
 
 def parse_info(data: Mapping[str, Any], place: str) -> CorpusInfo:
@@ -138,6 +143,7 @@ def parse_info(data: Mapping[str, Any], place: str) -> CorpusInfo:
         nouns=tuple((modalities[modality] | dict(nouns)).items()),
         homepage=str(data.get("homepage") or ""),
         license=str(data.get("license") or ""),
+        tags=tuple(map(str, data.get("tags") or ())),
     )
 
 
@@ -163,3 +169,21 @@ def _check_keys(data: object, known: set[str], required: set[str], place: str) -
 def known_corpus(name: str) -> CorpusInfo:
     """Return a corpus that comes along, by the name of its file."""
     return parse_info(read_yaml(f"corpora/{name}.yaml"), f"{name}.yaml")
+
+
+def read_corpus(file: str | os.PathLike[str]) -> CorpusInfo:
+    """Read the YAML file that describes a corpus; `corpora/sardet-100k.yaml` is an example.
+
+    Raises:
+        SARChatError: if there is no such file, or it is wrong.
+    """
+    path = Path(file).expanduser()
+    if not path.is_file():
+        raise SARChatError(f"{path}: no such file; give a YAML file that describes the corpus: its name and categories")
+    if path.stat().st_size > _MOST_BYTES:
+        raise SARChatError(f"{path} has more than {_MOST_BYTES:,} bytes; a description of a corpus is shorter")
+    try:
+        content = load_foreign_yaml(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise SARChatError(f"{path}: {error}") from error
+    return parse_info(content, str(path))

@@ -43,6 +43,7 @@ def card_metadata(contents: Contents, corpus: CorpusInfo, origin: Origin) -> dic
     metadata["task_categories"] = list(
         dict.fromkeys([*metadata["task_categories"], *(texts[task]["hub"] for task in tasks)])
     )
+    metadata["tags"] = [*corpus.tags, *metadata["tags"]]
     metadata["size_categories"] = [size_category(contents.count())]
     metadata["configs"] = [_config(name, members, contents) for name, members in configs.items()]
     metadata["dataset_info"] = [_dataset_info(name, members, contents, corpus) for name, members in configs.items()]

@@ -57,6 +57,7 @@ def write_card(
         title="SARChat, synthetic sample" if origin.kind == "sample" else "SARChat",
         notes=_note_limits(contents, info, origin, facts),
         total=f"{contents.count():,}",
+        images=f"{dict(corpus.nouns)['image']}s",
         first_config=tasks[-1],
         records_note=_note("configs" if len(tasks) > 1 else "one_config", tasks=_enumerate_code(tasks)),
         task_table=_task_table(tasks),

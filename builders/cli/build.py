@@ -29,6 +29,9 @@ from builders.errors import SARChatError
 @click.option("--images", metavar="DIR", help="Folder or zip of the images that --annotations name.")
 @click.option("--source-name", metavar="TEXT", help="What the images are, for the card of images of your own.")
 @click.option("--license", metavar="NAME", help="Their licence for the card, by the Hub's name, such as cc-by-4.0.")
+@click.option(
+    "--corpus", metavar="FILE", help="YAML file with the corpus's categories and words, if not SARDet-100K's."
+)
 @click.option("--sample", is_flag=True, help="Build the embedded synthetic sample instead of a SOURCE.")
 @click.option("--out", default="sarchat", show_default=True, help="Folder to write, or its URL in object storage.")
 @click.option("--task", "tasks", multiple=True, metavar="TASK", help="Only this task; may be repeated.")
@@ -60,6 +63,7 @@ def command(
     images: str | None,
     source_name: str | None,
     license: str | None,
+    corpus: str | None,
     sample: bool,
     out: str,
     tasks: tuple[str, ...],
@@ -83,13 +87,16 @@ def command(
         )
     if (images is None) != (not annotations):
         raise SARChatError("give --annotations SPLIT=FILE and --images DIR together")
-    if sample and (renames or drops or source_name or license):
-        raise SARChatError("--rename, --drop, --source-name and --license are for images of your own, not for --sample")
+    if sample and (renames or drops or source_name or license or corpus):
+        raise SARChatError(
+            "--corpus, --rename, --drop, --source-name and --license are for your own images, not for --sample"
+        )
     # Imported here to keep `sarchat --help` fast.
     from builders.build.options import BuildOptions
     from builders.build.pipeline import build
     from builders.build.report import format_report
     from builders.corpus.location import locate
+    from builders.corpus_info import read_corpus
     from builders.synthetic.sample import write_sample
 
     options = BuildOptions(
@@ -113,6 +120,7 @@ def command(
             _read_pairs("--annotations", annotations),
             _read_pairs("--rename", renames),
             drops,
+            info=read_corpus(corpus) if corpus else None,
             trust_boxes=trust_boxes,
             source_name=source_name,
             license=license,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -135,8 +136,9 @@ class Corpus:
         )
 
     def list_choices(self) -> list[str]:
-        """Return the choices as lines of a fingerprint."""
-        return [
+        """Return the choices, and what the corpus is about if it is not SARDet-100K, as lines of a fingerprint."""
+        about = [] if self.info == known_corpus(DEFAULT) else [f"corpus:{json.dumps(self.info.as_data())}"]
+        return about + [
             f"drop:{name}" if category is None else f"rename:{name}:{category}"
             for name, category in self.naming.choices.items()
         ]
