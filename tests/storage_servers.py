@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import http.client
 import itertools
-import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import ThreadingHTTPServer
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import fsspec
 import pytest
@@ -194,96 +190,3 @@ def azure(folder: Path) -> Iterator[tuple[Proxy, str]]:
         patch.setenv("AZURE_STORAGE_CONNECTION_STRING", f"{account};BlobEndpoint={proxy.url}/test;")
         fsspec.filesystem("abfs").mkdir("bucket")
         yield proxy, "abfs://bucket"
-
-
-@contextmanager
-def hub(folder: Path) -> Iterator[tuple[Proxy, str]]:
-    """Run a Hub with one bucket, whose content hf_xet keeps in a folder; give the proxy and the bucket's URL."""
-    api = pytest.importorskip("huggingface_hub").HfApi
-    if not hasattr(api, "batch_bucket_files"):
-        pytest.skip("needs a huggingface_hub that knows buckets")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Bucket)
-    server.daemon_threads = True
-    server.objects, server.folder = {}, folder
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    proxy = Proxy(server.server_port)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HF_ENDPOINT", proxy.url)
-        patch.setenv("HF_TOKEN", "hf_test")
-        patch.setattr("huggingface_hub.constants.ENDPOINT", proxy.url)
-        yield proxy, "hf://buckets/me/data"
-    proxy.close()
-    server.shutdown()
-    server.server_close()
-
-
-class _Bucket(_Handler):
-    """The requests to a bucket that `HfFileSystem` makes."""
-
-    def do_GET(self) -> None:
-        body = self.read_body()
-        url = urlsplit(self.path)
-        status, answer = self.find(url.path, parse_qs(url.query), body)
-        if isinstance(answer, bytes):
-            self.answer(status, {"x-error-code": "EntryNotFound"} if status == 404 else {}, answer)
-        else:
-            missing = {"x-error-code": "RepoNotFound"} if status == 404 else {}
-            self.answer(status, {"content-type": "application/json", **missing}, json.dumps(answer).encode())
-
-    do_POST = do_HEAD = do_GET
-
-    def find(self, path: str, query: dict[str, list[str]], body: bytes) -> tuple[int, object]:
-        objects = self.server.objects
-        api, _, rest = path.partition("/buckets/me/data")
-        if api not in ("", "/api") or not path.startswith(f"{api}/buckets/me/data"):
-            return 404, {"error": "Bucket not found"}
-        if rest == "":
-            about = {"id": "me/data", "private": True, "createdAt": _DATE}
-            return 200, {**about, "size": 0, "totalFiles": len(objects)}
-        if rest.startswith("/xet-"):
-            place = self.server.folder / uuid.uuid4().hex
-            place.mkdir()
-            return 200, {"casUrl": f"local://{place}", "accessToken": "test", "exp": 1 << 40}
-        if rest == "/batch":
-            for line in body.splitlines():
-                change = json.loads(line)
-                if change["type"] == "addFile":
-                    objects[change["path"]] = _read_xet(self.server.folder, change["xetHash"])
-                else:
-                    objects.pop(change["path"], None)
-            return 200, {"success": True, "failed": []}
-        if rest.startswith("/tree"):
-            return 200, self.list(unquote(rest.removeprefix("/tree").lstrip("/")), query)
-        name = unquote(rest.removeprefix("/resolve/"))
-        return (200, objects[name]) if name in objects else (404, b"Entry not found")
-
-    def list(self, prefix: str, query: dict[str, list[str]]) -> list[dict[str, object]]:
-        found: dict[str, dict[str, object]] = {}
-        for path, content in sorted(self.server.objects.items()):
-            # The prefix need not end where a folder's name does.
-            if not path.startswith(prefix):
-                continue
-            below = path[len(prefix) :].lstrip("/")
-            if query.get("recursive") != ["true"] and "/" in below:
-                folder = path[: len(path) - len(below)] + below.partition("/")[0]
-                found[folder] = {"type": "directory", "path": folder, "uploadedAt": _DATE}
-            else:
-                about = {"type": "file", "path": path, "size": len(content), "xetHash": "0" * 64}
-                found[path] = {**about, "mtime": _DATE, "uploadedAt": _DATE}
-        return list(found.values())
-
-
-def _read_xet(folder: Path, xet_hash: str) -> bytes:
-    """Return a file from the folders to which hf_xet has uploaded."""
-    from hf_xet import XetFileInfo, XetSession
-
-    for place in sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime_ns, reverse=True):
-        # The process that wrote it has its index open, and locked.
-        with tempfile.TemporaryDirectory() as scratch, suppress(Exception):
-            shutil.copytree(place, copy := Path(scratch, "copy"))
-            with XetSession().new_file_download_group(endpoint=f"local://{copy}", token="test") as group:
-                group.start_download_file(XetFileInfo(xet_hash), str(Path(scratch, "file")))
-            # Where another file's folder is being written, hf_xet may leave an empty file instead of an error.
-            if content := Path(scratch, "file").read_bytes():
-                return content
-    raise FileNotFoundError(xet_hash)

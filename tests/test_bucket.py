@@ -9,12 +9,16 @@ import sys
 
 import pytest
 from built_fixture import sample_build, sample_corpus
+from datasets import load_dataset
 from faulty_storage import stored
 from s3_server import serving
 from support import ROOT, build, tree
 
+from builders.build import pipeline
 from builders.build.options import BuildOptions
+from builders.build.report import format_report
 from builders.errors import SARChatError
+from sarchat_dataset import FEATURES
 
 pytestmark = pytest.mark.slow
 
@@ -63,15 +67,21 @@ def test_the_page_loads_a_build_from_a_bucket(tmp_path, s3):
 
 @pytest.mark.parametrize("processes", [1, 2])
 def test_build_into_a_bucket_has_the_bytes_of_a_local_one(tmp_path, s3, processes):
-    """Also from a corpus in the bucket; the second time, it is refused."""
+    """With pictures, from a corpus in the bucket; the second time, it is refused. The printed code loads it."""
     s3.put(str(sample_corpus() / "SARDet_100K"), f"bucket/source-{processes}/", recursive=True)
     options = BuildOptions(num_proc=processes)
-    build(sample_corpus(), tmp_path / "local", options)
+    pipeline.build(sample_corpus(), tmp_path / "local", options)
     url = f"s3://bucket/built-{processes}/sarchat"
-    build(f"s3://bucket/source-{processes}/SARDet_100K", url, options)
+    text = format_report(pipeline.build(f"s3://bucket/source-{processes}/SARDet_100K", url, options))
     assert stored(url) == tree(tmp_path / "local")
     with pytest.raises(SARChatError, match="holds a finished build"):
         build(sample_corpus(), url, options)
+    code = text.partition("Load it in Python:\n")[2]
+    names: dict = {}
+    exec(code.replace('split="test")', f'split="test", cache_dir={str(tmp_path / "cache")!r})'), names)
+    files = {"test": f"{url}/referring/test-*.parquet"}
+    stream = load_dataset("parquet", data_files=files, features=FEATURES, split="test", streaming=True)
+    assert names["dataset"]["id"][:] == [record["id"] for record in stream]
 
 
 def test_bucket_that_does_not_exist_is_named(s3):

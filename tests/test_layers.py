@@ -25,7 +25,6 @@ ROOMS = (
     "parquet_rows",
     "signals",
     "processes",
-    "hub_buckets",
     "storage",
     "corpus",
     "records",

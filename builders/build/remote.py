@@ -16,7 +16,6 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from builders.build.built_files import is_built_file
 from builders.build.documents import write_documents
@@ -99,9 +98,6 @@ def _check_options(url: str, options: BuildOptions) -> None:
             f"--no-embed stores paths of this machine, which are of no use in {url}; build with --embed, or into a "
             "local folder"
         )
-    in_this_process = options.engine == _ON_THIS_MACHINE and options.num_proc in (None, 1)
-    if urlsplit(url).scheme == "memory" and not in_this_process:
-        raise SARChatError(f"{url} is the memory of one process; build with --num-proc 1")
 
 
 def _check_place(folder: ObjectFolder) -> None:

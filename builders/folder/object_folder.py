@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from fsspec import AbstractFileSystem
 
 from builders.errors import SARChatError
-from builders.storage import HUB_BUCKETS, cannot_open, describe, is_missing, open_url
+from builders.storage import cannot_open, describe, is_missing, open_url
 
 # Where file systems have the checksum of an object: S3's and Google's.
 _CHECKSUMS = ("ETag", "md5Hash")
@@ -19,8 +19,9 @@ _CHECKSUMS = ("ETag", "md5Hash")
 _REFUSED = {
     "http": "a web server takes no files",
     "https": "a web server takes no files",
-    "hf": "each object would be a commit of its own; build to a local folder and run `sarchat push`, or write to "
-    f"{HUB_BUCKETS}...",
+    "hf": "the Hub is no object storage; build to a local folder, and run `sarchat push`",
+    "file": "a folder is given by its path, without file://",
+    "memory": "it is the memory of one process",
 }
 
 
@@ -55,7 +56,7 @@ class ObjectFolder:
         parts = urlsplit(url)
         if parts.password:
             raise SARChatError(f"{url} has a password in it; storage takes credentials from the environment")
-        if parts.scheme in _REFUSED and not url.startswith(HUB_BUCKETS):
+        if parts.scheme in _REFUSED:
             raise SARChatError(f"cannot write to {url}: {_REFUSED[parts.scheme]}")
         try:
             self._open, self._root = open_url(self.location)

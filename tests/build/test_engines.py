@@ -7,6 +7,7 @@ import pickle
 import sys
 from types import SimpleNamespace
 
+import faulty_storage
 import pytest
 from corpora import plain_corpus
 from support import build, refusal, tree
@@ -77,7 +78,7 @@ def test_engine_is_closed_when_an_image_is_damaged(tmp_path, corpus, engine):
 def test_no_image_and_no_credential_is_sent(tmp_path, monkeypatch, corpus, engine, in_storage):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI")
     place = tmp_path / "out"
-    build(corpus, place.as_uri() if in_storage else place, BuildOptions(engine="elsewhere"))
+    build(corpus, faulty_storage.reset() if in_storage else place, BuildOptions(engine="elsewhere"))
     images = [path for path in corpus.rglob("*") if path.suffix in (".jpg", ".png", ".bmp")]
     assert len(images) == 7 and len(engine.sent) == 3
     for sent in engine.sent:

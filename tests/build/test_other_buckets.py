@@ -1,4 +1,4 @@
-"""A build in Google's and Azure's storage and in a bucket of the Hub: its bytes, and what it survives."""
+"""A build in Google's and Azure's storage: its bytes, and what it survives."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 OPTIONS = BuildOptions(pictures=False)
 
 
-@pytest.fixture(scope="module", params=["google", "azure", "hub"])
+@pytest.fixture(scope="module", params=["google", "azure"])
 def running(request, tmp_path_factory):
     with getattr(storage_servers, request.param)(tmp_path_factory.mktemp(request.param)) as (server, bucket):
         yield server, bucket

@@ -119,5 +119,5 @@ def test_build_from_storage_has_the_same_bytes_as_from_a_folder(tmp_path, storag
 def test_storage_without_its_package_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "s3fs", None)
     monkeypatch.delitem(_registry, "s3", raising=False)
-    with pytest.raises(SARChatError, match=r"cannot open s3://bucket/corpus: .*sarchat-bench\[s3\]"):
+    with pytest.raises(SARChatError, match=r"cannot open s3://bucket/corpus: .*pip install '.\[s3\]'"):
         open_source("s3://bucket/corpus")
