@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import multiprocessing
 import os
+import secrets
 import shutil
+import stat
 import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import gettempdir
 from typing import Any, TypeVar
 
+from filelock import FileLock, Timeout
+
+from builders.errors import SARChatError
 from builders.signals import starting_processes
+from builders.temporary import lock_of
 
 _T = TypeVar("_T")
+# Windows has no quotas.
+_OF_FULL_DISKS = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 # The time that a process has to end after it has returned its result.
 _SECONDS_TO_END = 10
 
@@ -38,7 +48,7 @@ def _wait_and_exit(sentinel: int) -> None:
     for folder in list(_scratch):
         # Under another name no other thread or process writes into it meanwhile.
         with suppress(OSError):
-            shutil.rmtree(Path(folder).rename(f"{folder}-removed"))
+            shutil.rmtree(Path(folder).rename(_removed(Path(folder))))
     os._exit(1)
 
 
@@ -47,11 +57,59 @@ _scratch: set[str] = set()
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """Give an empty temporary folder for the block, which is removed too if this process ends with its parent."""
-    with TemporaryDirectory(prefix="sarchat-") as folder:
-        _scratch.add(folder)
-        yield Path(folder)
-    _scratch.discard(folder)
+    """Give an empty temporary folder for the block, which is removed too if this process ends with its parent.
+
+    If the process is killed, the next one that needs such a folder removes it: nobody holds its lock any more.
+
+    Raises:
+        SARChatError: if its disk is full.
+    """
+    _remove_abandoned(place := Path(gettempdir()))
+    folder = place / f"sarchat-{secrets.token_hex(8)}"
+    # The lock comes first: what has one that nobody holds is abandoned.
+    with FileLock(lock_of(folder)):
+        folder.mkdir(mode=0o700)
+        _scratch.add(str(folder))
+        try:
+            yield folder
+        except OSError as error:
+            if error.errno not in _OF_FULL_DISKS:
+                raise
+            raise SARChatError(
+                f"{error.strerror}: {place}, the folder for temporary files; free space there, or set TMPDIR to "
+                "another folder"
+            ) from error
+        finally:
+            _remove(folder)
+            _scratch.discard(str(folder))
+
+
+@cache
+def _remove_abandoned(place: Path) -> None:
+    """Remove the folders of processes that were killed, once per process and place."""
+    for lock in place.glob(".sarchat-*.lock"):
+        folder = lock.with_name(lock.name[1:].rsplit(".", 2)[0])
+        # Not what belongs to somebody else, has another name of the kind, or is still held.
+        with suppress(OSError, Timeout):
+            status = lock.lstat()
+            if (
+                lock == lock_of(folder)
+                and stat.S_ISREG(status.st_mode)
+                and status.st_uid == getattr(os, "getuid", int)()
+            ):
+                with FileLock(lock, timeout=0):
+                    _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a temporary folder, or what is left of it, and then its lock."""
+    for path in (folder, _removed(folder)):
+        shutil.rmtree(path, ignore_errors=True)
+    lock_of(folder).unlink(missing_ok=True)
+
+
+def _removed(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}-removed")
 
 
 def scratch_folders() -> list[str]:

@@ -10,7 +10,6 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 
 import fsspec
@@ -19,6 +18,7 @@ from fsspec import AbstractFileSystem
 from builders.digests import hash_text, read_pieces
 from builders.errors import SARChatError
 from builders.inside import require_inside
+from builders.processes import scratch_folder
 from builders.storage import PerProcess, cannot_open, describe, open_url
 
 # No file of a corpus comes near; a small archive may promise far more.
@@ -103,8 +103,8 @@ class Source:
         if self.is_local_folder:
             yield Path(self.path(relative))
             return
-        with TemporaryDirectory(prefix="sarchat-") as folder:
-            copy = Path(folder, "copy")
+        with scratch_folder() as folder:
+            copy = folder / "copy"
             with self._errors_naming(relative):
                 self.fs.get_file(self.path(relative), str(copy))
             yield copy

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -155,14 +156,26 @@ def has_configs(folder: Path) -> bool:
         return False
 
 
+def require_folder(folder: Path, command: str) -> None:
+    """Check that a folder of `sarchat COMMAND` exists.
+
+    Raises:
+        SARChatError: if it does not, or a URL was given.
+    """
+    if re.match(r"[a-z][a-z0-9+.-]+:/", os.fspath(folder)):
+        url = os.fspath(folder).replace(":/", "://", 1)
+        raise SARChatError(f"{url} is not on this machine, but a local folder is needed; copy it to one, and give that")
+    if not folder.is_dir():
+        raise SARChatError(f"{folder}: no such folder; create it with `sarchat {command}`")
+
+
 def open_build(folder: Path) -> Build:
     """Open a built folder by the `configs` in its card, which `load_dataset` uses too.
 
     Raises:
         SARChatError: if the folder does not exist, is not a build, or lacks a file.
     """
-    if not folder.is_dir():
-        raise SARChatError(f"{folder}: no such folder; create it with `sarchat build`")
+    require_folder(folder, "build")
     card = folder / CARD
     if not card.is_file():
         raise SARChatError(f"{folder}: no {CARD}, so this is not a build; create one with `sarchat build`")

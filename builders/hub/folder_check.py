@@ -11,6 +11,7 @@ from huggingface_hub import RepoCard
 
 from builders.errors import SARChatError
 from builders.folder.checksums import SUMS, read_checksums
+from builders.folder.reader import require_folder
 
 # The identity of a file, to detect a replacement: device, inode, size, time of the last change.
 FileStates = dict[str, tuple[int, int, int, int]]
@@ -32,8 +33,7 @@ def list_files(folder: Path, names: Iterable[str], command: str) -> FileStates:
     Raises:
         SARChatError: if the folder or a file of it does not exist, or a file has the name of a secret.
     """
-    if not folder.is_dir():
-        raise SARChatError(f"{folder}: no such folder; create it with `sarchat {command}`")
+    require_folder(folder, command)
     for name in names:
         if not (folder / name).is_file():
             raise SARChatError(f"{folder}: no {name}, so `sarchat {command}` did not write this folder; run that first")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from corpora import Picture, plain_corpus, plain_pictures, write_corpus, zip_corpus
-from support import build, tree
+from support import build, refusal, tree
 
 from builders.build.options import BuildOptions
 from builders.cli import command as cli
@@ -127,6 +127,17 @@ def test_no_source_at_all(tmp_path, sarchat):
     result = sarchat("build", "--out", tmp_path / "out")
     assert (result.returncode, result.stdout) == (1, "")
     assert re.fullmatch(r"Error: [^\n]*SOURCE[^\n]*\n", result.stderr)
+
+
+URL = "s3://bucket/sarchat"
+
+
+@pytest.mark.parametrize(
+    "command", [["stats", URL], ["show", URL, "counting"], ["push", "dataset", URL, "me/data", "--dry-run"]]
+)
+def test_url_where_a_folder_is_needed_is_named_as_it_is(command, capsys):
+    error = refusal(capsys, *command)
+    assert f"{URL} is not on this machine" in error and "copy it" in error
 
 
 @pytest.mark.parametrize(

@@ -189,7 +189,7 @@ def _run_job(pickled: bytes, folder: str, versions: dict[str, str], driver: str)
             os.chdir(folder)
         work, job = pickle.loads(pickled)
         return work(job, lambda images: None)
-    except SARChatError as error:
-        if ray.get_runtime_context().get_node_id() == driver:
+    except (SARChatError, OSError) as error:
+        if ray.get_runtime_context().get_node_id() == driver or isinstance(error, _PASSING):
             raise
         raise SARChatError(f"{error} (on node {ray.util.get_node_ip_address()})") from error

@@ -1,0 +1,83 @@
+"""Temporary folders: of a process that was killed, the next one removes them, and nobody else's."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from support import ROOT
+
+from builders import processes
+from builders.errors import SARChatError
+from builders.processes import scratch_folder
+from builders.temporary import lock_of
+
+HOLDING = """
+import time
+from builders.processes import scratch_folder
+with scratch_folder() as folder:
+    (folder / "half.parquet").write_bytes(bytes(1000))
+    print(folder, flush=True)
+    time.sleep(100)
+"""
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch) -> Path:
+    """The folder for temporary files, in which nobody has looked for abandoned ones."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    processes._remove_abandoned.cache_clear()
+    return tmp_path
+
+
+def test_folder_is_removed_after_its_block(place):
+    with scratch_folder() as folder:
+        (folder / "file").touch()
+        assert folder.parent == place and os.fspath(folder) in processes.scratch_folders()
+    assert not [*place.iterdir()] and os.fspath(folder) not in processes.scratch_folders()
+
+
+def test_folder_of_a_killed_process_is_removed_and_that_of_a_running_one_is_not(place):
+    holding = [
+        subprocess.Popen([sys.executable, "-c", HOLDING], stdout=subprocess.PIPE, text=True, cwd=ROOT) for _ in range(2)
+    ]
+    folders = [Path(process.stdout.readline().strip()) for process in holding]
+    try:
+        holding[0].send_signal(signal.SIGKILL)
+        holding[0].wait()
+        assert all(folder.is_dir() for folder in folders)
+        with scratch_folder():
+            pass
+        assert sorted(place.iterdir()) == sorted([folders[1], lock_of(folders[1])])
+    finally:
+        for process in holding:
+            process.kill()
+            process.communicate()
+
+
+def test_others_with_such_a_name_stay(place):
+    (place / "sarchat-mine").mkdir()
+    (place / "sarchat-mine" / "notes.txt").touch()
+    (place / ".sarchat-mine.0123456789ab.lock").touch()
+    linked = place / "sarchat-linked"
+    linked.mkdir()
+    (place / "precious").write_text("mine")
+    lock_of(linked).symlink_to(place / "precious")
+    before = sorted(place.rglob("*"))
+    with scratch_folder():
+        pass
+    assert sorted(place.rglob("*")) == before and (place / "precious").read_text() == "mine"
+
+
+def test_full_disk_is_named(place):
+    with pytest.raises(SARChatError, match=rf"^No space left on device: {place}, the folder .* set TMPDIR"):
+        with scratch_folder():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert not [*place.iterdir()]
