@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from builders.errors import check_name
+from builders.errors import SARChatError, check_name
 from builders.schema import ALL, split_name
 
 if TYPE_CHECKING:
@@ -70,17 +70,36 @@ class AnswerOptions:
     input_size: str | None
     resize: str | None
 
-    def source_of(self, file: str) -> AnswerSource:
-        """Return a file of answers with the tool that wrote it.
+    def read_sources(self, files: Sequence[str], model: str | None = None) -> tuple[AnswerOptions, list[AnswerSource]]:
+        """Return the options for the first file of answers, and every file with the box format that is used in it.
+
+        Args:
+            files: files of answers to the same records.
+            model: the name of the first file's model; by default as `sarchat predict` asked it, or as its file.
 
         Raises:
-            SARChatError: if the tool is unknown.
+            SARChatError: if an option is wrong, there is a sidecar that cannot be read, or the models were asked for
+                different records.
         """
         from builders.evaluation.readers import AnswerSource
 
-        return AnswerSource(file, self.tool, self.id_field, self.prediction_field)
+        asked = [self._as_asked(file) for file in files]
+        first = asked[0][0]
+        sources: list[AnswerSource] = []
+        for file, (own, name) in zip(files, asked, strict=True):
+            for option in ("config", "split", "limit"):
+                if getattr(own, option) != getattr(first, option):
+                    raise SARChatError(
+                        f"{files[0]} was asked with --{option} {getattr(first, option)}, but {file} with "
+                        f"{getattr(own, option)}; give --{option} for both"
+                    )
+            name = name if sources or not model else model
+            sources.append(
+                AnswerSource(file, self.tool, self.id_field, self.prediction_field, own.read_notation(), name or "")
+            )
+        return first, sources
 
-    def as_asked(self, file: str) -> tuple[AnswerOptions, str | None]:
+    def _as_asked(self, file: str) -> tuple[AnswerOptions, str | None]:
         """Return the options for a file of answers, and the model's name if `sarchat predict` wrote the file.
 
         An option that the user did not give has the value with which the model was asked. One that contradicts it is

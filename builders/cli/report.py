@@ -45,6 +45,8 @@ def command(
     """Show what a model got right and wrong, as one HTML file that opens anywhere.
 
     ANSWERS is a file of answers as `sarchat score` takes it; BASELINE, if given, another one to compare it with.
+
+    Of a file of `sarchat predict`, FILE.meta.json gives the model and the options that it was asked with.
     """
     if not all(map(find_spec, ("jinja2", "matplotlib"))):
         raise SARChatError(f"jinja2 and matplotlib are needed; {install_extra('report')}")
@@ -53,15 +55,12 @@ def command(
     from builders.report.contents import ReportOptions
     from builders.report.write import MARK, write_report
 
-    asked, model_asked = asked.as_asked(answers)
-    model = model or model_asked
-    notation = asked.read_notation()
+    asked, sources = asked.read_sources([*filter(None, (answers, baseline))], model)
     check_outputs({"--out": out}, filter(None, [answers, baseline, data]), {"--out": MARK})
-    sources = [asked.source_of(file) for file in filter(None, (answers, baseline))]
     options = ReportOptions(
-        asked.config, asked.split, asked.limit, average, weights, examples, asked.box_format, model, params
+        asked.config, asked.split, asked.limit, average, weights, examples, asked.box_format, params
     )
-    report = write_report(sources[0], data, out, options, notation, *sources[1:])
+    report = write_report(sources[0], data, out, options, *sources[1:])
     for warning in list_warnings(report.result, asked.box_format):
         logging.getLogger(__name__).warning(warning)
     click.echo(f"Wrote {out} ({out.stat().st_size / 1e6:.1f} MB, {len(report.records):,} records).")

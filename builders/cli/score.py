@@ -55,10 +55,7 @@ def command(
     from builders.tables import write_tables
     from sarchat_metric import VERSION
 
-    asked, model_asked = asked.as_asked(predictions)
-    model = model or model_asked
-    notation = asked.read_notation()
-    source = asked.source_of(predictions)
+    asked, (source,) = asked.read_sources([predictions], model)
     inputs = [predictions, references]
     check_outputs(
         {"--output": output, "--details": details}, inputs, {"--output": SCORES_MARK, "--details": DETAILS_MARK}
@@ -71,12 +68,10 @@ def command(
             raise SARChatError(
                 f"--eval-results is for the scores of a whole split, but these are of --limit {asked.limit}"
             )
-    result = evaluate_file(
-        source, references, asked.config, asked.split, average, details, asked.limit, notation, weights
-    )
+    result = evaluate_file(source, references, asked.config, asked.split, average, details, asked.limit, weights)
     if output is not None:
         run = {
-            "model": model,
+            "model": source.model or None,
             "params": params,
             "config": asked.config,
             "split": asked.split,

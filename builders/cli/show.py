@@ -74,7 +74,7 @@ def command(
         check_order(answers, str(folder), "DIR")
         check_outside(out, [folder, answers])
         gold = read_gold(str(folder), config or ALL, split or "test", limit)
-        joined = join_file(AnswerSource(answers, tool), gold, notation)
+        joined = join_file(AnswerSource(answers, tool, notation=notation), gold)
         click.echo("\n".join(map(str, draw_worst(joined, worst or 20, out))) or "Every answer is right.")
         return
     from builders.box_formats.translate import translate

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from builders.box_formats.formats import NATIVE, Notation, get_format
 from builders.errors import SARChatError, check_name
 from builders.evaluation.answer_rows import INSPECT_LOG, read_rows
 
+SARCHAT_NOTATION = Notation(get_format(NATIVE))
 # The maximum number of characters in an Excel cell.
 _LONGEST_EXCEL_CELL = 32_767
 # Names of the gold answer and the question in CSV files without an id.
@@ -55,19 +58,28 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True)
 class AnswerSource:
-    """A file of answers and the tool that wrote it.
+    """A file of a model's answers, the tool that wrote it, and how it is read.
 
     Attributes:
         location: a file, `-` for standard input, or a data set on the Hub.
         tool: one of `TOOLS`; None for rows of an id and a prediction.
         id_field: the column of the record's id, if it is not the tool's default.
         prediction_field: the column of the answer, if it is not the tool's default.
+        notation: the format in which the model writes boxes.
+        model: the model's name; by default that of the file.
     """
 
     location: str
     tool: str | None = None
     id_field: str | None = None
     prediction_field: str | None = None
+    notation: Notation = SARCHAT_NOTATION
+    model: str = ""
+
+    @property
+    def name(self) -> str:
+        """The model's name, or that of its file without its endings."""
+        return self.model or Path(self.location).name.partition(".")[0] or self.location
 
 
 @dataclass(frozen=True)

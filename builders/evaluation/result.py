@@ -60,7 +60,7 @@ class Result:
     missing: int = 0
     left_out: int = 0
     printed: float | None = None
-    location: str = ""
+    location: str = field(default="", compare=False)
 
     @property
     def is_own(self) -> bool:

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-from builders.box_formats.formats import NATIVE, Notation, get_format
 from builders.box_formats.translate import Translation, translate
 from builders.corpus_info import CorpusInfo
 from builders.errors import SARChatError
@@ -19,7 +18,6 @@ from builders.evaluation.joining import join_answers
 from builders.evaluation.readers import Answer, AnswerSource, read_answers
 from sarchat_metric import SUB_SCORES, RecordScore, score_record
 
-SARCHAT_NOTATION = Notation(get_format(NATIVE))
 # Suffixes of files that are not data sets.
 _ANSWER_SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".xlsx", ".parquet")
 _NO_ANSWER = Answer("", "")
@@ -57,18 +55,16 @@ class JoinedAnswers:
     """A model's answers, joined to the records that they answer.
 
     Attributes:
-        location: the file of the answers.
+        source: the file of the answers.
         gold: the records.
         answers: the answers to them, by the record's id.
-        notation: the format in which the model writes boxes.
         left_out: the number of answers to other records of the split: of tasks that the config leaves out, or of those
             that the limit does.
     """
 
-    location: str
+    source: AnswerSource
     gold: Gold
     answers: dict[str, Answer]
-    notation: Notation
     left_out: int = 0
 
     @property
@@ -90,14 +86,15 @@ class JoinedAnswers:
             yield self._score(record_id)
 
     def score_with(self, other: JoinedAnswers) -> Iterator[tuple[ScoredRecord, ScoredRecord]]:
-        """Yield the records in order, scored with both models' answers in one notation; an equal answer is scored once.
+        """Yield the records in order, scored with both models' answers; an equal one in one notation is scored once.
 
         Raises:
             SARChatError: if a gold answer cannot be read.
         """
+        is_alike = self.source.notation == other.source.notation
         for record in self.score():
             answer = other.answers.get(record.id)
-            if (answer or _NO_ANSWER).text == (record.answer or _NO_ANSWER).text:
+            if is_alike and (answer or _NO_ANSWER).text == (record.answer or _NO_ANSWER).text:
                 yield record, record._replace(answer=answer)
             else:
                 yield record, other._score(record.id)
@@ -105,7 +102,8 @@ class JoinedAnswers:
     def _score(self, record_id: str) -> ScoredRecord:
         reference, answer = self.gold.records[record_id], self.answers.get(record_id)
         size = reference["width"], reference["height"]
-        translation = translate((answer or _NO_ANSWER).text, self.notation.format, *size, self.notation.input_size)
+        notation = self.source.notation
+        translation = translate((answer or _NO_ANSWER).text, notation.format, *size, notation.input_size)
         try:
             result = score_record(translation.text, reference, self.gold.data.info.vocabulary)
         except ValueError as error:
@@ -113,13 +111,12 @@ class JoinedAnswers:
         return ScoredRecord(record_id, reference, answer, translation, result, self.gold.data.info)
 
 
-def join_file(source: AnswerSource, gold: Gold, notation: Notation = SARCHAT_NOTATION) -> JoinedAnswers:
+def join_file(source: AnswerSource, gold: Gold) -> JoinedAnswers:
     """Read a file of answers and join them to their records.
 
     Args:
-        source: the file and the tool that wrote it.
+        source: the file, the tool that wrote it, and the format in which the model writes boxes.
         gold: the records. Answers to other records of the split, of other tasks or beyond its limit, are counted.
-        notation: the format in which the model writes boxes.
 
     Raises:
         SARChatError: if the file, a row or an id is wrong, rows without an id are not in the records' order, or no
@@ -133,7 +130,7 @@ def join_file(source: AnswerSource, gold: Gold, notation: Notation = SARCHAT_NOT
         if len(head) > len(records) and head[0].id is None:
             records = dict(gold.read())
         rows = itertools.chain(head, rows)
-    answers = join_answers(rows, records, source.location, notation, gold.data.info.vocabulary)
+    answers = join_answers(rows, records, source.location, source.notation, gold.data.info.vocabulary)
     joined = {record_id: answers[record_id] for record_id in gold.records if record_id in answers}
     outside = answers.keys() - joined.keys()
     known = gold.ids_left_out(outside)
@@ -144,7 +141,7 @@ def join_file(source: AnswerSource, gold: Gold, notation: Notation = SARCHAT_NOT
             f"{source.location}: id {unknown[0]!r}{more} is not in {gold.data.location}, config {gold.config}, split "
             f"{gold.split}; choose the config and split that the model was run on"
         )
-    return JoinedAnswers(source.location, gold, joined, notation, len(known))
+    return JoinedAnswers(source, gold, joined, len(known))
 
 
 def check_order(predictions: str, references: str, option: str = "--references") -> None:

@@ -12,19 +12,12 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from builders.box_formats.formats import Notation
 from builders.errors import check_name
 from builders.evaluation.bootstrap import RESAMPLES, intervals
 from builders.evaluation.gold import read_gold, read_rows
 from builders.evaluation.readers import COSTS, Answer, AnswerSource
 from builders.evaluation.result import AVERAGES, OWN, Result, choose_sizes, hash_records, scores_of
-from builders.evaluation.scored_records import (
-    SARCHAT_NOTATION,
-    JoinedAnswers,
-    ScoredRecord,
-    check_order,
-    join_file,
-)
+from builders.evaluation.scored_records import JoinedAnswers, ScoredRecord, check_order, join_file
 from builders.folder.writing import writing_whole
 from builders.open_data import open_data
 from sarchat_metric import Collector, summarise
@@ -43,7 +36,6 @@ def evaluate_file(
     average: str,
     details: Path | None = None,
     limit: int | None = None,
-    notation: Notation = SARCHAT_NOTATION,
     weights: str = OWN,
 ) -> Result:
     """Score a file of a model's answers against a split of a data set.
@@ -58,7 +50,6 @@ def evaluate_file(
         details: the file to write, one line per record: what was read, the matched boxes, the accuracies.
         limit: score only this many records of each task and scenario, see `choose_subset`; answers to the split's
             other records are left out.
-        notation: the format in which the model writes boxes.
         weights: the weights of the overall score: `own` or `published`.
 
     Raises:
@@ -68,7 +59,7 @@ def evaluate_file(
     check_average(average)
     source = predictions if isinstance(predictions, AnswerSource) else AnswerSource(str(predictions))
     check_order(source.location, str(references))
-    joined = join_file(source, read_gold(str(references), config, split, limit), notation)
+    joined = join_file(source, read_gold(str(references), config, split, limit))
     with writing_whole(details) if details else nullcontext() as lines:
         watch = [] if lines is None else [lambda record: _write_details(record, lines)]
         return evaluate(joined, average, weights, watch)
@@ -117,7 +108,7 @@ def evaluate_both(
     weights: str = OWN,
     watch: Sequence[Callable[[ScoredRecord], None]] = (),
 ) -> tuple[Result, Result]:
-    """Score two models' answers, both in one box format, in one pass; `watch` gets each record of the model.
+    """Score two models' answers, in one pass; `watch` gets each record of the model.
 
     Returns:
         The model's scores, and those of the baseline, without intervals.
@@ -157,7 +148,7 @@ class _AnswerCounts:
         counters = {name: {task: counter[task] for task in flat["n"]} for name, counter in self._counters.items()}
         sizes = choose_sizes(weights, flat["n"])
         return Result(
-            stem_of(joined.location),
+            joined.source.name,
             scores_of(tally, average),
             flat["n"],
             average=average,
@@ -172,12 +163,8 @@ class _AnswerCounts:
             },
             missing=joined.missing,
             left_out=joined.left_out,
+            location=joined.source.location,
         )
-
-
-def stem_of(location: str) -> str:
-    """Return the name of a model's file without its endings."""
-    return Path(location).name.partition(".")[0] or location
 
 
 def count_answer(record: ScoredRecord) -> dict[str, int]:

@@ -22,7 +22,6 @@ class ReportOptions:
         weights: the weights of the overall score, `own` or `published`.
         examples: how many records of each choice are shown.
         box_format: the name of the format in which the model writes boxes.
-        model: the model's name; that of its file if `None`.
         params: its number of parameters, such as `7B`.
     """
 
@@ -33,7 +32,6 @@ class ReportOptions:
     weights: str = "own"
     examples: int = 15
     box_format: str = "sarchat"
-    model: str | None = None
     params: str | None = None
 
 

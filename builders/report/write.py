@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from builders.box_formats.formats import Notation
 from builders.evaluation import comparison
 from builders.evaluation.error_kinds import error_kinds
 from builders.evaluation.failures import COLUMNS as FAILURE_COLUMNS
@@ -31,7 +30,6 @@ def write_report(
     data: str,
     out: Path,
     options: ReportOptions,
-    notation: Notation,
     baseline: AnswerSource | None = None,
 ) -> Report:
     """Score a file of answers, write the report, and return what the page shows.
@@ -44,8 +42,8 @@ def write_report(
     for answers in filter(None, (source, baseline)):
         check_order(answers.location, data, "--data")
     gold = read_gold(data, options.config, options.split, options.limit, (*COLUMNS, *FAILURE_COLUMNS))
-    joined = join_file(source, gold, notation)
-    before = None if baseline is None else join_file(baseline, gold, notation)
+    joined = join_file(source, gold)
+    before = None if baseline is None else join_file(baseline, gold)
     report = _collect(joined, before, options)
     page = render(report)
     with writing_whole(out) as stream:
@@ -61,7 +59,7 @@ def _collect(joined: JoinedAnswers, before: JoinedAnswers | None, options: Repor
         result = evaluate(joined, options.average, options.weights, [failures.add])
     else:
         result, other = evaluate_both(joined, before, options.average, options.weights, [failures.add])
-    result = replace(result, name=options.model or result.name, params=options.params or "")
+    result = replace(result, params=options.params or "")
     ids = list(gold.records)
     tasks = [record["task"] for record in gold.records.values()]
     choices = choose_examples(ids, tasks, comparison.record_accuracies(result), options.examples)
@@ -72,7 +70,7 @@ def _collect(joined: JoinedAnswers, before: JoinedAnswers | None, options: Repor
         choices |= choose_changes(ids, baseline[1].changes, options.examples)
     return Report(
         gold.data.location,
-        joined.location,
+        joined.source.location,
         options,
         result,
         failures,

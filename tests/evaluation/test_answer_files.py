@@ -344,7 +344,7 @@ def test_the_tools_copy_of_the_gold_may_be_in_the_box_format(name, tool, records
     path = tmp_path / file_name
     golds = [written(record, gold_of(record)) for record in records]
     path.write_bytes(pack(write(map(turn, records), golds)))
-    scores = score(AnswerSource(str(path), tool), notation=notation)
+    scores = score(AnswerSource(str(path), tool, notation=notation))
     assert scores.flat["overall"] == 100
 
 

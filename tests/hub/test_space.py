@@ -24,8 +24,7 @@ from builders.box_shapes import MOST_BOXES
 from builders.cli.command import main
 from builders.errors import SARChatError
 from builders.evaluation.joining import join_answers
-from builders.evaluation.readers import AnswerSource, read_answers
-from builders.evaluation.scoring import SARCHAT_NOTATION
+from builders.evaluation.readers import SARCHAT_NOTATION, AnswerSource, read_answers
 from builders.folder.checksums import verify_checksums, write_checksums
 from builders.hub.metric_check import inspect_metric, list_metric_files
 from builders.hub.space import write_space

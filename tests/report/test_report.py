@@ -12,6 +12,8 @@ from support import refusal, slow, write_answers, write_lines
 pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib")
 
+from builders.box_formats.formats import get_format
+from builders.box_formats.render import render_text
 from builders.cli.demo import add_noise, noisy_answers
 from builders.evaluation.error_kinds import RIGHT, error_kinds
 from builders.evaluation.failures import Failures, count_targets, pair_categories
@@ -216,3 +218,24 @@ def test_wrong_arguments_get_one_line(files, tmp_path, capsys):
         capsys, "report", files[0], "--data", sample_build(), "--out", tmp_path / "no/r.html"
     )
     assert not list(tmp_path.iterdir())
+
+
+def test_each_file_of_predict_is_read_with_the_options_that_its_model_was_asked_with(gold, files, tmp_path, sarchat):
+    """A baseline in another box format, without an option that names one, scores as it does alone."""
+    fmt = get_format("list-1000")
+    write_answers(
+        tmp_path / "other.jsonl",
+        {
+            row["id"]: render_text(row["prediction"], fmt, gold[row["id"]]["width"], gold[row["id"]]["height"])
+            for row in map(json.loads, files[1].read_text().splitlines())
+        },
+    )
+    options = {"config": "all", "split": "test", "limit": None, "input_size": None, "resize": None}
+    meta = {"model": "the baseline", "options": {**options, "box_format": "list-1000"}}
+    (tmp_path / "other.jsonl.meta.json").write_text(json.dumps(meta))
+    run = sarchat("report", files[0], tmp_path / "other.jsonl", "--data", sample_build(), "--out", tmp_path / "r.html")
+    assert run.returncode == 0, run.stderr
+    run = sarchat("score", tmp_path / "other.jsonl", "--references", sample_build(), "--output", tmp_path / "s.json")
+    table = read_table((tmp_path / "r.html").read_text(encoding="utf-8"), "Differences")
+    assert table[0][3][0] == "the baseline"
+    assert float(table[-1][3][1]) == json.loads((tmp_path / "s.json").read_text())["overall"]
