@@ -17,10 +17,10 @@ import numpy as np
 from builders.redact import printable
 from sarchat_metric import Box, Match, box_iou
 
-# More boxes are not drawn, and of more boxes than that, none has a label.
+# At most this many boxes are drawn, and at most this many have labels: with more, no box has one.
 MOST_BOXES, MOST_LABELS = 200, 30
 _FARTHEST = 1e100
-# In heights of a letter: a label's height, where its letters stand on, the room at its ends, and its distance to boxes.
+# In heights of a letter: a label's height, its baseline, the room at its ends, and its distance to boxes.
 HEIGHT, BASELINE, PADDING, _GAP = 1.3, 1.0, 0.25, 0.2
 # A canvas holds at least some letters in width and height.
 _LEAST_CANVAS = 8
@@ -232,7 +232,7 @@ def mark_answers(
     labels = [f"{number} {name}".strip() for number, name in zip(numbers, known, strict=True)]
     if len(gold) == 1:
         labels = [known[0] or "1"]
-    # Of many boxes, neither labels nor IoU are worth their time.
+    # With many boxes, labels and IoUs would take too long.
     ious = label_ious(read, gold, matches) if len(read) <= MOST_LABELS else [""] * len(read)
     letters = [_letters(place) for place in range(len(read))]
     marked, notes = [], []

@@ -167,7 +167,7 @@ def _check_keys(data: object, known: set[str], required: set[str], place: str) -
 
 @cache
 def known_corpus(name: str) -> CorpusInfo:
-    """Return a corpus that comes along, by the name of its file."""
+    """Return an included corpus, by the name of its file."""
     return parse_info(read_yaml(f"corpora/{name}.yaml"), f"{name}.yaml")
 
 

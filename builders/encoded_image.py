@@ -17,7 +17,7 @@ class EncodedImage:
     """
 
     def __init__(self, name: str, read: Callable[[], bytes], path: str | None = None, place: Hashable = None) -> None:
-        """Set the source of the image without reading it; `place` is what its source calls it, and no other."""
+        """Set the source of the image without reading it; `place` is a name that its source gives to no other image."""
         self.name = name
         self.path = path
         self._read = read
@@ -25,7 +25,7 @@ class EncodedImage:
 
     @cached_property
     def key(self) -> Hashable:
-        """What all records of this image have in common, and no record of another: its place, or its bytes' hash.
+        """A key that all records of this image share, and no other record has: its place, or the hash of its bytes.
 
         Raises:
             SARChatError: if it has no place of its own, and cannot be read.

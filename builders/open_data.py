@@ -204,7 +204,7 @@ class ParquetData(OpenData):
 
 
 class LiveData(OpenData):
-    """SARDet-100K in a folder, a zip or at a URL, whose records are generated on reading, with seed 0."""
+    """SARDet-100K in a folder, a zip or at a URL, whose records are generated when they are read, with seed 0."""
 
     def __init__(self, location: str, corpus: Corpus) -> None:
         """Set the corpus."""

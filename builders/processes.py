@@ -46,7 +46,7 @@ def end_with_parent(scratch: Collection[str] = ()) -> None:
 def _wait_and_exit(sentinel: int) -> None:
     wait([sentinel])
     for folder in list(_scratch):
-        # Under another name no other thread or process writes into it meanwhile.
+        # Renamed, so that no other thread or process writes into it meanwhile.
         with suppress(OSError):
             shutil.rmtree(Path(folder).rename(_removed(Path(folder))))
     os._exit(1)

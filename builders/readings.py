@@ -1,4 +1,4 @@
-"""What the metric read of a gold answer and of a model's answer, as texts that are marked by what both have."""
+"""What the metric read of a gold answer and of a model's answer, as texts, with marks on what both have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The vocabulary that all parts share: categories, splits, tasks, configs and columns, each defined once.
+"""The vocabulary that all parts share: splits, tasks, configs and columns, each defined once.
 
 A box is `(x1, y1, x2, y2)` in pixels of the image, x to the right and y down, with `x1 < x2` and `y1 < y2`.
 """

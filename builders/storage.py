@@ -85,7 +85,7 @@ def cannot_open(location: str, error: Exception) -> SARChatError:
 def describe(error: Exception) -> str:
     """Return class, message and HTTP status of an error, whose class may be unknown, in one line."""
     if _lacks_ranges(error):
-        return "its server sends files as a whole only (no byte ranges); download it and give the file"
+        return "its server sends only whole files (no byte ranges); download it and give the file"
     text = " ".join(f"{type(error).__name__}: {error}".rstrip(": ").split())
     # s3fs gives errors of the operating system, whose cause has the status.
     status = _http_status(error) or (_http_status(error.__cause__) if error.__cause__ else None)

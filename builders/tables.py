@@ -1,8 +1,8 @@
 """Tables as aligned text, Markdown, LaTeX, CSV and JSON.
 
 A cell is a text, an integer, `None` for a blank, or one of `Figure` and `Interval`, which text shows rounded and CSV
-and JSON write in full. A text may come from anywhere: each format shows it as one line, and nothing in it is obeyed,
-neither by a terminal nor by what reads Markdown, LaTeX or CSV.
+and JSON write in full. A text may come from anywhere: each format shows it as one line, and neither a terminal nor a
+reader of Markdown, LaTeX or CSV interprets anything in it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _LATEX_SIGNS = {
     "±": r"$\pm$",
 } | {sign: f"\\{sign}" for sign in "&%$#_{}"}
 _LATEX = str.maketrans(_LATEX_SIGNS)
-# Signs that Markdown may obey, and what turns a bare address into a link.
+# Characters that Markdown interprets, and what turns a bare address into a link.
 _MARKDOWN = re.compile(r"[\\|<>*_`\[\]~&$]|(?<=http):|(?<=https):|(?<=ftp):|(?<=www)\.|^[#+-](?= )", re.IGNORECASE)
 # What a spreadsheet takes for a formula, also in its full-width form.
 _FORMULA = re.compile(r"[\s\ufffd]*[=+\-@\uff1d\uff0b\uff0d\uff20]")
@@ -115,7 +115,7 @@ def write_tables(tables: Sequence[Table], style: str = "table") -> str:
             {"title": table.title, "rows": list(_to_records(table)), "notes": list(table.notes)} for table in tables
         ]
         text = json.dumps({"tables": listed}, ensure_ascii=False, indent=1)
-        # A parser reads the same, a terminal obeys nothing. Only texts hold such characters, apart from newlines.
+        # A parser reads the same, a terminal interprets nothing. Only texts hold such characters, apart from newlines.
         return UNPRINTABLE.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text)
     writers = {"table": _write_text, "markdown": _write_markdown, "latex": _write_latex}
     return "\n\n".join(map(writers[style], tables))

@@ -27,9 +27,9 @@ _LEAST_SHARE = 0.8
 _FEWEST = 1000
 _MOST_WORDS = 20
 _NOTES = (
-    "A difference is that of this build from the paper in percent of the paper's number. Numbers are compared only "
-    f"where the build has {100 * _LEAST_SHARE:.0f} % of the paper's boxes or records or more, shares and means where "
-    f"it has {_FEWEST:,} of them.",
+    "Differences are in percent of the paper's number. Numbers are compared only if the build has at "
+    f"least {100 * _LEAST_SHARE:.0f} % of the paper's boxes or records, shares and means only if it has "
+    f"at least {_FEWEST:,} of them.",
     "A box that is empty, outside its image, marked to be ignored or a duplicate is not a target, so a build may have "
     "fewer than Table 1. Aspect ratio is width / height, which matches Table 4; the paper's Eq. 2 has height / width, "
     "shown under Table 2 for comparison. SD divides by N. Two numbers of the paper are misprints: the counting test "
@@ -98,7 +98,7 @@ def _printed(paper: Mapping[str, Any] | None, key: str) -> Mapping[str, Any]:
 
 
 def _is_full(counts: Mapping[str, float], printed: Mapping[str, float] | None, names: Iterable[str]) -> bool:
-    """Return whether a build has about as much as the paper of everything that it has at all."""
+    """Return whether everything that a build has is of about the paper's size."""
     pairs = [(counts[name], printed[name]) for name in names if printed and name in printed and name in counts]
     return bool(pairs) and sum(own for own, _ in pairs) >= _LEAST_SHARE * sum(of_paper for _, of_paper in pairs)
 

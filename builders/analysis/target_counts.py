@@ -83,7 +83,7 @@ def count_targets(targets: TargetTable, names: tuple[str, ...]) -> TargetCounts:
 
 
 def add_counts(parts: Iterable[TargetCounts]) -> TargetCounts:
-    """Return the counts of all parts together, of which there must be one."""
+    """Return the counts of all parts together; at least one part is needed."""
     (names, *_), *arrays = zip(*parts, strict=True)
     return TargetCounts(names, *(np.sum(array, axis=0) for array in arrays))
 

@@ -1,9 +1,9 @@
 """Words and sentences of the records' texts.
 
-The counting rule: a box `{<x1><y1><x2><y2>}` and a tag such as `[count]` are no words. A word is a run of ASCII letters
-and digits, with hyphens or apostrophes inside. A sentence ends with `.`, `!` or `?` before a space or the end of its
-message, or with the message, and has a word. The average caption length is the number of words per message, questions
-and answers alike: only so do the numbers that the paper's page prints fit each other (43,978,559 words in 2 x 2,063,548
+The counting rule: a box `{<x1><y1><x2><y2>}` and a tag such as `[count]` are not words. A word is a run of ASCII
+letters and digits, with hyphens or apostrophes inside. A sentence ends with `.`, `!` or `?` before a space or the end
+of its message, or with the message, and has a word. The average caption length is the number of words per message,
+questions and answers alike: only then do the numbers on the paper's page agree (43,978,559 words in 2 x 2,063,548
 messages are 10.66).
 """
 

@@ -94,11 +94,11 @@ def read_input_size(text: str) -> InputSize:
     """Read `WIDTHxHEIGHT` in pixels, such as `1024x768`.
 
     Raises:
-        SARChatError: if it does not read so.
+        SARChatError: if the text does not have this form.
     """
     match = re.fullmatch(r"([0-9]{1,6})[xX]([0-9]{1,6})", text.strip())
     if not match:
-        raise SARChatError(f"an input size reads WIDTHxHEIGHT in pixels, such as 1024x768, but got {text!r}")
+        raise SARChatError(f"an input size is WIDTHxHEIGHT in pixels, such as 1024x768, but got {text!r}")
     return InputSize(int(match[1]), int(match[2]))
 
 
@@ -106,10 +106,8 @@ def read_resize_rule(text: str) -> ResizeRule:
     """Read `factor,min_pixels,max_pixels`, such as `28,3136,12845056`.
 
     Raises:
-        SARChatError: if it does not read so.
+        SARChatError: if the text does not have this form.
     """
     if not re.fullmatch(r"[0-9]{1,12}(,[0-9]{1,12}){2}", text.strip()):
-        raise SARChatError(
-            f"a resize rule reads factor,min_pixels,max_pixels, such as 28,3136,12845056, but got {text!r}"
-        )
+        raise SARChatError(f"a resize rule is factor,min_pixels,max_pixels, such as 28,3136,12845056, but got {text!r}")
     return ResizeRule(*map(int, text.split(",")))

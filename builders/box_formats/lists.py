@@ -3,10 +3,10 @@
 Public name: `read_lists(text, fmt) -> Reading`. What is read:
 
 - a JSON object that has a list of numbers: its text values are the label of its boxes, else the key of the list is,
-  unless it only says "box"; two lists of one length, boxes and names, go together; numbers are left out, but for those
-  of keys such as "count", and so are objects in it, up to two levels deep. If one of them has a box, it is read for
-  itself instead. Apostrophes are taken for quotation marks;
-- every other list of numbers, several boxes in one parted by ";".
+  unless it only says "box"; two lists of equal length, boxes and names, belong together; numbers are left out, except
+  those of keys such as "count", as are objects in it, up to two levels deep. If one of them has a box, it is read on
+  its own instead. Apostrophes are read as quotation marks;
+- every other list of numbers, several boxes in one separated by ";".
 
 The time is linear in the text. A scan of an object passes no opening brace more than two levels deep, except in
 strings, and what follows a brace in a string is not a key. A run of numbers holds no opening bracket.

@@ -56,7 +56,9 @@ def translate_by_columns(answer: str, columns: Mapping[str, Any]) -> str:
     if name in (None, NATIVE):
         return answer
     if columns.get("width") is None or columns.get("height") is None:
-        raise SARChatError(f"boxes in the notation {name} need the image's width and height, but got neither or one")
+        raise SARChatError(
+            f"boxes in the notation {name} need the image's width and height, but at least one is missing"
+        )
     size = None
     if columns.get("input_width") is not None and columns.get("input_height") is not None:
         size = InputSize(columns["input_width"], columns["input_height"])

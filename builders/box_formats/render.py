@@ -29,11 +29,11 @@ def render_text(
     input_size: InputSize | ResizeRule | None = None,
     categories: Categories = None,
 ) -> str:
-    """Rewrite every box `{<x1><y1><x2><y2>}` of a text as the format has it; the words stay as they are.
+    """Rewrite every box `{<x1><y1><x2><y2>}` of a text in the format's notation; the words do not change.
 
-    Adjacent boxes are written together, as the family does it. A family that marks labels (`<ref>ship</ref>`, a JSON
-    key) gets the category that the text names last before the box, which is how the metric labels a box; if that is the
-    word just before the box, the word itself is marked. A text that names none gets no label.
+    Adjacent boxes are written together, as the family writes them. A family that marks labels (`<ref>ship</ref>`, a
+    JSON key) gets the category that the text names last before the box, which is how the metric labels a box; if that
+    is the word just before the box, the word itself is marked. A text that names none gets no label.
 
     Args:
         text: a question or an answer, boxes in pixels.

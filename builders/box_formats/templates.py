@@ -16,7 +16,7 @@ from builders.box_formats.found import NUMBER, Found, Group, Reading
 # A template falls into fields, spaces, words and single signs.
 _PIECE = re.compile(r"\$(?P<field>\w+)|(?P<space>\s+)|(?P<word>[A-Za-z_]+)|(?P<sign>\S)")
 _ANGLE = "$angle"
-# PaliGemma's label: what follows a box up to the next ";", line break or the end; a sentence is none.
+# PaliGemma's label: what follows a box up to the next ";", line break or the end; a sentence is not a label.
 _LABEL_AFTER = re.compile(r"[ \t]*(?P<label>[^\s;.,:!?<>(){}\[\]][^\n;.,:!?<>(){}\[\]]{0,60})(?=[;\n]|\Z)")
 
 

@@ -18,7 +18,7 @@ from builders.folder.checksums import write_checksums
 
 
 def write_documents(folder: Path, written: Written, plan: Plan, corpus: Corpus, options: BuildOptions) -> None:
-    """Write pictures, card, `build.json` and checksums of a build; of its Parquet files, none is read.
+    """Write pictures, card, `build.json` and checksums of a build; its Parquet files are not read.
 
     Args:
         folder: the folder to write into.

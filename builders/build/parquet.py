@@ -28,7 +28,7 @@ from builders.records.record import Record
 from builders.records.tasks import count_records, generate_records
 from builders.records.templating import Chooser
 
-SHARE_OUT = "workers on other machines need an --out in a folder that all of them share, or on object storage"
+SHARE_OUT = "workers on other machines need an --out in a folder that all of them share, or in object storage"
 # The approximate size of a row without its image. A row of an image with hundreds of targets may exceed it.
 _TEXT_BYTES = 800
 

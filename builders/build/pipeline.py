@@ -60,7 +60,7 @@ def build(
         options: what to build and how.
 
     Raises:
-        SARChatError: if the corpus is wrong or `out` has something else than a build.
+        SARChatError: if the corpus is wrong or `out` contains something other than a build.
         OSError: if writing fails.
     """
     options = options or BuildOptions()
@@ -97,7 +97,7 @@ def _build_locally(corpus: Corpus, location: Location, out: Path, options: Build
 
 
 def _copy_images(corpus: Corpus, plan: Plan, folder: Path) -> None:
-    """Copy the images of a corpus that will not last, so that the paths to them do."""
+    """Copy the images of a temporary corpus, so that the stored paths to them stay valid."""
     for job in plan.jobs:
         (folder / job.split).mkdir(parents=True, exist_ok=True)
         for image, _ in job.images():

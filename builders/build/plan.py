@@ -28,7 +28,7 @@ from builders.records.tasks import count_records
 from builders.storage import cannot_open, open_url
 
 _LOG = logging.getLogger(__name__)
-# Boxes that are cut by the edge of a tile are rarer in the data sets at hand.
+# In the data sets at hand, fewer boxes are cut by the edge of a tile.
 _CLIPPED_SHARE = 0.05
 
 
@@ -82,7 +82,7 @@ class Plan:
         images: the number of images with a target, by split.
         tallies: what became of the boxes of each split, see `clean`.
         without_target: the number of images left out because they have no target, by split.
-        unread: what the corpus has and is not read, see `Corpus.unread`.
+        unread: what the corpus contains that is not read, see `Corpus.unread`.
     """
 
     jobs: Sequence[ShardJob]
@@ -110,12 +110,12 @@ def make_plan(
         location: where it is, for the workers.
         out: the folder that will take `TASK/SPLIT-00000-of-00003.parquet`.
         options: what to build.
-        index: a folder that will take the index of each split, `SPLIT.parquet`, for as long as the jobs are done.
+        index: a folder that will take the index of each split, `SPLIT.parquet`, while the jobs run.
         images_at: the folder with one folder of images per split that stored paths name; the corpus's own if `None`.
 
     Raises:
-        SARChatError: if the annotations are wrong, an image is missing, there is no target, no category has a name that
-            was to be replaced or left out, or an image has more records than `options.max_records_per_image`.
+        SARChatError: if the annotations are wrong, an image is missing, there is no target, a category to rename or
+            leave out does not exist, or an image has more records than `options.max_records_per_image`.
         OSError: if writing the index fails.
     """
     index.mkdir(parents=True, exist_ok=True)
@@ -164,7 +164,7 @@ def _warn_of_clipped(corpus: Corpus, tallies: Iterable[Counter[str]]) -> None:
 
 
 def publish_index(plan: Plan, url: str) -> Plan:
-    """Copy the indices of a plan to where all workers reach them.
+    """Copy the indices of a plan to a place that all workers can reach.
 
     Args:
         plan: a plan, whose indices are on this machine.

@@ -1,4 +1,4 @@
-"""What is known of shards once they are written: their files, and what the card needs of them."""
+"""What is known about shards once they are written: their files, and what the card needs of them."""
 
 from __future__ import annotations
 

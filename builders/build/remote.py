@@ -1,9 +1,10 @@
-"""Building into object storage, where nothing can be moved into place: many may write, stop and resume one build.
+"""Building into object storage, where nothing can be moved into place.
 
-Its state is in the bucket alone: the plan, which only the first one creates; per job a receipt of that plan, which is
-written after the job's objects; and `SHA256SUMS`, the last object and the sign that the build is finished. Every object
-is written whole, and has the same bytes whoever writes it. Nobody writes once the build is finished: before its
-objects, a job looks for the checksums, and compares with them if they are there.
+Several processes may write, stop and resume one build. Its state is in the bucket alone: the plan, which only the first
+one creates; per job a receipt of that plan, which is written after the job's objects; and `SHA256SUMS`, the last object
+and the sign that the build is finished. Every object is written whole, and has the same bytes, whichever process writes
+it. Nobody writes once the build is finished: before its objects, a job looks for the checksums, and compares with them
+if they are there.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ _ON_THIS_MACHINE = "processes"
 def build_in_storage(
     corpus: Corpus, location: Location, url: str, options: BuildOptions
 ) -> tuple[Plan, Sequence[ParquetFile], int]:
-    """Build into a folder in object storage, or go on with a build that was stopped there.
+    """Build into a folder in object storage, or resume a build that was stopped there.
 
     Args:
         corpus: the corpus.
@@ -64,7 +65,7 @@ def build_in_storage(
 
     Raises:
         SARChatError: if the corpus is wrong; if there is something else at the URL, a finished build, or another one
-            that is not finished; if storage fails for longer than a moment.
+            that is not finished; if storage keeps failing.
     """
     _check_options(url, options)
     folder = ObjectFolder(url)
@@ -95,7 +96,7 @@ def build_in_storage(
 def _check_options(url: str, options: BuildOptions) -> None:
     if not options.embed:
         raise SARChatError(
-            f"--no-embed stores paths of this machine, which are of no use in {url}; build with --embed, or into a "
+            f"--no-embed stores paths of this machine, which are useless in {url}; build with --embed, or into a "
             "local folder"
         )
 
@@ -245,7 +246,7 @@ def _find_done(
 
 
 def _seal(content: Mapping[str, Any]) -> bytes:
-    """Encode a content with a hash of it: what was changed or cut off in storage since is not read."""
+    """Encode a content with a hash of it: what was changed or cut off is not read."""
     text = json.dumps(content)
     return f"{hash_text(text)}\n{text}\n".encode()
 

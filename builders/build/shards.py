@@ -24,7 +24,7 @@ from builders.schema import SPLITS
 
 
 class HasCount(Protocol):
-    """A job that says how many images it has."""
+    """A job that knows its number of images."""
 
     @property
     def count(self) -> int:
@@ -114,6 +114,6 @@ def run_jobs(
         with closing(run(work, jobs, options.num_proc, options.address, advance)) as results:
             for job, result in results:
                 finished += job.count
-                # An engine that knows of an image only when its job is done has not shown it yet.
+                # Some engines report images only when their job is done.
                 advance(max(0, finished - shown))
                 yield job, result

@@ -16,7 +16,7 @@ from builders.schema import SPLITS, TASKS
 
 @dataclass(frozen=True)
 class Contents:
-    """The contents of a build; writing its card needs no reading.
+    """The contents of a build, from which its card is written without reading it.
 
     Attributes:
         files: its Parquet files.

@@ -12,9 +12,9 @@ from builders.folder.reader import Build
 from builders.schema import COLUMNS, TASKS
 
 Record = Mapping[str, Any]
-# The records of a shard that are looked at: the first of row groups that are spread evenly over it.
+# The candidates of a shard: the first records of row groups that are spread evenly over it.
 _GROUPS, _ROWS = 6, 200
-# More than there are tasks: so one of the images is shown by no other example, even if some cannot be decoded.
+# More than the number of tasks, so that an example can have its own image even if some cannot be decoded.
 _CANDIDATES = 2 * len(TASKS)
 _TEXT_COLUMNS = tuple(name for name in COLUMNS if name != "image")
 _MOST_TARGETS, _LEAST_SHARE, _LONGEST, _LEAST_SIDE = 5, 0.004, 340, 224

@@ -8,10 +8,10 @@ from typing import Any
 
 from builders.corpus_info import DEFAULT, known_corpus
 
-# What the options are called that say what is unknown.
+# The options that state what is unknown.
 OPTIONS = {"source": "--source-name", "licence": "--license"}
-# What `build.json` says of a source that is not SARDet-100K as it is published. Categories that were left out are not
-# among it: the images are still the same.
+# What `build.json` says of a source that is not SARDet-100K as it is published. Categories that were left out do not
+# count: the images are the same.
 _OWN = frozenset({"layout", "renames", "name", "license"})
 
 

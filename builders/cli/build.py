@@ -16,10 +16,18 @@ from builders.errors import SARChatError
 @click.command("build")
 @click.argument("source", required=False)
 @click.option(
-    "--rename", "renames", multiple=True, metavar="NAME=CATEGORY", help="Category of another name; may be repeated."
+    "--rename",
+    "renames",
+    multiple=True,
+    metavar="NAME=CATEGORY",
+    help="Read the category NAME of the annotations as CATEGORY; may be repeated.",
 )
-@click.option("--drop", "drops", multiple=True, metavar="NAME", help="Category to leave out; may be repeated.")
-@click.option("--trust-boxes", is_flag=True, help="Go on although boxes seem not to be x, y, width, height in pixels.")
+@click.option(
+    "--drop", "drops", multiple=True, metavar="NAME", help="Leave out the boxes of the category NAME; may be repeated."
+)
+@click.option(
+    "--trust-boxes", is_flag=True, help="Continue even if boxes do not look like x, y, width, height in pixels."
+)
 @click.option(
     "--annotations",
     multiple=True,
@@ -27,21 +35,25 @@ from builders.errors import SARChatError
     help="Annotations of a split (COCO, Parquet, or a folder of parts), if not in a known layout; needs --images.",
 )
 @click.option("--images", metavar="DIR", help="Folder or zip of the images that --annotations name.")
-@click.option("--source-name", metavar="TEXT", help="What the images are, for the card of images of your own.")
-@click.option("--license", metavar="NAME", help="Their licence for the card, by the Hub's name, such as cc-by-4.0.")
+@click.option("--source-name", metavar="TEXT", help="Source of your own images, for the card.")
+@click.option(
+    "--license",
+    metavar="NAME",
+    help="Licence of your own images, for the card, by its name on the Hub, such as cc-by-4.0.",
+)
 @click.option(
     "--corpus", metavar="FILE", help="YAML file with the corpus's categories and words, if not SARDet-100K's."
 )
-@click.option("--sample", is_flag=True, help="Build the embedded synthetic sample instead of a SOURCE.")
+@click.option("--sample", is_flag=True, help="Build the included synthetic sample instead of a SOURCE.")
 @click.option("--out", default="sarchat", show_default=True, help="Folder to write, or its URL in object storage.")
 @click.option("--task", "tasks", multiple=True, metavar="TASK", help="Only this task; may be repeated.")
 @click.option("--split", "splits", type=SPLIT, multiple=True, metavar="SPLIT", help="Only this split; may be repeated.")
 @click.option(
     "--seed", type=int, default=0, show_default=True, help="Seed for the choice of wordings; affects nothing else."
 )
-@click.option("--num-proc", type=int, help="Number of processes; 1 unless an --engine has others.")
+@click.option("--num-proc", type=int, help="Number of processes; default: 1, or all that a cluster has.")
 @click.option("--engine", default="processes", show_default=True, metavar="|".join(ENGINES), help="What runs the jobs.")
-@click.option("--address", metavar="ADDRESS", help="Cluster to run on, for an --engine that has one.")
+@click.option("--address", metavar="ADDRESS", help="Address of the cluster, for an --engine that has one.")
 @click.option(
     "--embed/--no-embed", default=True, show_default=True, help="Store the images' bytes, or only their local paths."
 )

@@ -17,10 +17,10 @@ from builders.redact import one_line, redact
 from builders.signals import raising_once
 
 COMMANDS = {
-    "build": "Build the data set from SARDet-100K, or from the embedded sample.",
+    "build": "Build the data set from SARDet-100K, your own images, or the sample.",
     "compare": "Compare models with a baseline, record by record.",
-    "demo": "Show a record of each task, and score answers with faults.",
-    "export": "Write a data set in the files of a trainer.",
+    "demo": "Show a record of each task, and score answers with mistakes.",
+    "export": "Write a data set as the files of a trainer or a harness.",
     "leaderboard": "Print the published results together with your own.",
     "predict": "Ask a model the questions of a data set, through a server.",
     "push": "Publish a data set or a metric on the Hugging Face Hub.",
@@ -90,7 +90,7 @@ def main(argv: list[str] | None = None) -> None:
         except (click.Abort, KeyboardInterrupt):
             _stop(received[0] if received else signal.SIGINT)
         except BaseException:
-            # What fails on the way out, such as a bar on a terminal that was closed, does not matter.
+            # Errors during shutdown, such as a progress bar on a closed terminal, do not matter.
             if received:
                 _stop(received[0])
             raise

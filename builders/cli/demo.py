@@ -33,7 +33,7 @@ def show_records(references: Mapping[str, Mapping[str, Any]], ids: Iterable[str]
 
 
 def noisy_answers(references: Mapping[str, Mapping[str, Any]], info: CorpusInfo | None = None) -> dict[str, str]:
-    """Return answers of a model that errs now and then: the gold answers with noise, by record id."""
+    """Return the answers of a model that makes some mistakes: the gold answers with noise, by record id."""
     return {
         record_id: add_noise(record["messages"][1]["content"], record_id, info)
         for record_id, record in references.items()

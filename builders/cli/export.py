@@ -44,7 +44,7 @@ def command(
     images: str,
     layout: str,
 ) -> None:
-    """Write DATA in the files of a trainer, or of a harness that evaluates models.
+    """Write DATA as the files of a trainer, or of a harness that evaluates models.
 
     DATA is a folder that `sarchat build` wrote, a data set on the Hub (OWNER/NAME), or SARDet-100K itself.
     """

@@ -66,7 +66,7 @@ def _draw(wanted: list, own: list, others: list, are_chosen: bool, sizes: dict[s
         in_figure = best_published(others, sizes) if kind == "radar" and not are_chosen else others
         if kind == "radar" and len(own) + len(in_figure) > MOST_IN_RADAR:
             raise SARChatError(
-                f"a radar of {len(own) + len(in_figure)} models cannot be read; show up to {MOST_IN_RADAR}"
+                f"a radar of {len(own) + len(in_figure)} models is unreadable; show up to {MOST_IN_RADAR}"
             )
         with styled():
             save(draw_kind(kind, [*own, *in_figure], sizes), path)

@@ -39,7 +39,11 @@ SPLIT = _Split()
 def box_format_options(command: Command) -> Command:
     """Add `--box-format`, `--input-size` and `--resize`, which `read_notation` reads."""
     for option in (
-        click.option("--resize", metavar="FACTOR,MIN,MAX", help="The same by Qwen's rule: factor, min and max pixels."),
+        click.option(
+            "--resize",
+            metavar="FACTOR,MIN,MAX",
+            help="Instead of --input-size: factor, minimum and maximum pixels of Qwen's processor.",
+        ),
         click.option("--input-size", metavar="WxH", help="Image size that the model saw, for boxes in its pixels."),
         click.option(
             "--box-format",
@@ -119,7 +123,7 @@ class AnswerOptions:
             value = getattr(self, name)
             if value != found[name]:
                 logging.getLogger(__name__).warning(
-                    "--%s %s is used, though by %s the model was asked with %s.",
+                    "--%s %s is used, although according to %s the model was asked with %s.",
                     name.replace("_", "-"),
                     value,
                     meta_path(Path(file)).name,
@@ -157,14 +161,14 @@ def answer_options(command: Callable[..., None]) -> Callable[..., None]:
 
     wrapped = box_format_options(collect)
     for option in (
-        click.option("--prediction-field", metavar="NAME", help="Column of the answer, if not the tool's own."),
-        click.option("--id-field", metavar="NAME", help="Column of the record's id, if not the tool's own."),
+        click.option("--prediction-field", metavar="NAME", help="Column with the answer, if not the tool's default."),
+        click.option("--id-field", metavar="NAME", help="Column with the record's id, if not the tool's default."),
         click.option(
             "--from", "tool", metavar="TOOL", help="Tool that wrote FILE: ms-swift, llama-factory, openai-batch, ..."
         ),
-        click.option("--limit", type=click.IntRange(1), metavar="N", help="Only N records of each task and scenario."),
+        click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N records per task and scenario."),
         click.option(
-            "--split", type=SPLIT, default="test", show_default=True, help="The split that the model was asked."
+            "--split", type=SPLIT, default="test", show_default=True, help="Split whose questions the model was asked."
         ),
         click.option("--config", default=ALL, show_default=True, help="A task, or all."),
     ):
@@ -215,7 +219,8 @@ def weights_option(default: str) -> Callable[[Command], Command]:
         show_default=True,
         metavar="own|published",
         callback=_check_weights,
-        help="Whose numbers of records weight the tasks in the overall score: your test set's or the paper's.",
+        help="Weights of the tasks in the overall score: the numbers of records of your test set (own) or of the "
+        "paper's (published).",
     )
 
 

@@ -36,7 +36,7 @@ from builders.resources import load_json
 @click.option("--timeout", type=click.FloatRange(1), default=300.0, show_default=True, help="Seconds per request.")
 @click.option("--system", metavar="TEXT", help="System message.")
 @click.option(
-    "--prompt-suffix", metavar="TEXT", help="Text after every question; default: how the box format asks for boxes."
+    "--prompt-suffix", metavar="TEXT", help="Text after every question; default: the box format's request for boxes."
 )
 @box_format_options
 @click.option("--extra-body", metavar="JSON", help="Further fields of each request, as a JSON object.")

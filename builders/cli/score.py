@@ -17,13 +17,13 @@ from builders.cli.options import AnswerOptions, answer_options, average_option, 
 @average_option
 @weights_option("own")
 @format_option
-@click.option("--model", metavar="NAME", help="The model's name in leaderboards; default: as predicted with.")
+@click.option("--model", metavar="NAME", help="The model's name in leaderboards; default: that of `sarchat predict`.")
 @click.option("--params", metavar="SIZE", help="Its number of parameters, such as 7B, for leaderboards.")
 @click.option("--output", type=click.Path(path_type=Path), help="Write the scores to this JSON file.")
 @click.option(
     "--eval-results",
     metavar="REPO_ID",
-    help="Write .eval_results/sarchat.yaml for the model's repository on the Hub; REPO_ID is the data set's there.",
+    help="Write .eval_results/sarchat.yaml for the model's repository on the Hub; REPO_ID is the name of the data set.",
 )
 @click.option("--details", type=click.Path(path_type=Path), help="Write one line per record to this JSON Lines file.")
 def command(
@@ -42,9 +42,9 @@ def command(
     """Score FILE, a model's answers, against a data set.
 
     FILE holds an id and a prediction per row: JSON Lines, JSON, CSV, TSV, Parquet or Excel, also as gzip; "-" is
-    standard input, and OWNER/NAME a data set on the Hub. With --from it is what another tool wrote.
+    standard input, and OWNER/NAME a data set on the Hub. With --from, FILE is the output of another tool.
 
-    Of a file of `sarchat predict`, FILE.meta.json gives the model and the options that it was asked with.
+    If `sarchat predict` wrote FILE, the model and its options are read from FILE.meta.json.
     """
     from builders.errors import SARChatError
     from builders.evaluation.eval_results import EVAL_RESULTS, check_replaceable, check_repo_id, write_eval_results

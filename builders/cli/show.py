@@ -28,8 +28,8 @@ from builders.schema import ALL
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help="The picture, a PNG, PDF or SVG file; default: ID-with-dashes.png in the working folder. With --answers the "
-    "folder of the pictures.",
+    help="The picture, a PNG, PDF or SVG file; default: ID-with-dashes.png in the working folder. With --answers: the "
+    "folder for the pictures.",
 )
 def command(
     folder: Path,

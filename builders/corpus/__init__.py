@@ -1,1 +1,1 @@
-"""Finding, reading and cleaning SARDet-100K."""
+"""Finding, reading and cleaning a corpus."""

@@ -36,7 +36,7 @@ ImageRow = tuple[int, str, int, int, list[RawBox]]
 class AnnotationTable:
     """Images and boxes of annotation files, in a temporary database, which SQLite removes.
 
-    Parts are added one after the other; ids of images and categories count within a part.
+    Parts are added one after the other; ids of images and categories are unique within a part only.
     """
 
     def __init__(self) -> None:
@@ -75,7 +75,7 @@ class AnnotationTable:
         """Add a box of the current part; its category is one of the ids that `set_categories` will name.
 
         Raises:
-            SARChatError: if the image id cannot be that of an image, or the disk is full.
+            SARChatError: if the image id is not a whole number of 64 bits, or the disk is full.
         """
         if not is_id(image_id):
             raise _unknown_image(self._parts[-1], annotation_id, image_id)
@@ -102,7 +102,7 @@ class AnnotationTable:
         return frozenset(label for labels in self._labels for label in labels.values())
 
     def unknown_categories(self, naming: Naming) -> dict[str, Counter[str]]:
-        """Return the number of boxes of each name that is no category's, by part."""
+        """Return the number of boxes of each unknown category, by part."""
         unknown: dict[str, Counter[str]] = {}
         for name, labels, used in zip(self._parts, self._labels, self._used, strict=True):
             for category_id, number in used.items():
@@ -122,8 +122,8 @@ class AnnotationTable:
             naming: which category each name is; it must know that of every box.
 
         Raises:
-            SARChatError: if two images have one id or would share record ids, a box is of no image, or the disk is
-                full.
+            SARChatError: if two images have the same id or would share record ids, a box belongs to no image, or
+                the disk is full.
         """
         self._images.flush()
         self._boxes.flush()
@@ -161,7 +161,7 @@ class AnnotationTable:
             ) from None
 
     def _check_names(self) -> None:
-        # Names with one stem need not follow each other: a.jpg, a.jpg.png, a.png. But all between them begin with it.
+        # Names with the same stem are not always adjacent: a.jpg, a.jpg.png, a.png. But all between them begin with it.
         stems: list[tuple[str, str, int]] = []
         for name, part in self._query("select name, part from images order by name, part"):
             stems = [entry for entry in stems if name.startswith(entry[0])]

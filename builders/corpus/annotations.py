@@ -20,7 +20,7 @@ from builders.corpus.targets import AnnotatedImage, clean
 from builders.digests import hash_file, new_digest
 from builders.errors import SARChatError
 
-# What the name of an annotation file in Parquet ends in; others are COCO's JSON.
+# The suffix of annotation files in Parquet; all others are COCO's JSON.
 _PARQUET = ".parquet"
 _ENDINGS = (".json", _PARQUET)
 
@@ -82,7 +82,7 @@ class AnnotationFiles:
         return self._combine(part.digest() for part in self.parts)
 
     def identity(self) -> str:
-        """Return what the file system knows of the files, as a hash that changes with them."""
+        """Return a hash of what the file system knows about the files, which changes with them."""
         if self.folder:
             return self.source.folder_identity(self.folder.path)
         return self.source.identity(self.parts[0].path)
@@ -120,7 +120,7 @@ class Annotations:
         name: the file or folder as shown to the user.
         digest: a hash of the files.
         category_names: the names of their categories, in lower case.
-        unknown: the number of boxes of each category that is none of the six, by file.
+        unknown: the number of boxes of each unknown category, by file.
         tally: what became of the boxes in the images that `images` has yielded so far, see `clean`.
     """
 
@@ -145,8 +145,8 @@ class Annotations:
         """Yield the images that have a target, sorted by file name, with cleaned boxes.
 
         Raises:
-            SARChatError: if a category is unknown, two images have one id or would share record ids, a box is of no
-                image, or nearly all boxes are in another convention.
+            SARChatError: if a category is unknown, two images have the same id or would share record ids, a box
+                belongs to no image, or nearly all boxes are in another convention.
         """
         self._naming.refuse_unknown(self.unknown)
         for image_id, file_name, width, height, boxes in self._table.images_in_order(self._naming):

@@ -14,9 +14,9 @@ _SLACK = 1.0
 _MOST = 0.95
 _PAST_AS_CORNERS = 0.2
 _ALL_AS_CENTRES, _PAST_AS_CENTRES = 0.995, 0.02
-# Fewer boxes that reach past the edge prove nothing.
+# Fewer boxes past the edge prove nothing.
 _LEAST_PAST = 3
-_GO_ON = "or pass --trust-boxes if they are right"
+_GO_ON = "or pass --trust-boxes if they are correct"
 
 
 class BoxConvention:
@@ -41,7 +41,7 @@ class BoxConvention:
                 self._below_one += x <= 1 and y <= 1 and w <= 1 and h <= 1
 
     def check(self, name: str) -> None:
-        """Refuse boxes that nearly all say that they are in another convention.
+        """Refuse boxes if nearly all of them look like another convention.
 
         Args:
             name: the file or folder, for the message.

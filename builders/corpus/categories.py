@@ -15,17 +15,17 @@ _FILES = 3
 
 
 def normalize(label: object) -> str:
-    """Return a category's name as it is compared: in lower case, without surrounding spaces."""
+    """Return the form in which category names are compared: in lower case, without surrounding spaces."""
     return str(label).strip().lower()
 
 
 @dataclass(frozen=True)
 class Naming:
-    """Which category each name in the annotations is.
+    """The category of each name in the annotations.
 
     Attributes:
         info: what the corpus is about: its categories and their words.
-        choices: what the user says of normalized names: the name of a category, or `None` to leave out its boxes.
+        choices: the user's choices for normalized names: the name of a category, or `None` to leave out its boxes.
     """
 
     info: CorpusInfo
@@ -34,19 +34,19 @@ class Naming:
     def find(self, label: str) -> int | None:
         """Return the class label of a normalized name: of the user's choice, or of a word of a category.
 
-        It is `LEFT_OUT` if its boxes are left out, and `None` if it is no category's.
+        It is `LEFT_OUT` if its boxes are left out, and `None` if it is unknown.
         """
         name = self.choices.get(label, label)
         return LEFT_OUT if name is None else self.info.label_of.get(name)
 
     def refuse_unknown(self, boxes: Mapping[str, Mapping[str, int]]) -> None:
-        """Refuse names that are no category's.
+        """Refuse unknown names.
 
         Args:
             boxes: the number of boxes of each unknown name, by the name of the file that they are in.
 
         Raises:
-            SARChatError: if there is any; the message names all, with their numbers of boxes.
+            SARChatError: if there are any; the message lists all, with their numbers of boxes.
         """
         totals = sum(map(Counter, boxes.values()), Counter[str]())
         if not totals:
@@ -58,6 +58,6 @@ class Naming:
         )
         files = ", ".join([*boxes][:_FILES]) + (f" and {len(boxes) - _FILES:,} more" if len(boxes) > _FILES else "")
         raise SARChatError(
-            f"{files}: there are categories that are none of {', '.join(self.info.names)}: {listed}; say which one "
-            f"each is with --rename {ranked[0][0]!r}=CATEGORY, or leave out its boxes with --drop {ranked[0][0]!r}"
+            f"{files}: there are categories other than {', '.join(self.info.names)}: {listed}; map each to one of "
+            f"these with --rename {ranked[0][0]!r}=CATEGORY, or leave out its boxes with --drop {ranked[0][0]!r}"
         )

@@ -22,6 +22,6 @@ def check_choices(corpus: Corpus, names: Iterable[Set[str]]) -> None:
     for name, category in corpus.naming.choices.items():
         if name not in known:
             raise SARChatError(
-                f"{corpus.source.location}: no category is called {name!r}, which was to be "
-                f"{'renamed' if category else 'left out'}{near(name, known)}; there are {', '.join(sorted(known))}"
+                f"{corpus.source.location}: there is no category {name!r} to {'rename' if category else 'leave out'}"
+                f"{near(name, known)}; the annotations have {', '.join(sorted(known))}"
             )

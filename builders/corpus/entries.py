@@ -124,7 +124,7 @@ def get_flag(entry: Any, key: str, owner: str) -> bool:  # noqa: ANN401
         return True
     if isinstance(value, str) and value.strip().lower() in _FLAGS:
         return _FLAGS[value.strip().lower()]
-    raise SARChatError(f"{owner} has '{key}' {short(value)}, which is none of 0, 1, true and false; fix the file")
+    raise SARChatError(f"{owner} has '{key}' {short(value)}, not 0, 1, true or false; fix the file")
 
 
 def _is_finite_number(value: Any) -> bool:  # noqa: ANN401

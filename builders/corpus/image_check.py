@@ -85,7 +85,7 @@ def _plain_size(stream: BinaryIO) -> tuple[int, int] | None:
 
 @contextmanager
 def readable(stream: BinaryIO, name: str) -> Iterator[Image.Image]:
-    """Open an image for the block; whatever Pillow raises meanwhile becomes one line that begins with the name.
+    """Open an image for the block; an error of Pillow becomes one line that begins with the name.
 
     Raises:
         SARChatError: if it is not an image of `FORMATS`, or cannot be decoded.

@@ -25,7 +25,7 @@ def looking_up_sizes(source: Source) -> Iterator[Callable[[str], SizeOf]]:
     """Give a function that opens a folder, relative to the source's top folder, for looking up sizes in it.
 
     What it returns gives the size of a file by its path relative to the folder, and raises `KeyError` if there is no
-    such file. A file on this machine is asked for when it is looked up, and one in an archive is in its directory. A
+    such file. The size of a file on this machine is found with `stat`; an archive lists the sizes of its files. A
     remote folder is listed once, however often it is opened, in constant memory if it is in S3.
 
     Args:

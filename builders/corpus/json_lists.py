@@ -10,7 +10,7 @@ from typing import Any
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _DECODER = json.JSONDecoder()
-# No entry comes near. Without a limit, a quotation mark that is missing would bring the rest of the file into memory.
+# Far above any real entry. Without a limit, a missing quotation mark would load the rest of the file into memory.
 _LONGEST_VALUE = 1 << 26
 # Characters of a list that are decoded together.
 _TOGETHER = 1 << 14
@@ -74,7 +74,7 @@ class _Text:
         self._dropped = 0
 
     def next_sign(self) -> str:
-        """Return the next sign after spaces, which stays; nothing at the end."""
+        """Return the next character after white space, which stays; nothing at the end."""
         while True:
             self._at = _SPACE.match(self._text, self._at).end()  # type: ignore[union-attr]  # matches always
             if self._at < len(self._text):
@@ -83,10 +83,10 @@ class _Text:
                 return ""
 
     def take(self, signs: str) -> str:
-        """Return the next sign after spaces, and move behind it.
+        """Return the next character after white space, and move past it.
 
         Raises:
-            ValueError: if it is none of `signs`.
+            ValueError: if it is not one of `signs`.
         """
         sign = self.next_sign()
         if not sign or sign not in signs:
@@ -95,7 +95,7 @@ class _Text:
         return sign
 
     def read_value(self) -> Any:  # noqa: ANN401
-        """Return the next value, and move behind it.
+        """Return the next value, and move past it.
 
         Raises:
             ValueError: if it is not valid, nested too deeply or too long.
@@ -105,14 +105,14 @@ class _Text:
             try:
                 value, end = _DECODER.raw_decode(self._text, self._at)
             except json.JSONDecodeError as error:
-                # Perhaps it continues behind what was read.
+                # It may continue beyond what was read.
                 if not self._extend():
                     raise self.error(error.msg, error.pos) from error
             except RecursionError as error:
                 # Raised from some hundreds of brackets on, depending on the version of Python.
                 raise ValueError("it is nested too deeply") from error
             else:
-                # A number may continue behind what was read: with 1e+ at the end, its value is 1 so far.
+                # A number may continue beyond what was read: with 1e+ at the end, its value is 1 so far.
                 if end + 2 < len(self._text) or not self._extend():
                     self._at = end
                     return value
@@ -121,7 +121,7 @@ class _Text:
                 raise self.error(f"a value has more than {_LONGEST_VALUE:,} characters")
 
     def read_entries(self) -> list[Any]:
-        """Return the next entries of a list, at least one, and move behind them; errors as in `read_value`.
+        """Return the next entries of a list, at least one, and move past them; errors as in `read_value`.
 
         Objects are decoded together as far as possible, which takes half the time.
         """

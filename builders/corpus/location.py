@@ -65,8 +65,8 @@ def locate(
         license: their licence, by the Hub's name, for the card.
 
     Raises:
-        SARChatError: if a split or a category is unknown, a category is to be renamed and left out, or the card could
-            not have the source's name or the licence.
+        SARChatError: if a split or a category is unknown, a category is both renamed and left out, or the source's name
+            or the licence cannot stand in the card.
     """
     if isinstance(path, Location):
         return path
@@ -84,7 +84,7 @@ def locate(
             raise SARChatError(f"cannot rename {name!r} to {category!r}{hint}; choose from {', '.join(info.names)}")
     for name in map(normalize, [drop] if isinstance(drop, str) else drop):
         if choices.get(name) is not None:
-            raise SARChatError(f"category {name!r} is to be renamed and left out; choose one of the two")
+            raise SARChatError(f"category {name!r} is both renamed and left out; choose one of the two")
         choices[name] = None
     if source_name is not None and not (source_name.strip() and source_name.isprintable()):
         raise SARChatError(f"the source's name {source_name!r} is not one line of text; say what the images are")

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from builders.corpus.source import Source
 from builders.storage import REQUESTS_AT_ONCE
 
-# What is read or being read and not used yet, in bytes per process.
+# Bytes per process that are read ahead: being read, or not used yet.
 BYTES_AHEAD = 256_000_000
 
 

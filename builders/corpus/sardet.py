@@ -60,7 +60,7 @@ class Corpus:
         return tuple(self.files)
 
     def describe(self) -> dict[str, Any]:
-        """Return what distinguishes the corpus from SARDet-100K as it is published; nothing if nothing does."""
+        """Return what distinguishes the corpus from SARDet-100K as it is published; empty if nothing does."""
         layout = self.layout.name if self.layout else "named files"
         differs = {"layout": layout} if layout != known_layouts()[0].name else {}
         renames = {name: category for name, category in self.naming.choices.items() if category is not None}
@@ -97,7 +97,7 @@ class Corpus:
         raise SARChatError(f"{self.source.location} contains no images: none of {', '.join(candidates)} exists")
 
     def unread(self) -> list[str]:
-        """Return what the corpus has and is not read: annotation files and folders of images, see `find_unread`.
+        """Return what the corpus contains that is not read: annotation files and folders of images, see `find_unread`.
 
         Raises:
             SARChatError: if a folder cannot be listed.
@@ -113,8 +113,8 @@ class Corpus:
         if unread:
             read = _enumerate([files.name for files in self.files.values()])
             _LOG.warning(
-                *("%s: found but not read: %s; what is read is %s; rename what is meant, %s", self.source.location),
-                *(_enumerate(unread), read, _HOW_TO_NAME),
+                "%s: found but not read: %s; only %s is read; rename the files that you meant, %s",
+                *(self.source.location, _enumerate(unread), read, _HOW_TO_NAME),
             )
         return unread
 
@@ -146,8 +146,8 @@ class Corpus:
     def stamp(self) -> str:
         """Return a hash by which another process recognizes the corpus without reading it.
 
-        Of an archive, every file's length and checksum goes in, as its directory lists them; else what the file system
-        says of the annotation files: size and time of the last change where it knows them.
+        For an archive, it covers the length and checksum of every file, which its directory lists; otherwise the size
+        and the time of the last change of the annotation files, where the file system knows them.
         """
         identities = (files.identity() for _, files in self._files_outside_archive())
         return _hash([*self._archive_entries(), *identities])
@@ -192,7 +192,7 @@ def find_corpus(location: str | os.PathLike[str] | Location) -> Corpus:
 
 
 def _match_layouts(top: Source) -> list[Corpus]:
-    """Return the corpora that a folder is by any of the layouts."""
+    """Return the corpora in a folder, by any of the layouts."""
     found = []
     for layout in known_layouts():
         searched = {split: find_files(top, layout.annotation_file(split)) for split in SPLITS}
@@ -237,7 +237,7 @@ def _open_annotations(file: str) -> AnnotationFiles:
 
 @lru_cache(maxsize=1)
 def open_corpus(location: str | Location, stamp: str) -> Corpus:
-    """Open a corpus that was found before, by another process perhaps; once per process, for all its shards.
+    """Open a corpus that was found before, perhaps by another process; once per process, for all its shards.
 
     Raises:
         SARChatError: if it has changed since then.

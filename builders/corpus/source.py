@@ -21,7 +21,7 @@ from builders.inside import require_inside
 from builders.processes import scratch_folder
 from builders.storage import PerProcess, cannot_open, describe, open_url
 
-# No file of a corpus comes near; a small archive may promise far more.
+# Far above any file of a corpus; a small archive may claim far more.
 _MOST_BYTES = 1 << 30
 # Large enough for most images in one request, small enough that reading one image transfers little of an archive.
 _REMOTE_BLOCK = 256 * 1024
@@ -82,7 +82,7 @@ class Source:
                 yield from read_pieces(stream)
 
     def check_links(self, relative: str) -> None:
-        """Check that a file or folder on this machine is no link out of the top folder, which may be a link itself.
+        """Check that a file or folder on this machine is not a link out of the top folder, which may be a link itself.
 
         Raises:
             SARChatError: if it, or a folder that it is in, is one; the message has the link and its target.
@@ -138,21 +138,21 @@ class Source:
             return self.fs.isfile(self.path(relative))
 
     def identity(self, relative: str) -> str:
-        """Return what the file system knows of a file without reading it, as a hash that changes with the file."""
+        """Return a hash of what the file system knows about a file without reading it, which changes with the file."""
         with self._errors_naming(relative):
             info = self.fs.info(self.path(relative))
             # In S3, a listing says more of a file than a request for it.
             return hash_text(f"{info['size']} {info['ETag']}") if "ETag" in info else self.fs.ukey(self.path(relative))
 
     def folder_identity(self, relative: str) -> str:
-        """Return what the file system knows of the files in a folder, as a hash that changes with any of them."""
+        """Return a hash of what the file system knows about the files in a folder, which changes with any of them."""
         with self._errors_naming(relative):
             entries = self.fs.ls(self.path(relative), detail=True, refresh=True)
         known = sorted(str(entry) for entry in entries if entry["type"] == "file")
         return hash_text("\n".join(known))
 
     def files(self, relative: str) -> list[str]:
-        """List the files in a folder, without hidden ones and those in folders of it, sorted; none if there is none."""
+        """List the files in a folder, sorted, without hidden ones and subfolders; empty if there is no such folder."""
         if not self.is_dir(relative):
             return []
         with self._errors_naming(relative):
@@ -259,7 +259,7 @@ def _open_zip(location: str, open_fs: Callable[[], AbstractFileSystem]) -> Sourc
     except Exception as error:
         if is_local and isinstance(error, OSError):
             raise
-        # Beside BadZipFile: a name that is not UTF-8, a version that Python does not know, errors of remote systems.
+        # Besides BadZipFile: a name that is not UTF-8, a version that Python does not know, errors of remote systems.
         if is_local or isinstance(error, zipfile.BadZipFile):
             raise SARChatError(
                 f"{location} is not a readable zip: {error}; download it again, or give the folder"

@@ -19,7 +19,7 @@ KEPT = "kept"
 class RawBox(NamedTuple):
     """A box as annotated: COCO `(x, y, w, h)` in pixels, and whether it is to be ignored.
 
-    The category is a class label or `LEFT_OUT`, or while it is read, an id of its file.
+    The category is a class label or `LEFT_OUT`, or, while a file is read, an id of this file.
     """
 
     category: int

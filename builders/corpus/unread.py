@@ -1,4 +1,4 @@
-"""What a corpus has beside the files that are read: annotations and folders of images that somebody may miss."""
+"""What a corpus contains besides the files that are read: annotations and folders of images that were perhaps meant."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from builders.corpus.source import Source, join
 
 _ANNOTATIONS = (".json", ".parquet")
 _IMAGES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff")
-# Paths of annotation files beside those that are read; others, such as package.json, are not of a corpus.
+# Names of annotation files; others, such as package.json, do not belong to a corpus.
 _LIKE_ANNOTATIONS = re.compile(r"annot|instances|coco|(^|/)(train|val|test|dev)[^/]*$", re.IGNORECASE)
 # The mark of a folder that `sarchat build` wrote, perhaps inside its source.
 _BUILD = "build.json"

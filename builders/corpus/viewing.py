@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 
 # Common formats of SAR images. Others are not tried: some readers start programs (EPS) or fail in their own ways.
 FORMATS = ("BMP", "JPEG", "PNG", "TIFF")
-# Of radar amplitudes, a few specks are far brighter than all the rest.
+# In radar amplitudes, a few specks are far brighter than all the rest.
 _BRIGHTEST = 99.5
 _GRAY_MODES = ("1", "L", "LA", "La")
 # Enough values for a percentile; those of a whole orbit would be copied several times.
@@ -61,8 +61,8 @@ def to_eight_bits(image: Image.Image) -> Image.Image:
     """Return an image in mode `L` or `RGB`.
 
     Integers of more than 8 bits and floats are scaled linearly, from the lowest value to the 99.5th percentile; what is
-    brighter is white, and what is not finite counts as 0. Of more than 4 million pixels, every n-th decides about the
-    two. Transparency is dropped; palettes are resolved.
+    brighter is white, and what is not finite counts as 0. With more than 4 million pixels, every n-th is used to find
+    the two. Transparency is dropped; palettes are resolved.
 
     Args:
         image: in any mode that Pillow reads.

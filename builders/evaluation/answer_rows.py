@@ -286,7 +286,7 @@ def _read_inspect_log(path: Path) -> Iterator[Row]:
         for number, sample in enumerate(samples, 1):
             yield Row(f"{path}, sample {number}", sample.model_dump(include={"id", "output", "error"}))
     except Exception as error:
-        # Of a damaged log, Inspect raises errors of no common class.
+        # For a damaged log, Inspect raises errors without a common class.
         raise SARChatError(f"{path} is not a complete log of Inspect: {type(error).__name__}: {error}") from error
 
 

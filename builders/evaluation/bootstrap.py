@@ -21,7 +21,7 @@ def intervals(
 
     Records are drawn with replacement within their task, so a task keeps its size and its weight. Records with the
     same counts are drawn together, in one multinomial draw: the distribution is the same, and it is fast for any
-    number of records. A resample in which a sub-score has no record counts for the other scores alone.
+    number of records. A resample in which a sub-score has no record counts only for the other scores.
 
     Args:
         tally: the counts of all records.
@@ -101,7 +101,7 @@ def count_table(tally: Tally, task: str) -> tuple[list[str], np.ndarray]:
 
 
 def unique_rows(table: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the different rows of a table of whole numbers, as `np.unique` with `axis=0` does, many times as fast.
+    """Return the different rows of a table of whole numbers, as `np.unique` with `axis=0` does, many times faster.
 
     Args:
         table: ints of shape (N, C).

@@ -46,7 +46,7 @@ def write_eval_results(repo_id: str, result: Result, notes: str) -> None:
     """
     name, _, revision = repo_id.partition("@")
     scores = {ALL: result.overall, **result.tasks}
-    if len(scores) == 2:  # of one task, `all` says the same once more
+    if len(scores) == 2:  # With one task, `all` would repeat it.
         del scores[ALL]
     entries = [
         {

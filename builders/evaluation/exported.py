@@ -1,4 +1,4 @@
-"""Scores of exported records as evaluation harnesses hand them back: one row and one answer at a time.
+"""Scores of exported records as evaluation harnesses return them: one row and one answer at a time.
 
 Every figure is the metric's; a harness shows it and computes none itself.
 """

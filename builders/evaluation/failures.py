@@ -15,14 +15,14 @@ from builders.open_data import OpenData
 from builders.records.geometry import CELLS, IDENTIFICATION_SIZES, area_share, cell, corners, identification_size
 from sarchat_metric import best_ious
 
-# What `Failures` reads of a record, beside the columns that are scored.
+# What `Failures` reads of a record, besides the columns that are scored.
 COLUMNS = ("file_name", "objects")
 NONE = "none"
 # Upper ends of the ranges of numbers of targets; the last one is open.
 _RANGES = (0, 1, 2, 3, 4, 5, 10, 20)
 RANGES = ("0", "1", "2", "3", "4", "5", "6 to 10", "11 to 20", "more")
 UNREAD = "unread"
-# Boxes of an answer whose IoU with the gold is looked at.
+# At most this many boxes of an answer are compared with the gold boxes.
 _MOST_BOXES = 1000
 
 

@@ -43,7 +43,7 @@ class Gold:
         return read_rows(self.data, self.tasks, self.split, keep, columns)
 
     def ids_left_out(self, ids: Collection[str]) -> set[str]:
-        """Return which of some ids are those of further records of the split, of any task."""
+        """Return those of some ids that belong to other records of the split, of any task."""
         tasks = self.data.select(ALL, self.split) if ids else ()
         return {record_id for record_id, _ in read_rows(self.data, tasks, self.split, ids, ("id",))}
 
@@ -70,10 +70,10 @@ def read_gold(
 
 
 def require_unique(rows: Iterable[tuple[str, Row]], location: str) -> Iterator[tuple[str, Row]]:
-    """Yield records with their ids, which must be their own, and of printable characters.
+    """Yield records with their ids, which must be unique and printable.
 
     Raises:
-        SARChatError: if an id comes a second time, or would not show as one line.
+        SARChatError: if an id is repeated, or is not one line of printable text.
     """
     seen: set[str] = set()
     for record_id, row in rows:

@@ -120,7 +120,7 @@ def tabulate_leaderboard(own: Sequence[Result], weights: str = PUBLISHED) -> Tab
 
 
 def list_warnings(own: Sequence[Result]) -> list[str]:
-    """Return for each own model that cannot be ranked why, a line each."""
+    """Return a line for each of the user's models that cannot be ranked, with the reason."""
     return [
         f"{result.name} is not ranked: {_describe_size(result.sizes)}" for result in own if not result.is_comparable
     ]

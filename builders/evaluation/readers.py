@@ -240,7 +240,7 @@ def read_answers(source: AnswerSource, split: str = "test") -> Iterator[Answer]:
 
 
 def is_failure(answer: str, tool: str) -> bool:
-    """Return whether an answer is the message that a tool writes in place of one when its request failed."""
+    """Return whether an answer is the message that a tool writes when its request failed."""
     return answer.startswith(_TOOLS[tool].failures)
 
 
@@ -278,7 +278,7 @@ def _tokens(row: Mapping[str, Any]) -> dict[str, float | None]:
 def measured(value: object) -> float | None:
     """Return a measurement, or `None` if it is not a number from 0 to 1e12; no score depends on it.
 
-    Larger ones are no seconds and no tokens, and their mean or an axis of them may have no end.
+    Larger ones cannot be seconds or tokens, and could make a mean or an axis infinite.
     """
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return None

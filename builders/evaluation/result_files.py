@@ -1,8 +1,8 @@
 """Files of a model's scores: what `sarchat score` writes with `--output` and `--details`, and reading both back.
 
-The counts of every record are a small JSON value in a file of `--output`. Few records differ in their counts, so a
-task's are a list of the different ones (`kinds`) and the place in it of each record's (`records`: 32-bit little-endian
-integers, deflated, in base64).
+The counts of every record are a small JSON value in a file of `--output`. Many records have equal counts, so a
+task's are a list of the different ones (`kinds`) and the index of each record's counts in it (`records`: 32-bit
+little-endian integers, deflated, in base64).
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def read_result(path: Path) -> Result:
     scores of details are those of `--average sample`.
 
     Raises:
-        SARChatError: if the file cannot be read or contains none of the metric's scores, or a value is no score.
+        SARChatError: if the file cannot be read or contains none of the metric's scores, or a value is not a score.
     """
     try:
         with path.open("rb") as stream:
@@ -230,5 +230,5 @@ def _unpack_task(packed: Mapping[str, Any], task: str, size: int) -> np.ndarray:
         raise ValueError(f"the counts of {task} are not those of {size:,} records")
     totals = kinds.reshape(len(kinds), -1, 3)
     if not (((totals >= 0).all(axis=2) & (totals.sum(axis=2) > 0)) | (totals == -1).all(axis=2)).all():
-        raise ValueError(f"the counts of {task} are not numbers from 0 on")
+        raise ValueError(f"the counts of {task} are not numbers of at least 0")
     return kinds[places]

@@ -14,12 +14,12 @@ from sarchat_metric import EXTRA_SCORES, SUB_SCORES, TASKS
 _FIRST = ("multi", "single")
 # What is lost of the answers.
 _LOST = ("unparsed", "hedged", "truncated", "out_of_image")
-# A share of boxes outside of their images that good answers in the right format do not come near.
+# A share of boxes outside their images that is far above that of good answers in the right format.
 _TOO_MANY_OUTSIDE = 0.2
 
 
 def tabulate_scores(result: Result) -> list[Table]:
-    """Return every score with its number of records and 95 % interval, and what was not read of the answers.
+    """Return every score with its number of records and 95 % interval, and what could not be read.
 
     Columns at the right: answers from which nothing could be read, answers that offer a choice, answers that were cut
     off, and boxes that reach beyond their image.
@@ -61,7 +61,7 @@ def sub_scores_of(task: str) -> list[str]:
 
 
 def describe_weights(result: Result) -> str:
-    """Return by which numbers of records the overall score weighs the tasks, and what it is with the others."""
+    """Return how the overall score weights the tasks, and what it is with the other weights."""
     published = read_test_sizes()
     if result.weights == PUBLISHED:
         return (
@@ -95,7 +95,9 @@ def list_warnings(result: Result, box_format: str) -> list[str]:
     if rotated := result.total("rotated"):
         warnings.append(f"{rotated:,} boxes are rotated; they are not scored, since the data set's boxes are upright.")
     if others := result.total("not_boxes"):
-        warnings.append(f"{others:,} points or lists of numbers are not boxes in the format {box_format}; left out.")
+        warnings.append(
+            f"{others:,} points or lists of numbers are not boxes in the format {box_format}; they were left out."
+        )
     return warnings
 
 

@@ -120,12 +120,12 @@ def join_file(source: AnswerSource, gold: Gold) -> JoinedAnswers:
 
     Raises:
         SARChatError: if the file, a row or an id is wrong, rows without an id are not in the records' order, or no
-            answer is to one of the records.
+            answer belongs to one of the records.
     """
     rows = read_answers(source, gold.split)
     records = gold.records
     if gold.limit is not None:
-        # One more than there are records: if it has no id, the model was asked all of the split.
+        # Read one extra row: if it has no id, the model was asked all of the split.
         head = list(itertools.islice(rows, len(records) + 1))
         if len(head) > len(records) and head[0].id is None:
             records = dict(gold.read())

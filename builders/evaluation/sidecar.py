@@ -8,7 +8,7 @@ from typing import Any
 from builders.errors import SARChatError
 from builders.resources import load_json
 
-# How the answers were asked for, as far as scoring depends on it, and the types of the values.
+# The options that scoring depends on, with the types of their values.
 _ASKED: dict[str, tuple[type, ...]] = {
     "config": (str,),
     "split": (str,),
@@ -17,7 +17,7 @@ _ASKED: dict[str, tuple[type, ...]] = {
     "input_size": (str, type(None)),
     "resize": (str, type(None)),
 }
-# What may change without changing answers: the sidecar lists the first values that were seen.
+# Settings that do not affect answers: the sidecar lists the first values that were seen.
 SEEN = ("base_urls", "server_models")
 
 
@@ -27,7 +27,7 @@ def meta_path(path: Path) -> Path:
 
 
 def read_sidecar(path: Path) -> dict[str, Any] | None:
-    """Return what the sidecar of a file of answers holds; `None` if there is none.
+    """Return the content of the sidecar of a file of answers; `None` if there is none.
 
     Raises:
         SARChatError: if it cannot be read, or is not one of `sarchat predict`.

@@ -92,7 +92,7 @@ class ImageStore:
         return name
 
     def _make_name(self, split: str, name: str) -> str:
-        """Return a path in the folder that no other image has, also where upper and lower case are the same."""
+        """Return a path in the folder that no other image has, even if case is ignored."""
         stem, suffix = os.path.splitext(f"{FOLDER}/{split}/{name}")
         made = stem + suffix
         # The number of images so far that have, or would have had, this name.

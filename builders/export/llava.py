@@ -26,10 +26,10 @@ def values(export: Export) -> Mapping[str, str]:
 
 
 def qwen_model(box_format: str) -> str:
-    """Return the model for a box format, or the first of the recipe if that is none that qwen-vl-finetune trains."""
+    """Return the model for a box format, or the first of the recipe if qwen-vl-finetune cannot train that one."""
     model = default_model(box_format)
     return model if model.startswith("Qwen/") else default_model(NATIVE)
 
 
-# Thousandths, which hold at any size: LLaVA-NeXT cuts an image in tiles.
+# Thousandths, which are valid at any size: LLaVA-NeXT cuts an image into tiles.
 FORMAT = Format("llava", convert, values, suffix=SUFFIX, box_format="qwen3-vl", model=qwen_model, draws_samples=False)

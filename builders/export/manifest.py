@@ -55,7 +55,7 @@ def is_export(folder: Path) -> bool:
         return False
     written = (folder / MANIFEST).stat().st_mtime_ns
     for name in sorted(stored):
-        # An edit of a hard link is one of the original, too, where it stays.
+        # An edit of a hard link also edits the original, which stays.
         if (status := (folder / name).lstat()).st_mtime_ns > written and status.st_nlink == 1:
             raise edited(folder, name)
     return is_untouched(folder, files, MANIFEST, besides=stored)

@@ -1,4 +1,4 @@
-"""Figures of records and builds: Matplotlib, an extra, is imported in this room alone."""
+"""Figures of records and builds: only this room imports Matplotlib, an extra."""
 
 from importlib.util import find_spec
 

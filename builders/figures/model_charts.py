@@ -88,7 +88,7 @@ def draw_radar(models: Sequence[Result], keys: Sequence[str]) -> Figure:
     height = 6.6 + 0.3 * rows
     figure = new_figure(8.4, height)
     figure.set_facecolor("white")
-    # Matplotlib's types know only of axes that are not polar.
+    # Matplotlib's types cover only axes that are not polar.
     axes: Any = figure.add_axes((0.21, (0.75 + 0.3 * rows) / height, 0.58, 5.0 / height), projection="polar")
     axes.set_theta_zero_location("N")
     axes.set_theta_direction(-1)
@@ -235,7 +235,7 @@ def _label_points(axes: Axes, points: Sequence[tuple[float, float, Result]]) -> 
 
 
 def _color_of(model: Result, place: int, own: Sequence[str]) -> str:
-    """Return a colour: the user's own models have those of their own, in their order."""
+    """Return a colour; the user's own models have separate ones, in their order."""
     if not model.is_own:
         return _COLORS[(place - len(own)) % len(_COLORS)]
     names = [name for name in own if name in (model.label, model.name)]

@@ -38,7 +38,7 @@ class _Block(NamedTuple):
 
 
 def show_record(record: Mapping[str, Any], info: CorpusInfo, out: Path, prediction: str | None = None) -> None:
-    """Draw a record of a corpus, and optionally a prediction, into a PNG, PDF or SVG file, by its ending.
+    """Draw a record of a corpus, and optionally a prediction, into a PNG, PDF or SVG file, as its suffix says.
 
     Raises:
         SARChatError: if the image cannot be read.

@@ -31,11 +31,11 @@ ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
     "#D55E00",
     "#CC79A7",
 )
-# Those of categories, in the order of their class labels, again and again if there are more.
+# The colours of categories, in the order of their class labels; they repeat if there are more.
 _CATEGORY_COLORS = (SKY, ORANGE, YELLOW, VERMILION, PURPLE, GREEN, BLUE)
 GOLD, PREDICTED = GREEN, VERMILION
 
-# The endings of pictures, and the metadata that keep date and software out of them.
+# The suffixes of pictures, and the metadata that keep date and software out of them.
 FORMATS: dict[str, dict[str, None]] = {
     ".png": {"Software": None},
     ".pdf": {"Creator": None, "Producer": None, "CreationDate": None},
@@ -99,14 +99,14 @@ def check_picture(path: Path) -> None:
     """Check, before any work is done, that a figure can be written to a file of this name.
 
     Raises:
-        SARChatError: its ending is none of `FORMATS`.
+        SARChatError: if its suffix is not one of `FORMATS`.
     """
     if path.suffix.lower() not in FORMATS:
         raise SARChatError(f"a picture is a PNG, PDF or SVG file, so its name must end in {_ENDINGS}, but got {path}")
 
 
 def save(figure: Figure, path: Path, *, signed: bool = True) -> None:
-    """Write a figure as PNG, PDF or SVG, by the ending of the file, without date or version in its metadata.
+    """Write a figure as PNG, PDF or SVG, by the suffix of the file, without date or version in its metadata.
 
     A signed one contains `PICTURE_MARK`, by which a later command knows that it may replace the file.
     """

@@ -80,7 +80,7 @@ def holding_lock(out: Path) -> Iterator[None]:
     lock_file = lock_of(out)
     # Ours are empty.
     if lock_file.is_symlink() or (lock_file.exists() and lock_file.stat().st_size):
-        raise SARChatError(f"{lock_file} is no lock of this command, which needs its name; move it elsewhere")
+        raise SARChatError(f"{lock_file} is not a lock of this command, which needs this name; move it elsewhere")
     lock = FileLock(lock_file, timeout=0)
     with ExitStack() as cleaning:
         try:
@@ -151,7 +151,7 @@ def _check_replaceable(out: Path, is_ours: Callable[[Path], bool]) -> None:
         raise SARChatError(f"{out} is a file, not a folder; choose a folder with --out")
     if out.is_dir() and any(out.iterdir()) and not is_ours(out):
         raise SARChatError(
-            f"{out} contains something else than what this command writes; choose another folder with --out"
+            f"{out} contains something other than what this command writes; choose another folder with --out"
         )
 
 

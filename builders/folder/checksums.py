@@ -107,7 +107,7 @@ def is_untouched(folder: Path, sums: Mapping[str, str], record: str, besides: Co
         folder: the folder.
         sums: the checksums of the files that the command wrote; not all need be there.
         record: the name of the file that lists them, which was written last.
-        besides: files that the command wrote too, and that are not looked at.
+        besides: further files that the command wrote, which are not checked.
 
     Returns:
         Whether there are no other files or links than these.

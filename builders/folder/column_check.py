@@ -46,7 +46,7 @@ def require_columns(schema: pa.Schema, place: str, columns: Iterable[str]) -> No
 
 
 def _fits(kind: pa.DataType, spec: Mapping[str, Any] | str) -> bool:
-    """Return whether an Arrow type is that of a card's feature, in any width."""
+    """Return whether an Arrow type is that of a card's feature, of any width."""
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     if isinstance(spec, str):

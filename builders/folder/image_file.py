@@ -9,18 +9,18 @@ from typing import BinaryIO
 from builders.corpus.image_check import check_is_image
 from builders.errors import SARChatError
 
-# No image of the data set comes near; Arrow cannot store more than 2 GB in one cell.
+# Far above any image of the data set; Arrow cannot store more than 2 GB in one cell.
 _MOST_BYTES = 1 << 30
 
 
 def read_image_file(path: str | os.PathLike[str]) -> bytes:
     """Read an image file.
 
-    A pipe or a device, which may never end, is not opened. A file that is no image, such as a private key, is not
-    passed on.
+    A pipe or a device, which may never end, is not opened. A file that is not an image, such as a private key, is
+    not returned.
 
     Raises:
-        SARChatError: if it cannot be read, is not a regular file, has more than 1 GiB, or is no image.
+        SARChatError: if it cannot be read, is not a regular file, has more than 1 GiB, or is not an image.
     """
     with _open(path) as stream:
         check_is_image(stream, str(path))

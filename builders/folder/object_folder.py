@@ -17,8 +17,8 @@ from builders.storage import cannot_open, describe, is_missing, open_url
 _CHECKSUMS = ("ETag", "md5Hash")
 # Why a build cannot be written to some URLs that can be read.
 _REFUSED = {
-    "http": "a web server takes no files",
-    "https": "a web server takes no files",
+    "http": "a web server accepts no files",
+    "https": "a web server accepts no files",
     "hf": "the Hub is no object storage; build to a local folder, and run `sarchat push`",
     "file": "a folder is given by its path, without file://",
     "memory": "it is the memory of one process",
@@ -40,7 +40,7 @@ class ObjectFolder:
     """A folder in object storage, which exists as soon as it has an object.
 
     An object is written whole or not at all, so that nobody sees a part of one. It can be sent to other processes,
-    which open the storage themselves; no credentials go with it.
+    which open the storage themselves; it carries no credentials.
     """
 
     def __init__(self, url: str) -> None:
@@ -50,7 +50,7 @@ class ObjectFolder:
             url: the URL of the folder, for any file system of fsspec that can be written to.
 
         Raises:
-            SARChatError: if the URL has a password, is of no known file system, or of one that takes no objects.
+            SARChatError: if the URL has a password, or its file system is unknown or cannot be written to.
         """
         self.location = url.rstrip("/")
         parts = urlsplit(url)
@@ -91,11 +91,11 @@ class ObjectFolder:
         listed = {name[len(self._root) :].lstrip("/"): _describe(entry) for name, entry in found.items()}
         if "" in listed and listed[""].size:
             raise SARChatError(f"{self.location} is an object, not a folder; choose another prefix")
-        # Consoles show an empty folder by an empty object with its name.
+        # Consoles represent an empty folder as an empty object with its name.
         return {name: stored for name, stored in listed.items() if name and not name.endswith("/")}
 
     def put(self, file: Path, relative: str) -> Stored:
-        """Write an object, whole, and compare its size; an object with this name is replaced.
+        """Write a whole object and compare its size; an object with this name is replaced.
 
         Raises:
             SARChatError: if it cannot be written, or is stored with another size.
@@ -162,7 +162,7 @@ class ObjectFolder:
         return {relative: found[self._path(relative)] for relative in relatives}
 
     def remove(self, relatives: Iterable[str]) -> None:
-        """Remove objects; one that somebody else has just removed is none that must be.
+        """Remove objects; a missing object is no error.
 
         Raises:
             SARChatError: if they cannot be removed.

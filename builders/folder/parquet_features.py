@@ -18,7 +18,7 @@ def features_metadata(schema: pa.Schema, labels: Mapping[str, Sequence[str]] | N
     """Return the metadata of a file, spelled as `datasets` 3.6 and all later versions read it.
 
     Args:
-        schema: the file's schema; dictionary-encoded columns count as what they hold.
+        schema: the file's schema; dictionary-encoded columns count as their values.
         labels: the names of class labels, by the dotted path of their column.
     """
     features = {field.name: _feature(field.type, field.name, labels or {}) for field in schema}
@@ -26,7 +26,7 @@ def features_metadata(schema: pa.Schema, labels: Mapping[str, Sequence[str]] | N
 
 
 def count_labels(metadata: pq.FileMetaData, path: str) -> int | None:
-    """Return the number of class labels of a column, by its dotted path; `None` if the file says nothing of it."""
+    """Return the number of class labels of a column, by its dotted path; `None` if the file says nothing about it."""
     try:
         feature = json.loads((metadata.metadata or {})[KEY.encode()])["info"]["features"]
         for name in path.split("."):

@@ -147,7 +147,7 @@ class Build:
 
 
 def has_configs(folder: Path) -> bool:
-    """Return whether a folder has a card that lists configs; what else may be wrong with it, `open_build` says."""
+    """Return whether a folder has a card that lists configs; `open_build` reports whatever else is wrong."""
     card = folder / CARD
     try:
         # A pipe would block, and a device may have no end.
@@ -197,7 +197,7 @@ def read_info(folder: Path) -> CorpusInfo:
     A folder without one is of an older version, which built SARDet-100K alone.
 
     Raises:
-        SARChatError: if the file says something else than this package writes.
+        SARChatError: if the file is not one that this package writes.
     """
     path = folder / BUILD_INFO
     if not path.is_file():

@@ -24,7 +24,7 @@ _OF_DISKS = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG"
 
 @contextmanager
 def naming_disk(path: Path) -> Iterator[None]:
-    """Add a path to an error of the disk that names none: writing to an open file gives no name.
+    """Add a path to a disk error that has none, as when an open file is written to.
 
     Raises:
         OSError: what the block raises.
@@ -76,7 +76,7 @@ def writing_bytes(path: Path) -> Iterator[BinaryIO]:
                 os.fsync(descriptor)
                 if os.name != "posix":
                     stream.close()
-                # Still locked: otherwise another process could take it for abandoned.
+                # Still locked: otherwise another process could consider it abandoned.
                 os.replace(partial, path)
         finally:
             partial.unlink(missing_ok=True)
@@ -90,7 +90,7 @@ def _create(path: Path) -> tuple[int, Path]:
         partial = temporary(path)
         descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), permissions)
         is_locked = _lock(descriptor)
-        # Another process may have taken it for abandoned before it was locked.
+        # Another process may have considered it abandoned before it was locked.
         if is_locked is None or (is_locked and os.fstat(descriptor).st_nlink):
             return descriptor, partial
         os.close(descriptor)
@@ -162,7 +162,7 @@ def may_replace(file: Path, mark: bytes) -> bool:
 
 
 def check_outside(output: Path, inputs: Iterable[str | os.PathLike[str]], option: str = "--out") -> None:
-    """Check that an output, which need not exist, is neither an input nor inside one, under whatever name.
+    """Check that an output, which need not exist, is neither an input nor inside one, whatever its name.
 
     Raises:
         SARChatError: if it is.

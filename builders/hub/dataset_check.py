@@ -51,7 +51,7 @@ def inspect_dataset(folder: Path) -> list[str]:
 
 
 def describe_unknown(folder: Path) -> str | None:
-    """Return a line that says what the card does not know of the images, their source or licence; else `None`."""
+    """Return a line that says what the card lacks, the images' source or licence; else `None`."""
     try:
         unknown = find_origin(load_json((folder / BUILD_INFO).read_text(encoding="utf-8"))).unknown
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -38,7 +38,7 @@ def inspect_metric(folder: Path) -> None:
         )
     app = str(metadata.get("app_file", "app.py"))
     if app not in read_checksums(folder):
-        raise SARChatError(f"{card}: app_file {app!r} is no file of the folder; write it with `sarchat space`")
+        raise SARChatError(f"{card}: app_file {app!r} is not a file of the folder; write it with `sarchat space`")
     script = folder / f"{METRIC}.py"
     try:
         metric = evaluate.load(str(script), keep_in_memory=True)

@@ -121,7 +121,8 @@ def _check_text(settings: Mapping[str, Any]) -> None:
         json.dumps(settings, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError as error:
         raise SARChatError(
-            f"an option holds a character that is not UTF-8: {error.object[error.start : error.end]!a}; write it anew"
+            f"an option contains a character that is not UTF-8: {error.object[error.start : error.end]!a}; "
+            "type it again"
         ) from error
 
 
@@ -145,7 +146,7 @@ def _flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _write_meta(path: Path, meta: dict[str, Any], was_edited: bool = False) -> None:
-    """Write a sidecar with its checksum; one that was edited keeps the old checksum, so that it stays known as such."""
+    """Write a sidecar with its checksum; an edited one keeps the old checksum, so that the edit stays detectable."""
     if not was_edited:
         meta[_CHECKSUM] = _sum_up(meta)
     with writing_whole(meta_path(path)) as stream:

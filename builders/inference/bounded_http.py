@@ -1,4 +1,4 @@
-"""An HTTP client that trusts no server: every response has an end, and no response leads elsewhere."""
+"""An HTTP client that trusts no server: responses are limited, and redirects are not followed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LONGEST_RESPONSE = 8 * 2**20
 # An unreachable server is named within 5 seconds, with the start of the command.
 _CONNECT_SECONDS = 3.5
 _READ_SECONDS = 0.5
-# The extension of a response in place of one that is too long, or packed so that its length cannot be known: why.
+# The response extension that says why the response was not read: too long, or compressed to an unknown length.
 UNBOUNDED = "sarchat_unbounded"
 _SENT_ON = ("location", "retry-after", "retry-after-ms", "x-should-retry")
 
@@ -28,7 +28,7 @@ class _Unbounded(Exception):
 
 
 class BoundedClient(openai.DefaultAsyncHttpxClient):
-    """A client whose responses have at most `LONGEST_RESPONSE` bytes, also unpacked, and come within a time.
+    """A client whose responses have at most `LONGEST_RESPONSE` bytes, compressed or not, and arrive in time.
 
     It follows no redirect, and keeps no cookie.
     """
@@ -51,7 +51,7 @@ class BoundedClient(openai.DefaultAsyncHttpxClient):
         try:
             return await asyncio.wait_for(self._receive(request, options), self._seconds)
         except asyncio.TimeoutError as error:
-            raise _http.ReadTimeout(f"no whole response within {self._seconds:g} s", request=request) from error
+            raise _http.ReadTimeout(f"no complete response within {self._seconds:g} s", request=request) from error
 
     async def _receive(self, request: Any, options: dict[str, Any]) -> Any:  # noqa: ANN401
         response = await super().send(request, stream=True, **options)
@@ -83,11 +83,11 @@ def _check_length(length: int) -> None:
 
 
 def _unpack(content: bytes, encoding: str) -> bytes:
-    """Unpack a response of a server that packs although it is asked not to."""
+    """Decompress a response of a server that compresses although it is asked not to."""
     if encoding in ("", "identity"):
         return content
     if encoding not in ("gzip", "deflate"):
-        raise _Unbounded(f"it is packed as {encoding:.40}, though it was asked for unpacked")
+        raise _Unbounded(f"it is compressed as {encoding:.40}, although no compression was asked for")
     try:
         # Either header: of gzip, or of zlib.
         unpacked = zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(content, LONGEST_RESPONSE + 1)
@@ -98,7 +98,7 @@ def _unpack(content: bytes, encoding: str) -> bytes:
 
 
 def find_fault(url: str) -> BaseException | None:
-    """Return why no server answers at an address, within about 4 seconds; `None` if one does, whatever it says."""
+    """Return why no server answers at an address, within about 4 seconds; `None` if one does, whatever it responds."""
     return asyncio.run(_find_fault(url))
 
 

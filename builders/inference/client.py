@@ -26,11 +26,11 @@ _CONNECT_SECONDS = 10.0
 _LONGEST_MESSAGE = 200
 # Above real numbers of tokens, and with few digits.
 _LARGEST_COUNT = 10**12
-# What paths of servers consist of; any other part may be a key, and is not shown.
+# Usual parts of a server's path; any other part may be a key, and is not shown.
 _PATH_PARTS = re.compile(r"(v\d+(beta)?|api|openai|inference|compatible-mode|paas|llm|models|chat|)")
 
 
-# Texts of an answer that are a word or a name, and so one short line.
+# Texts of an answer that are a word or a name: one short line.
 _WORDS = ("finish_reason", "server_model")
 
 
@@ -192,7 +192,7 @@ class ChatClient:
         if reason := error.response.extensions.get(UNBOUNDED):
             return RequestFailure("response not read", reason)
         if target := error.response.headers.get("location") if 300 <= status < 400 else None:
-            # Following it would send image and key to a place that nobody chose.
+            # Following it would send image and key to a server that the user did not choose.
             message = f"not followed: a redirect to {target}"
             return RequestFailure(f"status {status}", self._tidy(message), is_final=True)
         said = error.body if isinstance(error.body, str) else ""
@@ -205,7 +205,7 @@ class ChatClient:
 
     def _tidy(self, text: object) -> str:
         """Shorten a message to one line without secrets and tags."""
-        # First the secrets, of which a part could be left at the end.
+        # Secrets first: a part of one could be left at the cut end.
         start = self.secrets.hide_in_answer(str(text))[: 10 * _LONGEST_MESSAGE]
         return _shorten(self.secrets.hide(one_line(re.sub(r"<[^>]*>", " ", start))))
 

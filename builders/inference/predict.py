@@ -150,7 +150,7 @@ def predict(
 
 
 def _tell_unit(model: str, fmt: BoxFormat) -> None:
-    """Print in which unit boxes are asked for, and a warning if the model's family is known to use another one."""
+    """Print the unit in which boxes are asked for, and a warning if the model's family is known to use another one."""
     tqdm.write(f"Boxes are asked for in {describe_unit(fmt)} (--box-format {fmt.name}).", file=sys.stderr)
     if warning := warn_of_unit(model, fmt):
         logging.getLogger(__name__).warning(warning)

@@ -66,7 +66,7 @@ def generate_questions(
     image: EncodedImage | None = None
     url: str | None = None
     fault = digest = ""
-    # In a build, each task's records are sorted by file name; but a name alone does not make an image.
+    # In a build, each task's records are sorted by file name; but different images may have the same name.
     for task, row in heapq.merge(*streams, key=_file_name):
         if image is None or not _is_same(row["image"], image):
             image, url, fault, digest = row["image"], None, "", ""
@@ -86,7 +86,7 @@ def _is_same(image: EncodedImage, last: EncodedImage) -> bool:
     try:
         return image.key == last.key
     except SARChatError:
-        # One that cannot be read is like no other.
+        # An unreadable image equals no other.
         return False
 
 
@@ -115,7 +115,7 @@ def check_images(data: OpenData, tasks: Sequence[str], split: str, asked: Mappin
         if path is None:
             return
         if path not in found:
-            # A question about a file that is missing fails by itself.
+            # The question about a missing file fails anyway.
             found[path] = hash_file(Path(path)) if os.path.isfile(path) else ""
         if found[path] != asked[row["id"]] and found[path] and asked[row["id"]]:
             raise SARChatError(

@@ -17,7 +17,7 @@ from builders.inference.client import Answer, ChatClient, RequestFailure
 from builders.inference.questions import Question
 from builders.signals import active_handlers
 
-# With 8 retries each, so many consecutive failures are not a coincidence.
+# With 8 retries each, this many consecutive failures are not a coincidence.
 _MOST_FAILURES_IN_A_ROW = 5
 _UNREADABLE_IMAGE = "unreadable image"
 

@@ -1,1 +1,1 @@
-"""What a model got wrong, as one HTML file; Jinja2, an extra, is imported in this room alone."""
+"""What a model got wrong, as one HTML file; only this room imports Jinja2, an extra."""

@@ -308,7 +308,7 @@ def test_folder_with_a_foreign_file_is_refused_and_untouched(tmp_path, corpus, f
     (out / foreign).parent.mkdir(parents=True, exist_ok=True)
     (out / foreign).write_text("mine")
     before = tree(out)
-    with pytest.raises(SARChatError, match="something else"):
+    with pytest.raises(SARChatError, match="something other than"):
         build(corpus, out)
     assert tree(out) == before
     assert [path.name for path in tmp_path.iterdir()] == ["out"]

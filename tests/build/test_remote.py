@@ -458,7 +458,7 @@ def test_finished_build_is_refused_and_neighbours_do_not_matter(corpus, url, loc
         ("file:///a/b", {}, "cannot write to file:///a/b: a folder is given by its path"),
         ("s3://a/b", {"embed": False}, "--no-embed stores paths of this machine.*build with --embed"),
         ("hf://buckets/me/sarchat", {}, "cannot write to hf://buckets/me/sarchat: .*sarchat push"),
-        ("https://server/sarchat", {}, "cannot write to https://server/sarchat: a web server takes no files"),
+        ("https://server/sarchat", {}, "cannot write to https://server/sarchat: a web server accepts no files"),
         ("ftp://me:secret@server/sarchat", {}, "has a password in it; storage takes credentials from the environment"),
         ("nothing://a/b", {}, "cannot open nothing://a/b: ValueError: Protocol not known: nothing"),
     ],

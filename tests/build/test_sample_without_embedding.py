@@ -58,4 +58,4 @@ def test_it_is_replaced_as_any_build_and_keeps_what_is_foreign(folder, capsys):
     main([*map(str, arguments)])
     assert tree(folder) == before
     (folder / "images" / "test" / "mine.png").write_bytes(b"mine")
-    assert "something else than what this command writes" in refusal(capsys, *arguments)
+    assert "something other than what this command writes" in refusal(capsys, *arguments)

@@ -294,7 +294,7 @@ def test_an_edit_is_named_and_stays(inputs, tmp_path, capsys, command, name):
     edit(file)
     before = state(tmp_path)
     line = refusal(capsys, *arguments)
-    assert "contains something else" in line if name == "export.json" else f"{file} was edited since" in line
+    assert "contains something other" in line if name == "export.json" else f"{file} was edited since" in line
     assert state(tmp_path) == before
     # What it says helps.
     out.rename(tmp_path / "elsewhere")
@@ -392,4 +392,4 @@ def test_the_space_is_not_taken_for_one_if_a_file_is_a_link(tmp_path, capsys):
     (tmp_path / "app.py").write_bytes((tmp_path / "space" / "app.py").read_bytes())
     (tmp_path / "space" / "app.py").unlink()
     (tmp_path / "space" / "app.py").symlink_to(tmp_path / "app.py")
-    assert "something else" in refusal(capsys, "space", "--out", tmp_path / "space")
+    assert "something other than" in refusal(capsys, "space", "--out", tmp_path / "space")

@@ -72,7 +72,7 @@ def test_what_was_not_read_is_named(tmp_path, capsys, corpus, case, zipped):
     warnings = [line for line in printed.err.splitlines() if line.startswith("Warning: ")]
     assert len(warnings) == bool(expected)
     for line in warnings:
-        assert f"found but not read: {', '.join(expected)}; what is read is " in line and "--annotations" in line
+        assert f"found but not read: {', '.join(expected)}; only " in line and "--annotations" in line
 
 
 def test_the_live_builder_names_it_too(tmp_path, caplog, corpus):

@@ -99,6 +99,6 @@ def test_options_that_do_not_go_together(capsys, tmp_path, records):
     for options, message in [
         (["--box-format", "qwen"], "unknown box format 'qwen' (did you mean 'qwen-vl'?); choose from sarchat, "),
         (["--box-format", "gemini", "--input-size", "5x5"], "does not depend on the model's input size"),
-        (["--box-format", "qwen2.5-vl", "--resize", "28"], "reads factor,min_pixels,max_pixels"),
+        (["--box-format", "qwen2.5-vl", "--resize", "28"], "is factor,min_pixels,max_pixels"),
     ]:
         assert message in refusal(capsys, "score", path, "--references", sample_build(), *options)

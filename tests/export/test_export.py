@@ -316,14 +316,14 @@ def test_an_export_replaces_an_export_and_nothing_else(tmp_path, capsys):
     assert sorted(path.name for path in out.iterdir()) == ["export.json", "images", "referring-test.parquet"]
     for foreign in (out / "notes.txt", out / "images" / "mine.png"):
         foreign.write_text("mine")
-        assert "contains something else" in refusal(capsys, "export", sample_build(), "--to", "trl", "--out", out)
+        assert "contains something other" in refusal(capsys, "export", sample_build(), "--to", "trl", "--out", out)
         assert foreign.read_text() == "mine"
         foreign.unlink()
     export(str(sample_build()), out, ExportOptions("trl"))
     build = shutil.copytree(sample_build(), tmp_path / "build")
     before = tree(build)
     assert "would be replaced" in refusal(capsys, "export", build, "--to", "trl", "--out", build)
-    assert "contains something else" in refusal(capsys, "export", sample_build(), "--to", "trl", "--out", build)
+    assert "contains something other" in refusal(capsys, "export", sample_build(), "--to", "trl", "--out", build)
     assert tree(build) == before
 
 

@@ -82,7 +82,7 @@ def test_what_cannot_be_drawn_is_refused_in_one_line(scores, tmp_path, capsys):
     (tmp_path / "one.json").write_text('{"counting/count": 50}')
     everyone = [option for entry in published_results() for option in ("--show", entry.label)]
     message = refusal(capsys, "leaderboard", "--figure", tmp_path / "radar.pdf", *everyone)
-    assert "cannot be read; show up to 8" in message
+    assert "is unreadable; show up to 8" in message
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.json", "one.json"]
 
 

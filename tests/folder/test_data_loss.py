@@ -116,7 +116,7 @@ def test_files_put_there_during_the_build_are_kept(tmp_path):
     def is_ours(folder: Path) -> bool:
         return not (folder / "mine").exists()
 
-    with pytest.raises(SARChatError, match="something else"), replacing_folder(out, is_ours) as staging:
+    with pytest.raises(SARChatError, match="something other than"), replacing_folder(out, is_ours) as staging:
         (staging / "new").write_text("new")
         out.mkdir()
         (out / "mine").write_text("mine")

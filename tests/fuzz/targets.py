@@ -107,7 +107,7 @@ class Target:
 
 
 class EscapedError(AssertionError):
-    """A reader raised something else than one SARChatError, or one that fills a screen."""
+    """A reader raised something other than one SARChatError, or one that fills a screen."""
 
 
 def check(target: Target, data: bytes) -> bool:

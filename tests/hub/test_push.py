@@ -397,8 +397,8 @@ def test_a_metric_goes_only_where_evaluate_finds_it(refuse, space):
     [
         ("README.md", "---\nsdk: static\n---\n", "sdk is 'static'"),
         ("README.md", "---\nsdk: [\n---\n", "the front matter is not valid"),
-        ("README.md", "---\nsdk: gradio\napp_file: main.py\n---\n", "app_file 'main.py' is no file of the folder"),
-        ("README.md", "---\nsdk: gradio\napp_file: ../z.py\n---\n", "app_file '../z.py' is no file of the folder"),
+        ("README.md", "---\nsdk: gradio\napp_file: main.py\n---\n", "app_file 'main.py' is not a file of the folder"),
+        ("README.md", "---\nsdk: gradio\napp_file: ../z.py\n---\n", "app_file '../z.py' is not a file of the folder"),
         ("sarchat_metric.py", "import nothing_of_that_name\n", "does not load and score"),
         ("app.py", None, "no app.py"),
     ],

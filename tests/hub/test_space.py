@@ -106,7 +106,7 @@ def test_replaces_its_own_folder_and_no_other(tmp_path, capsys):
     (out / "notes.txt").write_text("mine")
     with pytest.raises(SystemExit):
         main(["space", "--out", str(out)])
-    assert "contains something else" in capsys.readouterr().err
+    assert "contains something other" in capsys.readouterr().err
     assert (out / "notes.txt").read_text() == "mine"
 
 
@@ -119,7 +119,7 @@ def test_a_list_of_checksums_makes_no_folder_ours(tmp_path, capsys):
             (folder / name).write_text("mine")
         write_checksums(folder)
         before = sorted(folder.iterdir())
-        assert "contains something else" in refusal(capsys, "space", "--out", folder)
+        assert "contains something other" in refusal(capsys, "space", "--out", folder)
         assert sorted(folder.iterdir()) == before and (folder / names[1]).read_text() == "mine"
 
 

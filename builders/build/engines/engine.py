@@ -32,7 +32,7 @@ class Engine(Protocol):
         address: str | None,
         advance: Advance,
     ) -> Generator[tuple[Job, Result], None, None]:
-        """Run the jobs, in any order; none of them runs any more once the generator is closed.
+        """Run the jobs, in any order; closing the generator stops them all.
 
         Args:
             work: runs a job, possibly in another process on another machine: a function of a module, or anything else

@@ -28,13 +28,13 @@ _PASSING = (ConnectionError, TimeoutError)
 # Ray reads these when it is imported; what the user has set stays.
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    # By default, Ray repeats a job that runs out of memory for ever.
+    # By default, Ray repeats forever a job that runs out of memory.
     "RAY_task_oom_retries": str(_RETRIES),
-    # A lost worker is no news to the user as long as its job is repeated.
+    # A lost worker need not be reported while its job is repeated.
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",
     "RAY_IGNORE_UNHANDLED_ERRORS": "1",
 }
-# What Ray says of a function whose module a worker lacks.
+# What Ray reports for a function whose module a worker lacks.
 _NOT_IMPORTED = "function failed to import on the worker"
 # Ray itself would try for minutes to reach a machine that does not exist.
 _SECONDS_TO_ANSWER = 10
@@ -91,7 +91,7 @@ def run(
                     result = _result(reference)
                     yield running.pop(reference), result
         except ray.exceptions.RayError as error:
-            raise SARChatError(f"the cluster of Ray failed: {_first_line(error)}") from error
+            raise SARChatError(f"the Ray cluster failed: {_first_line(error)}") from error
 
 
 def _result(reference: ray.ObjectRef) -> Any:  # noqa: ANN401
@@ -115,7 +115,7 @@ def _result(reference: ray.ObjectRef) -> Any:  # noqa: ANN401
         raise SARChatError(_first_line(error)) from error
     except ray.exceptions.OutOfMemoryError as error:
         raise SARChatError(
-            f"a worker of Ray ran out of memory {_RETRIES + 1} times; build with a smaller --num-proc"
+            f"a Ray worker ran out of memory {_RETRIES + 1} times; build with a smaller --num-proc"
         ) from error
     except ray.exceptions.RayError as error:
         raise SARChatError(
@@ -129,9 +129,9 @@ def _first_line(error: BaseException) -> str:
 
 @contextmanager
 def _connected(address: str | None, num_proc: int | None) -> Iterator[None]:
-    """Connect to a cluster, or start Ray on this machine and end it with the block.
+    """Connect to a cluster, or start Ray on this machine and stop it after the block.
 
-    A cluster is left as it is, except that it ends the jobs that still run.
+    On a cluster, only the jobs that still run are ended.
 
     Raises:
         SARChatError: if the cluster cannot be reached, or runs another version of Python or Ray.
@@ -163,7 +163,7 @@ def _connected(address: str | None, num_proc: int | None) -> Iterator[None]:
         try:
             yield
         finally:
-            # Ray ends the jobs of a process that disconnects. To cancel them one by one may abort this process, if one
+            # Ray ends the jobs of a process that disconnects. Cancelling them one by one may abort this process if one
             # finishes at that moment (https://github.com/ray-project/ray/pull/54738).
             with uninterrupted():
                 ray.shutdown(wait_for_processes=True)
