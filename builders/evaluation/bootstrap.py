@@ -100,6 +100,24 @@ def count_table(tally: Tally, task: str) -> tuple[list[str], np.ndarray]:
     return keys, table.reshape(len(records), 3 * len(keys))
 
 
+def tally_of(tables: Mapping[str, tuple[Sequence[str], np.ndarray]]) -> Tally:
+    """Return the counts that `count_table` gave as tables, by task; every answer counts as parsed."""
+    tasks: list[np.ndarray] = []
+    counts: dict[str, np.ndarray] = {}
+    rows: dict[str, np.ndarray] = {}
+    done = 0
+    for task, (keys, table) in tables.items():
+        for column, key in enumerate(keys):
+            own = table[:, 3 * column : 3 * column + 3]
+            has_part = np.flatnonzero(own[:, 0] >= 0)
+            if len(has_part):
+                counts[key], rows[key] = own[has_part], done + has_part
+        tasks.append(np.full(len(table), TASKS.index(task), np.int8))
+        done += len(table)
+    parsed = np.ones(done, bool)
+    return Tally(np.concatenate(tasks), parsed, ~parsed, counts, rows)
+
+
 def unique_rows(table: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the different rows of a table of whole numbers, as `np.unique` with `axis=0` does, many times faster.
 
@@ -129,28 +147,16 @@ def _merge_equal_records(tallies: Sequence[Tally]) -> tuple[list[Tally], np.ndar
     Returns:
         The tallies of the K different ones, and how many records each stands for; ints of shape (K,).
     """
-    tasks: list[int] = []
+    merged: list[dict[str, tuple[Sequence[str], np.ndarray]]] = [{} for _ in tallies]
     frequencies = []
-    counts: list[dict[str, np.ndarray]] = [{} for _ in tallies]
-    rows: list[dict[str, np.ndarray]] = [{} for _ in tallies]
-    for number, task in enumerate(TASKS):
+    for task in TASKS:
         tables = [count_table(tally, task) for tally in tallies]
         kinds, _, frequency = unique_rows(np.hstack([table for _, table in tables]))
-        columns = iter(range(0, kinds.shape[1], 3))
-        for place, (keys, _) in enumerate(tables):
-            for key in keys:
-                column = next(columns)
-                of_key = kinds[:, column : column + 3]
-                has_part = np.flatnonzero(of_key[:, 0] >= 0)
-                counts[place][key], rows[place][key] = of_key[has_part], len(tasks) + has_part
-        tasks += [number] * len(kinds)
+        ends = np.cumsum([table.shape[1] for _, table in tables])[:-1]
+        for of_tally, (keys, _), own in zip(merged, tables, np.hsplit(kinds, ends), strict=True):
+            of_tally[task] = keys, own
         frequencies.append(frequency)
-    every = np.ones(len(tasks), bool)
-    merged = [
-        Tally(np.array(tasks, np.int8), every, ~every, own_counts, own_rows)
-        for own_counts, own_rows in zip(counts, rows, strict=True)
-    ]
-    return merged, np.concatenate(frequencies)
+    return [tally_of(tables) for tables in merged], np.concatenate(frequencies)
 
 
 def _draw_weights(tasks: np.ndarray, frequency: np.ndarray, resamples: int) -> np.ndarray:

@@ -19,7 +19,7 @@ import numpy as np
 from builders.digests import new_digest
 from builders.errors import SARChatError
 from builders.evaluation.answer_rows import read_rows
-from builders.evaluation.bootstrap import count_table, unique_rows
+from builders.evaluation.bootstrap import count_table, tally_of, unique_rows
 from builders.evaluation.readers import COSTS, measured
 from builders.evaluation.result import AVERAGES, Result, scores_of, update_hash
 from builders.folder.writing import writing_whole
@@ -195,27 +195,13 @@ def unpack_counts(packed: Mapping[str, Any], sizes: Mapping[str, int]) -> Tally:
     Raises:
         ValueError: if it is damaged.
     """
-    tasks: list[np.ndarray] = []
-    counts: dict[str, np.ndarray] = {}
-    rows: dict[str, np.ndarray] = {}
-    done = 0
-    for number, task in enumerate(TASKS):
-        if task not in sizes:
-            continue
+    tables = {}
+    for task in (task for task in TASKS if task in sizes):
         try:
-            table = _unpack_task(packed[task], task, sizes[task])
+            tables[task] = packed[task]["sub_scores"], _unpack_task(packed[task], task, sizes[task])
         except (KeyError, TypeError, IndexError, OverflowError, zlib.error) as error:
             raise ValueError(f"the counts of {task} are damaged") from error
-        for column, key in enumerate(packed[task]["sub_scores"]):
-            own = table[:, 3 * column : 3 * column + 3]
-            has_part = np.flatnonzero(own[:, 0] >= 0)
-            if len(has_part):
-                counts[key], rows[key] = own[has_part], done + has_part
-        tasks.append(np.full(len(table), number, np.int8))
-        done += len(table)
-    every = np.concatenate(tasks)
-    parsed = np.ones(len(every), bool)
-    return Tally(every, parsed, ~parsed, counts, rows)
+    return tally_of(tables)
 
 
 def _unpack_task(packed: Mapping[str, Any], task: str, size: int) -> np.ndarray:
@@ -229,6 +215,8 @@ def _unpack_task(packed: Mapping[str, Any], task: str, size: int) -> np.ndarray:
     if len(places) != size or kinds.ndim != 2 or kinds.shape[1] != 3 * len(packed["sub_scores"]):
         raise ValueError(f"the counts of {task} are not those of {size:,} records")
     totals = kinds.reshape(len(kinds), -1, 3)
-    if not (((totals >= 0).all(axis=2) & (totals.sum(axis=2) > 0)) | (totals == -1).all(axis=2)).all():
-        raise ValueError(f"the counts of {task} are not numbers of at least 0")
+    sums = totals.sum(axis=2)
+    is_count = (totals >= 0).all(axis=2) & (totals <= _MOST).all(axis=2) & (sums > 0) & (sums <= _MOST)
+    if not (is_count | (totals == -1).all(axis=2)).all():
+        raise ValueError(f"the counts of {task} are not whole numbers from 0 to {_MOST:,}")
     return kinds[places]

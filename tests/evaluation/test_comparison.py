@@ -77,7 +77,16 @@ def test_counts_of_records_come_back_from_a_file(tallies):
         assert read["overall"] == expected["overall"]
 
 
-@pytest.mark.parametrize("change", [{"records": "AAAA"}, {"kinds": [[1]]}, {"sub_scores": ["x"]}, {"kinds": [[0] * 9]}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"records": "AAAA"},
+        {"kinds": [[1]]},
+        {"sub_scores": ["x"]},
+        {"kinds": [[0] * 9]},
+        {"kinds": [[2**32, 0, 0] * 3] * 129},
+    ],
+)
 def test_damaged_counts_are_refused(change, tallies):
     packed = pack_counts(tallies[0])
     packed["counting"] |= change
