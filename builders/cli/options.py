@@ -191,9 +191,9 @@ def average_option(command: Command) -> Command:
 
 
 def _check_average(_: click.Context, __: click.Parameter, name: str) -> str:
-    from builders.evaluation.scoring import check_average
+    from builders.evaluation.result import AVERAGES
 
-    check_average(name)
+    check_name("average", name, AVERAGES)
     return name
 
 

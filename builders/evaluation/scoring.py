@@ -16,7 +16,7 @@ from builders.errors import check_name
 from builders.evaluation.bootstrap import RESAMPLES, intervals
 from builders.evaluation.gold import read_gold, read_rows
 from builders.evaluation.readers import COSTS, Answer, AnswerSource
-from builders.evaluation.result import AVERAGES, OWN, Result, choose_sizes, hash_records, scores_of
+from builders.evaluation.result import AVERAGES, OWN, WEIGHTS, Result, choose_sizes, hash_records, scores_of
 from builders.evaluation.scored_records import JoinedAnswers, ScoredRecord, check_order, join_file
 from builders.folder.writing import writing_whole
 from builders.open_data import open_data
@@ -56,22 +56,12 @@ def evaluate_file(
         SARChatError: if a file, a row, an id, the config, the split, the average or the weights are wrong, or rows
             without an id are not in the records' order.
     """
-    check_average(average)
     source = predictions if isinstance(predictions, AnswerSource) else AnswerSource(str(predictions))
     check_order(source.location, str(references))
     joined = join_file(source, read_gold(str(references), config, split, limit))
     with writing_whole(details) if details else nullcontext() as lines:
         watch = [] if lines is None else [lambda record: _write_details(record, lines)]
         return evaluate(joined, average, weights, watch)
-
-
-def check_average(average: str) -> None:
-    """Check the name of an average.
-
-    Raises:
-        SARChatError: if it is not one of `AVERAGES`.
-    """
-    check_name("average", average, AVERAGES)
 
 
 def evaluate(
@@ -91,14 +81,15 @@ def evaluate(
         resamples: the number of draws for the intervals; with 0 there are none.
 
     Raises:
-        SARChatError: if a gold answer cannot be read, or the weights need tasks that were not scored.
+        SARChatError: if the average or the weights are unknown, a gold answer cannot be read, or the weights need tasks
+            that were not scored.
     """
-    counts = _AnswerCounts()
+    counts = _AnswerCounts(average, weights)
     for record in joined.score():
         counts.add(record)
         for look in watch:
             look(record)
-    return counts.summarise(joined, average, weights, resamples)
+    return counts.summarise(joined, resamples)
 
 
 def evaluate_both(
@@ -116,19 +107,22 @@ def evaluate_both(
     Raises:
         SARChatError: as `evaluate`.
     """
-    counts, others = _AnswerCounts(), _AnswerCounts()
+    counts, others = _AnswerCounts(average, weights), _AnswerCounts(average, weights)
     for record, other in joined.score_with(baseline):
         counts.add(record)
         others.add(other)
         for look in watch:
             look(record)
-    return counts.summarise(joined, average, weights, RESAMPLES), others.summarise(baseline, average, weights, 0)
+    return counts.summarise(joined, RESAMPLES), others.summarise(baseline, 0)
 
 
 class _AnswerCounts:
     """What is counted of each record, and the scores that follow."""
 
-    def __init__(self) -> None:
+    def __init__(self, average: str, weights: str) -> None:
+        check_name("average", average, AVERAGES)
+        check_name("weights", weights, WEIGHTS)
+        self._average, self._weights = average, weights
         self._collector = Collector()
         self._counters = {name: Counter[str]() for name in COUNTED}
         self._costs: dict[str, list[float]] = defaultdict(list)
@@ -141,18 +135,18 @@ class _AnswerCounts:
                 self._counters[name][record.result.task] += number
         _note_costs(record.answer, self._costs)
 
-    def summarise(self, joined: JoinedAnswers, average: str, weights: str, resamples: int) -> Result:
+    def summarise(self, joined: JoinedAnswers, resamples: int) -> Result:
         """Return the scores of the records that were added; arguments and errors as in `evaluate`."""
-        tally = self._collector.tally()
+        tally, average = self._collector.tally(), self._average
         flat = summarise(tally, average)
         counters = {name: {task: counter[task] for task in flat["n"]} for name, counter in self._counters.items()}
-        sizes = choose_sizes(weights, flat["n"])
+        sizes = choose_sizes(self._weights, flat["n"])
         return Result(
             joined.source.name,
             scores_of(tally, average),
             flat["n"],
             average=average,
-            weights=weights,
+            weights=self._weights,
             tally=tally,
             records=hash_records(joined.gold.records),
             intervals=intervals(tally, average, sizes, resamples) if resamples else {},

@@ -13,7 +13,7 @@ from builders.evaluation.failures import Failures, count_targets
 from builders.evaluation.gold import COLUMNS, read_gold
 from builders.evaluation.readers import AnswerSource
 from builders.evaluation.scored_records import JoinedAnswers, ScoredRecord, check_order, join_file
-from builders.evaluation.scoring import check_average, evaluate, evaluate_both
+from builders.evaluation.scoring import evaluate, evaluate_both
 from builders.folder.writing import writing_whole
 from builders.report.contents import Report, ReportOptions
 from builders.report.examples import choose_changes, choose_examples, order_of
@@ -38,7 +38,6 @@ def write_report(
         SARChatError: a file, an option or the data set is wrong, or an image cannot be read.
         OSError: the file cannot be written.
     """
-    check_average(options.average)
     for answers in filter(None, (source, baseline)):
         check_order(answers.location, data, "--data")
     gold = read_gold(data, options.config, options.split, options.limit, (*COLUMNS, *FAILURE_COLUMNS))
