@@ -24,6 +24,7 @@ from support import ROOT, build, slow
 from builders.box_formats.formats import Notation, get_format
 from builders.box_formats.phrasing import Phrasing
 from builders.build.options import BuildOptions
+from builders.cli.command import main
 from builders.errors import SARChatError
 from builders.export.pipeline import ExportOptions, export
 from builders.folder import rows as rows_module
@@ -79,12 +80,41 @@ def test_remote_and_live_data_give_the_same_rows_as_the_folder(in_memory, tmp_pa
     others += [str(zip_corpus(corpus / "SARDet_100K", tmp_path / "corpus.zip"))]
     for task in TASKS:
         expected = tell(local, task, "test")
+        record_id = expected[-1]["id"]
+        columns = ["messages", "objects", "width"]
         for location in others:
-            assert tell(open_data(location), task, "test") == expected, location
+            data = open_data(location)
+            assert tell(data, task, "test") == expected, location
+            assert data.count(task, "test") == len(expected)
+            for record in (data.record(task, "test", len(expected) - 1), data.record_with_id(task, record_id)):
+                assert record | {"image": record["image"].read()} == expected[-1]
+            found = [row for batch in data.batches(task, "test", columns, rows=7) for row in batch.to_pylist()]
+            assert found == [{name: row[name] for name in columns} for row in expected], location
+    for location in (str(sample_build()), *others):
+        with pytest.raises(SARChatError, match=r"no record 9999 in all, test; it has \d+ records, counted from 0"):
+            open_data(location).record("all", "test", 9999)
+        with pytest.raises(SARChatError, match="no record with id 'x' in all, test"):
+            open_data(location).record_with_id("all", "x", ["test"])
+
+
+def test_every_command_takes_data_in_every_form(in_memory, tmp_path, capsys):
+    locations = [str(sample_build()), in_memory, str(sample_corpus())]
+    outputs = []
+    for number, location in enumerate(locations):
+        out = tmp_path / str(number)
+        picture = tmp_path / f"{number}.png"
+        main(["show", location, "all", "--index", "5", "--out", str(picture)])
+        assert capsys.readouterr().out == f"{picture}\n"
+        main(["demo", location, "--out", str(out)])
+        main(["stats", location])
+        printed = capsys.readouterr().out.replace(location, "DATA").replace(str(out), "OUT")
+        outputs.append((printed, picture.read_bytes(), (out / "answers.jsonl").read_bytes()))
+    assert outputs[0] == outputs[1] == outputs[2]
 
 
 READ_FROM_THE_HUB = """
 import hashlib, sys
+from builders.cli.command import main
 from builders.errors import SARChatError
 from builders.open_data import open_data
 

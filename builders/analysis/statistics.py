@@ -1,4 +1,4 @@
-"""Statistics of a build: boxes per category, records per task, aspect ratios, shapes, words."""
+"""Statistics of a data set: boxes per category, records per task, aspect ratios, shapes, words."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 from builders.analysis.target_counts import count_targets
 from builders.analysis.target_table import read_targets
 from builders.analysis.texts import TextStatistics, count_texts
-from builders.folder.reader import Build
+from builders.folder.records import Records
 from builders.records.geometry import SHAPES
-from builders.schema import ALL, TASKS
+from builders.schema import ALL, SPLITS, TASKS
 
 BANDS = {"low": (0.0, 0.67), "middle": (0.67, 1.5), "high": (1.5, float("inf"))}
 
@@ -39,9 +39,9 @@ class Statistics(NamedTuple):
     texts: TextStatistics
 
 
-def compute_statistics(build: Build) -> dict[str, Statistics]:
-    """Compute the statistics of every split of a build; no image is read."""
-    return {split: _compute(build, split) for split in build.splits}
+def compute_statistics(data: Records) -> dict[str, Statistics]:
+    """Compute the statistics of every split of a data set; no image is read."""
+    return {split: _compute(data, split) for split in SPLITS if split in data.splits()}
 
 
 def describe_ratios(ratios: np.ndarray) -> dict[str, float]:
@@ -57,20 +57,20 @@ def describe_ratios(ratios: np.ndarray) -> dict[str, float]:
     }
 
 
-def _compute(build: Build, split: str) -> Statistics:
-    records = {task: build.count(task, split) for task in TASKS if split in build.configs.get(task, {})}
-    if all(task in build.configs for task in TASKS):
+def _compute(data: Records, split: str) -> Statistics:
+    records = {task: data.count(task, split) for task in TASKS if data.has(task, split)}
+    if data.tasks == TASKS:
         records[ALL] = sum(records.values())
-    targets, texts = read_targets(build, split), count_texts(build, split)
+    targets, texts = read_targets(data, split), count_texts(data, split)
     if targets is None:
         return Statistics(records, {}, {}, {}, {}, {}, texts)
     ratios = targets.aspect_ratio
     by_category = {}
-    for index, category in enumerate(build.info.names):
+    for index, category in enumerate(data.info.names):
         chosen = ratios[targets.category == index]
         if len(chosen):
             by_category[category] = {"boxes": len(chosen), **describe_ratios(chosen)}
-    counts = count_targets(targets, build.info.names)
+    counts = count_targets(targets, data.info.names)
     return Statistics(
         records,
         counts.boxes(),

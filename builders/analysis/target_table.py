@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from builders.folder.reader import Build
+from builders.folder.records import Records
 from builders.schema import fewest_records_first, task_facts
 
 _COLUMNS = ("width", "height", "objects")
@@ -59,11 +59,11 @@ def sources_of_targets() -> list[tuple[str, Callable[[np.ndarray], np.ndarray]]]
     return [(task, _ROWS_WITH_TARGETS[kind]) for task, kind in kinds.items() if kind in _ROWS_WITH_TARGETS]
 
 
-def read_targets(build: Build, split: str) -> TargetTable | None:
+def read_targets(data: Records, split: str) -> TargetTable | None:
     """Read a split's targets, or return `None` if no task with all of them was built."""
     for task, choose in sources_of_targets():
-        if split in build.configs.get(task, {}):
-            return concatenate(_read_batch(batch, choose) for batch in build.batches(task, split, _COLUMNS))
+        if data.has(task, split):
+            return concatenate(_read_batch(batch, choose) for batch in data.batches(task, split, _COLUMNS))
     return None
 
 

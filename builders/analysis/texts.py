@@ -18,7 +18,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from builders.folder.reader import Build
+from builders.folder.records import Records
 from builders.resources import read_yaml
 from builders.schema import TASKS
 
@@ -61,11 +61,11 @@ def function_words() -> frozenset[str]:
     return frozenset(read_yaml("analysis/function_words.yaml"))
 
 
-def count_texts(build: Build, split: str) -> TextStatistics:
-    """Count the texts of a split of a build, over all its tasks; no image is read."""
+def count_texts(data: Records, split: str) -> TextStatistics:
+    """Count the texts of a split of a data set, over all its tasks; no image is read."""
     texts: Counter[str] = Counter()
-    for task in (task for task in TASKS if split in build.configs.get(task, {})):
-        for batch in build.batches(task, split, ["messages"]):
+    for task in (task for task in TASKS if data.has(task, split)):
+        for batch in data.batches(task, split, ["messages"]):
             texts.update(_distinct(batch.column("messages")))
     return describe_texts(texts)
 

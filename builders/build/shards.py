@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol, TypeVar
 
 from tqdm import tqdm
@@ -48,7 +47,7 @@ class ShardWriter:
     def __call__(self, job: ShardJob, advance: Advance) -> Receipt:
         """Run a job, see `write_shard`."""
         files = write_shard(job, advance)
-        part = arrange(Path(), files, open_corpus(job.location, job.stamp).info)
+        part = arrange(files, open_corpus(job.location, job.stamp).info)
         return Receipt(job.split, files, summarize(part, job.split, with_texts=job.split == self.texts_of))
 
 

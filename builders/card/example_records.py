@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import combinations
 from typing import Any
 
 from builders.corpus.image_check import check_decodes
+from builders.encoded_image import EncodedImage
 from builders.errors import SARChatError
 from builders.folder.reader import Build
 from builders.schema import COLUMNS, TASKS
@@ -47,7 +49,7 @@ def choose_examples(
     not overlap, and categories that the other examples rarely show.
 
     Returns:
-        The records by task, with the columns `COLUMNS`; an image has its bytes and no path.
+        The records by task, with the columns `COLUMNS`; the image is in memory.
 
     Raises:
         SARChatError: if no image of a task's candidates can be decoded; the message is about the first one.
@@ -69,7 +71,7 @@ def _first_readable(records: Sequence[Record], read_image: Callable[[Record], by
         except SARChatError as error:
             first_error = first_error or error
         else:
-            image = {"bytes": content, "path": None}
+            image = EncodedImage(record["file_name"], partial(bytes, content))
             return {name: image if name == "image" else record[name] for name in COLUMNS}
     raise first_error or ValueError("no candidates")
 

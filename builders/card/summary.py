@@ -78,7 +78,7 @@ def summarize(build: Build, split: str, *, with_texts: bool) -> Summary:
     return Summary(
         count_targets(targets, build.info.names) if targets else None,
         count_texts(build, split) if with_texts else None,
-        {task: propose_examples(build, task, split) for task in TASKS if split in build.configs.get(task, {})},
+        {task: propose_examples(build, task, split) for task in TASKS if build.has(task, split)},
     )
 
 

@@ -103,43 +103,43 @@ def is_demo(folder: Path) -> bool:
 
 
 @click.command("demo")
-@click.argument("folder", metavar="[DIR]", type=click.Path(path_type=Path), default="sarchat")
+@click.argument("data", metavar="[DATA]", default="sarchat")
 @click.option(
     "--out", type=click.Path(path_type=Path), default="demo", show_default=True, help="Folder of answers and picture."
 )
-def command(folder: Path, out: Path) -> None:
-    """Show a record of each task of DIR, a build (default: sarchat), and score answers with noise.
+def command(data: str, out: Path) -> None:
+    """Show a record of each task of DATA (default: the build sarchat), and score answers with noise.
 
     The answers and a picture of one are written, to have something to score.
     """
-    from builders.evaluation.scoring import read_references
+    from builders.evaluation.gold import read_rows
     from builders.figures import require_matplotlib
     from builders.folder.atomic import replacing_folder
     from builders.folder.checksums import write_checksums
-    from builders.folder.reader import open_build
     from builders.folder.writing import check_outside, check_replaced
+    from builders.open_data import open_data
 
     require_matplotlib()
     from builders.figures.record import show_record
 
-    check_replaced(out, [folder])
-    check_outside(out, [folder])
-    references = dict(read_references(folder, ALL, _SPLIT))
-    build = open_build(folder)
-    answers = noisy_answers(references, build.info)
+    check_replaced(out, [data])
+    check_outside(out, [data])
+    records = open_data(data)
+    references = dict(read_rows(records, records.select(ALL, _SPLIT), _SPLIT))
+    answers = noisy_answers(references, records.info)
     # The first record of each task.
     firsts = {record["task"]: record_id for record_id, record in reversed(references.items())}
     firsts = {task: firsts[task] for task in TASKS if task in firsts}
     task = "grounding" if "grounding" in firsts else next(iter(firsts))
-    record = build.record_with_id(task, firsts[task], [_SPLIT])
+    record = records.record_with_id(task, firsts[task], [_SPLIT])
     with replacing_folder(out, is_demo) as staging:
         write_answers(answers, staging / _ANSWERS)
-        show_record(record, build.info, staging / _PICTURE, answers[firsts[task]])
+        show_record(record, records.info, staging / _PICTURE, answers[firsts[task]])
         write_checksums(staging)
     click.echo(f"A record of each task ({_SPLIT}):\n\n{show_records(references, firsts.values())}\n")
     click.echo(f"The metric on the {_SPLIT} split, for the gold answers and for answers with noise:\n")
-    click.echo(show_scores(references, answers, build.info))
-    places = {"folder": folder, "answers": out / _ANSWERS, "picture": out / _PICTURE, "sarchat": _command()}
+    click.echo(show_scores(references, answers, records.info))
+    places = {"folder": data, "answers": out / _ANSWERS, "picture": out / _PICTURE, "sarchat": _command()}
     steps = read_text("demo_next_steps.txt", "builders.cli")
     quoted = {name: shlex.quote(str(place)) for name, place in places.items()}
     click.echo(steps.format_map({**quoted, "task": list(firsts)[-1]}), nl=False)

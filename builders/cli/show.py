@@ -12,7 +12,7 @@ from builders.schema import ALL
 
 
 @click.command("show")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("data")
 @click.argument("config", required=False)
 @click.option("--split", type=SPLIT, metavar="SPLIT", help="The split; default: test, or all splits with --id.")
 @click.option("--index", type=int, metavar="N", help="The record's index in the split, from 0; default: 0.")
@@ -32,7 +32,7 @@ from builders.schema import ALL
     "folder for the pictures.",
 )
 def command(
-    folder: Path,
+    data: str,
     config: str | None,
     split: str | None,
     index: int | None,
@@ -47,14 +47,15 @@ def command(
     resize: str | None,
     out: Path | None,
 ) -> None:
-    """Draw one record of CONFIG, a task or `all`, from DIR, which `sarchat build` wrote.
+    """Draw one record of CONFIG, a task or `all`, of DATA.
+
+    DATA is a folder that `sarchat build` wrote, a data set on the Hub (OWNER/NAME), or SARDet-100K itself.
 
     The picture shows the image with the gold boxes in green and a prediction's boxes in dashed red with their IoU, and
     next to it the conversation and the scores. Where a label has no room beside its box, a number or a letter stands in
     its place, and the text says what it means.
 
-    With --answers FILE, the records that a model answered worst are drawn; DIR may then be any data set that
-    `sarchat score` takes.
+    With --answers FILE, the records that a model answered worst are drawn.
     """
     from builders.box_formats.formats import read_notation
     from builders.figures import PICTURE_MARK, require_matplotlib
@@ -71,32 +72,32 @@ def command(
         from builders.evaluation.scored_records import check_order, join_file
         from builders.report.worst import draw_worst
 
-        check_order(answers, str(folder), "DIR")
-        check_outside(out, [folder, answers])
-        gold = read_gold(str(folder), config or ALL, split or "test", limit)
+        check_order(answers, data, "DATA")
+        check_outside(out, [data, answers])
+        gold = read_gold(data, config or ALL, split or "test", limit)
         joined = join_file(AnswerSource(answers, tool, notation=notation), gold)
         click.echo("\n".join(map(str, draw_worst(joined, worst or 20, out))) or "Every answer is right.")
         return
     from builders.box_formats.translate import translate
     from builders.figures.record import default_name, show_record
     from builders.figures.style import check_picture
-    from builders.folder.reader import open_build
+    from builders.open_data import open_data
 
     if config is None:
         raise SARChatError("missing argument CONFIG: a task, or all")
     if out is not None:
         check_picture(out)
-    build = open_build(folder)
+    records = open_data(data)
     if record_id is not None:
-        record = build.record_with_id(config, record_id, [split] if split else ())
+        record = records.record_with_id(config, record_id, [split] if split else ())
     else:
-        record = build.record(config, split or "test", index or 0)
+        record = records.record(config, split or "test", index or 0)
     if prediction is not None:
         size = record["width"], record["height"]
         prediction = translate(prediction, notation.format, *size, notation.input_size).text
     out = out or Path(default_name(record["id"]))
-    check_outputs({"--out": out}, [folder], {"--out": PICTURE_MARK})
-    show_record(record, build.info, out, prediction)
+    check_outputs({"--out": out}, [data], {"--out": PICTURE_MARK})
+    show_record(record, records.info, out, prediction)
     click.echo(out)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from builders.analysis.target_table import sources_of_targets
 from builders.evaluation.error_kinds import name_error
 from builders.evaluation.scored_records import ScoredRecord
-from builders.open_data import OpenData
+from builders.folder.records import Records
 from builders.records.geometry import CELLS, IDENTIFICATION_SIZES, area_share, cell, corners, identification_size
 from sarchat_metric import best_ious
 
@@ -118,11 +118,11 @@ def pair_categories(gold: list[str], read: list[str]) -> Iterator[tuple[str, str
         yield missed[index] if index < len(missed) else NONE, extra[index] if index < len(extra) else NONE
 
 
-def count_targets(data: OpenData, split: str) -> dict[str, int]:
+def count_targets(data: Records, split: str) -> dict[str, int]:
     """Return the number of targets of each image of a split, by file name; empty if no task has every target."""
     counts: Counter[str] = Counter()
     for task, choose in sources_of_targets():
-        if task in data.tasks and split in data.splits(task):
+        if data.has(task, split):
             for row in data.rows(task, split, columns=("file_name", "objects")):
                 number = len(row["objects"]["category"])
                 if choose(np.array([number]))[0]:

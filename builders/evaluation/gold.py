@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from builders.errors import SARChatError
-from builders.open_data import OpenData, open_data
+from builders.folder.records import Records
+from builders.open_data import open_data
 from builders.redact import one_line
 from builders.schema import ALL
 
@@ -29,7 +30,7 @@ class Gold:
         records: the chosen columns of each record, by id, in the order of the data set.
     """
 
-    data: OpenData
+    data: Records
     config: str
     tasks: tuple[str, ...]
     split: str
@@ -86,7 +87,7 @@ def require_unique(rows: Iterable[tuple[str, Row]], location: str) -> Iterator[t
 
 
 def read_rows(
-    data: OpenData,
+    data: Records,
     tasks: Sequence[str],
     split: str,
     keep: Container[str] | None = None,

@@ -29,7 +29,8 @@ from builders.export.record import ExportRecord, Row, to_json
 from builders.export.sample import Sample
 from builders.export.side_files import write_side_files
 from builders.folder.atomic import replacing_folder
-from builders.open_data import OpenData, open_data
+from builders.folder.records import Records
+from builders.open_data import open_data
 from builders.schema import ALL, SPLITS, TASKS, asks_for_boxes, fewest_records_first
 
 _LOG = logging.getLogger(__name__)
@@ -157,7 +158,7 @@ def _read_notation(fmt: Format, options: ExportOptions) -> _Notation:
     return _Notation(name, box_format, resize_rule() if box_format.unit == INPUT_PIXELS else None)
 
 
-def _select_parts(data: OpenData, fmt: Format, options: ExportOptions) -> list[tuple[str, list[str]]]:
+def _select_parts(data: Records, fmt: Format, options: ExportOptions) -> list[tuple[str, list[str]]]:
     """Return the splits to export, each with its tasks in the order in which they are written."""
     for task in options.tasks:
         if task not in data.tasks:
@@ -172,17 +173,15 @@ def _select_parts(data: OpenData, fmt: Format, options: ExportOptions) -> list[t
     tasks = [task for task in data.tasks if task in options.tasks or not options.tasks]
     tasks.sort(key=lambda task: task == _LARGEST_TASK)
     splits = [split for split in SPLITS if split in wanted or not wanted]
-    parts = ((split, [task for task in tasks if split in data.splits(task)]) for split in splits)
+    parts = ((split, [task for task in tasks if data.has(task, split)]) for split in splits)
     return [(split, members) for split, members in parts if members]
 
 
-def _count(data: OpenData, parts: Sequence[tuple[str, list[str]]], options: ExportOptions) -> int | None:
+def _count(data: Records, parts: Sequence[tuple[str, list[str]]], options: ExportOptions) -> int | None:
     """Return the number of records to export, if it is known in advance."""
     if options.limit is not None:
         return None
-    counts = [data.count(task, split) for split, tasks in parts for task in tasks]
-    known = [count for count in counts if count is not None]
-    return sum(known) if len(known) == len(counts) else None
+    return sum(data.count(task, split) for split, tasks in parts for task in tasks)
 
 
 class _Writer:
@@ -207,7 +206,7 @@ class _Writer:
         self._written: dict[str, int] = {}
         self._sample: Table | None = None
 
-    def write(self, data: OpenData, task: str, split: str, keep: Container[str] | None) -> list[Table]:
+    def write(self, data: Records, task: str, split: str, keep: Container[str] | None) -> list[Table]:
         """Write a task's records of a split; return the files that hold them."""
         files: dict[str, RecordFile[Any]] = {}
         sample = self._start_sample(task, split)
@@ -237,7 +236,7 @@ class _Writer:
         ]
 
     def _convert(
-        self, data: OpenData, task: str, split: str, keep: Container[str] | None
+        self, data: Records, task: str, split: str, keep: Container[str] | None
     ) -> Iterator[tuple[ExportRecord, Row]]:
         convert, notation = self._format.convert, self._notation
         phrasing = Phrasing(Notation(notation.format, notation.resize)) if self._format.evaluates else None
@@ -312,7 +311,7 @@ def make_record(
     )
 
 
-def _describe(data: OpenData, options: ExportOptions, notation: _Notation, made: Export) -> dict[str, Any]:
+def _describe(data: Records, options: ExportOptions, notation: _Notation, made: Export) -> dict[str, Any]:
     return {
         "format": options.format,
         "data": {"location": data.location, "version": data.version, "fingerprint": data.fingerprint},

@@ -17,7 +17,6 @@ from builders.corpus.viewing import read_view
 from builders.errors import SARChatError
 from builders.figures.style import hide_frame
 from builders.figures.text_wrap import measure
-from builders.folder.reader import image_bytes
 from builders.schema import Box
 
 # No figure shows more.
@@ -34,7 +33,7 @@ def draw_image(axes: Axes, record: Mapping[str, Any]) -> None:
         SARChatError: if the image cannot be read or decoded.
     """
     try:
-        (width, height), view = read_view(io.BytesIO(image_bytes(record)), _LONGEST_SIDE)
+        (width, height), view = read_view(io.BytesIO(record["image"].read()), _LONGEST_SIDE)
     except ValueError as error:
         raise SARChatError(f"{record['id']}: its image cannot be drawn: {error}; build the folder again") from error
     axes.imshow(

@@ -63,6 +63,17 @@ class ParquetPart(NamedTuple):
                 raise
             raise SARChatError(f"cannot read {self.path}: {type(error).__name__}: {error}") from error
 
+    @property
+    def footer(self) -> pq.FileMetaData:
+        """The file's metadata; reading it raises what `open` does."""
+        with self.open() as file:
+            return file.metadata
+
+    @property
+    def size(self) -> int:
+        """The file's size in bytes."""
+        return os.path.getsize(self.path) if self.fs is None else self.fs.size(self.path)
+
     def damaged(self, reason: object) -> SARChatError:
         """Return the error to raise if the content is not that of a complete Parquet file."""
         return SARChatError(
@@ -128,6 +139,22 @@ def read_rows(
             places = _find_places(file, group, keep)
             if places is None or places:
                 yield from _read_group(part, file, group, columns, places, known)
+
+
+def read_row(part: ParquetPart, index: int) -> dict[str, Any]:
+    """Return one row of a file, of fewer rows than its footer says; only its row group is read.
+
+    Raises:
+        SARChatError: as `read_rows`.
+    """
+    with part.open() as file:
+        require_columns(file.schema_arrow, part.path, COLUMNS)
+        for group in range(file.num_row_groups):
+            rows = file.metadata.row_group(group).num_rows
+            if index < rows:
+                return next(_read_group(part, file, group, COLUMNS, [index], ()))
+            index -= rows
+    raise part.damaged("its row groups have fewer rows than its footer says")
 
 
 def _find_places(file: pq.ParquetFile, group: int, keep: Container[str] | None) -> list[int] | None:

@@ -43,9 +43,9 @@ def inspect_dataset(folder: Path) -> list[str]:
         if config not in counts:
             raise SARChatError(f"{folder / CARD}: config {config} has no dataset_info; rebuild the folder")
         _check_rows(build, config, counts[config])
-    files = {path for splits in build.configs.values() for paths in splits.values() for path in paths}
-    for path in tqdm(sorted(files), desc="Checking images", unit=" files", delay=1, disable=None):
-        _check_embedded(path)
+    parts = {part for splits in build.configs.values() for parts in splits.values() for part in parts}
+    for part in tqdm(sorted(parts), desc="Checking images", unit=" files", delay=1, disable=None):
+        _check_embedded(part)
     _check_loads(folder, {config: counts[config] for config in build.configs})
     return list(build.configs)
 
@@ -78,20 +78,20 @@ def _read_counts(card: Path) -> _Counts:
 
 def _check_rows(build: Build, config: str, expected: Mapping[str, int]) -> None:
     for split in {**build.configs[config], **expected}:
-        count = build.count(config, split)
+        count = sum(part.footer.num_rows for part in build.configs[config].get(split, ()))
         if count != expected.get(split):
             raise SARChatError(
-                f"{build.folder}: {config}/{split} has {count:,} rows, but {CARD} says {expected.get(split)}; "
+                f"{build.location}: {config}/{split} has {count:,} rows, but {CARD} says {expected.get(split)}; "
                 "rebuild the folder"
             )
 
 
-def _check_embedded(path: Path) -> None:
+def _check_embedded(part: ParquetPart) -> None:
     """Check that every record of a Parquet file contains its image's bytes, a row group at a time."""
     # An image that several records share is read once per row group.
-    with ParquetPart(str(path)).open(read_dictionary=["image.bytes"]) as file:
+    with part.open(read_dictionary=["image.bytes"]) as file:
         if "image.bytes" not in {file.schema.column(index).path for index in range(len(file.schema))}:
-            raise SARChatError(f"{path} has no column `image` with bytes; rebuild the folder")
+            raise SARChatError(f"{part.path} has no column `image` with bytes; rebuild the folder")
         batches = (
             batch
             for group in range(file.num_row_groups)
@@ -103,8 +103,8 @@ def _check_embedded(path: Path) -> None:
             lacking = len(batch) - (pc.sum(pc.greater(lengths, 0)).as_py() or 0)
             if lacking:
                 raise SARChatError(
-                    f"{path} contains paths instead of images in {lacking:,} of {len(batch):,} records, which nobody "
-                    "else could open; rebuild the folder with `sarchat build --embed` and push that"
+                    f"{part.path} contains paths instead of images in {lacking:,} of {len(batch):,} records, which "
+                    "nobody else could open; rebuild the folder with `sarchat build --embed` and push that"
                 )
 
 

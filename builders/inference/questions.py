@@ -14,8 +14,8 @@ from builders.box_formats.phrasing import Phrasing
 from builders.digests import hash_bytes, hash_file
 from builders.encoded_image import EncodedImage
 from builders.errors import SARChatError
+from builders.folder.records import Records
 from builders.inference.images import encode_content
-from builders.open_data import OpenData
 from builders.schema import asks_for_boxes
 
 _COLUMNS = ("id", "image", "file_name", "width", "height", "messages")
@@ -55,7 +55,7 @@ class Remaining(Container[str]):
 
 
 def generate_questions(
-    data: OpenData, tasks: Sequence[str], split: str, keep: Container[str], phrasing: Phrasing
+    data: Records, tasks: Sequence[str], split: str, keep: Container[str], phrasing: Phrasing
 ) -> Iterator[Question]:
     """Yield the questions of the given tasks, grouped by image, so that each image is encoded once.
 
@@ -90,7 +90,7 @@ def _is_same(image: EncodedImage, last: EncodedImage) -> bool:
         return False
 
 
-def check_images(data: OpenData, tasks: Sequence[str], split: str, asked: Mapping[str, str], answers: Path) -> None:
+def check_images(data: Records, tasks: Sequence[str], split: str, asked: Mapping[str, str], answers: Path) -> None:
     """Check that the image files of records that were answered are still those that were sent.
 
     Only files of this machine are read: of a corpus in a folder, or of a build without embedded images. The fingerprint

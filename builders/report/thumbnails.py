@@ -14,7 +14,7 @@ from tqdm import tqdm
 from builders.corpus.viewing import read_view
 from builders.encoded_image import EncodedImage
 from builders.errors import SARChatError
-from builders.open_data import OpenData
+from builders.folder.records import Records
 from builders.schema import fewest_records_first
 
 _LOG = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def make_thumbnails(pictures: Mapping[str, Image.Image]) -> dict[str, Thumbnail]
     return {name: Thumbnail(number, url) for number, (name, url) in enumerate(urls.items())}
 
 
-def read_pictures(data: OpenData, split: str, names: Collection[str]) -> dict[str, Image.Image]:
+def read_pictures(data: Records, split: str, names: Collection[str]) -> dict[str, Image.Image]:
     """Read images of a split, no larger than the largest thumbnail, by file name, sorted.
 
     They are read from the task that stores the fewest copies of them, and one row group is in memory at a time.
@@ -54,7 +54,7 @@ def read_pictures(data: OpenData, split: str, names: Collection[str]) -> dict[st
     pictures: dict[str, Image.Image] = {}
     with tqdm(total=len(names), desc="Images", unit=" images", delay=1, disable=None) as bar:
         for task in fewest_records_first():
-            if task in data.tasks and split in data.splits(task):
+            if data.has(task, split):
                 missing = {name for name in names if name not in pictures}
                 rows = data.rows(task, split, columns=("id", "file_name")) if missing else ()
                 first = {row["file_name"]: row["id"] for row in rows if row["file_name"] in missing}

@@ -42,8 +42,5 @@ def draw_worst(joined: JoinedAnswers, number: int, out: Path) -> list[Path]:
         check_outputs({"--out": path}, [], {"--out": PICTURE_MARK})
     answers = {record.id: record.translation.text for record in joined.score(worst)}
     for record_id, row in joined.gold.read(set(worst), COLUMNS):
-        image = {"bytes": row["image"].read(), "path": None}
-        show_record(
-            {**row, "id": record_id, "image": image}, joined.gold.data.info, paths[record_id], answers[record_id]
-        )
+        show_record({**row, "id": record_id}, joined.gold.data.info, paths[record_id], answers[record_id])
     return list(paths.values())

@@ -77,7 +77,7 @@ def test_figures_are_those_of_the_annotations(sample_figures, split):
 @pytest.mark.parametrize("task", ["classification", "grounding", "referring", "counting", "identification"])
 def test_any_task_with_every_target_gives_the_same_figures(sample_figures, task):
     whole = open_build(sample_build())
-    alone = Build(whole.folder, {"all": whole.configs[task], task: whole.configs[task]}, whole.info)
+    alone = Build(whole.location, {"all": whole.configs[task], task: whole.configs[task]}, whole.info)
     for split, figures in compute_statistics(alone).items():
         expected = sample_figures[split]
         assert figures.boxes == expected.boxes
@@ -159,7 +159,7 @@ def test_no_image_is_needed(tmp_path):
 
 
 def test_wrong_folder_gets_one_line(capsys, tmp_path):
-    assert "no such folder" in refusal(capsys, "stats", tmp_path / "nothing")
+    assert "no such file or folder" in refusal(capsys, "stats", tmp_path / "nothing")
     assert "sarchat build" in refusal(capsys, "stats", tmp_path)
 
 

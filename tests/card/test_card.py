@@ -78,12 +78,12 @@ def test_counts_are_those_of_the_files(folder):
         for split in info["splits"]:
             assert split["num_examples"] == made.count(info["config_name"], split["name"])
     text = read_card(folder).text
-    total = sum(made.count("all", split) for split in made.configs["all"])
+    total = sum(made.count("all", split) for split in made.splits())
     assert f"\n{total:,} conversations about" in text
     for task in TASKS:
         row = re.search(rf"^\| `{task}` \|( [\d,]+ \|)+$", text, re.MULTILINE)
-        if task in made.configs:
-            counts = [made.count(task, split) for split in made.configs["all"]]
+        if task in made.tasks:
+            counts = [made.count(task, split) for split in made.splits()]
             assert row[0] == f"| `{task}` | {' | '.join(f'{count:,}' for count in [*counts, sum(counts)])} |"
         else:
             assert row is None
@@ -94,7 +94,7 @@ def test_sections_and_examples(folder):
     made = open_build(folder)
     assert re.findall(r"^## (.+)$", text, re.MULTILINE) == SECTIONS
     assert not re.search(r"\$\w", text)
-    for task in set(made.configs) - {"all"}:
+    for task in set(made.tasks):
         record_id = re.search(rf"^{task.capitalize()}, `({task}/\w+/\d+/\d+)`:$", text, re.MULTILINE)[1]
         record = made.record_with_id(task, record_id)
         for message in record["messages"]:
@@ -189,4 +189,4 @@ def test_front_matter_is_plain_yaml():
 def test_images_of_records_open():
     made = open_build(sample_build())
     record = made.record("all", "test", 0)
-    assert Image.open(io.BytesIO(record["image"]["bytes"])).size == (record["width"], record["height"])
+    assert Image.open(io.BytesIO(record["image"].read())).size == (record["width"], record["height"])

@@ -23,7 +23,8 @@ def test_examples_are_one_a_task_and_do_not_depend_on_the_order_of_candidates():
     assert len({record["file_name"] for record in examples.values()}) == len(TASKS)
     for task, record in examples.items():
         stored = made.record_with_id(task, record["id"])
-        assert record == {**stored, "image": {"bytes": stored["image"]["bytes"], "path": None}}
+        assert record == {**stored, "image": record["image"]}
+        assert record["image"].read() == stored["image"].read()
     turned = {task: best_of(reversed(records)) for task, records in candidates.items()}
     assert turned == candidates
 
@@ -43,7 +44,7 @@ def test_example_whose_image_cannot_be_decoded_is_passed_over():
 
 
 def image_of(made, record):
-    return made.record_with_id(record["task"], record["id"])["image"]["bytes"]
+    return made.record_with_id(record["task"], record["id"])["image"].read()
 
 
 @pytest.mark.parametrize("tasks", [(), ("description",)], ids=["every task", "no task with every target"])

@@ -13,6 +13,7 @@ from PIL import EpsImagePlugin, Image
 
 from builders.corpus import viewing
 from builders.corpus.viewing import read_view, to_eight_bits
+from builders.encoded_image import EncodedImage
 from builders.errors import SARChatError
 
 SPECKLE = np.random.default_rng(0).gamma(1.0, 900, (200, 300))
@@ -54,7 +55,7 @@ def test_figures_show_the_whole_range(depth):
     from builders.figures.scene import draw_image
 
     axes = matplotlib.figure.Figure().add_subplot()
-    draw_image(axes, {"id": "a", "image": {"bytes": encode(*DEPTHS[depth]), "path": None}})
+    draw_image(axes, {"id": "a", "image": EncodedImage("a", lambda: encode(*DEPTHS[depth]))})
     shown = np.asarray(axes.images[0].get_array())[..., 0]
     assert 40 < shown.mean() < 60 and (shown == 255).mean() < 0.02
 
@@ -113,4 +114,4 @@ def test_hostile_images_give_one_error(monkeypatch, content, message):
 
     if message != "4,000,000|4000000|2000 x 2000":
         with pytest.raises(SARChatError, match=r"^a: its image cannot be drawn: "):
-            draw_image(None, {"id": "a", "image": {"bytes": content, "path": None}})
+            draw_image(None, {"id": "a", "image": EncodedImage("a", lambda: content)})

@@ -541,16 +541,16 @@ def test_a_wrong_argument_is_one_line(arguments, message, tmp_path, capsys):
 
 
 def test_an_image_name_may_not_lead_out_of_the_folder(tmp_path, monkeypatch):
-    from builders.open_data import OpenData, ParquetData
+    from builders.folder.reader import Build
 
-    def hostile(self: OpenData, *arguments: object, **options: object):
+    def hostile(self: Build, *arguments: object, **options: object):
         for row in rows(self, *arguments, **options):
             if "image" in row:
                 row["image"].name = "../../escaped.png"
             yield row
 
-    rows = ParquetData.rows
-    monkeypatch.setattr(ParquetData, "rows", hostile)
+    rows = Build.rows
+    monkeypatch.setattr(Build, "rows", hostile)
     with pytest.raises(SARChatError, match="does not stay inside"):
         export(str(sample_build()), tmp_path / "out", ExportOptions("trl"))
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]

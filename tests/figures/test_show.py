@@ -181,8 +181,9 @@ def test_index_and_id_give_the_same_record():
         ("referring", "test", 0),
     ]:
         record = made.record(config, split, index)
-        assert made.record_with_id(config, record["id"]) == record
-        assert made.record_with_id(config, record["id"], [split]) == record
+        for splits in ([], [split]):
+            again = made.record_with_id(config, record["id"], splits)
+            assert again | {"image": again["image"].read()} == record | {"image": record["image"].read()}
 
 
 def test_records_across_row_groups_and_files():
@@ -224,7 +225,7 @@ def test_wrong_arguments_get_one_line(arguments, words, capsys, tmp_path, monkey
 
 
 def test_wrong_folders_get_one_line(capsys, tmp_path):
-    assert "no such folder" in refusal(capsys, "show", tmp_path / "nothing", "referring")
+    assert "no such file or folder" in refusal(capsys, "show", tmp_path / "nothing", "referring")
     assert "no README.md" in refusal(capsys, "show", tmp_path, "referring")
     (tmp_path / "README.md").write_text("# no build\n")
     assert "README.md" in refusal(capsys, "show", tmp_path, "referring")

@@ -52,7 +52,7 @@ from builders.evaluation.result_files import pack_counts, read_result
 from builders.evaluation.sidecar import read_asked
 from builders.export.manifest import is_export
 from builders.folder.checksums import read_checksums, verify_checksums
-from builders.folder.reader import image_bytes, open_build
+from builders.folder.reader import open_build
 from builders.inference.answers import open_answers
 from builders.open_data import open_data
 from builders.tables import write_tables
@@ -369,8 +369,8 @@ def _read_card(data: bytes) -> object:
     with suppress(SARChatError):
         is_build(folder)
     opened = open_build(folder)
-    for config, splits in opened.configs.items():
-        for split in splits:
+    for config in ("all", *opened.tasks):
+        for split in opened.splits(config):
             opened.count(config, split)
     return _read_all(folder)
 
@@ -388,7 +388,7 @@ def _read_parquet(data: bytes) -> object:
     (folder / TASK / f"{SPLIT}-00000-of-00001.parquet").write_bytes(data)
     opened = open_build(folder)
     if opened.count(TASK, SPLIT):
-        image_bytes(opened.record(TASK, SPLIT, 0))
+        opened.record(TASK, SPLIT, 0)["image"].read()
     return _read_all(folder)
 
 
