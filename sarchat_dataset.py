@@ -57,7 +57,7 @@ class SARChatConfig(datasets.BuilderConfig):
         rename: one of the six categories for each name that the annotations use for it.
         drop: names of categories in the annotations whose boxes are left out.
         corpus: the YAML file with the corpus's categories and words; default: those of SARDet-100K.
-        trust_boxes: whether to accept boxes that seem not to be x, y, width, height in pixels.
+        trust_boxes: whether to accept boxes that do not look like x, y, width, height in pixels.
         annotations: the annotation file of each split; `data_dir` is then the folder of the images.
         fingerprint: the fingerprint of the corpus's content; set by the builder.
         stamp: the corpus's stamp, by which other processes recognize it; set by the builder.
@@ -104,7 +104,7 @@ class SARChat(datasets.GeneratorBasedBuilder):
         rename: one of the six categories for each name that the annotations use for it: `{"airplane": "aircraft"}`.
         drop: names of categories in the annotations whose boxes are left out: `["windmill"]`.
         corpus: the YAML file with the corpus's categories and words; default: those of SARDet-100K.
-        trust_boxes: whether to go on although nearly all boxes seem not to be x, y, width, height in pixels.
+        trust_boxes: whether to accept boxes that do not look like x, y, width, height in pixels.
         annotations: the annotation file of each split, if `data_dir` is only the folder of the images:
             `{"train": "boxes.json"}`.
 

@@ -47,7 +47,7 @@ def sarchat(
         config: a task, or `all`.
         split: the split.
         limit: this many records of each task and scenario, the same on every machine; all if not given. Inspect's own
-            `--limit` takes the first records instead, which are of one task.
+            `--limit` takes the first records instead, which belong to one task.
         box_format: the notation in which the model reads and writes boxes.
         input_size: `WxH` in pixels, for notations in pixels of the resized image.
         resize: `factor,min_pixels,max_pixels`, likewise.

@@ -31,7 +31,7 @@ accuracy TP / (TP + FP + FN) in percent; a task's score is the plain mean of its
 the mean of the tasks, weighted by their numbers of records.
 """
 
-# Answers that scored something under one version may score otherwise under the next: the card lists the changes.
+# Scores may differ between versions: the card lists the changes.
 VERSION = "2.0.0"
 
 _CITATION = """\

@@ -87,6 +87,18 @@ def write_own_images(corpus, folder):
     coco["categories"].append({"id": 99, "name": "buoy"})
     coco["annotations"].append(coco["annotations"][0] | {"id": 10**6, "category_id": 99, "bbox": [1, 1, 9, 9]})
     (folder / "boxes.json").write_text(json.dumps(coco))
+    # Other categories, as the page on images of one's own describes them.
+    shutil.copytree(folder / "mine", folder / "farms")
+    (described,) = (
+        block for language, block in code_blocks((DOCS / "own-images.md").read_text()) if language == "yaml"
+    )
+    (folder / "wind.yaml").write_text(described)
+    for path in (folder / "farms" / "annotations").iterdir():
+        coco = json.loads(path.read_text())
+        names = ["windmill", "turbine", "oil rig", "oil rigs", "people", "windmills"]
+        for category, name in zip(coco["categories"], names, strict=True):
+            category["name"] = name
+        path.write_text(json.dumps(coco))
 
 
 @pytest.mark.slow

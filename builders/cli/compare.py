@@ -26,8 +26,7 @@ def command(
     """Compare every MODEL with the BASELINE: the difference of each score, with a paired 95 % interval.
 
     The files are those of `sarchat score --output` or --details, all scored on the same records, or with --references
-    files of answers. If `sarchat predict` wrote FILE, the model and its options are read from
-    FILE.meta.json.
+    files of answers. If `sarchat predict` wrote one, the model and its options are read from its sidecar.
     """
     from pathlib import Path
 

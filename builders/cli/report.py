@@ -46,7 +46,7 @@ def command(
 
     ANSWERS is a file of answers as `sarchat score` takes it; BASELINE, if given, another one to compare it with.
 
-    If `sarchat predict` wrote FILE, the model and its options are read from FILE.meta.json.
+    If `sarchat predict` wrote ANSWERS, the model and its options are read from ANSWERS.meta.json.
     """
     if not all(map(find_spec, ("jinja2", "matplotlib"))):
         raise SARChatError(f"jinja2 and matplotlib are needed; {install_extra('report')}")

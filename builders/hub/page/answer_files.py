@@ -28,7 +28,7 @@ from sarchat_metric import (
     summarise,
 )
 
-# What scoring one upload may take of the processor.
+# Processor time that scoring one upload may take.
 MOST_SECONDS = 60.0
 _TABLES = {".csv": "CSV", ".tsv": "TSV", ".xlsx": "Excel"}
 # Numbers of answers that the result has per task; files by an older metric have no `hedged`.
@@ -38,7 +38,7 @@ _COLUMNS = ("id", "task", "scenario", "messages", "answer", "width", "height", "
 
 
 class _Budget:
-    """Limits what one upload takes, so that others get their turn; it counts the time of this thread alone."""
+    """Limits the time of one upload, so that others get their turn; only this thread's time counts."""
 
     def __init__(self) -> None:
         self._end = time.thread_time() + MOST_SECONDS

@@ -33,7 +33,7 @@ Two JSON Lines files with one object per line, joined by `id`:
 
 - predictions: `{"id": "...", "prediction": "what the model said"}`, as `sarchat predict` writes them
 - references: `{"id": "...", "task": "counting", "scenario": "multi", "answer": "the gold"}`, or with `messages`, as in
-  the data set, instead of `answer`; a Parquet file of the data set, or what `sarchat score --details` wrote
+  the data set, instead of `answer`; a Parquet file of the data set, or a file of `sarchat score --details`
 
 A reference without a prediction scores 0. Boxes in another notation than SARChat's are translated if you name it; the
 references then need the `width` and `height` of their images. What `sarchat score --output` wrote is shown as it is:
@@ -141,7 +141,7 @@ def build_page() -> gr.Blocks:
         fill.click(lambda: (PREDICTIONS, REFERENCES), None, [predictions, references], **private)
         inputs = [predictions, references, average, formats, model_input]
         run.click(show_files, inputs, scores, concurrency_limit=_MOST_FILES, **private)
-    # Answers are quick to score; a user whose turn does not come soon is better off with a notice.
+    # Answers are quick to score; a user who would have to wait gets a notice instead.
     return page.queue(default_concurrency_limit=_MOST_ANSWERS, max_size=_LONGEST_QUEUE)
 
 

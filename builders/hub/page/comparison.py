@@ -81,7 +81,7 @@ def _show_scores(record: RecordScore) -> str:
     mean = task_scores(accuracies)[record.task]
     unread = "" if record.parsed else notice("Nothing that this task scores can be read from the answer: it scores 0.")
     if record.hedged:
-        unread = notice("A choice where one thing was asked for is no answer: it scores 0.")
+        unread = notice("A choice does not answer a question for one thing: it scores 0.")
     bars = []
     for key, accuracy in sorted(accuracies.items(), key=lambda item: item[0] not in SUB_SCORES[record.task]):
         tp, fp, fn = record.counts[key]

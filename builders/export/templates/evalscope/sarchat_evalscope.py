@@ -3,7 +3,7 @@
     python HERE/sarchat_evalscope.py --datasets sarchat --model NAME --api-url URL --eval-type openai_api
 
 All other arguments are those of `evalscope eval`. This package must be installed beside EvalScope; every figure comes
-from its metric. EvalScope's report rounds its scores to 4 decimals: `sarchat_figures.json` beside it has them whole.
+from its metric. EvalScope's report rounds its scores to 4 decimals: `sarchat_figures.json` beside it has them in full.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Starts the training of qwen-vl-finetune with the files of this folder among its data sets.
 
-It knows data sets by entries in its own source alone; here they are added without changing it. Run in the folder
+It knows only data sets with entries in its own source; here they are added without changing it. Run in the folder
 qwen-vl-finetune of its repository, by train-qwen-vl-finetune.sh.
 """
 

@@ -30,12 +30,12 @@ from builders.schema import TASKS
 
 HERE = Path(__file__).resolve().parent
 NAME = "SARChat"
-# Of the table, numbers that the notation of boxes needs.
+# Numbers of the table that the notation of boxes needs.
 SIZES = ("width", "height", "input_width", "input_height")
 
 
 def read_table(paths: Sequence[Path]) -> pd.DataFrame:
-    """Read files whose cells are texts: neither "NA" nor "2" means anything but itself."""
+    """Read files whose cells are texts: "NA" and "2" stay as they are."""
     tables = [pd.read_csv(path, sep="\t", dtype=str, na_filter=False) for path in paths]
     return pd.concat(tables, ignore_index=True)
 
@@ -43,7 +43,7 @@ def read_table(paths: Sequence[Path]) -> pd.DataFrame:
 class SARChat(ImageBaseDataset):
     """SARChat's tasks, questions about radar images whose answers hold categories, places and boxes."""
 
-    # Of its own: models add prompts of theirs to the types that they know.
+    # A type of its own: models add their own prompts to the types that they know.
     TYPE = NAME
 
     @classmethod
