@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from builders.cli.options import SPLIT, box_format_options
+from builders.cli.options import SPLIT, AnswerOptions, box_format_options
 from builders.errors import SARChatError
 from builders.schema import ALL
 
@@ -55,7 +55,8 @@ def command(
     next to it the conversation and the scores. Where a label has no room beside its box, a number or a letter stands in
     its place, and the text says what it means.
 
-    With --answers FILE, the records that a model answered worst are drawn.
+    With --answers FILE, the records that a model answered worst are drawn. Of a file of `sarchat predict`,
+    FILE.meta.json gives the options that it was asked with.
     """
     from builders.box_formats.formats import read_notation
     from builders.figures import PICTURE_MARK, require_matplotlib
@@ -68,14 +69,15 @@ def command(
         if out is None:
             raise SARChatError("--answers draws several pictures; give the folder for them with --out")
         from builders.evaluation.gold import read_gold
-        from builders.evaluation.readers import AnswerSource
         from builders.evaluation.scored_records import check_order, join_file
         from builders.report.worst import draw_worst
 
         check_order(answers, data, "DATA")
         check_outside(out, [data, answers])
-        gold = read_gold(data, config or ALL, split or "test", limit)
-        joined = join_file(AnswerSource(answers, tool, notation=notation), gold)
+        notation_options = (box_format, input_size, resize)
+        options = AnswerOptions(config or ALL, split or "test", limit, tool, None, None, *notation_options)
+        asked, (source,) = options.read_sources([answers])
+        joined = join_file(source, read_gold(data, asked.config, asked.split, asked.limit))
         click.echo("\n".join(map(str, draw_worst(joined, worst or 20, out))) or "Every answer is right.")
         return
     from builders.box_formats.translate import translate

@@ -13,6 +13,8 @@ from support import refusal, slow, write_answers
 
 pytest.importorskip("matplotlib")
 
+from builders.box_formats.formats import get_format
+from builders.box_formats.render import render_text
 from builders.box_shapes import label_ious
 from builders.cli.command import main
 from builders.cli.demo import noisy_answers
@@ -284,6 +286,19 @@ def test_the_worst_answers_are_drawn(data, answers, tmp_path, sarchat):
     lowest = sorted(task_scores(line["accuracies"])[line["task"]] for line in lines)[:3]
     drawn = {line["id"].replace("/", "-"): task_scores(line["accuracies"])[line["task"]] for line in lines}
     assert sorted(drawn[path.stem[2:]] for path in paths) == lowest
+
+
+def test_answers_of_predict_are_read_with_the_options_that_they_were_asked_with(tmp_path, sarchat):
+    """Right answers in another box format, without an option that names it."""
+    fmt, gold = get_format("list-1000"), sample_gold("counting")
+    sizes = {key: (record["width"], record["height"]) for key, record in gold.items()}
+    texts = {key: render_text(text, fmt, *sizes[key]) for key, text in gold_answers(gold).items()}
+    answers = write_answers(tmp_path / "answers.jsonl", texts)
+    options = {"config": "counting", "split": "test", "limit": None, "input_size": None, "resize": None}
+    meta = {"model": "m", "options": {**options, "box_format": "list-1000"}}
+    (tmp_path / "answers.jsonl.meta.json").write_text(json.dumps(meta))
+    run = sarchat("show", sample_build(), "--answers", answers, "--out", tmp_path / "worst")
+    assert (run.stdout, run.stderr) == ("Every answer is right.\n", "")
 
 
 def test_right_answers_are_not_drawn(tmp_path, sarchat):
