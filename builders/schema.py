@@ -81,7 +81,7 @@ def scenario(targets: int) -> str:
 
 
 def tasks_of(config: str) -> tuple[str, ...]:
-    """Return the tasks of a config: the one that it names, or all six."""
+    """Return the tasks of a config: the one that it names, or all."""
     return TASKS if config == ALL else (config,)
 
 

@@ -16,7 +16,7 @@ class BuildOptions:
     """Options of a build. The first six determine what is written, the others only how.
 
     Attributes:
-        tasks: the tasks to build; all six if empty.
+        tasks: the tasks to build; all if empty.
         splits: the splits to build; all splits of the corpus if empty.
         seed: the seed for the choice of wordings.
         embed: whether to store the images' bytes; otherwise their paths, for use on this machine only.
