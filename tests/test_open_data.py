@@ -97,6 +97,12 @@ def test_remote_and_live_data_give_the_same_rows_as_the_folder(in_memory, tmp_pa
             open_data(location).record_with_id("all", "x", ["test"])
 
 
+def test_a_remote_build_without_one_of_its_files_is_refused(in_memory):
+    fsspec.filesystem("memory").rm("/builds/sarchat/counting", recursive=True)
+    with pytest.raises(SARChatError, match=r"counting/\S+ is listed in README\.md, but missing"):
+        open_data(in_memory)
+
+
 def test_every_command_takes_data_in_every_form(in_memory, tmp_path, capsys):
     locations = [str(sample_build()), in_memory, str(sample_corpus())]
     outputs = []

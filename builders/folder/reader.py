@@ -88,6 +88,8 @@ class Place(NamedTuple):
             found = sorted(map(str, paths))
         # Two stars within a name, or a name that is too long.
         except (ValueError, OSError) as error:
+            if self.fs is not None and isinstance(error, OSError):
+                raise
             raise SARChatError(
                 f"{self.root}: {CARD} lists the path {pattern!r}: {error}; rebuild the folder"
             ) from error

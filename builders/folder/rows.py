@@ -142,7 +142,7 @@ def read_rows(
 
 
 def read_row(part: ParquetPart, index: int) -> dict[str, Any]:
-    """Return one row of a file, of fewer rows than its footer says; only its row group is read.
+    """Return one row of a file by its index, which the footer says exists; only its row group is read.
 
     Raises:
         SARChatError: as `read_rows`.
