@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fine-tunes with ms-swift 4 (tried with 4.6.0) as the paper did: LoRA, one epoch, 32 records per step.
 # MODEL, GPUS and OUTPUT may be set; further arguments go to `swift sft`: bash train.sh --max_steps 100
-# It runs in this folder, to which the files name their images relatively; ROOT_IMAGE_DIR does that for other commands.
+# It runs in this folder, since the files name images relative to it; for other commands, set ROOT_IMAGE_DIR to it.
 # FILE#N takes N random records of a file, so that no task outweighs the others.
 set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

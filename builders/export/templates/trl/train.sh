@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fine-tunes with TRL by train.yaml. MODEL and OUTPUT may be set; further arguments override the file:
 #   bash train.sh --max_steps 100
-# It runs in this folder, to which the files name their images relatively.
+# It runs in this folder, since the files name images relative to it.
 set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 MODEL=${MODEL:-@model}

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Trains with verl (tried with 0.9.1) by reinforcement: GRPO with LoRA, on the reward of `builders.rewards`.
+# Trains with verl (tried with 0.9.1) by reinforcement learning: GRPO with LoRA, on the reward of `builders.rewards`.
 # MODEL, GPUS and OUTPUT may be set; further Hydra overrides follow: bash train.sh trainer.total_training_steps=100
 set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
