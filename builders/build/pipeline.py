@@ -100,5 +100,5 @@ def _copy_images(corpus: Corpus, plan: Plan, folder: Path) -> None:
     """Copy the images of a temporary corpus, so that the stored paths to them stay valid."""
     for job in plan.jobs:
         (folder / job.split).mkdir(parents=True, exist_ok=True)
-        for image, _ in job.images():
+        for image, _ in job.images() if job.counted else ():
             shutil.copyfile(corpus.source.path(join(job.folder, image.file_name)), folder / job.split / image.file_name)

@@ -25,6 +25,7 @@ from builders.corpus.targets import CLIPPED, DROP_REASONS, KEPT, AnnotatedImage
 from builders.digests import hash_file, hash_text, new_digest
 from builders.errors import SARChatError
 from builders.records.tasks import count_records
+from builders.schema import fewest_records_first
 from builders.storage import cannot_open, open_url
 
 _LOG = logging.getLogger(__name__)
@@ -45,7 +46,8 @@ class ShardJob:
         start: the place of the first image in the index.
         count: the number of images.
         sizes: a hash of the images' sizes in bytes.
-        paths: the file to write for each task; a task without records of these images has none.
+        paths: the file to write for each task of the job.
+        tasks: all tasks with records of these images; other jobs write those of them that are not in `paths`.
         seed: the seed for the choice of wordings.
         embed: whether to store the images' bytes, and not only their paths.
         images_at: the folder of the images in the paths that are stored.
@@ -61,10 +63,16 @@ class ShardJob:
     count: int
     sizes: str
     paths: Mapping[str, Path]
+    tasks: Sequence[str]
     seed: int
     embed: bool
     images_at: str
     check_images: bool
+
+    @property
+    def counted(self) -> int:
+        """The number of images that no other job counts, though it may read them too."""
+        return self.count if [*self.tasks[:1]] == [*self.paths][:1] else 0
 
     def images(self) -> Iterator[IndexedImage]:
         """Yield the images, in order, from the index."""
@@ -292,14 +300,29 @@ def _plan_split(
             start=shard.start,
             count=shard.length,
             sizes=shard.sizes,
-            paths=paths,
+            paths=part,
+            tasks=tuple(paths),
             seed=options.seed,
             embed=options.embed,
             images_at=str(images_at / split) if images_at else corpus.source.path(folder),
             check_images=options.check_images,
         )
         for shard, paths in zip(shards, _name_files(out, split, shards, options.tasks), strict=True)
+        for part in _divide(paths, corpus.source.is_local_folder)
     ]
+
+
+def _divide(paths: Mapping[str, Path], is_local: bool) -> list[dict[str, Path]]:
+    """Divide a shard's files into those of jobs that take about as long; each of them reads the images.
+
+    Elsewhere than on this machine, an image takes longer to read than to write, so that it is read for all tasks.
+    """
+    slowest_first = sorted(paths, key=fewest_records_first().index, reverse=True)
+    # The slowest task goes with the fastest one.
+    groups = [slowest_first[0::4] + slowest_first[3::4], slowest_first[1::4] + slowest_first[2::4]]
+    if not is_local or not groups[1]:
+        return [dict(paths)]
+    return [{task: path for task, path in paths.items() if task in group} for group in groups]
 
 
 def _check_records_per_image(

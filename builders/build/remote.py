@@ -212,12 +212,12 @@ def _run_jobs(
     listed = folder.list()
     for job, receipt in _find_done(folder, work, jobs, listed):
         done.add(work.receipt_of(job))
-        images += job.count
+        images += job.counted
         yield receipt
     waiting = [job for job in jobs if work.receipt_of(job) not in done]
     if done:
         _LOG.warning(
-            "%s: going on with a build that was stopped; %d of %d shards are kept, whose objects have the sizes%s that "
+            "%s: going on with a build that was stopped; %d of %d jobs are kept, whose objects have the sizes%s that "
             "were written",
             *(
                 folder.location,

@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 
 from tqdm import tqdm
 
+from builders.analysis.target_table import sources_of_targets
 from builders.build.engines import ENGINES
 from builders.build.engines.engine import Advance
 from builders.build.options import BuildOptions
@@ -29,6 +30,10 @@ class HasCount(Protocol):
     def count(self) -> int:
         """The number of images."""
 
+    @property
+    def counted(self) -> int:
+        """The number of those that no other job counts."""
+
 
 _Job = TypeVar("_Job", bound=HasCount)
 _Result = TypeVar("_Result")
@@ -46,9 +51,12 @@ class ShardWriter:
 
     def __call__(self, job: ShardJob, advance: Advance) -> Receipt:
         """Run a job, see `write_shard`."""
-        files = write_shard(job, advance)
+        files = write_shard(job, advance if job.counted else lambda images: advance(0))
         part = arrange(files, open_corpus(job.location, job.stamp).info)
-        return Receipt(job.split, files, summarize(part, job.split, with_texts=job.split == self.texts_of))
+        # Of the jobs of a shard, one counts its targets.
+        with_targets = next((task in job.paths for task, _ in sources_of_targets() if task in job.tasks), False)
+        with_texts = job.split == self.texts_of
+        return Receipt(job.split, files, summarize(part, job.split, with_texts=with_texts, with_targets=with_targets))
 
 
 def split_of_texts(jobs: Iterable[ShardJob]) -> str | None:
@@ -99,7 +107,7 @@ def run_jobs(
     Raises:
         SARChatError: if a worker was lost; what the work raises is raised as it is.
     """
-    total = done + sum(job.count for job in jobs)
+    total = done + sum(job.counted for job in jobs)
     with tqdm(total=total, initial=done, desc="Building", unit=" images", disable=None) as bar:
         # The bar's own count is absent if it is disabled.
         shown = finished = 0
@@ -110,9 +118,11 @@ def run_jobs(
             bar.update(images)
 
         run = ENGINES[options.engine].run
-        with closing(run(work, jobs, options.num_proc, options.address, advance)) as results:
+        # The longest ones first, so that workers end at about the same time.
+        longest_first = sorted(jobs, key=lambda job: -job.count)
+        with closing(run(work, longest_first, options.num_proc, options.address, advance)) as results:
             for job, result in results:
-                finished += job.count
+                finished += job.counted
                 # Some engines report images only when their job is done.
                 advance(max(0, finished - shown))
                 yield job, result

@@ -66,15 +66,16 @@ class Summary:
         )
 
 
-def summarize(build: Build, split: str, *, with_texts: bool) -> Summary:
+def summarize(build: Build, split: str, *, with_texts: bool, with_targets: bool = True) -> Summary:
     """Summarize a split of a build, reading no image.
 
     Args:
         build: the build, which may be a part of one.
         split: the split.
         with_texts: whether to count its texts: reading them takes about as long as writing them.
+        with_targets: whether to count its targets, which another part of it may have too.
     """
-    targets = read_targets(build, split)
+    targets = read_targets(build, split) if with_targets else None
     return Summary(
         count_targets(targets, build.info.names) if targets else None,
         count_texts(build, split) if with_texts else None,

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import faulty_storage
 import pytest
 from corpora import plain_corpus
+from oracle import TASKS
 from support import build, refusal, tree
 
 from builders.build import limits
@@ -55,7 +56,7 @@ def test_another_engine_builds_the_same_bytes(tmp_path, monkeypatch, corpus, eng
     build(corpus, tmp_path / "here")
     build(corpus, tmp_path / "away", BuildOptions(engine="elsewhere", num_proc=5, address="host:1"))
     assert tree(tmp_path / "away") == tree(tmp_path / "here")
-    assert (engine.asked, engine.closed) == ([(7, 5, "host:1")], 1)
+    assert (engine.asked, engine.closed) == ([(14, 5, "host:1")], 1)
     assert set(engine.checked) == {"host:1"}
 
 
@@ -63,7 +64,7 @@ def test_command_has_every_engine(tmp_path, corpus, engine):
     from builders.cli.command import main
 
     main(["build", str(corpus), "--out", str(tmp_path / "out"), "--no-pictures", "--engine", "elsewhere"])
-    assert engine.asked == [(3, None, None)]
+    assert engine.asked == [(6, None, None)]
 
 
 def test_engine_is_closed_when_an_image_is_damaged(tmp_path, corpus, engine):
@@ -74,13 +75,25 @@ def test_engine_is_closed_when_an_image_is_damaged(tmp_path, corpus, engine):
     assert not (tmp_path / "out").exists()
 
 
+def test_two_jobs_share_the_files_of_a_shard(tmp_path, corpus, engine):
+    """In halves, so that two workers are busy however many images a split has."""
+    build(corpus, tmp_path / "out", BuildOptions(engine="elsewhere"))
+    jobs = [pickle.loads(sent)[1] for sent in engine.sent]
+    for split in ("train", "validation", "test"):
+        first, second = (job for job in jobs if job.split == split)
+        assert sorted([*first.paths, *second.paths]) == sorted(TASKS) and len(first.paths) == 3
+        assert first.start == second.start and first.count == second.count == first.counted + second.counted
+    # The longest jobs come first; this engine turns them round.
+    assert [job.count for job in jobs] == sorted(job.count for job in jobs)
+
+
 @pytest.mark.parametrize("in_storage", [False, True])
 def test_no_image_and_no_credential_is_sent(tmp_path, monkeypatch, corpus, engine, in_storage):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI")
     place = tmp_path / "out"
     build(corpus, faulty_storage.reset() if in_storage else place, BuildOptions(engine="elsewhere"))
     images = [path for path in corpus.rglob("*") if path.suffix in (".jpg", ".png", ".bmp")]
-    assert len(images) == 7 and len(engine.sent) == 3
+    assert len(images) == 7 and len(engine.sent) == 6
     for sent in engine.sent:
         assert b"wJalrXUtnFEMI" not in sent
         assert not any(path.read_bytes()[-64:] in sent for path in images)

@@ -330,7 +330,7 @@ def test_killed_driver_is_resumed_in_storage(expected, cluster, bucket):
     assert "SHA256SUMS" not in stored(f"{bucket}/sarchat")
     process = start(f"{bucket}/SARDet_100K", f"{bucket}/sarchat", *options)
     _, errors = process.communicate(timeout=300)
-    assert process.returncode == 0 and "shards are kept" in errors, errors
+    assert process.returncode == 0 and "jobs are kept" in errors, errors
     assert stored(f"{bucket}/sarchat") == expected
 
 
