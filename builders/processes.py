@@ -89,7 +89,7 @@ def _remove_abandoned(place: Path) -> None:
     """Remove the folders of processes that were killed, once per process and place."""
     for lock in place.glob(".sarchat-*.lock"):
         folder = lock.with_name(lock.name[1:].rsplit(".", 2)[0])
-        # Not what belongs to somebody else, has another name of the kind, or is still held.
+        # Other users' folders, other names and folders that are still held are left alone.
         with suppress(OSError, Timeout):
             status = lock.lstat()
             if (

@@ -217,7 +217,7 @@ def _run_jobs(
     waiting = [job for job in jobs if work.receipt_of(job) not in done]
     if done:
         _LOG.warning(
-            "%s: going on with a build that was stopped; %d of %d jobs are kept, whose objects have the sizes%s that "
+            "%s: resuming a build that was stopped; %d of %d jobs are kept, whose objects have the sizes%s that "
             "were written",
             *(
                 folder.location,

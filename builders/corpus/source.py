@@ -299,7 +299,7 @@ def _zip_fs(target: str | BinaryIO, options: dict[str, int]) -> AbstractFileSyst
 
 
 def _list_s3(fs: AbstractFileSystem, top: str, most: int = 1_000) -> Iterator[tuple[str, int]]:
-    """List objects by pages of at most so many; `find` of s3fs takes and keeps 1.3 kB per object."""
+    """List objects by pages of a maximum size; `find` of s3fs takes and keeps 1.3 kB per object."""
     bucket, key, _ = fs.split_path(top)
     prefix = f"{key}/" if key else ""
     page: dict[str, Any] = {}

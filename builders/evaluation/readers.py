@@ -78,7 +78,7 @@ class AnswerSource:
 
     @property
     def name(self) -> str:
-        """The model's name, or that of its file without its endings."""
+        """The model's name, or that of its file without its suffixes."""
         return self.model or Path(self.location).name.partition(".")[0] or self.location
 
 

@@ -131,7 +131,7 @@ class ObjectFolder:
                     self._fs.pipe_file(path, content, mode="create")
                     return content
                 except Exception:
-                    # Storage that refuses a second object says so in many ways; and the first may be gone already.
+                    # Storage refuses a second object with many kinds of error, and the first may be gone already.
                     with suppress(FileNotFoundError):
                         return self._fs.cat_file(path)
                     if is_last:

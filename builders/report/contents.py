@@ -17,7 +17,7 @@ class ReportOptions:
     Attributes:
         config: a task, or `all`.
         split: the split that was asked.
-        limit: only so many records of each task and scenario.
+        limit: at most this many records of each task and scenario.
         average: `sample` or `corpus`.
         weights: the weights of the overall score, `own` or `published`.
         examples: how many records of each choice are shown.

@@ -119,7 +119,7 @@ def _show_reading(record: RecordScore) -> str:
 
 
 def _show_items(items: Sequence[str], others: Sequence[str], otherwise: str) -> str:
-    """Return the texts, each marked by whether the other side contains it too, counting repetitions."""
+    """Return the texts, each with whether the other side contains it too, counting repetitions."""
     if not items:
         return '<span class="sar-faint">nothing</span>'
     shown = []
