@@ -78,9 +78,12 @@ def holding_lock(out: Path) -> Iterator[None]:
         SARChatError: if another process holds the lock or the lock file cannot be created.
     """
     lock_file = lock_of(out)
-    # Ours are empty.
-    if lock_file.is_symlink() or (lock_file.exists() and lock_file.stat().st_size):
-        raise SARChatError(f"{lock_file} is not a lock of this command, which needs this name; move it elsewhere")
+    # Another process may remove its own at any moment.
+    with suppress(FileNotFoundError):
+        status = lock_file.lstat()
+        # Ours are empty.
+        if stat.S_ISLNK(status.st_mode) or status.st_size:
+            raise SARChatError(f"{lock_file} is not a lock of this command, which needs this name; move it elsewhere")
     lock = FileLock(lock_file, timeout=0)
     with ExitStack() as cleaning:
         try:
