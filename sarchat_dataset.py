@@ -17,15 +17,15 @@ from typing import Any
 # Before `datasets`, which takes seconds. Indented: the loader of `datasets` 3 scans lines that start with `from`, and
 # would ask for `pip install builders`, another project.
 try:
-    from builders.card.origin import find_origin
+    from builders.core.errors import SARChatError
+    from builders.core.resources import read_text
+    from builders.core.schema import ALL, CONFIGS, feature_specs, tasks_of
+    from builders.core.versions import DATA_VERSION, RELEASE_NOTES, package_version
+    from builders.corpus.info import DEFAULT, CorpusInfo, known_corpus, read_corpus
     from builders.corpus.location import Location, locate
     from builders.corpus.sardet import find_corpus
-    from builders.corpus_info import DEFAULT, CorpusInfo, known_corpus, read_corpus
-    from builders.errors import SARChatError
-    from builders.live import Shard, check_live_choices, generate_examples, has_records, plan_shards
-    from builders.resources import read_text
-    from builders.schema import ALL, CONFIGS, feature_specs, tasks_of
-    from builders.versions import DATA_VERSION, RELEASE_NOTES, package_version
+    from builders.data.live import Shard, check_live_choices, generate_examples, has_records, plan_shards
+    from builders.data.origin import find_origin
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
         f"{error}. sarchat_dataset.py is a part of sarchat-bench: run `pip install .` in the folder that it comes from",

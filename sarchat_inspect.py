@@ -16,14 +16,14 @@ from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, metric
 from inspect_ai.solver import TaskState
 from tqdm import tqdm
 
-from builders.box_formats.formats import Notation, read_notation
-from builders.box_formats.phrasing import Phrasing
-from builders.evaluation.exported import figures, score_row
+from builders.core.schema import ALL, asks_for_boxes
+from builders.data.open_data import open_data
 from builders.export.pipeline import make_record
 from builders.export.record import harness_row
-from builders.inference.images import encode_image
-from builders.open_data import open_data
-from builders.schema import ALL, asks_for_boxes
+from builders.notation.formats import Notation, read_notation
+from builders.notation.phrasing import Phrasing
+from builders.predict.images import encode_image
+from builders.scoring.exported import figures, score_row
 from sarchat_metric import VERSION, RecordScore, final_answer
 
 _COLUMNS = ("id", "image", "file_name", "task", "scenario", "messages", "width", "height")

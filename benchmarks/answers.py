@@ -7,11 +7,11 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from builders.core.schema import TASKS, scenario
+from builders.corpus.info import DEFAULT, known_corpus
 from builders.corpus.targets import AnnotatedImage, Target
-from builders.corpus_info import DEFAULT, known_corpus
-from builders.records.tasks import generate_records
-from builders.records.templating import Chooser
-from builders.schema import TASKS, scenario
+from builders.tasks.registry import generate_records
+from builders.tasks.templating import Chooser
 
 # Most images have few targets, some have twelve: 20 records per image, as in SARDet-100K.
 _NUMBERS = range(1, 13)

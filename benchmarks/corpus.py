@@ -23,9 +23,9 @@ import pyarrow.parquet as pq
 from scipy.optimize import least_squares
 from tqdm import tqdm
 
-from builders.corpus_info import DEFAULT, known_corpus
-from builders.errors import SARChatError
-from builders.synthetic.coco_writer import coco_annotation, coco_document
+from builders.core.errors import SARChatError
+from builders.corpus.info import DEFAULT, known_corpus
+from builders.corpus.sample.coco_writer import coco_annotation, coco_document
 
 VERSION = 2
 MARKER = "corpus.json"

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from builders.tables import format_table
+from builders.core.tables import format_table
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Module)

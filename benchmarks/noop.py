@@ -9,7 +9,7 @@ from typing import Any
 import datasets
 
 from builders.corpus.sardet import find_corpus
-from builders.live import Shard, generate_examples
+from builders.data.live import Shard, generate_examples
 from sarchat_dataset import FEATURES
 
 

@@ -16,7 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from builders.schema import ALL, TASKS
+from builders.core.schema import ALL, TASKS
 
 
 def measure(work: Callable[[], int]) -> dict[str, Any]:
@@ -153,7 +153,7 @@ def metric(images: str) -> dict[str, Any]:
 
 def metric_gold(folder: str, split: str) -> dict[str, Any]:
     """Score a split's gold answers against themselves; `least` is the lowest of all scores."""
-    from builders.evaluation.scoring import read_references
+    from builders.scoring.scoring import read_references
     from sarchat_metric import score
 
     references = [record for _, record in read_references(Path(folder), ALL, split)]
@@ -179,8 +179,8 @@ def plain(images: str) -> dict[str, Any]:
 
 def predict(folder: str, split: str, limit: str, url: str) -> dict[str, Any]:
     """Ask a server the questions of a split as `sarchat predict` does, reading and writing included."""
-    from builders.inference.predict import Options
-    from builders.inference.predict import predict as ask
+    from builders.predict.predict import Options
+    from builders.predict.predict import predict as ask
 
     with tempfile.TemporaryDirectory() as out:
 
@@ -197,10 +197,10 @@ def ask_bare(folder: str, split: str, limit: str, url: str) -> dict[str, Any]:
 
     import openai
 
-    from builders.box_formats.formats import read_notation
-    from builders.box_formats.phrasing import Phrasing
-    from builders.inference.questions import Remaining, generate_questions
-    from builders.open_data import open_data
+    from builders.data.open_data import open_data
+    from builders.notation.formats import read_notation
+    from builders.notation.phrasing import Phrasing
+    from builders.predict.questions import Remaining, generate_questions
 
     data = open_data(folder)
     tasks = data.select(ALL, split)
@@ -286,10 +286,10 @@ def dump_bare(folder: str, out: str) -> dict[str, Any]:
 
 def translate(boxes: str) -> dict[str, Any]:
     """Translate one answer of very many boxes from every box format."""
-    from builders.box_formats.formats import FORMAT_NAMES, get_format
-    from builders.box_formats.input_size import InputSize
-    from builders.box_formats.render import render_text
-    from builders.box_formats.translate import translate as read
+    from builders.notation.formats import FORMAT_NAMES, get_format
+    from builders.notation.input_size import InputSize
+    from builders.notation.render import render_text
+    from builders.notation.translate import translate as read
 
     answer = " and a ".join(f"ship {{<{start}><{start}><{start + 50}><{start + 40}>}}" for start in range(0, 700, 7))
     answer = "\n".join([answer] * (int(boxes) // 100))

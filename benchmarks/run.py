@@ -21,8 +21,8 @@ import pyarrow.parquet as pq
 from corpus import REAL, write_annotations, write_corpus
 from programs import cpu_seconds
 
-from builders.schema import TASKS
-from builders.tables import format_table
+from builders.core.schema import TASKS
+from builders.core.tables import format_table
 
 HERE = Path(__file__).parent
 CORPORA = HERE / ".corpus"

@@ -10,8 +10,8 @@ from pathlib import Path
 from chat_server import Asked
 from PIL import Image
 
-from builders.evaluation.scoring import evaluate_file
-from builders.open_data import open_data
+from builders.data.open_data import open_data
+from builders.scoring.scoring import evaluate_file
 
 
 class Gold:

@@ -12,8 +12,8 @@ from support import start_command
 
 from builders.build.options import BuildOptions
 from builders.build.pipeline import build
-from builders.evaluation.scoring import read_references
-from builders.synthetic.sample import write_sample
+from builders.corpus.sample.sample import write_sample
+from builders.scoring.scoring import read_references
 
 
 def sample_corpus() -> Path:

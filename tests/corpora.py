@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from builders.synthetic.coco_writer import coco_annotation, coco_document
+from builders.corpus.sample.coco_writer import coco_annotation, coco_document
 
 NAMES = ("ship", "aircraft", "car", "tank", "bridge", "harbor")
 SPLITS = ("train", "val", "test")

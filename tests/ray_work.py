@@ -11,7 +11,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from builders.errors import SARChatError
+from builders.core.errors import SARChatError
 
 # How each job fails at its first and second attempt, in the order in which they run.
 JOBS = ("connection", "exit", "crash", "mistake")

@@ -10,9 +10,9 @@ from built_fixture import sample_build
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from builders.box_shapes import MOST_BOXES, MOST_LABELS, Marked, compose, mark_answers, to_svg, view_box
-from builders.folder.reader import open_build
-from builders.records.geometry import corners
+from builders.data.reader import open_build
+from builders.drawing.box_shapes import MOST_BOXES, MOST_LABELS, Marked, compose, mark_answers, to_svg, view_box
+from builders.tasks.geometry import corners
 
 WIDTH, HEIGHT = 512, 384
 NAMES = ["ship", "aircraft (reference)", "container crane on a quay", "岸边"]

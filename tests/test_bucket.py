@@ -17,7 +17,7 @@ from support import ROOT, build, tree
 from builders.build import pipeline
 from builders.build.options import BuildOptions
 from builders.build.report import format_report
-from builders.errors import SARChatError
+from builders.core.errors import SARChatError
 from sarchat_dataset import FEATURES
 
 pytestmark = pytest.mark.slow

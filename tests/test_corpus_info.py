@@ -6,12 +6,12 @@ import re
 import pytest
 
 import sarchat_metric
+from builders.core.errors import SARChatError
+from builders.core.schema import TASKS
+from builders.corpus.info import DEFAULT, known_corpus, parse_info
 from builders.corpus.targets import AnnotatedImage, Target
-from builders.corpus_info import DEFAULT, known_corpus, parse_info
-from builders.errors import SARChatError
-from builders.records.tasks import generate_records
-from builders.records.templating import Chooser
-from builders.schema import TASKS
+from builders.tasks.registry import generate_records
+from builders.tasks.templating import Chooser
 
 WIND = {
     "name": "Wind",

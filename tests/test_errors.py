@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from builders.errors import near
+from builders.core.errors import near
 
 NAMES = ["build", "export", "qwen2.5-vl", "qwen3-vl", "referring", "Val.json"]
 

@@ -27,8 +27,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from builders.corpus.targets import AnnotatedImage
-from builders.records.record import Conversation, Record
-from builders.records.templating import templates_for
+from builders.tasks.record import Conversation, Record
+from builders.tasks.templating import templates_for
 
 
 def count(image: AnnotatedImage) -> int:
@@ -122,8 +122,8 @@ class Tree:
 
 def test_a_new_task_works_in_every_command(tmp_path):
     tree = Tree(tmp_path)
-    (tmp_path / "builders/records/tasks/naming.py").write_text(TASK)
-    (tmp_path / "builders/records/tasks/naming.yaml").write_text(WORDINGS)
+    (tmp_path / "builders/tasks/naming.py").write_text(TASK)
+    (tmp_path / "builders/tasks/naming.yaml").write_text(WORDINGS)
     metric = tmp_path / "sarchat_metric.py"
     place = "TASKS = tuple(_ROWS)\n"
     text = metric.read_text(encoding="utf-8")
@@ -141,7 +141,7 @@ def test_a_new_task_works_in_every_command(tmp_path):
 
 def test_a_new_category_works_in_every_command(tmp_path):
     tree = Tree(tmp_path)
-    tree.add_line("builders/corpora/sardet-100k.yaml", "port, seaport]}\n", "  - {name: oil rig, article: an}\n")
+    tree.add_line("builders/corpus/known/sardet-100k.yaml", "port, seaport]}\n", "  - {name: oil rig, article: an}\n")
     for split, images in (("train", 3), ("test", 2)):
         annotations, files = [], []
         for image in range(1, images + 1):

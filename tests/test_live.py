@@ -15,7 +15,7 @@ from datasets.distributed import split_dataset_by_node
 from oracle import TASKS
 from support import comparable, slow
 
-from builders.errors import SARChatError
+from builders.core.errors import SARChatError
 from sarchat_dataset import FEATURES, SARChat
 
 SPLITS = ["train", "validation", "test"]

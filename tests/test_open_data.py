@@ -21,16 +21,16 @@ from fsspec.implementations.memory import MemoryFile
 from hub_server import Blob, LoopbackHub
 from support import ROOT, build, slow
 
-from builders.box_formats.formats import Notation, get_format
-from builders.box_formats.phrasing import Phrasing
 from builders.build.options import BuildOptions
 from builders.cli.command import main
-from builders.errors import SARChatError
+from builders.core.errors import SARChatError
+from builders.core.schema import TASKS
+from builders.data import rows as rows_module
+from builders.data.open_data import open_data
 from builders.export.pipeline import ExportOptions, export
-from builders.folder import rows as rows_module
-from builders.inference.questions import Remaining, generate_questions
-from builders.open_data import open_data
-from builders.schema import TASKS
+from builders.notation.formats import Notation, get_format
+from builders.notation.phrasing import Phrasing
+from builders.predict.questions import Remaining, generate_questions
 
 
 def tell(data, task, split, **options):
@@ -121,8 +121,8 @@ def test_every_command_takes_data_in_every_form(in_memory, tmp_path, capsys):
 READ_FROM_THE_HUB = """
 import hashlib, sys
 from builders.cli.command import main
-from builders.errors import SARChatError
-from builders.open_data import open_data
+from builders.core.errors import SARChatError
+from builders.data.open_data import open_data
 
 def tell(data):
     for task in data.tasks:

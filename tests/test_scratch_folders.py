@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 from support import ROOT
 
-from builders import processes
-from builders.errors import SARChatError
-from builders.processes import scratch_folder
-from builders.temporary import lock_of
+from builders.core import processes
+from builders.core.errors import SARChatError
+from builders.core.processes import scratch_folder
+from builders.core.temporary import lock_of
 
 HOLDING = """
 import time
-from builders.processes import scratch_folder
+from builders.core.processes import scratch_folder
 with scratch_folder() as folder:
     (folder / "half.parquet").write_bytes(bytes(1000))
     print(folder, flush=True)

@@ -12,8 +12,8 @@ import pytest
 from corpora import plain_corpus
 from support import ROOT
 
-from builders.folder.atomic import replacing_folder
-from builders.signals import STOP_SIGNALS, raising_once, starting_processes, uninterrupted
+from builders.core.atomic import replacing_folder
+from builders.core.signals import STOP_SIGNALS, raising_once, starting_processes, uninterrupted
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="needs POSIX signals")
 

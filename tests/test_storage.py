@@ -8,7 +8,7 @@ from importlib.util import find_spec
 
 from huggingface_hub.errors import HfHubHTTPError
 
-from builders.storage import describe
+from builders.core.storage import describe
 
 # The library that this version of huggingface_hub brings.
 httpx = importlib.import_module("httpx2" if find_spec("httpx2") else "httpx")

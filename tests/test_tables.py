@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders.errors import SARChatError
-from builders.tables import FORMATS, Figure, Interval, Table, write_tables
+from builders.core.errors import SARChatError
+from builders.core.tables import FORMATS, Figure, Interval, Table, write_tables
 
 SIGNS = r"a & b %_#{}$\ ~ ^ < > | * `x` ± - --x 1 - 2"
 TABLE = Table(

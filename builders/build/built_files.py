@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 
 from builders.build.provenance import read_build_info
-from builders.errors import SARChatError
-from builders.folder.checksums import SUMS, is_untouched, sums_of
-from builders.folder.reader import BUILD_INFO, CARD
-from builders.schema import SPLITS, TASKS
+from builders.core.checksums import SUMS, is_untouched, sums_of
+from builders.core.errors import SARChatError
+from builders.core.schema import SPLITS, TASKS
+from builders.data.reader import BUILD_INFO, CARD
 
 # Beside the Parquet of the sample, whose corpus is a temporary folder, if its images are not embedded.
 IMAGES = "images"

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from builders.build.card.charts import draw_charts
+from builders.build.card.contents import gather_contents
+from builders.build.card.example_records import Record
+from builders.build.card.text import write_card
 from builders.build.options import BuildOptions
 from builders.build.plan import Plan
 from builders.build.provenance import describe_build, write_build_info
 from builders.build.receipt import Written
-from builders.card.charts import draw_charts
-from builders.card.contents import gather_contents
-from builders.card.example_records import Record
-from builders.card.text import write_card
+from builders.core.checksums import write_checksums
 from builders.corpus.sardet import Corpus
 from builders.corpus.source import join
-from builders.folder.checksums import write_checksums
 
 
 def write_documents(folder: Path, written: Written, plan: Plan, corpus: Corpus, options: BuildOptions) -> None:

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from builders.build.engines import ENGINES
-from builders.errors import SARChatError, check_name
-from builders.schema import SPLITS, TASKS, split_name
+from builders.core.errors import SARChatError, check_name
+from builders.core.schema import SPLITS, TASKS, split_name
 
 
 @dataclass(frozen=True)

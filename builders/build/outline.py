@@ -10,9 +10,9 @@ from typing import Any
 from builders.build.options import BuildOptions
 from builders.build.plan import Plan, ShardJob
 from builders.build.writer_versions import writer_versions
-from builders.digests import hash_text
-from builders.errors import SARChatError
-from builders.resources import load_json
+from builders.core.digests import hash_text
+from builders.core.errors import SARChatError
+from builders.core.resources import load_json
 
 _DRAWING = ("matplotlib", "numpy", "pillow")
 # The name of the outline's own hash in it.

@@ -15,18 +15,18 @@ import pyarrow.parquet as pq
 from builders.build import limits
 from builders.build.plan import ShardJob
 from builders.build.row_group import RowGroup, StoredImage
+from builders.core.digests import hash_file
+from builders.core.errors import SARChatError
 from builders.corpus.image_check import check_image
 from builders.corpus.reading_ahead import read_ahead
 from builders.corpus.sardet import Corpus, open_corpus
 from builders.corpus.source import join
 from builders.corpus.targets import AnnotatedImage
-from builders.digests import hash_file
-from builders.errors import SARChatError
-from builders.folder.parquet_features import features_metadata
-from builders.folder.parquet_file import ParquetFile
-from builders.records.record import Record
-from builders.records.tasks import count_records, generate_records
-from builders.records.templating import Chooser
+from builders.data.parquet_features import features_metadata
+from builders.data.parquet_file import ParquetFile
+from builders.tasks.record import Record
+from builders.tasks.registry import count_records, generate_records
+from builders.tasks.templating import Chooser
 
 SHARE_OUT = "workers on other machines need an --out in a folder that all of them share, or in object storage"
 # The approximate size of a row without its image. A row of an image with hundreds of targets may exceed it.

@@ -15,14 +15,14 @@ from builders.build.options import BuildOptions
 from builders.build.plan import Plan, make_plan
 from builders.build.remote import build_in_storage
 from builders.build.shards import write_shards
+from builders.core.atomic import replacing_folder
+from builders.core.errors import SARChatError
+from builders.core.redact import redact
+from builders.core.writing import check_replaced
 from builders.corpus.location import Location, locate
 from builders.corpus.sardet import Corpus, find_corpus
 from builders.corpus.source import join
-from builders.errors import SARChatError
-from builders.folder.atomic import replacing_folder
-from builders.folder.parquet_file import ParquetFile
-from builders.folder.writing import check_replaced
-from builders.redact import redact
+from builders.data.parquet_file import ParquetFile
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,10 @@ from tqdm import tqdm
 
 from builders.build import limits
 from builders.build.options import BuildOptions
+from builders.core.digests import hash_file, hash_text, new_digest
+from builders.core.errors import SARChatError
+from builders.core.schema import fewest_records_first
+from builders.core.storage import cannot_open, open_url
 from builders.corpus.annotations import Annotations
 from builders.corpus.choices import check_choices
 from builders.corpus.image_index import ImageIndex, IndexedImage, IndexWriter
@@ -22,11 +26,7 @@ from builders.corpus.location import Location
 from builders.corpus.sardet import Corpus
 from builders.corpus.source import join
 from builders.corpus.targets import CLIPPED, DROP_REASONS, KEPT, AnnotatedImage
-from builders.digests import hash_file, hash_text, new_digest
-from builders.errors import SARChatError
-from builders.records.tasks import count_records
-from builders.schema import fewest_records_first
-from builders.storage import cannot_open, open_url
+from builders.tasks.registry import count_records
 
 _LOG = logging.getLogger(__name__)
 # In the data sets at hand, fewer boxes are cut by the edge of a tile.

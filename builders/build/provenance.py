@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from builders.build.options import BuildOptions
-from builders.corpus_info import CorpusInfo
-from builders.folder.reader import BUILD_INFO
-from builders.resources import load_json
-from builders.versions import DATA_VERSION, PACKAGE, package_version
+from builders.core.resources import load_json
+from builders.core.versions import DATA_VERSION, PACKAGE, package_version
+from builders.corpus.info import CorpusInfo
+from builders.data.reader import BUILD_INFO
 
 
 def describe_build(

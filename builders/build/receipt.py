@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from builders.card.summary import Summary
-from builders.folder.parquet_file import ParquetFile
-from builders.schema import SPLITS, TASKS
+from builders.build.card.summary import Summary
+from builders.core.schema import SPLITS, TASKS
+from builders.data.parquet_file import ParquetFile
 
 
 @dataclass(frozen=True)

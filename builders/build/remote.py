@@ -27,17 +27,17 @@ from builders.build.plan import Plan, ShardJob, make_plan, publish_index
 from builders.build.receipt import Receipt, Written, gather
 from builders.build.shards import ShardWriter, run_jobs, split_of_texts
 from builders.build.writer_versions import check_versions
+from builders.core.checksums import SUMS, parse_checksums
+from builders.core.digests import hash_text
+from builders.core.errors import SARChatError
+from builders.core.processes import scratch_folder
+from builders.core.resources import load_json
+from builders.core.storage import REQUESTS_AT_ONCE
 from builders.corpus.location import Location
 from builders.corpus.sardet import Corpus
-from builders.digests import hash_text
-from builders.errors import SARChatError
-from builders.folder.checksums import SUMS, parse_checksums
-from builders.folder.object_folder import ObjectFolder, Stored
-from builders.folder.parquet_file import ParquetFile
-from builders.folder.reader import CARD
-from builders.processes import scratch_folder
-from builders.resources import load_json
-from builders.storage import REQUESTS_AT_ONCE
+from builders.data.object_folder import ObjectFolder, Stored
+from builders.data.parquet_file import ParquetFile
+from builders.data.reader import CARD
 
 _LOG = logging.getLogger(__name__)
 # What is removed once the build is finished.

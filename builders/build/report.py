@@ -7,9 +7,9 @@ from string import Template
 from typing import Any
 
 from builders.build.pipeline import Report
-from builders.resources import read_text
-from builders.schema import ALL, TASKS
-from builders.tables import format_table
+from builders.core.resources import read_text
+from builders.core.schema import ALL, TASKS
+from builders.core.tables import format_table
 
 # What other commands read without --split.
 _DEFAULT_SPLIT = "test"

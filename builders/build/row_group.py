@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from builders.core.schema import scenario
 from builders.corpus.targets import AnnotatedImage
-from builders.records.record import Record
-from builders.schema import scenario
+from builders.tasks.record import Record
 
 # The size of a row in Arrow without its texts and its image: numbers, offsets of texts and lists, the two roles.
 _FIXED_BYTES = 85

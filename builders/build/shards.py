@@ -9,18 +9,18 @@ from typing import Protocol, TypeVar
 
 from tqdm import tqdm
 
-from builders.analysis.target_table import sources_of_targets
+from builders.build.card.summary import summarize
 from builders.build.engines import ENGINES
 from builders.build.engines.engine import Advance
 from builders.build.options import BuildOptions
 from builders.build.parquet import SHARE_OUT, write_shard
 from builders.build.plan import ShardJob
 from builders.build.receipt import Receipt, Written, gather
-from builders.card.summary import summarize
+from builders.core.errors import SARChatError
+from builders.core.schema import SPLITS
 from builders.corpus.sardet import open_corpus
-from builders.errors import SARChatError
-from builders.folder.reader import arrange
-from builders.schema import SPLITS
+from builders.data.analysis.target_table import sources_of_targets
+from builders.data.reader import arrange
 
 
 class HasCount(Protocol):

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-from builders.errors import SARChatError
-from builders.versions import DATA_VERSION, PACKAGE, package_version
+from builders.core.errors import SARChatError
+from builders.core.versions import DATA_VERSION, PACKAGE, package_version
 
 
 def writer_versions() -> dict[str, str]:

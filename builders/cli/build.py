@@ -10,7 +10,7 @@ import click
 
 from builders.build.engines import ENGINES
 from builders.cli.options import SPLIT
-from builders.errors import SARChatError
+from builders.core.errors import SARChatError
 
 
 @click.command("build")
@@ -107,9 +107,9 @@ def command(
     from builders.build.options import BuildOptions
     from builders.build.pipeline import build
     from builders.build.report import format_report
+    from builders.corpus.info import read_corpus
     from builders.corpus.location import locate
-    from builders.corpus_info import read_corpus
-    from builders.synthetic.sample import write_sample
+    from builders.corpus.sample.sample import write_sample
 
     options = BuildOptions(
         tasks=tasks,

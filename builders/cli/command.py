@@ -12,9 +12,9 @@ from typing import NoReturn
 
 import click
 
-from builders.errors import SARChatError, near
-from builders.redact import one_line, redact
-from builders.signals import raising_once
+from builders.core.errors import SARChatError, near
+from builders.core.redact import one_line, redact
+from builders.core.signals import raising_once
 
 COMMANDS = {
     "build": "Build the data set from SARDet-100K, your own images, or the sample.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from builders.cli.options import AnswerOptions, answer_options, average_option, format_option, weights_option
-from builders.errors import SARChatError
+from builders.core.errors import SARChatError
 
 
 @click.command("compare")
@@ -30,12 +30,12 @@ def command(
     """
     from pathlib import Path
 
-    from builders.evaluation import comparison
-    from builders.evaluation.gold import read_gold
-    from builders.evaluation.result_files import read_result
-    from builders.evaluation.scored_records import check_order, join_file
-    from builders.evaluation.scoring import evaluate
-    from builders.tables import write_tables
+    from builders.core.tables import write_tables
+    from builders.scoring import comparison
+    from builders.scoring.gold import read_gold
+    from builders.scoring.result_files import read_result
+    from builders.scoring.scored_records import check_order, join_file
+    from builders.scoring.scoring import evaluate
 
     if len(files) < 2:
         raise SARChatError(f"give two files or more to compare, the baseline first; got only {files[0]}")

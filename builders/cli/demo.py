@@ -14,9 +14,9 @@ from typing import Any
 
 import click
 
-from builders.corpus_info import DEFAULT, CorpusInfo, known_corpus
-from builders.resources import read_text
-from builders.schema import ALL, TASKS
+from builders.core.resources import read_text
+from builders.core.schema import ALL, TASKS
+from builders.corpus.info import DEFAULT, CorpusInfo, known_corpus
 
 _BOX = re.compile(r"\{<(\d+)><(\d+)><(\d+)><(\d+)>\}(?: \([a-z ]+\))?")
 _SPLIT = "test"
@@ -42,7 +42,7 @@ def noisy_answers(references: Mapping[str, Mapping[str, Any]], info: CorpusInfo 
 
 def show_scores(references: Mapping[str, Mapping[str, Any]], answers: Mapping[str, str], info: CorpusInfo) -> str:
     """Score the gold answers and the noisy ones, and return both as a table."""
-    from builders.tables import format_table
+    from builders.core.tables import format_table
     from sarchat_metric import score
 
     gold = [record["messages"][1]["content"] for record in references.values()]
@@ -94,8 +94,8 @@ def is_demo(folder: Path) -> bool:
     Raises:
         SARChatError: if a file of it was edited since.
     """
-    from builders.figures import PICTURE_MARK
-    from builders.folder.checksums import SUMS, is_untouched, sums_of
+    from builders.core.checksums import SUMS, is_untouched, sums_of
+    from builders.drawing.figures import PICTURE_MARK
 
     sums, picture = sums_of(folder), folder / _PICTURE
     is_ours = sums is not None and sums.keys() == {_ANSWERS, _PICTURE} and is_untouched(folder, sums, SUMS)
@@ -112,15 +112,15 @@ def command(data: str, out: Path) -> None:
 
     The answers and a picture of one are written, to have something to score.
     """
-    from builders.evaluation.gold import read_rows
-    from builders.figures import require_matplotlib
-    from builders.folder.atomic import replacing_folder
-    from builders.folder.checksums import write_checksums
-    from builders.folder.writing import check_outside, check_replaced
-    from builders.open_data import open_data
+    from builders.core.atomic import replacing_folder
+    from builders.core.checksums import write_checksums
+    from builders.core.writing import check_outside, check_replaced
+    from builders.data.open_data import open_data
+    from builders.drawing.figures import require_matplotlib
+    from builders.scoring.gold import read_rows
 
     require_matplotlib()
-    from builders.figures.record import show_record
+    from builders.drawing.figures.record import show_record
 
     check_replaced(out, [data])
     check_outside(out, [data])

@@ -48,9 +48,9 @@ def command(
 
     DATA is a folder that `sarchat build` wrote, a data set on the Hub (OWNER/NAME), or SARDet-100K itself.
     """
+    from builders.core.writing import check_outside, check_replaced
     from builders.export.pipeline import ExportOptions, export
     from builders.export.report import format_report
-    from builders.folder.writing import check_outside, check_replaced
 
     check_replaced(out, [data])
     check_outside(out, [data])

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from builders.cli.options import format_option, weights_option
-from builders.errors import SARChatError, near
+from builders.core.errors import SARChatError, near
 
 KINDS = ("radar", "size", "cost")
 _LOG = logging.getLogger(__name__)
@@ -33,11 +33,11 @@ def command(
     scores: tuple[Path, ...], weights: str, style: str, figures: tuple[str, ...], shown: tuple[str, ...]
 ) -> None:
     """Print the paper's 16 models together with your own SCORES, files of `sarchat score --output`."""
-    from builders.evaluation import leaderboard
-    from builders.evaluation.result_files import read_result
-    from builders.figures import PICTURE_MARK
-    from builders.folder.writing import check_outputs
-    from builders.tables import write_tables
+    from builders.core.tables import write_tables
+    from builders.core.writing import check_outputs
+    from builders.drawing.figures import PICTURE_MARK
+    from builders.scoring import leaderboard
+    from builders.scoring.result_files import read_result
 
     wanted = [_read_figure(text) for text in figures]
     outputs = {f"--figure {kind}": path for kind, path in wanted}
@@ -53,12 +53,12 @@ def command(
 
 
 def _draw(wanted: list, own: list, others: list, are_chosen: bool, sizes: dict[str, int]) -> None:
-    from builders.figures import require_matplotlib
+    from builders.drawing.figures import require_matplotlib
 
     require_matplotlib()
-    from builders.evaluation.leaderboard import best_published
-    from builders.figures.model_charts import MOST_IN_RADAR, draw_kind
-    from builders.figures.style import check_picture, save, styled
+    from builders.drawing.figures.model_charts import MOST_IN_RADAR, draw_kind
+    from builders.drawing.figures.style import check_picture, save, styled
+    from builders.scoring.leaderboard import best_published
 
     for _, path in wanted:
         check_picture(path)

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from builders.errors import SARChatError, check_name
-from builders.schema import ALL, split_name
+from builders.core.errors import SARChatError, check_name
+from builders.core.schema import ALL, split_name
 
 if TYPE_CHECKING:
-    from builders.box_formats.formats import Notation
-    from builders.evaluation.readers import AnswerSource
+    from builders.notation.formats import Notation
+    from builders.scoring.readers import AnswerSource
 
 # The options that `read_notation` reads.
 _NOTATION = ("box_format", "input_size", "resize")
@@ -85,7 +85,7 @@ class AnswerOptions:
             SARChatError: if an option is wrong, there is a sidecar that cannot be read, or the models were asked for
                 different records.
         """
-        from builders.evaluation.readers import AnswerSource
+        from builders.scoring.readers import AnswerSource
 
         asked = [self._as_asked(file) for file in files]
         first = asked[0][0]
@@ -112,7 +112,7 @@ class AnswerOptions:
         Raises:
             SARChatError: if there is a sidecar that cannot be read.
         """
-        from builders.evaluation.sidecar import meta_path, read_asked
+        from builders.scoring.sidecar import meta_path, read_asked
 
         if self.tool or self.id_field or self.prediction_field:
             return self, None
@@ -138,9 +138,9 @@ class AnswerOptions:
         """Return the format in which the model writes boxes.
 
         Raises:
-            SARChatError: see `builders.box_formats.formats.read_notation`.
+            SARChatError: see `builders.notation.formats.read_notation`.
         """
-        from builders.box_formats.formats import read_notation
+        from builders.notation.formats import read_notation
 
         return read_notation(self.box_format, self.input_size, self.resize)
 
@@ -191,21 +191,21 @@ def average_option(command: Command) -> Command:
 
 
 def _check_average(_: click.Context, __: click.Parameter, name: str) -> str:
-    from builders.evaluation.result import AVERAGES
+    from builders.scoring.result import AVERAGES
 
     check_name("average", name, AVERAGES)
     return name
 
 
 def _check_weights(_: click.Context, __: click.Parameter, name: str) -> str:
-    from builders.evaluation.result import WEIGHTS
+    from builders.scoring.result import WEIGHTS
 
     check_name("weights", name, WEIGHTS)
     return name
 
 
 def _check_format(_: click.Context, __: click.Parameter, name: str) -> str:
-    from builders.tables import check_format
+    from builders.core.tables import check_format
 
     check_format(name)
     return name

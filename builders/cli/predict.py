@@ -9,9 +9,9 @@ from typing import Any
 import click
 
 from builders.cli.options import SPLIT, box_format_options
-from builders.errors import SARChatError, install_extra
-from builders.folder.writing import check_outputs
-from builders.resources import load_json
+from builders.core.errors import SARChatError, install_extra
+from builders.core.resources import load_json
+from builders.core.writing import check_outputs
 
 
 @click.command("predict")
@@ -69,8 +69,8 @@ def command(
     left.
     """
     try:
-        from builders.inference.answers import meta_path
-        from builders.inference.predict import Options, format_outcome, predict, scoring_command
+        from builders.predict.answers import meta_path
+        from builders.predict.predict import Options, format_outcome, predict, scoring_command
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "openai":
             raise

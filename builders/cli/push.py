@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 import click
 
-from builders.errors import SARChatError
-from builders.redact import redact
-from builders.tables import format_table
+from builders.core.errors import SARChatError
+from builders.core.redact import redact
+from builders.core.tables import format_table
 
 
 def _add_options(function: Callable) -> Callable:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from builders.cli.options import AnswerOptions, answer_options, average_option, weights_option
-from builders.errors import SARChatError, install_extra
+from builders.core.errors import SARChatError, install_extra
 
 
 @click.command("report")
@@ -50,10 +50,10 @@ def command(
     """
     if not all(map(find_spec, ("jinja2", "matplotlib"))):
         raise SARChatError(f"jinja2 and matplotlib are needed; {install_extra('report')}")
-    from builders.evaluation.score_table import list_warnings
-    from builders.folder.writing import check_outputs
-    from builders.report.contents import ReportOptions
-    from builders.report.write import MARK, write_report
+    from builders.core.writing import check_outputs
+    from builders.drawing.report.contents import ReportOptions
+    from builders.drawing.report.write import MARK, write_report
+    from builders.scoring.score_table import list_warnings
 
     asked, sources = asked.read_sources([*filter(None, (answers, baseline))], model)
     check_outputs({"--out": out}, filter(None, [answers, baseline, data]), {"--out": MARK})

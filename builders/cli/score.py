@@ -46,13 +46,13 @@ def command(
 
     If `sarchat predict` wrote FILE, the model and its options are read from FILE.meta.json.
     """
-    from builders.errors import SARChatError
-    from builders.evaluation.eval_results import EVAL_RESULTS, check_replaceable, check_repo_id, write_eval_results
-    from builders.evaluation.result_files import DETAILS_MARK, SCORES_MARK, write_result
-    from builders.evaluation.score_table import list_warnings, tabulate_scores
-    from builders.evaluation.scoring import evaluate_file
-    from builders.folder.writing import check_outputs, check_outside
-    from builders.tables import write_tables
+    from builders.core.errors import SARChatError
+    from builders.core.tables import write_tables
+    from builders.core.writing import check_outputs, check_outside
+    from builders.scoring.eval_results import EVAL_RESULTS, check_replaceable, check_repo_id, write_eval_results
+    from builders.scoring.result_files import DETAILS_MARK, SCORES_MARK, write_result
+    from builders.scoring.score_table import list_warnings, tabulate_scores
+    from builders.scoring.scoring import evaluate_file
     from sarchat_metric import VERSION
 
     asked, (source,) = asked.read_sources([predictions], model)

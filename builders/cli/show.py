@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from builders.cli.options import SPLIT, AnswerOptions, box_format_options
-from builders.errors import SARChatError
-from builders.schema import ALL
+from builders.core.errors import SARChatError
+from builders.core.schema import ALL
 
 
 @click.command("show")
@@ -58,9 +58,9 @@ def command(
     With --answers FILE, the records that a model answered worst are drawn. Of a file of `sarchat predict`,
     FILE.meta.json gives the options that it was asked with.
     """
-    from builders.box_formats.formats import read_notation
-    from builders.figures import PICTURE_MARK, require_matplotlib
-    from builders.folder.writing import check_outputs, check_outside
+    from builders.core.writing import check_outputs, check_outside
+    from builders.drawing.figures import PICTURE_MARK, require_matplotlib
+    from builders.notation.formats import read_notation
 
     _check(index, record_id, prediction, answers, worst or tool or limit)
     notation = read_notation(box_format, input_size, resize)
@@ -68,9 +68,9 @@ def command(
     if answers is not None:
         if out is None:
             raise SARChatError("--answers draws several pictures; give the folder for them with --out")
-        from builders.evaluation.gold import read_gold
-        from builders.evaluation.scored_records import check_order, join_file
-        from builders.report.worst import draw_worst
+        from builders.drawing.report.worst import draw_worst
+        from builders.scoring.gold import read_gold
+        from builders.scoring.scored_records import check_order, join_file
 
         check_order(answers, data, "DATA")
         check_outside(out, [data, answers])
@@ -80,10 +80,10 @@ def command(
         joined = join_file(source, read_gold(data, asked.config, asked.split, asked.limit))
         click.echo("\n".join(map(str, draw_worst(joined, worst or 20, out))) or "Every answer is right.")
         return
-    from builders.box_formats.translate import translate
-    from builders.figures.record import default_name, show_record
-    from builders.figures.style import check_picture
-    from builders.open_data import open_data
+    from builders.data.open_data import open_data
+    from builders.drawing.figures.record import default_name, show_record
+    from builders.drawing.figures.style import check_picture
+    from builders.notation.translate import translate
 
     if config is None:
         raise SARChatError("missing argument CONFIG: a task, or all")

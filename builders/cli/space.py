@@ -16,8 +16,8 @@ def command(out: Path) -> None:
 
     Load it with `evaluate`, run it with `python app.py`, or publish it with `sarchat push metric`.
     """
+    from builders.core.tables import format_table
     from builders.hub.space import METRIC_FILE, write_space
-    from builders.tables import format_table
 
     names = write_space(out)
     click.echo(format_table(["file", "bytes"], [(name, (out / name).stat().st_size) for name in names]))

@@ -17,10 +17,10 @@ def command(data: str, style: str) -> None:
 
     The tables show boxes, records, shares, aspect ratios, shapes and words of every split; no image is read.
     """
-    from builders.analysis.paper_comparison import tabulate_comparison
-    from builders.analysis.statistics import compute_statistics
-    from builders.open_data import open_data
-    from builders.tables import write_tables
+    from builders.core.tables import write_tables
+    from builders.data.analysis.paper_comparison import tabulate_comparison
+    from builders.data.analysis.statistics import compute_statistics
+    from builders.data.open_data import open_data
 
     records = open_data(data)
     click.echo(write_tables(tabulate_comparison(compute_statistics(records), records.info), style))

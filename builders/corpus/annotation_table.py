@@ -10,12 +10,12 @@ from itertools import groupby
 from operator import itemgetter
 from types import TracebackType
 
+from builders.core.errors import SARChatError
+from builders.core.schema import stem
 from builders.corpus.categories import Naming
 from builders.corpus.entries import is_id
 from builders.corpus.targets import RawBox
 from builders.corpus.temporary_database import naming_disk, open_database
-from builders.errors import SARChatError
-from builders.schema import stem
 
 _PURPOSE = "sort the annotations"
 # Rows that are inserted together.

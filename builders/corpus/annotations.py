@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from tqdm import tqdm
 
+from builders.core.digests import hash_file, new_digest
+from builders.core.errors import SARChatError
 from builders.corpus.annotation_table import AnnotationTable
 from builders.corpus.box_convention import BoxConvention
 from builders.corpus.categories import Naming
@@ -17,8 +19,6 @@ from builders.corpus.coco import read_coco
 from builders.corpus.parquet_annotations import read_parquet
 from builders.corpus.source import Source
 from builders.corpus.targets import AnnotatedImage, clean
-from builders.digests import hash_file, new_digest
-from builders.errors import SARChatError
 
 # The suffix of annotation files in Parquet; all others are COCO's JSON.
 _PARQUET = ".parquet"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from builders.core.errors import SARChatError
 from builders.corpus.targets import RawBox
-from builders.errors import SARChatError
 
 # Of nine corpora of aerial, radar and infrared images, those as they are have no box that reaches more than a pixel
 # past the right or bottom edge, and at most 15 % fit as corners, 99 % as centres. Rewritten as corners, 61 to 81 %

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from builders.core.errors import SARChatError, near
+from builders.corpus.info import CorpusInfo
 from builders.corpus.targets import LEFT_OUT
-from builders.corpus_info import CorpusInfo
-from builders.errors import SARChatError, near
 
 # The files with unknown categories that a message names.
 _FILES = 3

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Set
 
+from builders.core.errors import SARChatError, near
 from builders.corpus.sardet import Corpus
-from builders.errors import SARChatError, near
 
 
 def check_choices(corpus: Corpus, names: Iterable[Set[str]]) -> None:

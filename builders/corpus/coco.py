@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from builders.core.errors import SARChatError, near
 from builders.corpus.annotation_table import AnnotationTable
 from builders.corpus.categories import normalize
 from builders.corpus.entries import get, get_box, get_flag, get_id, get_image, is_id, short
 from builders.corpus.json_lists import read_lists
-from builders.errors import SARChatError, near
 
 
 def read_coco(chunks: Iterable[bytes], name: str, table: AnnotationTable) -> None:

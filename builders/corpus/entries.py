@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any, TypeGuard
 
+from builders.core.errors import SARChatError, near
 from builders.corpus.targets import RawBox
-from builders.errors import SARChatError, near
 
 # Of Windows: `C:x.jpg` is a file on another drive. Other colons may be in a name, as of a time.
 _DRIVE = re.compile("[A-Za-z]:")

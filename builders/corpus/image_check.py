@@ -10,10 +10,10 @@ from typing import BinaryIO
 
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from builders.core.errors import SARChatError
 from builders.corpus.plain_jpeg import read_plain_size
 from builders.corpus.targets import AnnotatedImage
 from builders.corpus.viewing import FORMATS
-from builders.errors import SARChatError
 
 # A PNG without any of these has no orientation (PNG 3, 11.3.2.1; Pillow reads the other two as well).
 _PNG_ORIENTATION = (b"eXIf", b"Raw profile type exif", b"tiff:Orientation")

@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from builders.core.storage import cannot_open, open_url
 from builders.corpus.targets import AnnotatedImage, Target
-from builders.storage import cannot_open, open_url
 
 # Few enough to be held as objects, enough for a small footer: 12,000 row groups for 100 million images.
 ROW_GROUP_IMAGES = 8_192

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from builders.resources import read_yaml
-from builders.schema import SPLITS
+from builders.core.resources import read_yaml
+from builders.core.schema import SPLITS
 
 
 @dataclass(frozen=True)

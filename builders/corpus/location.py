@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from builders.core.errors import SARChatError, near
+from builders.core.schema import SPLITS, split_name
 from builders.corpus.categories import normalize
-from builders.corpus_info import DEFAULT, CorpusInfo, known_corpus
-from builders.errors import SARChatError, near
-from builders.schema import SPLITS, split_name
+from builders.corpus.info import DEFAULT, CorpusInfo, known_corpus
 
 # Names of licences on the Hub: https://huggingface.co/docs/hub/repositories-licenses
 _LICENSE = re.compile(r"[a-z0-9][a-z0-9.+-]*")

@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pyarrow.types as kinds
 
+from builders.core.errors import SARChatError
+from builders.core.parquet_rows import DAMAGED_PARQUET
 from builders.corpus.annotation_table import AnnotationTable
 from builders.corpus.categories import normalize
 from builders.corpus.entries import get_box, get_image, short
-from builders.errors import SARChatError
-from builders.parquet_rows import DAMAGED_PARQUET
 
 _ROWS = 500
 _COLUMNS = ("image_id", "file_name", "width", "height", "objects")

@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from builders.core.storage import REQUESTS_AT_ONCE
 from builders.corpus.source import Source
-from builders.storage import REQUESTS_AT_ONCE
 
 # Bytes per process that are read ahead: being read, or not used yet.
 BYTES_AHEAD = 256_000_000

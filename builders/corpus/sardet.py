@@ -12,16 +12,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from builders.core.digests import hash_text
+from builders.core.errors import SARChatError, near
+from builders.core.schema import SPLITS
 from builders.corpus.annotations import AnnotationFile, AnnotationFiles, Annotations, find_files, find_parts
 from builders.corpus.categories import Naming
+from builders.corpus.info import DEFAULT, CorpusInfo, known_corpus
 from builders.corpus.layouts import Layout, known_layouts
 from builders.corpus.location import Location, locate
 from builders.corpus.source import Source, open_source
 from builders.corpus.unread import find_unread
-from builders.corpus_info import DEFAULT, CorpusInfo, known_corpus
-from builders.digests import hash_text
-from builders.errors import SARChatError, near
-from builders.schema import SPLITS
 
 _LOG = logging.getLogger(__name__)
 # The files and folders that a message names.

@@ -15,11 +15,11 @@ from typing import Any, BinaryIO
 import fsspec
 from fsspec import AbstractFileSystem
 
-from builders.digests import hash_text, read_pieces
-from builders.errors import SARChatError
-from builders.inside import require_inside
-from builders.processes import scratch_folder
-from builders.storage import PerProcess, cannot_open, describe, open_url
+from builders.core.digests import hash_text, read_pieces
+from builders.core.errors import SARChatError
+from builders.core.inside import require_inside
+from builders.core.processes import scratch_folder
+from builders.core.storage import PerProcess, cannot_open, describe, open_url
 
 # Far above any file of a corpus; a small archive may claim far more.
 _MOST_BYTES = 1 << 30

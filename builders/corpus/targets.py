@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from builders.schema import Box
+from builders.core.schema import Box
 
 LEFT_OUT = -1
 """Stands for the index of a category whose boxes the user leaves out."""

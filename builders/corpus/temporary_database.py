@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from builders.errors import SARChatError
+from builders.core.errors import SARChatError
 
 
 def open_database(script: str) -> sqlite3.Connection:

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from builders.box_formats.formats import NATIVE, BoxFormat
 from builders.export.recipe import default_model
 from builders.export.record import ExportRecord, Row
+from builders.notation.formats import NATIVE, BoxFormat
 
 
 class Table(NamedTuple):

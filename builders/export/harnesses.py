@@ -9,9 +9,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from builders.evaluation.exported import figure_names
 from builders.export.format import Export, Format, Table
 from builders.export.record import ExportRecord, harness_row
+from builders.scoring.exported import figure_names
 from sarchat_metric import VERSION
 
 

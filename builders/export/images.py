@@ -8,11 +8,11 @@ from collections import Counter
 from collections.abc import Hashable
 from pathlib import Path
 
+from builders.core.errors import SARChatError
 from builders.corpus.entries import check_file_name
 from builders.corpus.model_image import encode_for_models
-from builders.encoded_image import EncodedImage
-from builders.errors import SARChatError
-from builders.folder.image_file import read_image_file
+from builders.data.encoded_image import EncodedImage
+from builders.data.image_file import read_image_file
 
 FOLDER = "images"
 COPY, LINK, PATH = "copy", "link", "path"

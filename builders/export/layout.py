@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from builders.errors import SARChatError
-from builders.resources import read_yaml
+from builders.core.errors import SARChatError
+from builders.core.resources import read_yaml
 
 TASKS_AND_SPLITS, PAPER = "tasks", "paper"
 LAYOUTS = (TASKS_AND_SPLITS, PAPER)

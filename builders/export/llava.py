@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from builders.box_formats.formats import NATIVE
 from builders.export.format import Export, Format
 from builders.export.recipe import default_model
 from builders.export.record import ExportRecord, quote
+from builders.notation.formats import NATIVE
 
 SUFFIX = ".json"
 

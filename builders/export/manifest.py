@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from builders.digests import hash_text
+from builders.core.checksums import edited, hash_files, is_untouched
+from builders.core.digests import hash_text
+from builders.core.own_files import lasting_files
+from builders.core.resources import load_json
 from builders.export.images import FOLDER
-from builders.folder.checksums import edited, hash_files, is_untouched
-from builders.folder.own_files import lasting_files
-from builders.resources import load_json
 
 MANIFEST = "export.json"
 _KIND = "sarchat export"

@@ -11,13 +11,12 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-from builders.box_formats.formats import INPUT_PIXELS, NATIVE, BoxFormat, Notation, get_format
-from builders.box_formats.input_size import InputSize, ResizeRule
-from builders.box_formats.models import describe_unit, other_family
-from builders.box_formats.phrasing import Phrasing
-from builders.box_formats.render import render_text
-from builders.corpus_info import CorpusInfo
-from builders.errors import SARChatError, check_name, near
+from builders.core.atomic import replacing_folder
+from builders.core.errors import SARChatError, check_name, near
+from builders.core.schema import ALL, SPLITS, TASKS, asks_for_boxes, fewest_records_first
+from builders.corpus.info import CorpusInfo
+from builders.data.open_data import open_data
+from builders.data.records import Records
 from builders.export.files import RecordFile, record_file
 from builders.export.format import Export, Format, Table
 from builders.export.formats import FORMATS
@@ -28,10 +27,11 @@ from builders.export.recipe import mixture, resize_rule
 from builders.export.record import ExportRecord, Row, to_json
 from builders.export.sample import Sample
 from builders.export.side_files import write_side_files
-from builders.folder.atomic import replacing_folder
-from builders.folder.records import Records
-from builders.open_data import open_data
-from builders.schema import ALL, SPLITS, TASKS, asks_for_boxes, fewest_records_first
+from builders.notation.formats import INPUT_PIXELS, NATIVE, BoxFormat, Notation, get_format
+from builders.notation.input_size import InputSize, ResizeRule
+from builders.notation.models import describe_unit, other_family
+from builders.notation.phrasing import Phrasing
+from builders.notation.render import render_text
 
 _LOG = logging.getLogger(__name__)
 _COLUMNS = ("id", "image", "width", "height", "task", "scenario", "messages")

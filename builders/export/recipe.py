@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from builders.box_formats.input_size import ResizeRule
-from builders.resources import read_yaml
-from builders.schema import fewest_records_first
+from builders.core.resources import read_yaml
+from builders.core.schema import fewest_records_first
+from builders.notation.input_size import ResizeRule
 
 
 def _recipe() -> Mapping[str, Any]:

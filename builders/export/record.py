@@ -9,7 +9,7 @@ import json
 from json.encoder import encode_basestring
 from typing import Any, NamedTuple
 
-from builders.box_formats.formats import NATIVE
+from builders.notation.formats import NATIVE
 
 # A record in the form that a consumer reads: a dict of JSON types or, for a file of JSON, its text.
 Row = dict[str, Any] | str

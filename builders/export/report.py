@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from builders.box_formats.formats import NATIVE
-from builders.box_formats.models import describe_unit
+from builders.core.tables import format_table
 from builders.export.format import Export
-from builders.tables import format_table
+from builders.notation.formats import NATIVE
+from builders.notation.models import describe_unit
 
 
 def format_report(made: Export) -> str:

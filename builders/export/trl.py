@@ -8,9 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from builders.data.parquet_features import IMAGE, features_metadata
 from builders.export.format import Export, Format
 from builders.export.record import ExportRecord, reward_columns
-from builders.folder.parquet_features import IMAGE, features_metadata
 
 
 def convert(record: ExportRecord) -> dict[str, Any]:

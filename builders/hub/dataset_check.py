@@ -11,14 +11,14 @@ import pyarrow.compute as pc
 from huggingface_hub import DatasetCard
 from tqdm import tqdm
 
-from builders.card.origin import OPTIONS, find_origin
-from builders.errors import SARChatError
-from builders.folder.checksums import verify_checksums
-from builders.folder.reader import BUILD_INFO, CARD, Build, open_build
-from builders.folder.rows import ParquetPart
+from builders.core.checksums import verify_checksums
+from builders.core.errors import SARChatError
+from builders.core.processes import run_apart
+from builders.core.resources import load_json
+from builders.data.origin import OPTIONS, find_origin
+from builders.data.reader import BUILD_INFO, CARD, Build, open_build
+from builders.data.rows import ParquetPart
 from builders.hub.folder_check import FileStates, describe_error, list_files, read_metadata
-from builders.processes import run_apart
-from builders.resources import load_json
 
 _BATCH_ROWS = 10_000
 # The number of records by config and split.

@@ -9,9 +9,9 @@ from typing import Any
 
 from huggingface_hub import RepoCard
 
-from builders.errors import SARChatError
-from builders.folder.checksums import SUMS, read_checksums
-from builders.folder.reader import require_folder
+from builders.core.checksums import SUMS, read_checksums
+from builders.core.errors import SARChatError
+from builders.data.reader import require_folder
 
 # The identity of a file, to detect a replacement: device, inode, size, time of the last change.
 FileStates = dict[str, tuple[int, int, int, int]]

@@ -7,8 +7,8 @@ from pathlib import Path
 import evaluate
 from huggingface_hub import RepoCard
 
-from builders.errors import SARChatError
-from builders.folder.checksums import read_checksums, verify_checksums
+from builders.core.checksums import read_checksums, verify_checksums
+from builders.core.errors import SARChatError
 from builders.hub.folder_check import FileStates, describe_error, list_files, read_metadata
 
 METRIC = "sarchat_metric"

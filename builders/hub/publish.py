@@ -22,8 +22,8 @@ from huggingface_hub import CommitInfo, CommitOperationAdd, CommitOperationDelet
 from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
 from huggingface_hub.utils import get_session, hf_raise_for_status, validate_repo_id
 
-from builders.errors import SARChatError
-from builders.folder.checksums import SUMS, parse_checksums
+from builders.core.checksums import SUMS, parse_checksums
+from builders.core.errors import SARChatError
 from builders.hub.errors import HUB_FAILURES, explain, find_hub_error, is_transient
 from builders.hub.folder_check import FileStates, require_unchanged
 

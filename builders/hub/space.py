@@ -9,22 +9,26 @@ from string import Template
 
 import builders
 import sarchat_metric
+from builders.core.atomic import replacing_folder
+from builders.core.checksums import SUMS, is_untouched, sums_of, write_checksums
+from builders.core.own_files import own_files
+from builders.core.resources import read_text
+from builders.core.tables import format_markdown
 from builders.corpus import viewing
-from builders.evaluation.leaderboard import published_results
-from builders.evaluation.result import Result
-from builders.folder.atomic import replacing_folder
-from builders.folder.checksums import SUMS, is_untouched, sums_of, write_checksums
-from builders.folder.own_files import own_files
-from builders.resources import read_text
-from builders.tables import format_markdown
+from builders.scoring.leaderboard import published_results
+from builders.scoring.result import Result
 from sarchat_metric import SUB_SCORES, TASKS
 
 METRIC_FILE = "sarchat_metric.py"
 CARD = "README.md"
 _PAGE = Path(__file__).with_name("page")
 _BUILDERS = Path(builders.__file__).parent
-# What the page imports of the project, with what that imports, besides the room of box formats.
-_FOR_PAGE = ("__init__.py", "box_shapes.py", "errors.py", "parquet_rows.py", "readings.py", "redact.py", "resources.py")
+# What the page imports of the project, with what that imports, besides the room `notation`.
+_FOR_PAGE = (
+    "__init__.py",
+    *(f"core/{name}.py" for name in ("__init__", "errors", "parquet_rows", "redact", "resources")),
+    *(f"drawing/{name}.py" for name in ("__init__", "box_shapes", "readings")),
+)
 _CARD_START = "---\ntitle: SARChat Metric\n"
 
 
@@ -63,7 +67,7 @@ def _copied_files() -> dict[str, Path]:
     shared = {
         f"builders/{path.as_posix()}": _BUILDERS / path
         for path in own_files(_BUILDERS)
-        if path.as_posix() in _FOR_PAGE or path.parts[0] == "box_formats"
+        if path.as_posix() in _FOR_PAGE or path.parts[0] == "notation"
     }
     return page | shared | {METRIC_FILE: Path(sarchat_metric.__file__), "viewing.py": Path(viewing.__file__)}
 

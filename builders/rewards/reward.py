@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from builders.box_formats.notation_columns import NOTATION_COLUMNS, categories_of, translate_by_columns
-from builders.errors import SARChatError
+from builders.core.errors import SARChatError
+from builders.notation.notation_columns import NOTATION_COLUMNS, categories_of, translate_by_columns
 from sarchat_metric import SUB_SCORES, box_iou, score_record
 
 

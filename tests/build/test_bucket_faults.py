@@ -15,7 +15,7 @@ from s3_server import serving
 from support import build, children
 
 from builders.build.options import BuildOptions
-from builders.errors import SARChatError
+from builders.core.errors import SARChatError
 
 pytestmark = [
     pytest.mark.slow,

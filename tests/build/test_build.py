@@ -19,7 +19,7 @@ from support import build, comparable, parquet, slow, tree
 
 from builders.build import limits
 from builders.build.options import BuildOptions
-from builders.errors import SARChatError
+from builders.core.errors import SARChatError
 from sarchat_dataset import FEATURES, RELEASE_NOTES, VERSION, SARChat
 
 SPLITS = {"train": "train", "validation": "val", "test": "test"}

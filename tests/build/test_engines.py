@@ -16,7 +16,7 @@ from support import build, refusal, tree
 from builders.build import limits
 from builders.build.engines import ENGINES
 from builders.build.options import BuildOptions
-from builders.errors import SARChatError
+from builders.core.errors import SARChatError
 
 
 class Elsewhere(SimpleNamespace):

@@ -17,8 +17,8 @@ from oracle import TASKS
 from support import build, children, command, is_running, mounted, parquet, start_command, tree, wait_until
 
 from builders.build.options import BuildOptions
-from builders.folder.checksums import verify_checksums
-from builders.temporary import RETIRED, temporary
+from builders.core.checksums import verify_checksums
+from builders.core.temporary import RETIRED, temporary
 
 
 @pytest.fixture(scope="module")
@@ -201,7 +201,7 @@ def test_folder_that_was_moved_aside_comes_back(tmp_path, out):
 
 
 def test_swap_by_two_renames_replaces_too(tmp_path, out, monkeypatch):
-    monkeypatch.setattr("builders.folder.atomic._exchange", lambda first, second: False)
+    monkeypatch.setattr("builders.core.atomic._exchange", lambda first, second: False)
     build(tmp_path / "small" / "SARDet_100K", out, BuildOptions(tasks=["counting"]))
     assert {path.parent.name for path in parquet(out)} == {"counting"}
     assert left_beside(out) == []

@@ -11,7 +11,7 @@ import pytest
 from corpora import noisy_pictures, plain_corpus, write_corpus
 from support import build, mounted, slow, tree
 
-from builders.folder.checksums import verify_checksums
+from builders.core.checksums import verify_checksums
 
 SIZES = 20
 

@@ -13,8 +13,8 @@ from faulty_storage import stored
 from support import build
 
 from builders.build.options import BuildOptions
-from builders.errors import SARChatError
-from builders.folder.object_folder import ObjectFolder
+from builders.core.errors import SARChatError
+from builders.data.object_folder import ObjectFolder
 
 pytestmark = pytest.mark.slow
 OPTIONS = BuildOptions(pictures=False)

@@ -24,7 +24,7 @@ from support import ROOT, children, is_running, refusal, tree, wait_until
 
 from builders.build.engines import ray_tasks
 from builders.build.options import BuildOptions
-from builders.errors import SARChatError
+from builders.core.errors import SARChatError
 
 needs_ray = pytest.mark.skipif(
     find_spec("ray") is None or sys.platform != "linux", reason="Ray is not installed: the extra `ray` brings it"

@@ -20,9 +20,9 @@ from support import build, refusal, slow, tree
 
 from builders.build import limits, outline, writer_versions
 from builders.build.options import BuildOptions
+from builders.core.errors import SARChatError
 from builders.corpus.source import Source
-from builders.errors import SARChatError
-from builders.folder.object_folder import ObjectFolder
+from builders.data.object_folder import ObjectFolder
 
 TASKS = ("counting", "referring")
 OPTIONS = BuildOptions(tasks=TASKS)

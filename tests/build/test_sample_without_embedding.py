@@ -9,9 +9,9 @@ from datasets import Image, load_dataset
 from support import refusal, tree
 
 from builders.cli.command import main
-from builders.open_data import open_data
-from builders.schema import TASKS
-from builders.synthetic import sample
+from builders.core.schema import TASKS
+from builders.corpus.sample import sample
+from builders.data.open_data import open_data
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ import pytest
 from support import command, start_command, tree, wait_until
 
 from builders.build.pipeline import build
-from builders.temporary import leftovers
+from builders.core.temporary import leftovers
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")
 
@@ -84,7 +84,7 @@ SERVER = """
 import json, os, sys, tempfile
 sys.path.remove("")
 from builders.cli.command import main
-import builders.build.pipeline, builders.build.report, builders.synthetic.sample
+import builders.build.pipeline, builders.build.report, builders.corpus.sample.sample
 for line in sys.stdin:
     output = tempfile.TemporaryFile()
     pid = os.fork()

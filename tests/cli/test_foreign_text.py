@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from support import ROOT
 
 from builders.cli.command import COMMANDS
-from builders.corpus_info import DEFAULT, known_corpus
-from builders.errors import SARChatError
-from builders.folder.reader import open_build
+from builders.core.errors import SARChatError
+from builders.corpus.info import DEFAULT, known_corpus
+from builders.data.reader import open_build
 from sarchat_metric import SUB_SCORES, TASKS
 
 HOSTILE = "\x1b[31mmine\x9b2J\u202e\n  1  GPT-9  99.99\rx"
@@ -61,7 +61,7 @@ def test_a_misspelt_command_gets_the_near_one(command, sarchat):
 
 def test_a_picture_of_hostile_texts_is_sound(tmp_path):
     """An SVG file with a control character is not XML."""
-    show_record = pytest.importorskip("builders.figures.record").show_record
+    show_record = pytest.importorskip("builders.drawing.figures.record").show_record
     record = open_build(sample_build()).record("referring", "test", 0)
     question, answer = record["messages"]
     hostile = {**record, "id": HOSTILE, "messages": [{**question, "content": f"{HOSTILE} \ud800 -->"}, answer]}
@@ -78,7 +78,7 @@ def test_a_chart_of_hostile_names_is_sound(scores, tmp_path, sarchat):
 
 @given(st.text(min_size=1) | st.text("/\\\n\r\x00\x1b.-:*?ab", min_size=1))
 def test_an_id_never_becomes_a_path_or_an_option(record_id):
-    default_name = pytest.importorskip("builders.figures.record").default_name
+    default_name = pytest.importorskip("builders.drawing.figures.record").default_name
     try:
         name = default_name(record_id)
     except SARChatError:

@@ -19,9 +19,9 @@ from support import build, refusal, slow, write_answers
 from builders.build.options import BuildOptions
 from builders.cli.command import COMMANDS, main
 from builders.cli.demo import noisy_answers
-from builders.evaluation.eval_results import EVAL_RESULTS
+from builders.core.temporary import RETIRED, lock_of, temporary
 from builders.hub.space import write_space
-from builders.temporary import RETIRED, lock_of, temporary
+from builders.scoring.eval_results import EVAL_RESULTS
 
 
 class Output(NamedTuple):
@@ -302,7 +302,7 @@ def test_an_edit_is_named_and_stays(inputs, tmp_path, capsys, command, name):
 
 
 def test_an_edited_file_of_megabytes_is_found_by_its_time(tmp_path, monkeypatch, capsys, inputs):
-    monkeypatch.setattr("builders.folder.checksums._SMALL", 0)
+    monkeypatch.setattr("builders.core.checksums._SMALL", 0)
     out = tmp_path / "out"
     build(inputs / "c", out, BuildOptions(tasks=["counting"]))
     file = next(out.glob("counting/train-*"))

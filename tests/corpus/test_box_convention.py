@@ -14,10 +14,10 @@ from support import build, parquet_sums, refusal
 
 from builders.build.options import BuildOptions
 from builders.cli.command import main
+from builders.core.errors import SARChatError
 from builders.corpus.box_convention import BoxConvention
 from builders.corpus.location import locate
 from builders.corpus.targets import CLIPPED, RawBox, clean
-from builders.errors import SARChatError
 from sarchat_dataset import SARChat
 
 SIDES = (400, 300)

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from corpora import noisy_pictures, write_corpus, zip_corpus
 
+from builders.core.errors import SARChatError
 from builders.corpus.source import open_source
-from builders.errors import SARChatError
 from sarchat_dataset import SARChat
 
 

@@ -13,8 +13,8 @@ import pytest
 from corpora import plain_corpus, zip_corpus
 from support import refusal
 
+from builders.core.errors import SARChatError
 from builders.corpus import source
-from builders.errors import SARChatError
 from sarchat_dataset import SARChat
 
 

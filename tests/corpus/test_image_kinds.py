@@ -16,7 +16,7 @@ from PIL import Image
 from support import build, refusal
 
 from builders.build.options import BuildOptions
-from builders.errors import SARChatError
+from builders.core.errors import SARChatError
 from sarchat_dataset import SARChat
 
 WIDTH, HEIGHT = 48, 32

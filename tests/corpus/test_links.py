@@ -12,8 +12,8 @@ from datasets.exceptions import DatasetGenerationError
 from support import build, parquet_sums, refusal
 
 from builders.build.options import BuildOptions
+from builders.core.errors import SARChatError
 from builders.corpus.location import locate
-from builders.errors import SARChatError
 from sarchat_dataset import SARChat
 
 OPTIONS = BuildOptions(tasks=["counting"])

@@ -9,7 +9,7 @@ from corpora import Picture, write_corpus
 from PIL import Image, PngImagePlugin
 from support import build, refusal
 
-from builders.errors import SARChatError
+from builders.core.errors import SARChatError
 from sarchat_dataset import SARChat
 
 XMP = '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'

@@ -16,11 +16,11 @@ from fsspec.registry import _registry
 from support import build, tree
 
 from builders.build.options import BuildOptions
+from builders.core.errors import SARChatError
+from builders.core.storage import REQUESTS_AT_ONCE
 from builders.corpus import reading_ahead
 from builders.corpus.reading_ahead import read_ahead
 from builders.corpus.source import open_source
-from builders.errors import SARChatError
-from builders.storage import REQUESTS_AT_ONCE
 
 SIZE = 1000
 

@@ -16,7 +16,7 @@ from support import build, comparable, refusal, slow, tree
 
 from builders.build.options import BuildOptions
 from builders.cli.command import main
-from builders.errors import SARChatError
+from builders.core.errors import SARChatError
 from sarchat_dataset import SARChat
 
 

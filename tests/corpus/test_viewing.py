@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import EpsImagePlugin, Image
 
+from builders.core.errors import SARChatError
 from builders.corpus import viewing
 from builders.corpus.viewing import read_view, to_eight_bits
-from builders.encoded_image import EncodedImage
-from builders.errors import SARChatError
+from builders.data.encoded_image import EncodedImage
 
 SPECKLE = np.random.default_rng(0).gamma(1.0, 900, (200, 300))
 DEPTHS = {
@@ -52,7 +52,7 @@ def test_a_view_shows_the_whole_range(depth):
 @pytest.mark.parametrize("depth", DEPTHS)
 def test_figures_show_the_whole_range(depth):
     matplotlib = pytest.importorskip("matplotlib")
-    from builders.figures.scene import draw_image
+    from builders.drawing.figures.scene import draw_image
 
     axes = matplotlib.figure.Figure().add_subplot()
     draw_image(axes, {"id": "a", "image": EncodedImage("a", lambda: encode(*DEPTHS[depth]))})
@@ -110,7 +110,7 @@ def test_hostile_images_give_one_error(monkeypatch, content, message):
     with pytest.raises(ValueError, match=message):
         read_view(io.BytesIO(content), 1000, 1_000_000)
     pytest.importorskip("matplotlib")
-    from builders.figures.scene import draw_image
+    from builders.drawing.figures.scene import draw_image
 
     if message != "4,000,000|4000000|2000 x 2000":
         with pytest.raises(SARChatError, match=r"^a: its image cannot be drawn: "):

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes the environments of trainers, harnesses and a server that slow tests need; minutes and about 2 GB each:
 #   tests/export/environments.sh FOLDER [NAME...]      NAME: one of environments/NAME.txt; all if none is given
-# then: SARCHAT_TRAINERS=FOLDER python -m pytest -m slow tests/export tests/evaluation tests/inference
+# then: SARCHAT_TRAINERS=FOLDER python -m pytest -m slow tests/export tests/scoring tests/predict
 # The tests need no GPU. PIP_ARGS goes to pip, TORCH names the build of torch.
 set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

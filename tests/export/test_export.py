@@ -23,16 +23,16 @@ from support import build, mounted, refusal, tree
 
 from builders.build.options import BuildOptions
 from builders.cli.command import main
-from builders.encoded_image import EncodedImage
-from builders.errors import SARChatError
+from builders.core.errors import SARChatError
+from builders.core.schema import TASKS
+from builders.data.encoded_image import EncodedImage
+from builders.data.open_data import open_data
 from builders.export.files import record_file
 from builders.export.formats import FORMATS
 from builders.export.images import CLONED, CONVERTED, COPIED, ImageStore
 from builders.export.pipeline import ExportOptions, export
 from builders.export.record import ExportRecord
-from builders.inference.images import encode_image
-from builders.open_data import open_data
-from builders.schema import TASKS
+from builders.predict.images import encode_image
 
 # Where each format keeps a record's question, answer and image.
 READ = {
@@ -541,7 +541,7 @@ def test_a_wrong_argument_is_one_line(arguments, message, tmp_path, capsys):
 
 
 def test_an_image_name_may_not_lead_out_of_the_folder(tmp_path, monkeypatch):
-    from builders.folder.reader import Build
+    from builders.data.reader import Build
 
     def hostile(self: Build, *arguments: object, **options: object):
         for row in rows(self, *arguments, **options):

@@ -11,11 +11,11 @@ from datasets import load_dataset
 from support import refusal
 
 from builders.cli.demo import add_noise
-from builders.evaluation.exported import figure_names
-from builders.evaluation.scoring import evaluate_file
+from builders.core.schema import TASKS
+from builders.data.open_data import open_data
 from builders.export.pipeline import ExportOptions, export
-from builders.open_data import open_data
-from builders.schema import TASKS
+from builders.scoring.exported import figure_names
+from builders.scoring.scoring import evaluate_file
 
 
 @pytest.fixture(scope="module")

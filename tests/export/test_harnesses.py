@@ -22,12 +22,12 @@ from PIL import Image
 from support import ROOT, command, write_answers
 
 from builders.cli.demo import add_noise
-from builders.evaluation.readers import AnswerSource
-from builders.evaluation.result import Result
-from builders.evaluation.scoring import evaluate_file
+from builders.core.schema import TASKS
+from builders.data.open_data import open_data
 from builders.export.pipeline import ExportOptions, export
-from builders.open_data import open_data
-from builders.schema import TASKS
+from builders.scoring.readers import AnswerSource
+from builders.scoring.result import Result
+from builders.scoring.scoring import evaluate_file
 
 pytestmark = pytest.mark.slow
 

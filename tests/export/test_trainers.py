@@ -23,13 +23,13 @@ import yaml
 from built_fixture import sample_build
 from support import ROOT
 
-from builders.box_formats.formats import get_format
-from builders.box_formats.input_size import InputSize
-from builders.box_formats.translate import translate
+from builders.core.schema import TASKS
+from builders.data.open_data import open_data
 from builders.export.pipeline import ExportOptions, export
 from builders.export.recipe import resize_rule
-from builders.open_data import open_data
-from builders.schema import TASKS
+from builders.notation.formats import get_format
+from builders.notation.input_size import InputSize
+from builders.notation.translate import translate
 from sarchat_metric import score
 
 pytestmark = pytest.mark.slow

@@ -53,7 +53,7 @@ def main() -> int:
                 print(*rows[-1], sep="  ", file=sys.stderr, flush=True)
         if process.returncode:
             return process.returncode
-    from builders.tables import Table, write_tables
+    from builders.core.tables import Table, write_tables
 
     header = ["reader", "engine", "inputs", "seconds", "escaped"]
     notes = [f"{sum(row[2] for row in rows):,} inputs in all."]

@@ -28,34 +28,34 @@ from corpora import plain_corpus, zip_corpus
 from PIL import Image
 from support import build
 
-from builders.box_formats.formats import FORMAT_NAMES, INPUT_PIXELS, NATIVE, Notation, get_format
-from builders.box_formats.input_size import read_input_size, read_resize_rule
-from builders.box_formats.render import render_text
-from builders.box_formats.translate import translate
 from builders.build.built_files import is_build
 from builders.build.options import BuildOptions
+from builders.core.checksums import read_checksums, verify_checksums
+from builders.core.digests import hash_text
+from builders.core.errors import SARChatError
+from builders.core.tables import write_tables
 from builders.corpus.annotation_table import AnnotationTable
 from builders.corpus.categories import Naming
 from builders.corpus.coco import read_coco
 from builders.corpus.image_check import check_image
+from builders.corpus.info import DEFAULT, known_corpus
 from builders.corpus.parquet_annotations import read_parquet
 from builders.corpus.sardet import find_corpus
 from builders.corpus.targets import AnnotatedImage
 from builders.corpus.viewing import FORMATS, read_view
-from builders.corpus_info import DEFAULT, known_corpus
-from builders.digests import hash_text
-from builders.errors import SARChatError
-from builders.evaluation.joining import join_answers
-from builders.evaluation.leaderboard import tabulate_leaderboard
-from builders.evaluation.readers import AnswerSource, read_answers
-from builders.evaluation.result_files import pack_counts, read_result
-from builders.evaluation.sidecar import read_asked
+from builders.data.open_data import open_data
+from builders.data.reader import open_build
 from builders.export.manifest import is_export
-from builders.folder.checksums import read_checksums, verify_checksums
-from builders.folder.reader import open_build
-from builders.inference.answers import open_answers
-from builders.open_data import open_data
-from builders.tables import write_tables
+from builders.notation.formats import FORMAT_NAMES, INPUT_PIXELS, NATIVE, Notation, get_format
+from builders.notation.input_size import read_input_size, read_resize_rule
+from builders.notation.render import render_text
+from builders.notation.translate import translate
+from builders.predict.answers import open_answers
+from builders.scoring.joining import join_answers
+from builders.scoring.leaderboard import tabulate_leaderboard
+from builders.scoring.readers import AnswerSource, read_answers
+from builders.scoring.result_files import pack_counts, read_result
+from builders.scoring.sidecar import read_asked
 from sarchat_metric import collect, score, score_record
 
 # A message longer than this is no line that anybody reads.
@@ -408,7 +408,7 @@ def _parquet_seeds() -> list[bytes]:
 
 
 def _card_documents() -> list[Any]:
-    from builders.resources import load_yaml
+    from builders.core.resources import load_yaml
 
     card = (_good_build() / "README.md").read_text(encoding="utf-8")
     metadata = load_yaml(card.split("---\n")[1])

@@ -22,7 +22,7 @@ from PIL import Image
 from support import ROOT, children, is_running, wait_until
 
 from builders.cli.command import main
-from builders.folder.checksums import SUMS, write_checksums
+from builders.core.checksums import SUMS, write_checksums
 from builders.hub.space import write_space
 
 

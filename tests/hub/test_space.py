@@ -20,15 +20,15 @@ from PIL import Image
 from support import ROOT, output, refusal, slow, start_offline
 
 import sarchat_metric
-from builders.box_shapes import MOST_BOXES
 from builders.cli.command import main
-from builders.errors import SARChatError
-from builders.evaluation.joining import join_answers
-from builders.evaluation.readers import SARCHAT_NOTATION, AnswerSource, read_answers
-from builders.folder.checksums import verify_checksums, write_checksums
+from builders.core.checksums import verify_checksums, write_checksums
+from builders.core.errors import SARChatError
+from builders.data.open_data import open_data
+from builders.drawing.box_shapes import MOST_BOXES
 from builders.hub.metric_check import inspect_metric, list_metric_files
 from builders.hub.space import write_space
-from builders.open_data import open_data
+from builders.scoring.joining import join_answers
+from builders.scoring.readers import SARCHAT_NOTATION, AnswerSource, read_answers
 from sarchat_metric import SUB_SCORES, TASKS, score
 
 needs_gradio = pytest.mark.skipif(

@@ -10,14 +10,14 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from support import ROOT, write_boxes
 
-from builders.box_formats.formats import FORMAT_NAMES, INPUT_PIXELS, get_format
-from builders.box_formats.input_size import InputSize
-from builders.box_formats.render import render_text
-from builders.open_data import open_data
+from builders.core.schema import TASKS
+from builders.data.open_data import open_data
+from builders.notation.formats import FORMAT_NAMES, INPUT_PIXELS, get_format
+from builders.notation.input_size import InputSize
+from builders.notation.render import render_text
 from builders.rewards.reward import mean_iou, reward, reward_batch
 from builders.rewards.trl_reward import sarchat_reward
 from builders.rewards.verl_reward import compute_score
-from builders.schema import TASKS
 from sarchat_metric import box_iou, match_boxes
 
 NONSENSE = ("", "I do not know.", "<think>{<1><1><9><9>} ship", "{<9><9><1>", "\x00" * 50)

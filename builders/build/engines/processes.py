@@ -9,9 +9,9 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import Connection
 
 from builders.build.engines.engine import Advance, Job, Result
-from builders.errors import SARChatError
-from builders.processes import end_with_parent, scratch_folders
-from builders.signals import starting_processes, uninterrupted
+from builders.core.errors import SARChatError
+from builders.core.processes import end_with_parent, scratch_folders
+from builders.core.signals import starting_processes, uninterrupted
 
 
 def check(address: str | None) -> None:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from builders.build.engines.engine import Advance, Job, Result
 from builders.build.writer_versions import check_versions, writer_versions
-from builders.errors import SARChatError, install_extra
-from builders.signals import starting_processes, uninterrupted
-from builders.versions import PACKAGE
+from builders.core.errors import SARChatError, install_extra
+from builders.core.signals import starting_processes, uninterrupted
+from builders.core.versions import PACKAGE
 
 if TYPE_CHECKING:
     import ray

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 from comparison import MOST_CHARACTERS, MOST_PAIRS, count_pairs
 from markup import escape, notice, table
 
-from builders.box_formats.formats import FORMAT_NAMES, Notation, read_notation
-from builders.box_formats.translate import translate
-from builders.errors import SARChatError
-from builders.parquet_rows import read_parquet_rows
-from builders.resources import load_json
+from builders.core.errors import SARChatError
+from builders.core.parquet_rows import read_parquet_rows
+from builders.core.resources import load_json
+from builders.notation.formats import FORMAT_NAMES, Notation, read_notation
+from builders.notation.translate import translate
 from sarchat_metric import (
     EXTRA_SCORES,
     SCENARIOS,

@@ -11,7 +11,7 @@ from comparison import compare
 from markup import escape, notice
 from picture import read_backdrop
 
-from builders.box_formats.formats import FORMAT_NAMES
+from builders.notation.formats import FORMAT_NAMES
 from sarchat_metric import SCENARIOS, TASKS
 
 HERE = Path(__file__).resolve().parent

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from markup import escape, notice, table
 from picture import Backdrop, draw
 
-from builders.box_shapes import answer_ious
-from builders.readings import list_items, mark_shared
+from builders.drawing.box_shapes import answer_ious
+from builders.drawing.readings import list_items, mark_shared
 from sarchat_metric import SUB_SCORES, RecordScore, score_record, task_scores
 
 # Limits that keep the page responsive; the metric itself has none.

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from markup import escape
 from viewing import read_view
 
-from builders.box_shapes import compose, mark_answers, to_svg, view_box
+from builders.drawing.box_shapes import compose, mark_answers, to_svg, view_box
 from sarchat_metric import Box, RecordScore
 
 _MOST_LINES = 4

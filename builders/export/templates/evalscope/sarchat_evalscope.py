@@ -23,10 +23,10 @@ from evalscope.api.metric import AggScore, SampleScore, Score
 from evalscope.api.registry import register_benchmark
 from evalscope.report import Report
 
-from builders.encoded_image import EncodedImage
-from builders.evaluation.exported import OVERALL, figures, score_row
-from builders.inference.images import encode_image
-from builders.schema import TASKS
+from builders.core.schema import TASKS
+from builders.data.encoded_image import EncodedImage
+from builders.predict.images import encode_image
+from builders.scoring.exported import OVERALL, figures, score_row
 from sarchat_metric import RecordScore, final_answer, overall_score
 
 HERE = Path(__file__).resolve().parent

@@ -8,8 +8,8 @@ from typing import Any
 
 from PIL import Image
 
-from builders.evaluation.exported import figure_names, figures, score_row
-from builders.evaluation.readers import is_failure
+from builders.scoring.exported import figure_names, figures, score_row
+from builders.scoring.readers import is_failure
 from sarchat_metric import RecordScore, overall_score
 
 HERE = Path(__file__).resolve().parent

@@ -24,9 +24,9 @@ import pandas as pd
 import vlmeval.dataset
 from vlmeval.dataset.image_base import ImageBaseDataset
 
-from builders.evaluation.exported import figures, score_row
-from builders.evaluation.readers import AnswerSource, read_answers
-from builders.schema import TASKS
+from builders.core.schema import TASKS
+from builders.scoring.exported import figures, score_row
+from builders.scoring.readers import AnswerSource, read_answers
 
 HERE = Path(__file__).resolve().parent
 NAME = "SARChat"

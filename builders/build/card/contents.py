@@ -1,0 +1,78 @@
+"""The contents of a build that its card describes, put together from the summaries of its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from builders.build.card.example_records import Record, choose_examples
+from builders.build.card.summary import Summary
+from builders.core.schema import SPLITS, TASKS
+from builders.data.analysis.target_counts import TargetCounts
+from builders.data.analysis.texts import TextStatistics, add_up
+from builders.data.parquet_file import ParquetFile
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The contents of a build, from which its card is written without reading it.
+
+    Attributes:
+        files: its Parquet files.
+        examples: one record with its image per built task, in the order of `TASKS`.
+        targets: the counts of the targets of each split, except splits in which no task contains every target.
+        texts: the statistics of the texts of the last split.
+    """
+
+    files: Sequence[ParquetFile]
+    examples: Mapping[str, Mapping[str, Any]]
+    targets: Mapping[str, TargetCounts]
+    texts: TextStatistics
+
+    @property
+    def tasks(self) -> list[str]:
+        """The tasks that were built."""
+        return list(self.examples)
+
+    @property
+    def splits(self) -> list[str]:
+        """The splits that were built, in the usual order."""
+        found = {file.split for file in self.files}
+        return [split for split in SPLITS if split in found]
+
+    def has(self, task: str, split: str) -> bool:
+        """Return whether a task has records in a split."""
+        return any((file.task, file.split) == (task, split) for file in self.files)
+
+    def count(self, tasks: Iterable[str] | None = None, split: str | None = None) -> int:
+        """Return the number of records of the given tasks and split, or of all if not given."""
+        among = self.tasks if tasks is None else tasks
+        return sum(file.rows for file in self.files if file.task in among and split in (None, file.split))
+
+
+def gather_contents(
+    files: Sequence[ParquetFile],
+    summaries: Mapping[str, Summary],
+    read_image: Callable[[str, Record], bytes],
+) -> Contents:
+    """Put the contents of a build together.
+
+    Args:
+        files: its Parquet files.
+        summaries: the summary of each split; at least one has counted its texts.
+        read_image: returns the encoded image of a record, given its split and the record.
+
+    Raises:
+        SARChatError: if no image of a task's candidates can be decoded.
+    """
+    ordered = {split: summaries[split] for split in SPLITS if split in summaries}
+    # Examples come from the first split of a task.
+    split_of = {task: split for split in reversed(ordered) for task in ordered[split].examples}
+    candidates = {task: ordered[split_of[task]].examples[task] for task in TASKS if task in split_of}
+    return Contents(
+        files,
+        choose_examples(candidates, lambda record: read_image(split_of[record["task"]], record)),
+        {split: summary.targets for split, summary in ordered.items() if summary.targets is not None},
+        add_up(summary.texts for summary in ordered.values() if summary.texts is not None),
+    )

@@ -1,0 +1,84 @@
+"""The card's YAML, which `datasets` uses for loading and the Hub for display and search."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from builders.build.card.contents import Contents
+from builders.core.resources import read_yaml
+from builders.core.schema import ALL, feature_specs, task_facts
+from builders.corpus.info import CorpusInfo
+from builders.data.origin import Origin
+
+# The Hub's classes of sizes: https://huggingface.co/docs/hub/datasets-cards
+_SIZES = [
+    (10**3, "n<1K"),
+    (10**4, "1K<n<10K"),
+    (10**5, "10K<n<100K"),
+    (10**6, "100K<n<1M"),
+    (10**7, "1M<n<10M"),
+    (10**8, "10M<n<100M"),
+    (10**9, "100M<n<1B"),
+    (10**10, "1B<n<10B"),
+    (10**11, "10B<n<100B"),
+    (10**12, "100B<n<1T"),
+]
+_LARGEST_SIZE = "n>1T"
+
+
+def card_metadata(contents: Contents, corpus: CorpusInfo, origin: Origin) -> dict[str, Any]:
+    """Return the card's YAML as a dict: licence, tags, and for each config its files, columns and counts.
+
+    The config `all` lists the files of all tasks: nothing is stored for it.
+    """
+    tasks = contents.tasks
+    configs = {ALL: tasks, **{task: [task] for task in tasks}}
+    texts = task_facts()
+    metadata = read_yaml("metadata.yaml", "dataset_card") | {"license": origin.license or "unknown"}
+    if origin.kind == "sample":
+        metadata["source_datasets"] = ["original"]
+    elif origin.kind == "own":
+        del metadata["source_datasets"]
+    metadata["task_categories"] = list(
+        dict.fromkeys([*metadata["task_categories"], *(texts[task]["hub"] for task in tasks)])
+    )
+    metadata["tags"] = [*corpus.tags, *metadata["tags"]]
+    metadata["size_categories"] = [size_category(contents.count())]
+    metadata["configs"] = [_config(name, members, contents) for name, members in configs.items()]
+    metadata["dataset_info"] = [_dataset_info(name, members, contents, corpus) for name, members in configs.items()]
+    return metadata
+
+
+def _config(name: str, tasks: Sequence[str], contents: Contents) -> dict[str, Any]:
+    data_files = []
+    for split in contents.splits:
+        paths = [f"{task}/{split}-*.parquet" for task in tasks if contents.has(task, split)]
+        if paths:
+            data_files.append({"split": split, "path": paths if len(paths) > 1 else paths[0]})
+    return {"config_name": name, **({"default": True} if name == ALL else {}), "data_files": data_files}
+
+
+def _dataset_info(name: str, tasks: Sequence[str], contents: Contents, corpus: CorpusInfo) -> dict[str, Any]:
+    files = [file for file in contents.files if file.task in tasks]
+    splits = [
+        {
+            "name": split,
+            "num_bytes": sum(file.dense_bytes for file in files if file.split == split),
+            "num_examples": contents.count(tasks, split),
+        }
+        for split in contents.splits
+        if any(file.split == split for file in files)
+    ]
+    return {
+        "config_name": name,
+        "features": feature_specs(corpus.names),
+        "splits": splits,
+        "download_size": sum(file.file_bytes for file in files),
+        "dataset_size": sum(split["num_bytes"] for split in splits),
+    }
+
+
+def size_category(rows: int) -> str:
+    """Return the Hub's class of a data set with a number of rows."""
+    return next((name for limit, name in _SIZES if rows < limit), _LARGEST_SIZE)

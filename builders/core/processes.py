@@ -1,0 +1,157 @@
+"""Child processes that end when their parent does, even if it is killed."""
+
+from __future__ import annotations
+
+import atexit
+import errno
+import multiprocessing
+import os
+import secrets
+import shutil
+import stat
+import threading
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from tempfile import gettempdir
+from typing import Any, TypeVar
+
+from filelock import FileLock, Timeout
+
+from builders.core.errors import SARChatError
+from builders.core.signals import starting_processes
+from builders.core.temporary import lock_of
+
+_T = TypeVar("_T")
+# Windows has no quotas.
+_OF_FULL_DISKS = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+# The time that a process has to end after it has returned its result.
+_SECONDS_TO_END = 10
+
+
+def end_with_parent(scratch: Collection[str] = ()) -> None:
+    """End this process as soon as its parent has ended, whatever it is doing.
+
+    Args:
+        scratch: folders of the parent, which are removed then, see `scratch_folders`.
+    """
+    _scratch.update(scratch)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_wait_and_exit, args=(parent.sentinel,), daemon=True).start()
+
+
+def _wait_and_exit(sentinel: int) -> None:
+    wait([sentinel])
+    for folder in list(_scratch):
+        # Renamed, so that no other thread or process writes into it meanwhile.
+        with suppress(OSError):
+            shutil.rmtree(Path(folder).rename(_removed(Path(folder))))
+    os._exit(1)
+
+
+_scratch: set[str] = set()
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """Give an empty temporary folder for the block, which is removed too if this process ends with its parent.
+
+    If the process is killed, the next one that needs such a folder removes it: nobody holds its lock any more.
+
+    Raises:
+        SARChatError: if its disk is full.
+    """
+    _remove_abandoned(place := Path(gettempdir()))
+    folder = place / f"sarchat-{secrets.token_hex(8)}"
+    # The lock comes first: what has one that nobody holds is abandoned.
+    with FileLock(lock_of(folder)):
+        folder.mkdir(mode=0o700)
+        _scratch.add(str(folder))
+        try:
+            yield folder
+        except OSError as error:
+            if error.errno not in _OF_FULL_DISKS:
+                raise
+            raise SARChatError(
+                f"{error.strerror}: {place}, the folder for temporary files; free space there, or set TMPDIR to "
+                "another folder"
+            ) from error
+        finally:
+            _remove(folder)
+            _scratch.discard(str(folder))
+
+
+@cache
+def _remove_abandoned(place: Path) -> None:
+    """Remove the folders of processes that were killed, once per process and place."""
+    for lock in place.glob(".sarchat-*.lock"):
+        folder = lock.with_name(lock.name[1:].rsplit(".", 2)[0])
+        # Other users' folders, other names and folders that are still held are left alone.
+        with suppress(OSError, Timeout):
+            status = lock.lstat()
+            if (
+                lock == lock_of(folder)
+                and stat.S_ISREG(status.st_mode)
+                and status.st_uid == getattr(os, "getuid", int)()
+            ):
+                with FileLock(lock, timeout=0):
+                    _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a temporary folder, or what is left of it, and then its lock."""
+    for path in (folder, _removed(folder)):
+        shutil.rmtree(path, ignore_errors=True)
+    lock_of(folder).unlink(missing_ok=True)
+
+
+def _removed(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}-removed")
+
+
+def scratch_folders() -> list[str]:
+    """Return the temporary folders of this process, for a child to remove in case this process is killed."""
+    return sorted(_scratch)
+
+
+def run_apart(function: Callable[..., _T], *arguments: object) -> _T:
+    """Call a function in a separate process, which is killed if the call is interrupted.
+
+    Threads that the function leaves running do not prevent the process from ending.
+
+    Args:
+        function: a function of a module; it must not raise.
+        arguments: its arguments, which must be picklable.
+
+    Raises:
+        ChildProcessError: if the process ends without a result.
+    """
+    # Spawned, not forked: a fork of a process with running Arrow threads may hang.
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_send_result, args=(sender, function, arguments), daemon=True)
+    with receiver:
+        with starting_processes():
+            process.start()
+        # Otherwise this process would not notice that the other end is closed.
+        sender.close()
+        try:
+            result = receiver.recv()
+            process.join(_SECONDS_TO_END)
+        except EOFError:
+            process.join()
+            raise ChildProcessError(f"a process was killed (exit code {process.exitcode})") from None
+        finally:
+            process.kill()
+            process.join()
+    return result
+
+
+def _send_result(sender: Connection, function: Callable[..., Any], arguments: tuple) -> None:
+    end_with_parent()
+    # Runs after multiprocessing has removed its semaphores and before the interpreter waits for threads.
+    atexit.register(os._exit, 0)
+    sender.send(function(*arguments))

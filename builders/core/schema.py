@@ -1,0 +1,118 @@
+"""The vocabulary that all parts share: splits, tasks, configs and columns, each defined once.
+
+A box is `(x1, y1, x2, y2)` in pixels of the image, x to the right and y down, with `x1 < x2` and `y1 < y2`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from builders.core.resources import read_yaml
+
+Box = tuple[float, float, float, float]
+
+
+@cache
+def task_facts() -> dict[str, dict[str, Any]]:
+    """Return what the YAML file of each task says about it, in the tasks' order.
+
+    Returns:
+        For each task: its `order`; where `boxes` are (`answer`, `question` alone, `none`); what it has a record `per`
+            (`image`, `category` in it, `pair` of targets); which `targets` it has (`every` one once, each `alone` in a
+            row of its own beside others, only `some`); its `place` and `column` in the paper's Table 3, if it is there;
+            what it `asks`, and further texts for the card.
+    """
+    # By its path, since the package itself imports this module.
+    folder = "tasks"
+    names = [path.name for path in files("builders").joinpath(folder).iterdir() if path.name.endswith(".yaml")]
+    # `words.yaml` is of no task.
+    found = {name.removesuffix(".yaml"): read_yaml(f"{folder}/{name}").get("about") for name in names}
+    about = {task: facts for task, facts in found.items() if facts}
+    return dict(sorted(about.items(), key=lambda item: (item[1]["order"], item[0])))
+
+
+TASKS = tuple(task_facts())
+
+
+def fewest_records_first() -> list[str]:
+    """Return the tasks in the order of their numbers of records per image; the last one has by far the most.
+
+    Those that leave out images come after the others with as many.
+    """
+    facts = task_facts()
+    return sorted(
+        TASKS,
+        key=lambda task: (("image", "category", "pair").index(facts[task]["per"]), facts[task]["targets"] == "some"),
+    )
+
+
+def in_order_of_table_3() -> list[str]:
+    """Return the tasks in the order of the paper's Table 3; those that are not in it come last."""
+    return sorted(TASKS, key=lambda task: task_facts()[task].get("paper", {}).get("place", len(TASKS)))
+
+
+def asks_for_boxes(task: str) -> bool:
+    """Return whether the answers of a task contain boxes."""
+    return task_facts()[task]["boxes"] == "answer"
+
+
+# The config with the records of every task; nothing is stored for it.
+ALL = "all"
+CONFIGS = (ALL, *TASKS)
+
+# The names that `datasets` gives the splits, and SARDet-100K's own.
+SPLITS = {"train": "train", "validation": "val", "test": "test"}
+
+_SPLIT_OF = {own: split for split, own in SPLITS.items()}
+
+SINGLE, MULTI = "single", "multi"
+
+
+def split_name(name: str) -> str:
+    """Return the name that `datasets` gives a split that SARDet-100K may call otherwise: `"validation"` for `"val"`."""
+    return _SPLIT_OF.get(name, name)
+
+
+def scenario(targets: int) -> str:
+    """Return the scenario of an image by its number of targets: `"single"` for one, `"multi"` for more."""
+    return SINGLE if targets == 1 else MULTI
+
+
+def tasks_of(config: str) -> tuple[str, ...]:
+    """Return the tasks of a config: the one that it names, or all."""
+    return TASKS if config == ALL else (config,)
+
+
+def stem(file_name: str) -> str:
+    """Return a file name without its extension, as used in record ids."""
+    head, dot, extension = file_name.rpartition(".")
+    return head if dot and "/" not in extension else file_name
+
+
+COLUMNS = tuple(column["name"] for column in read_yaml("core/columns.yaml"))
+
+
+def feature_specs(categories: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the columns in order, in the form of a dataset card's `features`.
+
+    Args:
+        categories: the names of the class labels, in order.
+    """
+    listed = read_yaml("core/columns.yaml")
+    columns = [{key: value for key, value in column.items() if key != "about"} for column in listed]
+    specs: list[dict[str, Any]] = _name_labels(columns, {str(label): name for label, name in enumerate(categories)})
+    return specs
+
+
+def _name_labels(spec: Any, names: dict[str, str]) -> Any:  # noqa: ANN401
+    if isinstance(spec, list):
+        return [_name_labels(part, names) for part in spec]
+    if isinstance(spec, dict):
+        return {
+            key: {"names": dict(names)} if key == "class_label" else _name_labels(part, names)
+            for key, part in spec.items()
+        }
+    return spec

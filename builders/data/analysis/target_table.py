@@ -1,0 +1,85 @@
+"""The targets of a built split as NumPy arrays, read from one of its tasks without any image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from builders.core.schema import fewest_records_first, task_facts
+from builders.data.records import Records
+
+_COLUMNS = ("width", "height", "objects")
+
+
+class TargetTable(NamedTuple):
+    """The N targets of a split, each listed once.
+
+    Attributes:
+        category: class labels; ints of shape (N,).
+        bbox: COCO x, y, w, h in pixels; floats of shape (N, 4).
+        image_size: width and height of each target's image in pixels; ints of shape (N, 2).
+    """
+
+    category: np.ndarray
+    bbox: np.ndarray
+    image_size: np.ndarray
+
+    @property
+    def aspect_ratio(self) -> np.ndarray:
+        """Width over height of each target; floats of shape (N,)."""
+        return self.bbox[:, 2] / self.bbox[:, 3]
+
+    @property
+    def area_share(self) -> np.ndarray:
+        """The share of its image's area that each target covers, 0 to 1; floats of shape (N,)."""
+        return self.bbox[:, 2] * self.bbox[:, 3] / self.image_size.prod(axis=1)
+
+    @property
+    def center(self) -> np.ndarray:
+        """Each target's centre as shares of its image's width and height, 0 to 1; floats of shape (N, 2)."""
+        return (self.bbox[:, :2] + self.bbox[:, 2:] / 2) / self.image_size
+
+
+# Which rows of a task have every target once, given the number of objects of each row; no such rows otherwise.
+_ROWS_WITH_TARGETS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "every": lambda objects: np.ones(len(objects), bool),
+    "alone": lambda objects: objects == 1,
+}
+
+
+def sources_of_targets() -> list[tuple[str, Callable[[np.ndarray], np.ndarray]]]:
+    """Return the tasks that have every target, the smallest table first, each with a choice of its rows.
+
+    The choice takes the number of objects of each row, and marks the rows that have each target once.
+    """
+    kinds = {task: task_facts()[task]["targets"] for task in fewest_records_first()}
+    return [(task, _ROWS_WITH_TARGETS[kind]) for task, kind in kinds.items() if kind in _ROWS_WITH_TARGETS]
+
+
+def read_targets(data: Records, split: str) -> TargetTable | None:
+    """Read a split's targets, or return `None` if no task with all of them was built."""
+    for task, choose in sources_of_targets():
+        if data.has(task, split):
+            return concatenate(_read_batch(batch, choose) for batch in data.batches(task, split, _COLUMNS))
+    return None
+
+
+def concatenate(tables: Iterable[TargetTable]) -> TargetTable:
+    """Return the targets of all tables as one."""
+    return TargetTable(*map(np.concatenate, zip(*tables, strict=True)))
+
+
+def _read_batch(batch: pa.RecordBatch, choose: Callable[[np.ndarray], np.ndarray]) -> TargetTable:
+    objects = batch.column("objects")
+    bbox, category = objects.field("bbox"), objects.field("category")
+    lengths = bbox.value_lengths().to_numpy()
+    of_chosen_row = np.repeat(choose(lengths), lengths)
+    sizes = np.column_stack([batch.column(side).to_numpy() for side in ("width", "height")])
+    return TargetTable(
+        category.flatten().to_numpy()[of_chosen_row],
+        bbox.flatten().flatten().to_numpy().reshape(-1, 4)[of_chosen_row],
+        np.repeat(sizes, lengths, axis=0)[of_chosen_row],
+    )

@@ -1,0 +1,268 @@
+"""Boxes that are read from lists of numbers: `[1, 2, 3, 4]`, bare or in JSON objects.
+
+Public name: `read_lists(text, fmt) -> Reading`. What is read:
+
+- a JSON object that has a list of numbers: its text values are the label of its boxes, else the key of the list is,
+  unless it only says "box"; two lists of equal length, boxes and names, belong together; numbers are left out, except
+  those of keys such as "count", as are objects in it, up to two levels deep. If one of them has a box, it is read on
+  its own instead. Apostrophes are read as quotation marks;
+- every other list of numbers, several boxes in one separated by ";".
+
+The time is linear in the text. A scan of an object passes no opening brace more than two levels deep, except in
+strings, and what follows a brace in a string is not a key. A run of numbers holds no opening bracket.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from builders.notation.formats import BOX_KEYS, COUNT_KEYS, BoxFormat
+from builders.notation.found import NUMBER, Found, Group, Reading
+
+_NUMBER = re.compile(NUMBER, re.ASCII)
+_RUN = "[-+0-9.,; \t\r\n]"
+_RUNS = {
+    "list": re.compile(rf"\[({_RUN}+)\]"),
+    "brackets": re.compile(rf"\[({_RUN}+)\]|\(({_RUN}+)\)|<({_RUN}+)>"),
+}
+_TOKEN = re.compile(
+    rf"""\s*(?:
+    (?P<string>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')
+    | (?P<number>{NUMBER}(?![\w.]))
+    | (?P<word>[A-Za-z]+)
+    | (?P<sign>[\[\]{{}}:,])
+    )""",
+    re.ASCII | re.VERBOSE,
+)
+_UNFINISHED = re.compile(r"""\s*(?:["'][^\n]*)?\Z""")
+
+# Levels of objects inside an object with a box.
+_DEEPEST = 2
+
+# A dict stands for an object without a box; its members are not kept.
+Value = str | float | list | dict | None
+
+
+class _Object(NamedTuple):
+    """A JSON object, or the part of it before the text ends.
+
+    Attributes:
+        members: its keys and values. A list is kept if it contains only numbers, lists of numbers, or strings.
+        end: where it ends.
+        whole: False if the text ends inside it.
+    """
+
+    members: tuple[tuple[str, Value], ...]
+    end: int
+    whole: bool
+
+
+class _NotRead(Exception):
+    """The text is not an object, or one that contains a box in another object."""
+
+
+class _Ended(Exception):
+    """The text ends here."""
+
+    def __init__(self, value: Value = None) -> None:
+        self.value = value
+
+
+def read_lists(text: str, fmt: BoxFormat) -> Reading:
+    """Find the boxes of a text, and whether its end cuts off an object or a list.
+
+    Args:
+        text: an answer without the format's tokens.
+        fmt: a format whose syntax is `list` or `brackets`.
+    """
+    found: list[Found] = []
+    at = 0
+    end, truncated = len(text), False
+    for start, entry in _objects(text):
+        groups = _groups_of(entry)
+        if not entry.whole:
+            truncated = True
+            if not groups:
+                end = start
+                break
+        if groups:
+            found += _bare(text, at, start, fmt)
+            found.append(Found(start, entry.end, groups))
+            at = entry.end
+    found += _bare(text, at, end, fmt)
+    last = max((one.end for one in found), default=0)
+    cut = text.rfind("[", last, end)
+    if cut >= 0 and _is_run(text[cut + 1 : end]):
+        end, truncated = cut, True
+    return Reading(tuple(found), end, truncated)
+
+
+def _is_run(text: str) -> bool:
+    return any("0" <= sign <= "9" for sign in text) and not text.strip("-+0123456789.,; \t\r\n")
+
+
+def _bare(text: str, start: int, end: int, fmt: BoxFormat) -> Iterator[Found]:
+    for match in _RUNS[fmt.syntax].finditer(text, start, end):
+        boxes = _split_run(match[match.lastindex or 0])
+        # A single number in brackets, [3], is a number.
+        if boxes is not None and boxes != [] and (len(boxes) > 1 or len(boxes[0]) > 1):
+            yield Found(match.start(), match.end(), (Group("", tuple(boxes)),))
+
+
+def _split_run(run: str) -> list[tuple[float, ...]] | None:
+    """Return the numbers of each part of a list, or None if it is not a list of numbers."""
+    boxes = []
+    for part in run.split(";"):
+        numbers = [number.strip() for number in part.split(",")]
+        if numbers == [""]:
+            continue
+        if not all(map(_NUMBER.fullmatch, numbers)):
+            return None
+        boxes.append(tuple(map(float, numbers)))
+    return boxes
+
+
+def _objects(text: str) -> Iterator[tuple[int, _Object]]:
+    """Yield the objects that contain no box in another object, and where they begin."""
+    start = text.find("{")
+    while start >= 0:
+        try:
+            entry = _read_object(text, start)
+        except _NotRead:
+            start = text.find("{", start + 1)
+            continue
+        yield start, entry
+        start = text.find("{", entry.end)
+
+
+def _read_object(text: str, start: int, depth: int = 0) -> _Object:
+    members: list[tuple[str, Value]] = []
+    place = start + 1
+    key = ""
+    try:
+        while True:
+            kind, token, place = _next(text, place)
+            if token == "}":
+                return _Object(tuple(members), place, True)
+            if members:
+                if token != ",":
+                    raise _NotRead
+                kind, token, place = _next(text, place)
+                if token == "}":
+                    return _Object(tuple(members), place, True)
+            if kind != "string":
+                raise _NotRead
+            key = _decode(token)
+            _, colon, place = _next(text, place)
+            if colon != ":":
+                raise _NotRead
+            value, place = _read_value(text, place, depth)
+            members.append((key, value))
+    except _Ended as ended:
+        # Of an object that is cut off, only lists of complete boxes are kept: the label of a single box may be missing.
+        kept = () if ended.value is None else (*members, (key, ended.value))
+        return _Object(kept, len(text), False)
+
+
+def _read_value(text: str, place: int, depth: int) -> tuple[Value, int]:
+    kind, token, place = _next(text, place)
+    if kind == "string":
+        return _decode(token), place
+    if kind == "number":
+        return float(token), place
+    if kind == "word":
+        return None, place
+    if token == "[":
+        return _read_list(text, place)
+    if token == "{" and depth < _DEEPEST:
+        inner = _read_object(text, place - 1, depth + 1)
+        if _groups_of(inner):
+            raise _NotRead
+        if not inner.whole:
+            raise _Ended
+        return {}, inner.end
+    raise _NotRead
+
+
+def _read_list(text: str, place: int) -> tuple[Value, int]:
+    """Read a list from the position after its opening bracket."""
+    items: list[Value] = []
+    inner: list[float] | None = None
+    try:
+        while True:
+            kind, token, place = _next(text, place)
+            if token == "]":
+                if inner is None:
+                    return _plain(items), place
+                items.append(inner)
+                inner = None
+            elif token == "[" and inner is None:
+                inner = []
+            elif kind == "number":
+                (items if inner is None else inner).append(float(token))
+            elif kind == "string":
+                if inner is not None:
+                    raise _NotRead
+                items.append(_decode(token))
+            elif kind != "word" and token != ",":
+                raise _NotRead
+    except _Ended:
+        whole = [item for item in items if isinstance(item, list)]
+        raise _Ended(whole or None) from None
+
+
+def _plain(items: list[Value]) -> Value:
+    """Return a list of one kind of items; None if it mixes them."""
+    return items if len({type(item) for item in items}) == 1 else None
+
+
+def _next(text: str, place: int) -> tuple[str, str, int]:
+    match = _TOKEN.match(text, place)
+    if match is None:
+        if _UNFINISHED.match(text, place):
+            raise _Ended
+        raise _NotRead
+    kind = match.lastgroup or ""
+    return kind, match[kind], match.end()
+
+
+def _decode(token: str) -> str:
+    if token[0] == '"':
+        try:
+            return json.loads(token)
+        except ValueError:
+            pass
+    return token[1:-1]
+
+
+def _groups_of(entry: _Object) -> tuple[Group, ...]:
+    """Return an object's boxes with their labels; none if it has no box."""
+    lists: list[tuple[str, list[tuple[float, ...]]]] = []
+    words: list[str] = []
+    names: list[str] = []
+    about_boxes = False
+    for key, value in entry.members:
+        is_box_key = key.lower() in BOX_KEYS
+        if isinstance(value, str):
+            words.append(value)
+        elif isinstance(value, float):
+            if key.lower() in COUNT_KEYS:
+                words.append(f"{key} {value:.15g}")
+        elif isinstance(value, list) and isinstance(value[0], str):
+            names = value
+        elif isinstance(value, list):
+            boxes = [tuple(item) for item in value] if isinstance(value[0], list) else [tuple(value)]
+            if any(len(box) > 1 for box in boxes):
+                lists.append(("" if is_box_key else key, boxes))
+                about_boxes = True
+        about_boxes = about_boxes or (is_box_key and value is None)
+    if not about_boxes:
+        return ()
+    if len(lists) == 1 and len(names) == len(lists[0][1]):
+        lists = [(name, [box]) for name, box in zip(names, lists[0][1], strict=True)]
+    label = " ".join(words)
+    groups = [Group(" ".join(filter(None, (label, key))), tuple(boxes)) for key, boxes in lists]
+    return tuple(groups) or (Group(label, ()),)

@@ -1,0 +1,65 @@
+"""Reading an answer by the columns of its record that name the notation of boxes and the categories.
+
+`sarchat export` writes these columns beside the records; rewards and evaluation harnesses read answers with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from builders.core.errors import SARChatError
+from builders.core.resources import load_json
+from builders.notation.formats import NATIVE, get_format
+from builders.notation.input_size import InputSize
+from builders.notation.translate import translate
+from sarchat_metric import Vocabulary, vocabulary
+
+NOTATION_COLUMNS = ("box_format", "width", "height", "input_width", "input_height", "categories")
+
+
+def categories_of(columns: Mapping[str, Any]) -> Vocabulary | None:
+    """Return the categories by which the answer to a record is read, as the metric takes them.
+
+    They are in the column `categories`, as JSON, where they are not the metric's own.
+
+    Raises:
+        SARChatError: if the text is not a list of categories as JSON.
+    """
+    text = columns.get("categories")
+    # Harnesses fill in what a table lacks.
+    return _parse(text) if text and isinstance(text, str) else None
+
+
+@lru_cache(maxsize=8)
+def _parse(text: str) -> Vocabulary:
+    try:
+        return vocabulary(load_json(text))
+    except ValueError as error:
+        raise SARChatError(f"the column 'categories' cannot be read: {error}; export the records again") from error
+
+
+def translate_by_columns(answer: str, columns: Mapping[str, Any]) -> str:
+    """Return an answer in the data set's own notation.
+
+    Args:
+        answer: any text.
+        columns: if the model writes boxes in another notation than the data set, its name as `box_format` and the
+            image's size as `width` and `height`, with `input_width` and `input_height` if the notation depends on them;
+            all in pixels. Other entries are ignored.
+
+    Raises:
+        SARChatError: if the notation is unknown, or lacks a size.
+    """
+    name = columns.get("box_format")
+    if name in (None, NATIVE):
+        return answer
+    if columns.get("width") is None or columns.get("height") is None:
+        raise SARChatError(
+            f"boxes in the notation {name} need the image's width and height, but at least one is missing"
+        )
+    size = None
+    if columns.get("input_width") is not None and columns.get("input_height") is not None:
+        size = InputSize(columns["input_width"], columns["input_height"])
+    return translate(answer, get_format(name), columns["width"], columns["height"], size).text

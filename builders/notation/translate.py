@@ -1,0 +1,213 @@
+"""A model's answer in its family's notation as SARChat's own text, which the metric reads.
+
+Public name: `translate(answer, fmt, width, height, input_size=None) -> Translation`. `width` and `height` are the
+image's in pixels; `input_size` is an `InputSize` or a `ResizeRule`: formats in pixels of the resized image need one,
+all others refuse it.
+
+Nothing is guessed: the format's name fixes the unit, and numbers in any other notation are not boxes. Every text gives
+a result, in time linear in its length.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import NamedTuple
+
+from builders.notation.coordinates import Scale, scale_of
+from builders.notation.formats import BoxFormat
+from builders.notation.found import Group, Reading
+from builders.notation.input_size import InputSize, ResizeRule
+from builders.notation.lists import read_lists
+from builders.notation.templates import read_template
+from sarchat_metric import BOX, Box, final_answer, parse_boxes
+
+# A Markdown fence, with the line break inside it.
+_FENCE = re.compile(r"```(?:json|JSON|python)[ \t]*\n?|\n?```(?!json|JSON|python)")
+_SPACE, _SEPARATORS = " \t\r\n", ",;"
+# A bound far beyond any image, since a coordinate could otherwise be written as "inf".
+_FARTHEST = 1e9
+# Pixels that a box may reach beyond the image before it counts as outside.
+_MARGIN = 1.0
+
+
+class Translation(NamedTuple):
+    """An answer in SARChat's notation, with counts of what was found in it.
+
+    Attributes:
+        text: the answer without its reasoning; each box is `{<x1><y1><x2><y2>}` in pixels of the image, with its label
+            before it, everything else is unchanged. Boxes are not clipped, and repeated ones are kept.
+        boxes: the number of boxes.
+        out_of_image: the number of them that reach more than a pixel beyond the image.
+        rotated: the number of boxes with a rotation other than 0. Each is written `{<x1><y1><x2><y2>|<angle>}`, which
+            the metric does not read as a box.
+        not_boxes: the number of coordinates that were removed because they are not a box in this format: points,
+            polygons, and boxes in SARChat's notation if another one was chosen.
+        truncated: whether the answer was cut off, in its reasoning, in a box or in a list. The unfinished box or object
+            is removed.
+    """
+
+    text: str
+    boxes: int = 0
+    out_of_image: int = 0
+    rotated: int = 0
+    not_boxes: int = 0
+    truncated: bool = False
+
+
+def translate(
+    answer: str, fmt: BoxFormat, width: int, height: int, input_size: InputSize | ResizeRule | None = None
+) -> Translation:
+    """Translate an answer into SARChat's notation.
+
+    Args:
+        answer: any text.
+        fmt: the format in which the model writes boxes.
+        width: the image's width in pixels.
+        height: the image's height in pixels.
+        input_size: the size that the model saw, where the format needs it.
+
+    Raises:
+        SARChatError: if the size is missing, or the format does not use it.
+    """
+    scale = scale_of(fmt, width, height, input_size)
+    text = final_answer(answer)
+    unfinished = not text and "<think>" in answer.rpartition("</think>")[2]
+    if fmt.is_native:
+        if "{" not in text:
+            return Translation(text, truncated=unfinished)
+        boxes = parse_boxes(text)
+        reading = read_template(text, fmt)
+        return Translation(
+            text, len(boxes), _count_outside(boxes, width, height), truncated=unfinished or reading.truncated
+        )
+    foreign = 0
+    if not fmt.box.startswith("{<"):
+        text, foreign = BOX.subn("", text)
+    text = _drop_tokens(text, fmt)
+    if fmt.syntax == "template":
+        reading = read_template(text, fmt)
+        words, closed = _words_between(text, reading), True
+    else:
+        text = _FENCE.sub("", text)
+        reading = read_lists(text, fmt)
+        words, closed = _words_around_lists(text, reading)
+    writer = _Writer(scale, width, height)
+    parts = [words[0]]
+    for found, following in zip(reading.found, words[1:], strict=True):
+        parts += [writer.write(found.groups), following]
+    return Translation(
+        _join(parts),
+        writer.boxes,
+        writer.out_of_image,
+        writer.rotated,
+        writer.not_boxes + foreign,
+        unfinished or reading.truncated or not closed,
+    )
+
+
+class _Writer:
+    """Writes boxes in SARChat's notation and counts them."""
+
+    def __init__(self, scale: Scale, width: int, height: int) -> None:
+        self.scale, self.width, self.height = scale, width, height
+        self.boxes = self.out_of_image = self.rotated = self.not_boxes = 0
+
+    def write(self, groups: Iterable[Group]) -> str:
+        """Write groups of boxes, a line each, with their labels before them."""
+        return "\n".join(
+            " ".join(filter(None, [group.label, "".join(map(self._write_box, group.boxes))])) for group in groups
+        )
+
+    def _write_box(self, numbers: tuple[float, ...]) -> str:
+        turned = len(numbers) == 5 and bool(self.scale.format.angle)
+        if len(numbers) != 4 and not turned:
+            self.not_boxes += 1
+            return ""
+        box = self.scale.to_pixels(numbers[:4])
+        corners = "".join(f"<{_spell(value)}>" for value in box)
+        if turned and numbers[4] != 0:
+            self.rotated += 1
+            return f"{{{corners}|<{_spell(numbers[4])}>}}"
+        self.boxes += 1
+        self.out_of_image += _count_outside([box], self.width, self.height)
+        return f"{{{corners}}}"
+
+
+def _spell(value: float) -> str:
+    """Spell a coordinate to a hundredth of a pixel."""
+    text = f"{min(max(value, -_FARTHEST), _FARTHEST):.2f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def _count_outside(boxes: Iterable[Box], width: int, height: int) -> int:
+    limits = (width + _MARGIN, height + _MARGIN)
+    return sum(any(not -_MARGIN <= value <= limits[index % 2] for index, value in enumerate(box)) for box in boxes)
+
+
+@lru_cache(maxsize=64)
+def _tokens_of(fmt: BoxFormat) -> re.Pattern[str]:
+    return re.compile("|".join(map(re.escape, fmt.tokens)))
+
+
+def _drop_tokens(text: str, fmt: BoxFormat) -> str:
+    return _join(_tokens_of(fmt).split(text)) if fmt.tokens else text
+
+
+def _join(parts: Iterable[str]) -> str:
+    """Join texts, with a space where two words would otherwise merge, and between a word and its box."""
+    joined: list[str] = []
+    last = " "
+    for part in filter(None, parts):
+        if (last.isalnum() and part[0].isalnum()) or (part.startswith("{<") and last not in f"{_SPACE}{{}}"):
+            joined.append(" ")
+        joined.append(part)
+        last = part[-1]
+    return "".join(joined)
+
+
+def _words_between(text: str, reading: Reading) -> list[str]:
+    """Return the text before, between and after the boxes."""
+    starts = [0, *(found.end for found in reading.found)]
+    ends = [*(found.start for found in reading.found), reading.end]
+    return [text[start:end] for start, end in zip(starts, ends, strict=True)]
+
+
+def _words_around_lists(text: str, reading: Reading) -> tuple[list[str], bool]:
+    """Return the text before, between and after the boxes without the brackets and commas of the lists around them.
+
+    Returns:
+        The texts, and whether every such bracket is closed where the text ends with a box.
+    """
+    words = _words_between(text, reading)
+    last = len(words) - 1
+    opened = 0
+    for index, word in enumerate(words if last else ()):
+        inner = _strip_closings(word) if index else word
+        inner = _strip_openings(inner) if index < last else inner
+        if not inner.strip(_SPACE + _SEPARATORS) and index:
+            inner = "\n" if index < last and ("\n" in word or _is_labelled(reading, index)) else ""
+        opened += word.count("[") - word.count("]") - inner.count("[") + inner.count("]")
+        words[index] = inner
+    if reading.truncated:
+        words[last] = words[last].rstrip(_SPACE + _SEPARATORS + "[")
+    return words, opened <= 0 or bool(words[last])
+
+
+def _is_labelled(reading: Reading, index: int) -> bool:
+    return any(group.label for found in reading.found[index - 1 : index + 1] for group in found.groups)
+
+
+def _strip_closings(text: str) -> str:
+    """Leave out the closing brackets that a text starts with."""
+    inner = text.lstrip(_SPACE + _SEPARATORS + "]")
+    start = text[: len(text) - len(inner)]
+    return start[start.rfind("]") + 1 :] + inner
+
+
+def _strip_openings(text: str) -> str:
+    """Leave out the opening brackets that a text ends with."""
+    inner = text.rstrip(_SPACE + "[")
+    end = text[len(inner) :]
+    return inner + end.partition("[")[0]

@@ -1,0 +1,133 @@
+"""The questions of a split with their images, in the order of the requests."""
+
+from __future__ import annotations
+
+import heapq
+import os
+from collections.abc import Container, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tqdm import tqdm
+
+from builders.core.digests import hash_bytes, hash_file
+from builders.core.errors import SARChatError
+from builders.core.schema import asks_for_boxes
+from builders.data.encoded_image import EncodedImage
+from builders.data.records import Records
+from builders.notation.phrasing import Phrasing
+from builders.predict.images import encode_content
+
+_COLUMNS = ("id", "image", "file_name", "width", "height", "messages")
+
+
+class Question(NamedTuple):
+    """The question about one record.
+
+    Attributes:
+        id: the record's id.
+        text: the question, with boxes in the model's notation.
+        image_name: the image's file name; questions about one image follow each other.
+        image_url: the image as a `data:` URL, the same object for all questions about it; `None` if it cannot be read.
+        fault: what is wrong with the image, if it cannot be read.
+        image_hash: the hash of the image's file.
+    """
+
+    id: str
+    text: str
+    image_name: str
+    image_url: str | None
+    fault: str = ""
+    image_hash: str = ""
+
+
+class Remaining(Container[str]):
+    """The ids that are still open: those of a subset or of all records, except the answered ones."""
+
+    def __init__(self, subset: Container[str] | None, answered: Container[str]) -> None:
+        """Set the subset (`None` means all records) and the answered ids."""
+        self._subset = subset
+        self._answered = answered
+
+    def __contains__(self, record_id: object) -> bool:
+        """Return whether a record is still open."""
+        return (self._subset is None or record_id in self._subset) and record_id not in self._answered
+
+
+def generate_questions(
+    data: Records, tasks: Sequence[str], split: str, keep: Container[str], phrasing: Phrasing
+) -> Iterator[Question]:
+    """Yield the questions of the given tasks, grouped by image, so that each image is encoded once.
+
+    Raises:
+        SARChatError: if the data cannot be read. An unreadable image is not an error, but noted in its questions.
+    """
+    streams = [_name_task(task, data.rows(task, split, keep, _COLUMNS)) for task in tasks]
+    image: EncodedImage | None = None
+    url: str | None = None
+    fault = digest = ""
+    # In a build, each task's records are sorted by file name; but different images may have the same name.
+    for task, row in heapq.merge(*streams, key=_file_name):
+        if image is None or not _is_same(row["image"], image):
+            image, url, fault, digest = row["image"], None, "", ""
+            try:
+                content = image.read()
+                digest, url = hash_bytes(content), encode_content(content, image.name)
+            except SARChatError as error:
+                fault = str(error)
+        size, categories = (row["width"], row["height"]), data.info.vocabulary
+        text = phrasing.phrase(row["messages"][0]["content"], *size, categories, asks_for_boxes=asks_for_boxes(task))
+        yield Question(row["id"], text, row["file_name"], url, fault, digest)
+
+
+def _is_same(image: EncodedImage, last: EncodedImage) -> bool:
+    if image is last or image.name != last.name:
+        return image is last
+    try:
+        return image.key == last.key
+    except SARChatError:
+        # An unreadable image equals no other.
+        return False
+
+
+def check_images(data: Records, tasks: Sequence[str], split: str, asked: Mapping[str, str], answers: Path) -> None:
+    """Check that the image files of records that were answered are still those that were sent.
+
+    Only files of this machine are read: of a corpus in a folder, or of a build without embedded images. The fingerprint
+    of the data covers all other images, except those of a corpus in a folder at a URL.
+
+    Args:
+        data: the data set.
+        tasks: its tasks.
+        split: the split.
+        asked: by the id of each answered record the hash of the image that was sent; empty if it is unknown.
+        answers: the file of answers, for the message.
+
+    Raises:
+        SARChatError: if one has other content.
+    """
+    if not asked or not os.path.exists(Path(data.location).expanduser()):
+        return
+    rows = (row for task in tasks for row in data.rows(task, split, asked, ("id", "image")))
+    found: dict[str, str] = {}
+    for row in tqdm(rows, desc="Checking images", unit=" records", delay=1, disable=None):
+        path = row["image"].path
+        if path is None:
+            return
+        if path not in found:
+            # The question about a missing file fails anyway.
+            found[path] = hash_file(Path(path)) if os.path.isfile(path) else ""
+        if found[path] != asked[row["id"]] and found[path] and asked[row["id"]]:
+            raise SARChatError(
+                f"{path} is not the image that record {row['id']} in {answers} was asked with; choose another --out, "
+                "or restore the image"
+            )
+
+
+def _name_task(task: str, rows: Iterator[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for row in rows:
+        yield task, row
+
+
+def _file_name(entry: tuple[str, dict[str, Any]]) -> str:
+    return entry[1]["file_name"]

@@ -1,0 +1,142 @@
+"""Models compared with a baseline on the same records: differences of every score, and records that changed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from builders.core.errors import SARChatError
+from builders.core.tables import Figure, Interval, Table
+from builders.scoring.bootstrap import count_table, paired_intervals
+from builders.scoring.result import AVERAGES, Result, choose_sizes
+from builders.scoring.score_table import list_rows
+from sarchat_metric import SUB_SCORES, TASKS
+
+
+class Comparison(NamedTuple):
+    """A model against the baseline.
+
+    Attributes:
+        differences: model minus baseline in points, by score.
+        intervals: the ends of the 95 % interval of each; empty if the records are not known.
+        better: by task, the number of records that score higher than with the baseline.
+        worse: by task, the number that score lower.
+        changes: how much higher each record scores than with the baseline, in points, of shape (N,); empty likewise.
+    """
+
+    differences: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+    better: dict[str, int]
+    worse: dict[str, int]
+    changes: np.ndarray
+
+
+def compare(model: Result, baseline: Result) -> Comparison:
+    """Compare a model with the baseline, scored on the same records, with one average and the same weights.
+
+    Raises:
+        SARChatError: if they were not scored on the same records, or the weights cannot be applied.
+    """
+    shared = [key for _, _, key in list_rows(model.sizes) if key in model.figures and key in baseline.figures]
+    differences = {key: model.figures[key] - baseline.figures[key] for key in shared}
+    if model.tally is None or baseline.tally is None:
+        return Comparison(differences, {}, {}, {}, np.empty(0))
+    average, sizes = model.average or AVERAGES[0], choose_sizes(model.weights, model.sizes)
+    try:
+        ends = paired_intervals(model.tally, baseline.tally, average, sizes)
+    except ValueError as error:
+        raise _other_records(baseline, model) from error
+    changes = record_accuracies(model) - record_accuracies(baseline)
+    better, worse = (
+        {task: int((sign * changes[model.tally.tasks == TASKS.index(task)] > 1e-9).sum()) for task in model.sizes}
+        for sign in (1, -1)
+    )
+    return Comparison(differences, {key: ends[key] for key in shared}, better, worse, changes)
+
+
+def record_accuracies(result: Result) -> np.ndarray:
+    """Return each record's score in percent, Eq. 5 for it alone; floats of shape (N,), empty if they are not known."""
+    tally = result.tally
+    if tally is None:
+        return np.empty(0)
+    accuracies = np.empty(len(tally.tasks))
+    for number, task in enumerate(TASKS):
+        keys, table = count_table(tally, task)
+        columns = [table[:, 3 * place : 3 * place + 3] for place, key in enumerate(keys) if key in SUB_SCORES[task]]
+        if columns:
+            has_part = np.array([column[:, 0] >= 0 for column in columns])
+            parts = np.array([column[:, 0] / np.abs(column.sum(axis=1)) for column in columns])
+            means = np.where(has_part, parts, 0.0).sum(axis=0) / has_part.sum(axis=0)
+            accuracies[tally.tasks == number] = 100 * means
+    return accuracies
+
+
+def tabulate_comparison(baseline: Result, models: Sequence[Result], comparisons: Sequence[Comparison]) -> Table:
+    """Return every score of the baseline and of each model, with the difference and its 95 % interval.
+
+    The last rows count the records that each model answers better or worse than the baseline.
+    """
+    header = ["task", "sub-score", "n", baseline.name]
+    for model in models:
+        of = f" ({model.name})" if len(models) > 1 else ""
+        header += [model.name, f"difference{of}", f"95 % interval{of}"]
+    rows: list[list[object]] = []
+    for task, name, key in list_rows(baseline.sizes):
+        if key in baseline.figures:
+            row: list[object] = [task, name, baseline.numbers.get(key), Figure(baseline.figures[key])]
+            for model, comparison in zip(models, comparisons, strict=True):
+                row += _cells(model, comparison, key)
+            rows.append(row)
+    notes = ["Differences are in points, each model minus the first; * marks an interval without 0."]
+    if all(comparison.intervals for comparison in comparisons):
+        notes.append("Intervals: paired bootstrap; every draw scores all models on the same records.")
+        notes += [
+            f"{model.name} is better than {baseline.name} on {sum(comparison.better.values()):,} records, "
+            f"and worse on {sum(comparison.worse.values()):,}."
+            for model, comparison in zip(models, comparisons, strict=True)
+        ]
+    else:
+        notes.append("No interval: a file has no counts of records; write it with `sarchat score --output`.")
+    return Table("", header, rows, notes)
+
+
+def check_same_records(results: Sequence[Result]) -> None:
+    """Check that files of scores are of the same records.
+
+    Raises:
+        SARChatError: if they are not.
+    """
+    first = results[0]
+    for other in results[1:]:
+        if other.sizes != first.sizes or (other.records and first.records and other.records != first.records):
+            raise _other_records(first, other)
+
+
+def name_apart(results: Sequence[Result]) -> list[Result]:
+    """Return results whose names are all different, by numbers after those that repeat."""
+    seen = Counter[str]()
+    apart = []
+    for result in results:
+        seen[result.name] += 1
+        number = seen[result.name]
+        apart.append(result if number == 1 else replace(result, name=f"{result.name} ({number})"))
+    return apart
+
+
+def _other_records(first: Result, other: Result) -> SARChatError:
+    return SARChatError(
+        f"{first.location} and {other.location} were not scored on the same records; score both on the same data, "
+        "split and limit"
+    )
+
+
+def _cells(model: Result, comparison: Comparison, key: str) -> list[object]:
+    if key not in comparison.differences:
+        return [None, None, None]
+    ends = comparison.intervals.get(key)
+    interval = None if ends is None else Interval(*ends, sign=True, mark=ends[0] > 0 or ends[1] < 0)
+    return [Figure(model.figures[key]), Figure(comparison.differences[key], sign=True), interval]

@@ -1,0 +1,135 @@
+"""Where a model fails: its errors counted by kind, category, size, cell and number of targets."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from builders.data.analysis.target_table import sources_of_targets
+from builders.data.records import Records
+from builders.scoring.error_kinds import name_error
+from builders.scoring.scored_records import ScoredRecord
+from builders.tasks.geometry import CELLS, IDENTIFICATION_SIZES, area_share, cell, corners, identification_size
+from sarchat_metric import best_ious
+
+# What `Failures` reads of a record, besides the columns that are scored.
+COLUMNS = ("file_name", "objects")
+NONE = "none"
+# Upper ends of the ranges of numbers of targets; the last one is open.
+_RANGES = (0, 1, 2, 3, 4, 5, 10, 20)
+RANGES = ("0", "1", "2", "3", "4", "5", "6 to 10", "11 to 20", "more")
+UNREAD = "unread"
+# At most this many boxes of an answer are compared with the gold boxes.
+_MOST_BOXES = 1000
+
+
+class Failures:
+    """Counts of what goes wrong; give it every record with `add`.
+
+    Attributes:
+        aspects: the values of each aspect by which targets are counted: `category`, `size`, `cell`.
+        kinds: the number of records by task and kind of error.
+        names: the kind of error of each record, in order.
+        confusion: by task, the number of (gold category, category of the answer); `none` stands for no category. In
+            classification a category that was missed is paired with one that was named instead.
+        counts: counting records by (true number, number in the answer), as names of `RANGES` or `unread`.
+        ious: by task, the highest IoU of each gold box with a box of the answer, 0 to 1.
+        found: by aspect (`category`, `size`, `cell`), its value and task: targets found, and all targets. A box is
+            found if it is matched at IoU 0.25; an identified target, if its category is right.
+        by_number: by the number of targets in the image (of `RANGES`) and task: sum of the records' accuracies in
+            percent, and their number.
+    """
+
+    def __init__(self, targets: Mapping[str, int], categories: tuple[str, ...]) -> None:
+        """Set the number of targets of each image, by its file name, and the names of the categories."""
+        self._targets = targets
+        self.aspects = {"category": categories, "size": IDENTIFICATION_SIZES, "cell": CELLS}
+        self.kinds: dict[str, Counter[str]] = defaultdict(Counter)
+        self.names: list[str] = []
+        self.confusion: dict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
+        self.counts: Counter[tuple[str, str]] = Counter()
+        self.ious: dict[str, array] = defaultdict(lambda: array("f"))
+        self.found: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0])
+        self.by_number: dict[tuple[str, str], list[float]] = defaultdict(lambda: [0.0, 0])
+
+    def add(self, record: ScoredRecord) -> None:
+        """Count a record."""
+        task, reference = record.result.task, record.reference
+        accuracy = record.accuracy
+        name = name_error(record, accuracy)
+        self.kinds[task][name] += 1
+        self.names.append(name)
+        number = self._targets.get(reference["file_name"])
+        if number is not None:
+            cell_of_table = self.by_number[_name_range(number), task]
+            cell_of_table[0] += accuracy
+            cell_of_table[1] += 1
+        self._add_confusion(record)
+        if "boxes" in record.result.reference:
+            self._add_boxes(record)
+
+    def _add_confusion(self, record: ScoredRecord) -> None:
+        task, read, gold = record.result.task, record.result.prediction, record.result.reference
+        if "categories" in gold:
+            self.confusion[task].update(pair_categories(gold["categories"], read["categories"]))
+        elif "category" in gold:
+            self.confusion[task][gold["category"], read["category"] or NONE] += 1
+            is_right = read["category"] == gold["category"]
+            self._add_target(record, 0, is_right)
+        elif "count" in gold:
+            number = read["count"]
+            self.counts[_name_range(gold["count"]), UNREAD if number is None else _name_range(number)] += 1
+
+    def _add_boxes(self, record: ScoredRecord) -> None:
+        result = record.result
+        boxes, gold = result.prediction["boxes"][:_MOST_BOXES], result.reference["boxes"]
+        self.ious[result.task].extend(best_ious(boxes, gold))
+        matched = {index for _, index, _ in result.matches["iou@0.25"]}
+        if len(gold) == len(record.reference["objects"]["bbox"]):
+            for index in range(len(gold)):
+                self._add_target(record, index, index in matched)
+
+    def _add_target(self, record: ScoredRecord, index: int, is_found: bool) -> None:
+        objects, width, height = (record.reference[name] for name in ("objects", "width", "height"))
+        box = corners(objects["bbox"][index])
+        values = {
+            "category": self.aspects["category"][objects["category"][index]],
+            "size": identification_size(area_share(box, width, height)),
+            "cell": cell(box, width, height),
+        }
+        for aspect, value in values.items():
+            counts = self.found[aspect, value, record.result.task]
+            counts[0] += is_found
+            counts[1] += 1
+
+
+def pair_categories(gold: list[str], read: list[str]) -> Iterator[tuple[str, str]]:
+    """Yield pairs (gold, answer) of two sets of categories: the common ones, then each missed with one named instead.
+
+    What is left over on one side is paired with `none`.
+    """
+    yield from ((name, name) for name in gold if name in read)
+    missed = [name for name in gold if name not in read]
+    extra = [name for name in read if name not in gold]
+    for index in range(max(len(missed), len(extra))):
+        yield missed[index] if index < len(missed) else NONE, extra[index] if index < len(extra) else NONE
+
+
+def count_targets(data: Records, split: str) -> dict[str, int]:
+    """Return the number of targets of each image of a split, by file name; empty if no task has every target."""
+    counts: Counter[str] = Counter()
+    for task, choose in sources_of_targets():
+        if data.has(task, split):
+            for row in data.rows(task, split, columns=("file_name", "objects")):
+                number = len(row["objects"]["category"])
+                if choose(np.array([number]))[0]:
+                    counts[row["file_name"]] += number
+            break
+    return dict(counts)
+
+
+def _name_range(number: int) -> str:
+    return RANGES[next((place for place, end in enumerate(_RANGES) if number <= end), len(_RANGES))]

@@ -1,0 +1,149 @@
+"""The published results (Table 3) with their scores by Eq. 4 and 5, and the user's own results."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+
+from builders.core.errors import SARChatError, check_name, near
+from builders.core.resources import read_text
+from builders.core.schema import in_order_of_table_3, task_facts
+from builders.core.tables import Figure, Table
+from builders.data.analysis.paper import read_test_sizes
+from builders.scoring.result import OWN, PUBLISHED, WEIGHTS, Result
+from sarchat_metric import SUB_SCORES, TASKS
+
+# The columns of tasks, as the paper's Table 3 heads them.
+_COLUMNS = {
+    facts["paper"]["column"]: task for task in in_order_of_table_3() if "paper" in (facts := task_facts()[task])
+}
+_IN_RADAR = 5
+
+
+def published_results() -> list[Result]:
+    """Return the 16 models of Table 3."""
+    results = []
+    for row in csv.DictReader(read_text("paper/results.csv").splitlines()):
+        model, params, printed = row.pop("model"), row.pop("params"), float(row.pop("avg"))
+        scores = {_metric_key(name): float(row[name]) for name in row}
+        sizes = read_test_sizes()
+        results.append(Result(model, scores, sizes, params, weights=PUBLISHED, printed=printed))
+    return results
+
+
+def choose_published(names: Sequence[str]) -> list[Result]:
+    """Return the published models of some names, or all if there are none.
+
+    Args:
+        names: names with or without a size, such as `Qwen2-VL` or `Qwen2-VL 7B`, in any case.
+
+    Raises:
+        SARChatError: no published model has one of the names.
+    """
+    results = published_results()
+    known = {name.lower() for result in results for name in (result.name, result.label)}
+    for name in names:
+        if name.lower() not in known:
+            labels = [result.label for result in results]
+            hint = near(name, [*labels, *(result.name for result in results)])
+            raise SARChatError(f"there is no published model {name!r}{hint}; choose from {', '.join(labels)}")
+    wanted = {name.lower() for name in names}
+    return [result for result in results if not names or wanted & {result.name.lower(), result.label.lower()}]
+
+
+def best_published(published: Sequence[Result], sizes: Mapping[str, int]) -> list[Result]:
+    """Return the best published model of each family, a few, best first: what a radar shows unless models are named."""
+    best: dict[str, Result] = {}
+    for result in sorted(published, key=lambda result: -(result.overall_by(sizes) or 0.0)):
+        best.setdefault(result.name, result)
+    return list(best.values())[:_IN_RADAR]
+
+
+def leaderboard_sizes(own: Sequence[Result], weights: str) -> dict[str, int]:
+    """Return the weights of a leaderboard's overall score, the same for every model in it.
+
+    Raises:
+        SARChatError: if the weights are unknown, or there is not one own test set with all six tasks.
+    """
+    check_name("weights", weights, WEIGHTS)
+    if weights == PUBLISHED:
+        return read_test_sizes()
+    sizes = [dict(result.sizes) for result in own]
+    if not sizes:
+        raise SARChatError(f"--weights {OWN} needs a file of your own scores; give one, or choose {PUBLISHED}")
+    if any(other != sizes[0] for other in sizes) or sizes[0].keys() != set(TASKS):
+        raise SARChatError(
+            f"--weights {OWN} needs files scored on one test set with all six tasks; choose {PUBLISHED}, or score all "
+            "models on the same records"
+        )
+    return sizes[0]
+
+
+def tabulate_leaderboard(own: Sequence[Result], weights: str = PUBLISHED) -> Table:
+    """Return all models as a table, best first; those that cannot be ranked come last.
+
+    Raises:
+        SARChatError: if the weights are unknown, or cannot be applied.
+    """
+    sizes = leaderboard_sizes(own, weights)
+    # A score that the paper's models have, to be ranked by: none on a small test set or without every task.
+    scored = [(result, result.overall_by(sizes)) for result in (*published_results(), *own)]
+    ranked = [(result, overall) for result, overall in scored if overall is not None and result.is_comparable]
+    ranked.sort(key=lambda pair: -(pair[1] or 0.0))
+    unranked = [pair for pair in scored if pair not in ranked]
+    rows = [
+        [
+            place,
+            f"> {result.name}" if result.is_own else result.name,
+            result.params,
+            _percent(result.printed),
+            _percent(overall),
+            *(_percent(result.tasks.get(task)) for task in _COLUMNS.values()),
+        ]
+        for place, (result, overall) in [*enumerate(ranked, 1), *((None, pair) for pair in unranked)]
+    ]
+    notes = [
+        "Ranked by Eq. 4: the overall score by the paper's equations from its sub-scores, tasks weighted by the "
+        + (
+            f"published test set's numbers of records (--weights {PUBLISHED})."
+            if weights == PUBLISHED
+            else f"numbers of records of your test set (--weights {OWN})."
+        )
+        + " Avg, as the paper prints it, does not follow from them and is not ranked by."
+    ]
+    if own:
+        notes.append(
+            f">: your models. `sarchat score` weighs by their own numbers of records unless --weights {PUBLISHED} is "
+            "given."
+        )
+    return Table("", ["rank", "model", "params", "Avg", "Eq. 4", *_COLUMNS], rows, notes)
+
+
+def list_warnings(own: Sequence[Result]) -> list[str]:
+    """Return a line for each of the user's models that cannot be ranked, with the reason."""
+    return [
+        f"{result.name} is not ranked: {_describe_size(result.sizes)}" for result in own if not result.is_comparable
+    ]
+
+
+def _describe_size(sizes: Mapping[str, int]) -> str:
+    """Return why a test set cannot be compared with the published one, as a sentence."""
+    if not sizes:
+        return "its file does not say on how many records it was scored"
+    published = read_test_sizes()
+    missing = [task for task in published if task not in sizes]
+    lacks = f", without {', '.join(missing)}" if missing else ""
+    return (
+        f"scored on {sum(sizes.values()):,} records{lacks}; the published test set has {sum(published.values()):,}, so "
+        "the scores cannot be ranked among the published ones"
+    )
+
+
+def _metric_key(column: str) -> str:
+    """Return the metric's key for a column of Table 3, which omits parts that are the same for all columns."""
+    keys = [key for keys in SUB_SCORES.values() for key in keys]
+    return next(key for key in keys if key == column or key.startswith(f"{column}/"))
+
+
+def _percent(value: float | None) -> Figure | None:
+    return None if value is None else Figure(value)

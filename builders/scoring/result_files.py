@@ -1,0 +1,222 @@
+"""Files of a model's scores: what `sarchat score` writes with `--output` and `--details`, and reading both back.
+
+The counts of every record are a small JSON value in a file of `--output`. Many records have equal counts, so a
+task's are a list of the different ones (`kinds`) and the index of each record's counts in it (`records`: 32-bit
+little-endian integers, deflated, in base64).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from builders.core.digests import new_digest
+from builders.core.errors import SARChatError
+from builders.core.redact import one_line
+from builders.core.resources import load_json
+from builders.core.writing import writing_whole
+from builders.scoring.answer_rows import read_rows
+from builders.scoring.bootstrap import count_table, tally_of, unique_rows
+from builders.scoring.readers import COSTS, measured
+from builders.scoring.result import AVERAGES, Result, scores_of, update_hash
+from sarchat_metric import EXTRA_SCORES, SUB_SCORES, TASKS, VERSION, RecordScore, Tally, collect
+
+_HINT = "give a file of `sarchat score --output`"
+_LEVEL = 9
+_MOST = 2**31 - 1  # of what is counted in a record
+_IN_AVERAGES = [key for keys in SUB_SCORES.values() for key in keys]
+
+# What every file of scores contains, and every file of details.
+SCORES_MARK, DETAILS_MARK = b'"metric_version"', b'"accuracies"'
+# What the first line of a file of details starts with.
+_DETAILS_START = b'{"id": '
+
+
+def write_result(path: Path, result: Result, run: Mapping[str, Any]) -> None:
+    """Write the scores of a run and its options by name: the metric's dict, and beside it all that belongs to it."""
+    content = {
+        **result.flat,
+        **result.counts,
+        **run,
+        "weights": result.weights,
+        "missing": result.missing,
+        "costs": result.costs,
+        "metric_version": VERSION,
+        "intervals": result.intervals,
+        "records": result.records,
+        "record_counts": {} if result.tally is None else pack_counts(result.tally),
+    }
+    with writing_whole(path) as stream:
+        stream.write(json.dumps(content, indent=1) + "\n")
+
+
+def read_result(path: Path) -> Result:
+    """Read a file of `sarchat score --output` or `--details`, or of `evaluate.save`.
+
+    Only the sub-scores that enter the averages are read, and the model is named like the file unless it has a name. The
+    scores of details are those of `--average sample`.
+
+    Raises:
+        SARChatError: if the file cannot be read or contains none of the metric's scores, or a value is not a score.
+    """
+    try:
+        with path.open("rb") as stream:
+            is_details = stream.read(len(_DETAILS_START)) == _DETAILS_START
+        content: Any = None if is_details else load_json(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise SARChatError(f"cannot read {path}: {error.strerror}; {_HINT}") from error
+    except ValueError as error:
+        raise SARChatError(f"{path} is not JSON: {error}; {_HINT}") from error
+    if is_details:
+        return _read_details(path)
+    scores = {key: content[key] for key in _IN_AVERAGES if key in content} if isinstance(content, dict) else {}
+    if not scores:
+        raise SARChatError(f"{path} contains none of the metric's scores; {_HINT}")
+    for key, value in scores.items():
+        if type(value) not in (int, float) or not 0 <= value <= 100:
+            raise SARChatError(f"{path}: {key} is {value!r}, not a number from 0 to 100")
+    sizes = _read_sizes(path, content.get("n"))
+    name, params, average, records = (content.get(key) for key in ("model", "params", "average", "records"))
+    return Result(
+        # Shown in tables, charts and warnings.
+        one_line(name) if isinstance(name, str) and name else path.stem,
+        scores,
+        sizes,
+        one_line(params) if isinstance(params, str) else "",
+        average if average in AVERAGES else None,
+        tally=_read_counts(path, content.get("record_counts"), sizes),
+        records=records if isinstance(records, str) else "",
+        costs=_read_costs(content.get("costs")),
+        location=str(path),
+    )
+
+
+def _read_sizes(path: Path, n: object) -> dict[str, int]:
+    if n is None:
+        return {}
+    if not isinstance(n, dict) or not all(task in TASKS and type(size) is int and size > 0 for task, size in n.items()):
+        raise SARChatError(f"{path}: n is {n!r:.80}, not a number of records for each task")
+    return {task: n[task] for task in TASKS if task in n}
+
+
+def _read_costs(costs: object) -> dict[str, dict[str, float]]:
+    found = {}
+    for name in COSTS:
+        values = costs.get(name) if isinstance(costs, dict) else None
+        if isinstance(values, dict):
+            mean, median = (measured(values.get(key)) for key in ("mean", "median"))
+            if mean is not None and median is not None:
+                found[name] = {"mean": mean, "median": median}
+    return found
+
+
+def _read_counts(path: Path, packed: object, sizes: Mapping[str, int]) -> Tally | None:
+    if not isinstance(packed, dict) or not sizes:
+        return None
+    try:
+        return unpack_counts(packed, sizes)
+    except ValueError as error:
+        raise SARChatError(f"{path}: {error}; write it again with `sarchat score --output`") from error
+
+
+def _read_details(path: Path) -> Result:
+    digest = new_digest()
+
+    def read_lines() -> Iterator[RecordScore]:
+        for place, line in read_rows(str(path), container=".jsonl"):
+            try:
+                yield _read_line(line)
+                update_hash(digest, line["id"], line["answer"])
+            except (KeyError, TypeError, ValueError, AttributeError):
+                raise SARChatError(
+                    f"{place}: this is not a line of `sarchat score --details`; {_HINT} or --details, or the data set "
+                    "that these are answers to, with --references"
+                ) from None
+
+    tally = collect(read_lines())
+    sizes = np.bincount(tally.tasks, minlength=len(TASKS)).tolist()
+    return Result(
+        path.stem,
+        scores_of(tally, AVERAGES[0]),
+        {task: size for task, size in zip(TASKS, sizes, strict=True) if size},
+        average=AVERAGES[0],
+        tally=tally,
+        records=digest.hexdigest(),
+        location=str(path),
+    )
+
+
+def _read_line(line: Mapping[str, Any]) -> RecordScore:
+    """Return what is counted of a record.
+
+    Raises:
+        ValueError: if it is not what the metric counts; further errors if it has another form.
+    """
+    task, counts = line["task"], {key: tuple(values) for key, values in line["counts"].items()}
+    own = [key for key in SUB_SCORES[task] if key in counts]
+    known = {*own, *(key for key in EXTRA_SCORES if key.startswith(f"{task}/"))}
+    is_text = isinstance(line["id"], str) and isinstance(line["answer"], str)
+    if not own or not counts.keys() <= known or not is_text or not all(map(_is_count, counts.values())):
+        raise ValueError(line)
+    return RecordScore(task, line["scenario"], bool(line["parsed"]), bool(line["hedged"]), {}, {}, {}, counts)
+
+
+def _is_count(values: tuple[Any, ...]) -> bool:
+    return len(values) == 3 and all(type(value) is int and value >= 0 for value in values) and 0 < sum(values) <= _MOST
+
+
+def pack_counts(tally: Tally) -> dict[str, Any]:
+    """Return the counts of all records in the sub-scores that enter the averages, by task, for `json.dump`."""
+    packed = {}
+    for task in TASKS:
+        keys, table = count_table(tally, task)
+        kept = [key for key in keys if key in SUB_SCORES[task]]
+        if kept:
+            columns = [3 * keys.index(key) + part for key in kept for part in range(3)]
+            kinds, places, _ = unique_rows(table[:, columns])
+            content = zlib.compress(places.astype("<u4").tobytes(), _LEVEL)
+            packed[task] = {
+                "sub_scores": kept,
+                "kinds": kinds.tolist(),
+                "records": base64.b64encode(content).decode("ascii"),
+            }
+    return packed
+
+
+def unpack_counts(packed: Mapping[str, Any], sizes: Mapping[str, int]) -> Tally:
+    """Return the counts that `pack_counts` wrote, given each task's number of records.
+
+    Raises:
+        ValueError: if it is damaged.
+    """
+    tables = {}
+    for task in (task for task in TASKS if task in sizes):
+        try:
+            tables[task] = packed[task]["sub_scores"], _unpack_task(packed[task], task, sizes[task])
+        except (KeyError, TypeError, IndexError, OverflowError, zlib.error) as error:
+            raise ValueError(f"the counts of {task} are damaged") from error
+    return tally_of(tables)
+
+
+def _unpack_task(packed: Mapping[str, Any], task: str, size: int) -> np.ndarray:
+    keys: Iterable[str] = packed["sub_scores"]
+    if not set(keys) <= set(SUB_SCORES[task]):
+        raise ValueError(f"the counts of {task} have sub-scores of another task")
+    # No more is unpacked than the records need.
+    content = zlib.decompressobj().decompress(base64.b64decode(packed["records"], validate=True), 4 * size + 1)
+    places = np.frombuffer(content, "<u4") if len(content) == 4 * size else np.empty(0, "<u4")
+    kinds = np.array(packed["kinds"], np.int64)
+    if len(places) != size or kinds.ndim != 2 or kinds.shape[1] != 3 * len(packed["sub_scores"]):
+        raise ValueError(f"the counts of {task} are not those of {size:,} records")
+    totals = kinds.reshape(len(kinds), -1, 3)
+    sums = totals.sum(axis=2)
+    is_count = (totals >= 0).all(axis=2) & (totals <= _MOST).all(axis=2) & (sums > 0) & (sums <= _MOST)
+    if not (is_count | (totals == -1).all(axis=2)).all():
+        raise ValueError(f"the counts of {task} are not whole numbers from 0 to {_MOST:,}")
+    return kinds[places]

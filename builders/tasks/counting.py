@@ -1,0 +1,31 @@
+"""Counting: the number of targets of a category, and their boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from builders.corpus.targets import AnnotatedImage
+from builders.tasks.phrases import box_text
+from builders.tasks.record import Conversation, Record
+from builders.tasks.templating import form, templates_for
+
+
+def count(image: AnnotatedImage) -> int:
+    """Return the number of records of an image: one per category in it."""
+    return len({target.category for target in image.targets})
+
+
+def records(image: AnnotatedImage, talk: Conversation) -> Iterator[Record]:
+    """Yield a record for each category in the image."""
+    info, templates = talk.info, templates_for("counting", talk.info)
+    for category, targets in image.by_category():
+        record_id = talk.next_id()
+        boxes = "".join(box_text(target.box, image.width, image.height) for target in targets)
+        yield Record(
+            record_id,
+            talk.choose("question", templates["questions"]).format(
+                one=info.names[category], many=info.plurals[category], a=info.with_article[category]
+            ),
+            form(templates["answer"], len(targets)).format(n=len(targets), boxes=boxes),
+            targets,
+        )

@@ -1,0 +1,124 @@
+"""Position, size and shape of a box, and the distance and direction between two boxes: pure functions.
+
+A box is a `schema.Box`, in pixels.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+from builders.core.schema import Box
+
+ROWS = ("top", "middle", "bottom")
+COLUMNS = ("left", "center", "right")
+CELLS = tuple(f"{row} {column}" for row in ROWS for column in COLUMNS)
+SHAPES = ("wide", "square", "tall")
+IDENTIFICATION_SIZES = ("very small", "small", "medium", "large", "very large")
+DIRECTIONS = ("left", "upper left", "above", "upper right", "right", "lower right", "below", "lower left")
+
+_TAN_OF_HALF_SECTOR = math.tan(math.pi / 8)
+# Centres this close, in pixels, differ only by the rounding of decimals.
+_SAME_PLACE = 1e-6
+_DIAGONALS = {
+    (False, False): "upper left",
+    (False, True): "upper right",
+    (True, False): "lower left",
+    (True, True): "lower right",
+}
+
+
+def corners(bbox: tuple[float, float, float, float]) -> Box:
+    """Return the box of a COCO `(x, y, width, height)`."""
+    x, y, w, h = bbox
+    return x, y, x + w, y + h
+
+
+def center(box: Box) -> tuple[float, float]:
+    """Return the centre `(x, y)` of a box, in pixels."""
+    return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+
+
+# Several tasks need the same cell, one after the other.
+@lru_cache(maxsize=1024)
+def cell(box: Box, width: int, height: int) -> str:
+    """Name the cell of the 3 x 3 grid that contains the box's centre, e.g. `"top left"` (section 3.2, item 0).
+
+    A centre on the line between two cells belongs to the right or lower cell.
+
+    Args:
+        box: the box, inside the image.
+        width: the image's width in pixels.
+        height: the image's height in pixels.
+
+    Returns:
+        One of `CELLS`: row, then column.
+    """
+    x, y = center(box)
+    return f"{ROWS[_third(y, height)]} {COLUMNS[_third(x, width)]}"
+
+
+def area_share(box: Box, width: int, height: int) -> float:
+    """Return the fraction of the image's area that the box covers, 0 to 1 (Eq. 1)."""
+    return (box[2] - box[0]) * (box[3] - box[1]) / (width * height)
+
+
+def description_size(share: float) -> str:
+    """Name a size for the description task: below 0.05 small, above 0.30 large, else medium (section 3.2, item 2)."""
+    if share < 0.05:
+        return "small"
+    return "large" if share > 0.30 else "medium"
+
+
+def identification_size(share: float) -> str:
+    """Name a size for the identification task, by shares of 0.03, 0.10, 0.25 and 0.40 (section 3.2, item 5)."""
+    if share < 0.03:
+        return "very small"
+    if share < 0.10:
+        return "small"
+    if share < 0.25:
+        return "medium"
+    return "large" if share < 0.40 else "very large"
+
+
+def shape(box: Box) -> str:
+    """Name the shape by width / height: above 1.5 wide, below 0.67 tall, else square (section 3.2, item 5)."""
+    ratio = (box[2] - box[0]) / (box[3] - box[1])
+    if ratio > 1.5:
+        return "wide"
+    return "tall" if ratio < 0.67 else "square"
+
+
+def side_ratio(box: Box) -> float:
+    """Return the ratio of the longer side to the shorter one, at least 1."""
+    width, height = box[2] - box[0], box[3] - box[1]
+    return max(width, height) / min(width, height)
+
+
+def offset(box: Box, origin: Box) -> tuple[float, float]:
+    """Return the offset from another box's centre to this one's: pixels to the right and pixels down."""
+    return ((box[0] + box[2]) - (origin[0] + origin[2])) / 2, ((box[1] + box[3]) - (origin[1] + origin[3])) / 2
+
+
+def is_near(right: float, down: float, width: int, height: int) -> bool:
+    """Return whether two centres, given their offset, are closer than `(width + height) / 8` (section 3.2, item 4)."""
+    return math.hypot(right, down) < (width + height) / 8
+
+
+def direction(right: float, down: float) -> str | None:
+    """Name the direction of an offset: the sector of 45 degrees around each of eight axes (section 3.2, item 4).
+
+    Returns:
+        One of `DIRECTIONS`, or `None` if the centres coincide.
+    """
+    if -_SAME_PLACE < right < _SAME_PLACE and -_SAME_PLACE < down < _SAME_PLACE:
+        return None
+    if abs(right) < _TAN_OF_HALF_SECTOR * abs(down):
+        return "below" if down > 0 else "above"
+    if abs(down) < _TAN_OF_HALF_SECTOR * abs(right):
+        return "right" if right > 0 else "left"
+    return _DIAGONALS[down > 0, right > 0]
+
+
+def _third(position: float, length: int) -> int:
+    return min(int(3 * position / length), 2)

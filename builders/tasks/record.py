@@ -1,0 +1,54 @@
+"""A record as a task generates it, and its id."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, TypeVar
+
+from builders.core.schema import stem
+from builders.corpus.targets import Target
+from builders.tasks.templating import Chooser
+
+T = TypeVar("T")
+
+
+class Record(NamedTuple):
+    """One conversation about an image.
+
+    Attributes:
+        id: `TASK/SPLIT/IMAGE/NUMBER`, unique in the whole data set.
+        question: the user's message.
+        answer: the assistant's message.
+        targets: the targets that the answer is about, in its order.
+    """
+
+    id: str
+    question: str
+    answer: str
+    targets: Sequence[Target]
+
+
+class Conversation:
+    """Assigns ids and wordings to the records of one image and one task.
+
+    Attributes:
+        info: the corpus whose words are used.
+    """
+
+    def __init__(self, prefix: str, file_name: str, chooser: Chooser) -> None:
+        """Prepare for the first record; `prefix` is `TASK/SPLIT`."""
+        self._prefix = f"{prefix}/{stem(file_name)}/"
+        self.info = chooser.info
+        self._chooser = chooser
+        self._number = -1
+        self._id = ""
+
+    def next_id(self) -> str:
+        """Move on to the next record and return its id."""
+        self._number += 1
+        self._id = f"{self._prefix}{self._number}"
+        return self._id
+
+    def choose(self, slot: str, options: Sequence[T]) -> T:
+        """Choose a wording for a slot of the current record."""
+        return self._chooser.choose(self._id, slot, options)
