@@ -127,7 +127,7 @@ def test_an_image_is_one_request_and_a_folder_one_list(server, url, tmp_path, pr
 def test_storage_that_fails_for_good_ends_it_in_one_line_within_two_minutes(server, url, local_sample):
     server.fault = lambda number, method, path: "503" if path.endswith("train-00000-of-00001.parquet") else None
     begun = time.monotonic()
-    message = rf"^cannot write {url}/classification/train-\S+: OSError: .*\(HTTP 503\); run the command again$"
+    message = rf"^cannot write {url}/\w+/train-\S+: OSError: .*\(HTTP 503\); run the command again$"
     with pytest.raises(SARChatError, match=message):
         build(sample_corpus(), url, OPTIONS)
     assert time.monotonic() - begun < 120
