@@ -34,11 +34,6 @@ def leftovers(path: Path, kind: str = PARTIAL) -> list[Path]:
         return []
 
 
-def is_temporary(path: Path) -> bool:
-    """Return whether `temporary` returned this path for a file with a name of at most 40 characters."""
-    return path == _sign(path.with_name(path.name[1:].rsplit(".", 2)[0] or "_"), _token_of(path), PARTIAL)
-
-
 def _token_of(path: Path) -> str:
     return "".join(path.name.split(".")[-2:-1])[:_TOKEN_LENGTH]
 
