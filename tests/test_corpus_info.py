@@ -52,6 +52,8 @@ def test_a_description_is_read_back():
         ({"categories": []}, "categories must be a list"),
         ({"categories": [{"many": "ships"}]}, "category 0: the key 'name' is missing"),
         ({"nouns": {"picture": "photo"}}, "nouns: unknown key 'picture'"),
+        ({"categories": [{"name": "windmill", "also": "turbine"}]}, "category 0: also must be a list of words"),
+        ({"categories": ["car", "ship", "Car"]}, "the category 'car' is listed 2 times"),
     ],
 )
 def test_a_wrong_description_is_one_line(change, message):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cache, cached_property
@@ -64,6 +65,14 @@ class CorpusInfo:
     def __getstate__(self) -> dict[str, Any]:
         """Return the attributes alone: what was computed from them is not sent to other processes."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def __hash__(self) -> int:
+        """Return the hash of the attributes, computed once: wordings are looked up by corpus for every image."""
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.name, self.categories, self.nouns, self.homepage, self.license, self.tags))
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -137,9 +146,13 @@ def parse_info(data: Mapping[str, Any], place: str) -> CorpusInfo:
     entries = data["categories"]
     if not isinstance(entries, Sequence) or isinstance(entries, str) or not entries:
         raise SARChatError(f"{place}: categories must be a list of entries such as {{name: ship, many: ships}}")
+    categories = tuple(_parse_category(entry, f"{place}: category {number}") for number, entry in enumerate(entries))
+    for name, number in Counter(category.name.lower() for category in categories).items():
+        if number > 1:
+            raise SARChatError(f"{place}: the category {name!r} is listed {number} times; list it once")
     return CorpusInfo(
         name=str(data["name"]),
-        categories=tuple(_parse_category(entry, f"{place}: category {number}") for number, entry in enumerate(entries)),
+        categories=categories,
         nouns=tuple((modalities[modality] | dict(nouns)).items()),
         homepage=str(data.get("homepage") or ""),
         license=str(data.get("license") or ""),
@@ -151,6 +164,10 @@ def _parse_category(entry: Mapping[str, Any] | str, place: str) -> Category:
     if isinstance(entry, str):
         entry = {"name": entry}
     _check_keys(entry, {field.name for field in fields(Category)}, {"name"}, place)
+    also = entry.get("also", ())
+    # A text would be taken for the list of its letters.
+    if not isinstance(also, (list, tuple)) or not all(isinstance(word, str) for word in also):
+        raise SARChatError(f"{place}: also must be a list of words, such as [vessel, boat], not {str(also)[:80]!r}")
     return Category(**entry)
 
 
@@ -172,7 +189,7 @@ def known_corpus(name: str) -> CorpusInfo:
 
 
 def read_corpus(file: str | os.PathLike[str]) -> CorpusInfo:
-    """Read the YAML file that describes a corpus; `corpora/sardet-100k.yaml` is an example.
+    """Read the YAML file that describes a corpus; `corpus/known/sardet-100k.yaml` is an example.
 
     Raises:
         SARChatError: if there is no such file, or it is wrong.
