@@ -124,7 +124,7 @@ def read_rows(
         part: the file.
         columns: the columns of each dict, out of `COLUMNS`.
         keep: the ids of the rows to yield; all rows if `None`. A row group without any of them is skipped.
-        known: the keys that only one image has. Any others are told apart by their bytes.
+        known: the keys that only one image has. Others are distinguished by their bytes.
 
     Yields:
         A dict. Its `image` is an `EncodedImage`, the same object for consecutive rows of one image. The images of a row
