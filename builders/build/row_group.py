@@ -74,7 +74,7 @@ class RowGroup:
             self._targets_of_row.append(len(targets))
             characters += len(record_id) + len(question) + len(answer)
             corners += len(targets)
-            for category, box, _ in targets:
+            for category, box, *_ in targets:
                 self._corners += box
                 self._categories.append(category)
         self.rows += len(records)

@@ -1,6 +1,7 @@
 """The vocabulary that all parts share: splits, tasks, configs and columns, each defined once.
 
-A box is `(x1, y1, x2, y2)` in pixels of the image, x to the right and y down, with `x1 < x2` and `y1 < y2`.
+A box is `(x1, y1, x2, y2)` in pixels of the image, x to the right and y down, with `x1 < x2` and `y1 < y2`. The corners
+of an oriented box are `(x1, y1, ..., x4, y4)` in the same pixels.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 from builders.core.resources import read_yaml
 
 Box = tuple[float, float, float, float]
+Corners = tuple[float, float, float, float, float, float, float, float]
 
 
 @cache

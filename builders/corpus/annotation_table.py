@@ -24,10 +24,11 @@ _BATCH = 1_000
 _CACHE = -8_000
 _TABLES = """
 create table images (part integer, id integer, name text, width integer, height integer);
-create table boxes (part integer, image integer, id integer, category integer, ignored integer, corners blob);
+create table boxes (part integer, image integer, id integer, category integer, flags integer, numbers blob);
 """
-# As raw doubles: SQLite would store -0.0 as 0.
+# As raw doubles: SQLite would store -0.0 as 0. The box, and then the corners, if it has any.
 _BBOX = struct.Struct("<4d")
+_BOTH = struct.Struct("<12d")
 
 # Image id, file name, width, height and boxes in the order of annotation ids.
 ImageRow = tuple[int, str, int, int, list[RawBox]]
@@ -80,8 +81,9 @@ class AnnotationTable:
         if not is_id(image_id):
             raise _unknown_image(self._parts[-1], annotation_id, image_id)
         self._used[-1][box.category] += 1
-        row = (len(self._parts), image_id, annotation_id, box.category, box.ignored, _BBOX.pack(*box.bbox))
-        self._boxes.add(row)
+        numbers = _BOTH.pack(*box.bbox, *box.corners) if box.corners else _BBOX.pack(*box.bbox)
+        flags = box.ignored + 2 * box.difficult
+        self._boxes.add((len(self._parts), image_id, annotation_id, box.category, flags, numbers))
 
     def set_categories(self, labels: Mapping[int, str]) -> None:
         """Finish the current part: set the normalized name of each of its category ids.
@@ -130,7 +132,7 @@ class AnnotationTable:
         self._check_ids()
         self._check_names()
         rows = self._query(
-            "select images.id, name, width, height, boxes.part, category, corners, ignored"
+            "select images.id, name, width, height, boxes.part, category, flags, numbers"
             " from boxes cross join images on images.part = boxes.part and images.id = boxes.image"
             " order by name, boxes.id, boxes.rowid"
         )
@@ -141,8 +143,7 @@ class AnnotationTable:
         ]
         for (image_id, name, width, height), group in groupby(rows, itemgetter(slice(0, 4))):
             in_image = [
-                RawBox(found[part - 1][category], _BBOX.unpack(bbox), bool(ignored))
-                for *_, part, category, bbox, ignored in group
+                _raw_box(found[part - 1][category], flags, numbers) for *_, part, category, flags, numbers in group
             ]
             boxes += len(in_image)
             yield image_id, name, width, height, in_image
@@ -216,6 +217,13 @@ class _Rows:
         with naming_disk(_PURPOSE):
             self._database.executemany(self._statement, self._rows)
         self._rows.clear()
+
+
+def _raw_box(category: int, flags: int, numbers: bytes) -> RawBox:
+    if len(numbers) == _BBOX.size:
+        return RawBox(category, _BBOX.unpack(numbers), bool(flags & 1), None, flags > 1)
+    both = _BOTH.unpack(numbers)
+    return RawBox(category, both[:4], bool(flags & 1), both[4:], flags > 1)
 
 
 def _unknown_image(name: str, annotation_id: int, image_id: int) -> SARChatError:

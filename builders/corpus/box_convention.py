@@ -27,10 +27,10 @@ class BoxConvention:
         self._boxes = self._past_edge = self._as_corners = self._as_centres = self._below_one = 0
 
     def add(self, boxes: Iterable[RawBox], width: int, height: int) -> None:
-        """Add the boxes of an image of a width and height in pixels; those without an extent do not count."""
+        """Add the boxes of an image of a width and height in pixels; not those without an extent or with corners."""
         right, bottom = width + _SLACK, height + _SLACK
-        for _, (x, y, w, h), _ in boxes:
-            if w > 0 and h > 0:
+        for _, (x, y, w, h), _, corners, _ in boxes:
+            if w > 0 and h > 0 and corners is None:
                 self._boxes += 1
                 self._past_edge += x + w > right or y + h > bottom
                 self._as_corners += x < w <= right and y < h <= bottom

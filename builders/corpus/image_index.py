@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterable, Iterator
-from itertools import accumulate
+from itertools import accumulate, repeat
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -28,8 +28,15 @@ _SCHEMA = pa.schema(
         "height": pa.int32(),
         "bytes": pa.int64(),
         "targets": pa.list_(
-            # The clipped box as x1, y1, x2, y2, and whether it was entirely inside: see `Target`.
-            pa.struct({"category": pa.int8(), "box": pa.list_(pa.float64(), 4), "whole": pa.bool_()})
+            # The clipped box as x1, y1, x2, y2, whether it was entirely inside, and any corners: see `Target`.
+            pa.struct(
+                {
+                    "category": pa.int8(),
+                    "box": pa.list_(pa.float64(), 4),
+                    "whole": pa.bool_(),
+                    "corners": pa.list_(pa.float64()),
+                }
+            )
         ),
     }
 )
@@ -88,13 +95,14 @@ class IndexWriter:
 def _to_table(rows: list[IndexedImage]) -> pa.Table:
     images = [image for image, _ in rows]
     targets = [target for image in images for target in image.targets]
-    corners = np.asarray([target.box for target in targets], np.float64).ravel()
+    boxes = np.asarray([target.box for target in targets], np.float64).ravel()
     struct = _SCHEMA.field("targets").type.value_type
     of_target = pa.StructArray.from_arrays(
         [
             pa.array([target.category for target in targets], pa.int8()),
-            pa.FixedSizeListArray.from_arrays(pa.array(corners), 4),
+            pa.FixedSizeListArray.from_arrays(pa.array(boxes), 4),
             pa.array([target.whole for target in targets], pa.bool_()),
+            pa.array([target.corners for target in targets], pa.list_(pa.float64())),
         ],
         fields=list(struct),
     )
@@ -159,7 +167,16 @@ def _from_table(table: pa.Table) -> list[IndexedImage]:
     (lists,) = table["targets"].chunks
     of_target = lists.flatten()
     boxes = of_target.field("box").flatten().to_numpy().reshape(-1, 4).tolist()
-    columns = (of_target.field("category").to_pylist(), map(tuple, boxes), of_target.field("whole").to_pylist())
+    corners = of_target.field("corners")
+    columns = (
+        of_target.field("category").to_pylist(),
+        map(tuple, boxes),
+        of_target.field("whole").to_pylist(),
+        # Nearly no time for upright boxes alone.
+        repeat(None)
+        if corners.null_count == len(corners)
+        else (eight and tuple(eight) for eight in corners.to_pylist()),
+    )
     targets = list(map(Target, *columns))
     ends = np.cumsum(lists.value_lengths().to_numpy()).tolist()
     of_image = (tuple(targets[start:end]) for start, end in zip([0, *ends], ends, strict=False))

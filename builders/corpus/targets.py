@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from builders.core.schema import Box
+from builders.core.schema import Box, Corners
 
 LEFT_OUT = -1
 """Stands for the index of a category whose boxes the user leaves out."""
@@ -17,22 +17,33 @@ KEPT = "kept"
 
 
 class RawBox(NamedTuple):
-    """A box as annotated: COCO `(x, y, w, h)` in pixels, and whether it is to be ignored.
+    """A box as annotated.
 
-    The category is a class label or `LEFT_OUT`, or, while a file is read, an id of this file.
+    Attributes:
+        category: a class label or `LEFT_OUT`, or, while a file is read, an id of this file.
+        bbox: COCO `(x, y, w, h)` in pixels; of an oriented box, the upright box around its corners, not clipped.
+        ignored: whether it is to be ignored.
+        corners: the four corners of an oriented box, in pixels, in the order of the file; `None` of an upright box.
+        difficult: whether it is marked as difficult.
     """
 
     category: int
     bbox: tuple[float, float, float, float]
     ignored: bool
+    corners: Corners | None = None
+    difficult: bool = False
 
 
 class Target(NamedTuple):
-    """A valid box: class label, the box clipped to the image, and whether it was entirely inside."""
+    """A valid box: class label, the upright box clipped to the image, and whether it was entirely inside.
+
+    An oriented target has `corners` too, in pixels, not clipped.
+    """
 
     category: int
     box: Box
     whole: bool
+    corners: Corners | None = None
 
     @property
     def bbox(self) -> list[float]:
@@ -84,13 +95,13 @@ def clean(boxes: Iterable[RawBox], width: int, height: int, tally: Counter[str])
             tally["outside the image"] += 1
         elif raw.ignored:
             tally["crowd or ignore"] += 1
-        elif (raw.category, raw.bbox) in seen:
+        elif (raw.category, raw.corners or raw.bbox) in seen:
             tally["duplicate"] += 1
         else:
-            seen.add((raw.category, raw.bbox))
+            seen.add((raw.category, raw.corners or raw.bbox))
             whole = x >= 0 and y >= 0 and x + w <= width and y + h <= height
             if not whole:
                 tally[CLIPPED] += 1
-            kept.append(Target(raw.category, (x1, y1, x2, y2), whole))
+            kept.append(Target(raw.category, (x1, y1, x2, y2), whole, raw.corners))
     tally[KEPT] += len(kept)
     return tuple(kept)

@@ -25,7 +25,8 @@ from builders.corpus.sardet import find_corpus
 from builders.corpus.targets import AnnotatedImage, Target
 
 NUMBERS = st.floats(-1e15, 1e15)
-TARGETS = st.builds(Target, st.integers(0, 5), st.tuples(NUMBERS, NUMBERS, NUMBERS, NUMBERS), st.booleans())
+CORNERS = st.none() | st.tuples(*[NUMBERS] * 8)
+TARGETS = st.builds(Target, st.integers(0, 5), st.tuples(*[NUMBERS] * 4), st.booleans(), CORNERS)
 SIDES = st.integers(1, 2**31 - 1)
 IMAGES = st.builds(
     AnnotatedImage,
