@@ -12,7 +12,7 @@ from types import TracebackType
 
 from builders.core.errors import SARChatError
 from builders.core.schema import stem
-from builders.corpus.categories import Naming
+from builders.corpus.categories import Naming, normalize
 from builders.corpus.entries import is_id
 from builders.corpus.targets import RawBox
 from builders.corpus.temporary_database import naming_disk, open_database
@@ -86,7 +86,7 @@ class AnnotationTable:
         self._boxes.add((len(self._parts), image_id, annotation_id, box.category, flags, numbers))
 
     def set_categories(self, labels: Mapping[int, str]) -> None:
-        """Finish the current part: set the normalized name of each of its category ids.
+        """Finish the current part: set the name of each of its category ids, as annotated.
 
         Raises:
             SARChatError: if a box is of another id.
@@ -101,7 +101,7 @@ class AnnotationTable:
 
     def category_names(self) -> frozenset[str]:
         """Return the normalized names of the categories of all parts."""
-        return frozenset(label for labels in self._labels for label in labels.values())
+        return frozenset(normalize(label) for labels in self._labels for label in labels.values())
 
     def unknown_categories(self, naming: Naming) -> dict[str, Counter[str]]:
         """Return the number of boxes of each unknown category, by part."""

@@ -32,10 +32,11 @@ class Naming:
     choices: Mapping[str, str | None] = field(default_factory=dict)
 
     def find(self, label: str) -> int | None:
-        """Return the class label of a normalized name: of the user's choice, or of a word of a category.
+        """Return the class label of a name in the annotations: of the user's choice, or of a word of a category.
 
         It is `LEFT_OUT` if its boxes are left out, and `None` if it is unknown.
         """
+        label = normalize(label)
         name = self.choices.get(label, label)
         return LEFT_OUT if name is None else self.info.label_of.get(name)
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from builders.core.errors import SARChatError, near
 from builders.corpus.annotation_table import AnnotationTable
-from builders.corpus.categories import normalize
 from builders.corpus.entries import get, get_box, get_flag, get_id, get_image, is_id, short
 from builders.corpus.json_lists import read_lists
 
@@ -49,7 +48,7 @@ class _Part:
     """One file while it is read.
 
     Attributes:
-        labels: the normalized names of its categories by id.
+        labels: the names of its categories by id.
     """
 
     def __init__(self, name: str, table: AnnotationTable) -> None:
@@ -59,7 +58,7 @@ class _Part:
         table.begin_part(name)
 
     def add_category(self, entry: Any) -> None:  # noqa: ANN401
-        label = normalize(get(entry, "name", self._name, "category"))
+        label = str(get(entry, "name", self._name, "category")).strip()
         category_id = get_id(entry, "id", self._name, "category")
         if category_id in self.labels:
             raise SARChatError(

@@ -14,7 +14,6 @@ import pyarrow.types as kinds
 from builders.core.errors import SARChatError
 from builders.core.parquet_rows import DAMAGED_PARQUET
 from builders.corpus.annotation_table import AnnotationTable
-from builders.corpus.categories import normalize
 from builders.corpus.entries import get_box, get_image, short
 
 _ROWS = 500
@@ -50,7 +49,7 @@ def read_parquet(path: Path, name: str, table: AnnotationTable) -> None:
             place = f"{owner}: box {number}"
             if not isinstance(category, str):
                 raise SARChatError(f"{place} has category {short(category)}, not a name; fix the file")
-            category_id = numbers.setdefault(normalize(category), len(numbers))
+            category_id = numbers.setdefault(str(category).strip(), len(numbers))
             table.add_box(image[0], number, get_box(category_id, bbox, bool(ignored), place))
     table.set_categories({category_id: label for label, category_id in numbers.items()})
 

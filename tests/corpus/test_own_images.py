@@ -127,7 +127,7 @@ def test_synonyms_of_the_metric_are_categories(tmp_path, corpus, expected, numbe
 def test_categories_are_renamed(tmp_path, corpus, expected, capsys):
     folder = arrange(corpus, tmp_path / "mine", "COCO", rename(aircraft="Flugzeug", harbor="dock=2"))
     out = tmp_path / "out"
-    assert "'flugzeug'" in refusal(capsys, "build", folder, "--out", out) and not out.exists()
+    assert "'Flugzeug'" in refusal(capsys, "build", folder, "--out", out) and not out.exists()
     names = {"flugzeug": "aircraft", "dock=2": "harbor"}
     build(locate(folder, rename=names), out, OPTIONS)
     assert parquet_sums(out) == expected
