@@ -15,9 +15,11 @@ from typing import Any
 from builders.core.digests import hash_text
 from builders.core.errors import SARChatError, near
 from builders.core.schema import SPLITS
-from builders.corpus.annotations import AnnotationFile, AnnotationFiles, Annotations, find_files, find_parts
 from builders.corpus.categories import Naming
+from builders.corpus.formats.coco import find_files
 from builders.corpus.info import DEFAULT, CorpusInfo, known_corpus
+from builders.corpus.label_formats import SplitLabels, open_labels
+from builders.corpus.labels import Annotations, Labels
 from builders.corpus.layouts import Layout, known_layouts
 from builders.corpus.location import Location, locate
 from builders.corpus.source import Source, open_source
@@ -43,7 +45,7 @@ class Corpus:
     """
 
     source: Source
-    files: Mapping[str, AnnotationFiles]
+    files: Mapping[str, Labels]
     layout: Layout | None = None
     naming: Naming = field(default_factory=lambda: Naming(known_corpus(DEFAULT)))
     trust_boxes: bool = False
@@ -104,7 +106,7 @@ class Corpus:
         """
         if self.layout is None:
             return []
-        files = {part.path for files in self.files.values() for part in files.parts}
+        files = {path for files in self.files.values() for path in files.paths}
         return find_unread(self.source, files, {self.image_folder(split) for split in self.splits})
 
     def warn_of_unread(self) -> list[str]:
@@ -158,7 +160,7 @@ class Corpus:
         entries = self.source.fs.find(self.source.root, detail=True)
         return [f"{name}:{entry['size']}:{entry['CRC']}" for name, entry in sorted(entries.items())]
 
-    def _files_outside_archive(self) -> list[tuple[str, AnnotationFiles]]:
+    def _files_outside_archive(self) -> list[tuple[str, Labels]]:
         return [(split, files) for split, files in self.files.items() if not files.source.is_archive]
 
 
@@ -178,7 +180,7 @@ def find_corpus(location: str | os.PathLike[str] | Location) -> Corpus:
     options["about"] = {name: text for name, text in about.items() if text is not None}
     if location.annotations:
         given = dict(location.annotations)
-        named = {split: _open_annotations(given[split]) for split in SPLITS if split in given}
+        named = {split: _open_annotations(given[split], source) for split in SPLITS if split in given}
         return Corpus(source, named, None, **options)
     found = _match_layouts(source)
     if not found:
@@ -220,19 +222,14 @@ def _enumerate(paths: Sequence[str]) -> str:
     return ", ".join(paths[:_MOST_UNREAD]) + more
 
 
-def _open_annotations(file: str) -> AnnotationFiles:
+def _open_annotations(file: str, images: Source) -> Labels:
     """Open a file of annotations, or the folder of its parts."""
     if "://" in file:
         raise SARChatError(f"the annotation file {file} is not on this machine; download it, and give the file")
     path = Path(file).expanduser()
-    if path.is_dir():
-        parts = find_parts(open_source(path), "")
-        if parts is None:
-            raise SARChatError(f"the folder {file} contains no annotations: no *.json and no *.parquet")
-        return parts
-    if not path.is_file():
+    if not path.exists():
         raise SARChatError(f"no such annotation file: {file}")
-    return AnnotationFiles([AnnotationFile(open_source(path.parent), path.name)])
+    return open_labels(open_source(path.parent), SplitLabels("coco", path.name), images)
 
 
 @lru_cache(maxsize=1)

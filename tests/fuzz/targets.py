@@ -36,7 +36,7 @@ from builders.core.errors import SARChatError
 from builders.core.tables import write_tables
 from builders.corpus.annotation_table import AnnotationTable
 from builders.corpus.categories import Naming
-from builders.corpus.coco import read_coco
+from builders.corpus.formats.coco import read_coco
 from builders.corpus.image_check import check_image
 from builders.corpus.info import DEFAULT, known_corpus
 from builders.corpus.parquet_annotations import read_parquet

@@ -1,0 +1,115 @@
+"""The labels of a split as any label format gives them: images and boxes, joined, sorted and cleaned."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+
+from builders.corpus.annotation_table import AnnotationTable
+from builders.corpus.box_convention import BoxConvention
+from builders.corpus.categories import Naming
+from builders.corpus.source import Source
+from builders.corpus.targets import AnnotatedImage, clean
+
+
+class Labels(ABC):
+    """The labels of a split, in any format.
+
+    Attributes:
+        source: where they are.
+    """
+
+    source: Source
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """The file or folder as shown to the user."""
+
+    @property
+    @abstractmethod
+    def paths(self) -> Collection[str]:
+        """The paths of files that are read, and of folders whose files are."""
+
+    @abstractmethod
+    def digest(self) -> str:
+        """Return a hash of all files' content."""
+
+    @abstractmethod
+    def identity(self) -> str:
+        """Return a hash of what the file system knows about the files, which changes with them."""
+
+    @abstractmethod
+    def read_into(self, table: AnnotationTable) -> str:
+        """Add images, boxes and names of categories to a table; return what `digest` does.
+
+        Raises:
+            SARChatError: if a file is wrong.
+        """
+
+    # Whether boxes in another convention may be taken for those of the format.
+    may_be_other_boxes = False
+
+    @contextmanager
+    def read(self, naming: Naming, *, trust_boxes: bool = False) -> Iterator[Annotations]:
+        """Read the annotations, for the time of a block; the memory does not grow with their number.
+
+        Args:
+            naming: which category each name is.
+            trust_boxes: whether to accept boxes that seem to be in another convention.
+
+        Raises:
+            SARChatError: if a file is wrong.
+        """
+        with AnnotationTable() as table:
+            digest = self.read_into(table)
+            convention = BoxConvention() if self.may_be_other_boxes and not trust_boxes else None
+            yield Annotations(table, self.name, digest, naming, convention)
+
+
+class Annotations:
+    """The annotations of a split, while they are on disk.
+
+    Attributes:
+        name: the file or folder as shown to the user.
+        digest: a hash of the files.
+        category_names: the names of their categories, in lower case.
+        unknown: the number of boxes of each unknown category, by file.
+        tally: what became of the boxes in the images that `images` has yielded so far, see `clean`.
+    """
+
+    def __init__(
+        self, table: AnnotationTable, name: str, digest: str, naming: Naming, convention: BoxConvention | None
+    ) -> None:
+        """Set what is known before the boxes are cleaned; without a convention, it is not checked."""
+        self.name = name
+        self.digest = digest
+        self.category_names = table.category_names()
+        self.unknown = table.unknown_categories(naming)
+        self.tally: Counter[str] = Counter()
+        self._table = table
+        self._naming = naming
+        self._convention = convention
+
+    def count_images(self) -> int:
+        """Return the number of images, including those without a target."""
+        return self._table.count_images()
+
+    def images(self) -> Iterator[AnnotatedImage]:
+        """Yield the images that have a target, sorted by file name, with cleaned boxes.
+
+        Raises:
+            SARChatError: if a category is unknown, two images have the same id or would share record ids, a box
+                belongs to no image, or nearly all boxes are in another convention.
+        """
+        self._naming.refuse_unknown(self.unknown)
+        for image_id, file_name, width, height, boxes in self._table.images_in_order(self._naming):
+            if self._convention:
+                self._convention.add(boxes, width, height)
+            targets = clean(boxes, width, height, self.tally)
+            if targets:
+                yield AnnotatedImage(image_id, file_name, width, height, targets)
+        if self._convention:
+            self._convention.check(self.name)
