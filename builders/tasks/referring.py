@@ -8,7 +8,7 @@ from builders.corpus.targets import AnnotatedImage
 from builders.tasks.geometry import cell
 from builders.tasks.phrases import box_text
 from builders.tasks.record import Conversation, Record
-from builders.tasks.templating import form, templates_for
+from builders.tasks.templating import templates_for
 
 
 def count(image: AnnotatedImage) -> int:
@@ -21,11 +21,10 @@ def records(image: AnnotatedImage, talk: Conversation) -> Iterator[Record]:
     info, templates = talk.info, templates_for("referring", talk.info)
     for category, targets in image.by_category():
         record_id = talk.next_id()
-        question = form(talk.choose("question", templates["questions"]), len(targets))
         yield Record(
             record_id,
-            question.format(
-                one=info.names[category], many=info.plurals[category], a=info.with_article[category], n=len(targets)
+            talk.choose("question", templates["questions"]).format(
+                one=info.names[category], many=info.plurals[category], a=info.with_article[category]
             ),
             "".join(
                 templates["answer"].format(

@@ -12,9 +12,15 @@ from oracle import TASKS, check_record, directions, expected_keys, key_of, nouns
 from support import slow
 
 from builders.core.schema import SPLITS
+from builders.corpus.info import DEFAULT, known_corpus
 from builders.corpus.sardet import find_corpus
+from builders.corpus.targets import AnnotatedImage, Target
 from builders.data.live import generate_examples, plan_shards
-from builders.tasks.templating import load_templates
+from builders.tasks.registry import generate_records
+from builders.tasks.templating import Chooser, load_templates
+
+PLACES = ((0.0, 0.0), (100.0, 0.0), (0.0, 100.0), (150.0, 150.0))
+CHOOSER = Chooser(0, known_corpus(DEFAULT))
 
 
 def records(corpus: Path, split: str, tasks=TASKS, seed: int = 0) -> list[dict]:
@@ -265,3 +271,15 @@ def test_wordings_vary_and_all_are_used(tmp_path, task):
     templates = load_templates(task)
     wordings = templates.get("questions") or templates["target"]["questions"] + templates["pair"]["questions"]
     assert len(questions) >= len(wordings)
+
+
+@pytest.mark.parametrize("task", [task for task in TASKS if task != "identification"])
+def test_a_question_does_not_depend_on_the_number_of_targets(task):
+    targets = [Target(category, (x, y, x + 90.0, y + 80.0), True) for category in (2, 4) for x, y in PLACES]
+    for name in map("{}.png".format, range(100)):
+        asked = set()
+        for count in range(1, len(PLACES) + 1):
+            kept = tuple(target for target in targets if PLACES.index(target.box[:2]) < count)
+            image = AnnotatedImage(1, name, 300, 300, kept)
+            asked.add(tuple(record.question for record in generate_records(task, "test", image, CHOOSER)))
+        assert len(asked) == 1
