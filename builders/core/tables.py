@@ -139,7 +139,7 @@ def format_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str
     """
     header = [one_line(name) for name in header]
     texts = [[show_cell(cell) for cell in row] for row in rows]
-    right = _flush_right(header, texts)
+    right = flush_right(header, texts)
     widths = [max(len(row[index]) for row in [header, *texts]) for index in range(len(header))]
 
     def line(cells: Sequence[str]) -> str:
@@ -160,7 +160,7 @@ def format_markdown(header: Sequence[str], rows: Iterable[Sequence[object]]) -> 
         rows: as for `format_table`; the texts are Markdown and contain no `|`.
     """
     texts = [[show_cell(cell) for cell in row] for row in rows]
-    rules = ["---:" if flush else "---" for flush in _flush_right(header, texts)]
+    rules = ["---:" if flush else "---" for flush in flush_right(header, texts)]
     return "\n".join([_markdown_line(header), f"|{'|'.join(rules)}|", *map(_markdown_line, texts)])
 
 
@@ -184,7 +184,7 @@ def _escape_markdown(text: str) -> str:
 
 def _write_latex(table: Table) -> str:
     texts = [[show_cell(cell) for cell in row] for row in table.rows]
-    columns = "".join("r" if flush else "l" for flush in _flush_right(table.header, texts))
+    columns = "".join("r" if flush else "l" for flush in flush_right(table.header, texts))
     lines = [_latex_line(row) for row in texts]
     notes = [rf"\par\smallskip\footnotesize {escape_latex(note)}" for note in table.notes]
     caption = [rf"\caption{{{escape_latex(table.title)}}}"] if table.title else []
@@ -265,7 +265,7 @@ def _markdown_line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _flush_right(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[bool]:
+def flush_right(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[bool]:
     """Return which columns contain only numbers; the first column never counts as one."""
     return [index > 0 and all(_is_numeric(row[index]) for row in rows) for index in range(len(header))]
 

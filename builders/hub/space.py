@@ -14,7 +14,6 @@ from builders.core.checksums import SUMS, is_untouched, sums_of, write_checksums
 from builders.core.own_files import own_files
 from builders.core.resources import read_text
 from builders.core.tables import format_markdown
-from builders.corpus import viewing
 from builders.scoring.leaderboard import published_results
 from builders.scoring.result import Result
 from sarchat_metric import SUB_SCORES, TASKS
@@ -23,12 +22,9 @@ METRIC_FILE = "sarchat_metric.py"
 CARD = "README.md"
 _PAGE = Path(__file__).with_name("page")
 _BUILDERS = Path(builders.__file__).parent
-# What the page imports of the project, with what that imports, besides the room `notation`.
-_FOR_PAGE = (
-    "__init__.py",
-    *(f"core/{name}.py" for name in ("__init__", "errors", "parquet_rows", "redact", "resources")),
-    *(f"drawing/{name}.py" for name in ("__init__", "box_shapes", "readings")),
-)
+# What the page imports of the project, with what that imports: whole rooms, and two modules of `drawing`.
+_ROOMS = ("core", "corpus", "tasks", "notation", "data", "scoring")
+_MODULES = ("__init__.py", *(f"drawing/{name}.py" for name in ("__init__", "box_shapes", "readings")))
 _CARD_START = "---\ntitle: SARChat Metric\n"
 
 
@@ -67,9 +63,9 @@ def _copied_files() -> dict[str, Path]:
     shared = {
         f"builders/{path.as_posix()}": _BUILDERS / path
         for path in own_files(_BUILDERS)
-        if path.as_posix() in _FOR_PAGE or path.parts[0] == "notation"
+        if path.parts[0] in _ROOMS or path.as_posix() in _MODULES
     }
-    return page | shared | {METRIC_FILE: Path(sarchat_metric.__file__), "viewing.py": Path(viewing.__file__)}
+    return page | shared | {METRIC_FILE: Path(sarchat_metric.__file__)}
 
 
 def _has_our_card(folder: Path) -> bool:

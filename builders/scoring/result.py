@@ -15,6 +15,12 @@ from builders.data.analysis.paper import read_test_sizes
 from sarchat_metric import Tally, overall_score, sub_scores, task_scores
 
 AVERAGES = ("sample", "corpus")
+# What the metric counts of the answers that say nothing, or too much.
+UNREAD = ("unparsed", "hedged")
+# Further counts of answers and of the boxes in them: `truncated` and `failed` are answers that were cut off and
+# requests that failed; `boxes` are those of the answers, of which `out_of_image` reach beyond their image; `rotated`
+# boxes and other coordinates (`not_boxes`) are not scored.
+COUNTED = ("truncated", "failed", "boxes", "out_of_image", "rotated", "not_boxes")
 # Whose numbers of records weight the tasks in Eq. 4: those of one's own test set, or of the published one.
 OWN, PUBLISHED = "own", "published"
 WEIGHTS = (OWN, PUBLISHED)
@@ -38,7 +44,8 @@ class Result:
         tally: the counts of each record; `None` if only the scores are known.
         records: a hash of the records and their gold answers; empty if unknown.
         intervals: for each score, the ends of its 95 % interval; empty if they were not computed.
-        counts: numbers of answers and of boxes by name and task, see `scoring.COUNTED`, and `unparsed` and `hedged`.
+        counts: numbers of answers and of boxes by name and task, `UNREAD` and `COUNTED`; a file of an older
+            version has fewer.
         costs: mean and median per answer by the names of `COSTS`, where the file of answers has them.
         missing: the number of records without a prediction.
         left_out: the number of answers to other records of the split, see `JoinedAnswers`.
@@ -96,7 +103,11 @@ class Result:
     @property
     def flat(self) -> dict[str, Any]:
         """The metric's flat dict, with the chosen weights: the scores, and numbers of answers by name and task."""
-        return {**self.figures, "n": dict(self.sizes), **{name: self.counts[name] for name in ("unparsed", "hedged")}}
+        return {
+            **self.figures,
+            "n": dict(self.sizes),
+            **{name: self.counts[name] for name in UNREAD if name in self.counts},
+        }
 
     @cached_property
     def numbers(self) -> dict[str, int]:
@@ -105,8 +116,8 @@ class Result:
         return {**behind, **self.sizes, "overall": sum(self.sizes.values())}
 
     def total(self, name: str) -> int:
-        """Return one of `counts` over all tasks."""
-        return sum(self.counts[name].values())
+        """Return one of `counts` over all tasks; 0 if it is not known."""
+        return sum(self.counts.get(name, {}).values())
 
     @property
     def parameters(self) -> float | None:

@@ -24,7 +24,7 @@ from builders.core.writing import writing_whole
 from builders.scoring.answer_rows import read_rows
 from builders.scoring.bootstrap import count_table, tally_of, unique_rows
 from builders.scoring.readers import COSTS, measured
-from builders.scoring.result import AVERAGES, Result, scores_of, update_hash
+from builders.scoring.result import AVERAGES, COUNTED, UNREAD, Result, scores_of, update_hash
 from sarchat_metric import EXTRA_SCORES, SUB_SCORES, TASKS, VERSION, RecordScore, Tally, collect
 
 _HINT = "give a file of `sarchat score --output`"
@@ -92,9 +92,21 @@ def read_result(path: Path) -> Result:
         average if average in AVERAGES else None,
         tally=_read_counts(path, content.get("record_counts"), sizes),
         records=records if isinstance(records, str) else "",
+        counts=_read_tables(content, sizes),
         costs=_read_costs(content.get("costs")),
+        missing=content["missing"] if type(content.get("missing")) is int else 0,
         location=str(path),
     )
+
+
+def _read_tables(content: Mapping[str, Any], sizes: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    """Return the numbers of answers and boxes that a file has for each of its tasks; older ones have fewer."""
+    tables = {name: content[name] for name in (*UNREAD, *COUNTED) if isinstance(content.get(name), dict)}
+    return {
+        name: table
+        for name, table in tables.items()
+        if table.keys() == sizes.keys() and all(type(number) is int and number >= 0 for number in table.values())
+    }
 
 
 def _read_sizes(path: Path, n: object) -> dict[str, int]:

@@ -25,16 +25,16 @@ def tabulate_scores(result: Result) -> list[Table]:
     off, and boxes that reach beyond their image.
     """
     rows = []
+    lost = [column for column in _LOST if column in result.counts]
     for task, name, key in list_rows(result.sizes):
         if key in TASKS:
-            rows.append([*_row(result, task, name, key), *(result.counts[column][task] for column in _LOST)])
+            rows.append([*_row(result, task, name, key), *(result.counts[column][task] for column in lost)])
         elif key == "overall":
-            lost = [result.total(column) for column in _LOST]
-            rows.append([*_row(result, task, f"{result.weights} weights", key), *lost])
+            rows.append([*_row(result, task, f"{result.weights} weights", key), *map(result.total, lost)])
         elif key in result.figures:
-            rows.append([*_row(result, task, name, key), *[None] * len(_LOST)])
-    columns = ["task", "sub-score", "n", "score", "95 % interval"]
-    lost_columns = [name.replace("_", " ") for name in _LOST]
+            rows.append([*_row(result, task, name, key), *[None] * len(lost)])
+    columns = ["task", "sub-score", "n", "score", *(["95 % interval"] if result.intervals else [])]
+    lost_columns = [name.replace("_", " ") for name in lost]
     tables = [Table("", [*columns, *lost_columns], rows, [describe_weights(result)])]
     further = [
         _row(result, key.partition("/")[0], key.partition("/")[2], key) for key in EXTRA_SCORES if key in result.scores
@@ -102,4 +102,5 @@ def list_warnings(result: Result, box_format: str) -> list[str]:
 
 
 def _row(result: Result, task: str, name: str, key: str) -> list[object]:
-    return [task, name, result.numbers[key], Figure(result.figures[key]), Interval(*result.intervals[key])]
+    interval = [Interval(*result.intervals[key])] if result.intervals else []
+    return [task, name, result.numbers.get(key), Figure(result.figures[key]), *interval]

@@ -18,14 +18,9 @@ from builders.data.open_data import open_data
 from builders.scoring.bootstrap import RESAMPLES, intervals
 from builders.scoring.gold import read_gold, read_rows
 from builders.scoring.readers import COSTS, Answer, AnswerSource
-from builders.scoring.result import AVERAGES, OWN, WEIGHTS, Result, choose_sizes, hash_records, scores_of
+from builders.scoring.result import AVERAGES, COUNTED, OWN, WEIGHTS, Result, choose_sizes, hash_records, scores_of
 from builders.scoring.scored_records import JoinedAnswers, ScoredRecord, check_order, join_file
 from sarchat_metric import Collector, summarise
-
-# Counts of answers and of the boxes in them, in addition to the metric's `unparsed` and `hedged`.
-# `truncated` and `failed` are answers that were cut off and requests that failed; `boxes` are those of the answers, of
-# which `out_of_image` reach beyond their image; `rotated` boxes and other coordinates (`not_boxes`) are not scored.
-COUNTED = ("truncated", "failed", "boxes", "out_of_image", "rotated", "not_boxes")
 
 
 def evaluate_file(

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import time
+from html import unescape
 from pathlib import Path
 
 import numpy as np
@@ -27,14 +28,12 @@ from builders.data.open_data import open_data
 from builders.drawing.box_shapes import MOST_BOXES
 from builders.hub.metric_check import inspect_metric, list_metric_files
 from builders.hub.space import write_space
-from builders.scoring.joining import join_answers
-from builders.scoring.readers import SARCHAT_NOTATION, AnswerSource, read_answers
 from sarchat_metric import SUB_SCORES, TASKS, score
 
 needs_gradio = pytest.mark.skipif(
     importlib.util.find_spec("gradio") is None, reason="gradio is not installed (the extra `space`)"
 )
-MODULES = ("answer_files", "app", "comparison", "markup", "picture", "viewing")
+MODULES = ("answer_files", "app", "comparison", "markup", "picture")
 GOLD = "{<10><10><50><50>} (top left){<60><60><90><90>} (bottom right)"
 
 
@@ -375,11 +374,12 @@ def test_files_are_joined_by_id_and_scored_as_the_metric_does(page, tmp_path):
     for average in ("sample", "corpus"):
         scores = page.answer_files.score_files(predictions, references, average)
         expected = score([GOLD[:18], "", "a boat"], REFERENCES, average)
-        assert scores.result == expected | {"average": average, "missing": 1}
+        assert scores.flat == expected and (scores.average, scores.missing) == (average, 1)
     html = page.answer_files.show_files(str(predictions), str(references), "sample")
     text = text_of(html)
-    assert "1 of 3 records have no prediction and score 0." in text
-    assert "referring mean 1 50.00 0" in text and "counting mean 1 0.00 1" in text and "overall 3 50.00 1" in text
+    assert "1 records have no prediction; each scored 0." in text
+    assert "referring = mean 1 50.00 0" in text and "counting = mean 1 0.00 1" in text
+    assert "overall own weights 3 50.00 1" in text
     content = re.search(r'download="scores.json" href="data:application/json;base64,([^"]+)"', html)[1]
     assert json.loads(base64.b64decode(content))["n"] == {"classification": 1, "counting": 1, "referring": 1}
 
@@ -388,71 +388,25 @@ def test_a_mark_at_the_start_and_other_line_ends_are_no_harm(page, tmp_path):
     for name, entries in (("r", REFERENCES), ("p", [{"id": "a", "prediction": GOLD}])):
         text = "\r\n".join(map(json.dumps, entries))
         (tmp_path / name).write_bytes(b"\xef\xbb\xbf" + text.encode())
-    assert page.answer_files.score_files(tmp_path / "p", tmp_path / "r").result["referring"] == 100
-
-
-A_LINE = b'{"id": "a", "prediction": "x"}\n'
-B_LINE = b'{"id": "b", "prediction": "y"}\n'
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        A_LINE + B_LINE,
-        b"\xef\xbb\xbf" + A_LINE + B_LINE,
-        (A_LINE + b"\n  \n" + B_LINE).replace(b"\n", b"\r\n"),
-        A_LINE + B_LINE.rstrip(),
-        A_LINE.replace(b'"x"', b'"\xe8\x88\xb9\\ud800"'),
-        A_LINE.replace(b"}", b', "finish_reason": "stop", "n": 3}'),
-        A_LINE + b"\xef\xbb\xbf" + B_LINE,
-        A_LINE + A_LINE,
-        b"",
-        b"3\n",
-        b'"a"\n',
-        A_LINE + b"{\n",
-        b"[" * 100_000,
-        A_LINE.replace(b'"x"', b"null"),
-        A_LINE.replace(b'"x"', b"3"),
-        A_LINE.replace(b'"a"', b"3"),
-        A_LINE.replace(b'"a"', b"null"),
-        b'{"id": "a"}\n',
-        b'{"prediction": "x"}\n',
-        A_LINE.replace(b"x", b"\xe9"),
-        A_LINE.decode().encode("utf-16"),
-    ],
-)
-def test_the_page_and_the_command_take_and_refuse_the_same_lines(page, tmp_path, content):
-    path = tmp_path / "p.jsonl"
-    path.write_bytes(content)
-    try:
-        of_page = page.answer_files._read_predictions(path, {"a": "", "b": ""}, page.answer_files._Budget())
-    except SARChatError:
-        of_page = None
-    try:
-        joined = join_answers(read_answers(AnswerSource(str(path))), {}, str(path), SARCHAT_NOTATION)
-        of_command = {record_id: answer.text for record_id, answer in joined.items()}
-    except SARChatError:
-        of_command = None
-    assert of_page == of_command
+    assert page.answer_files.score_files(tmp_path / "p", tmp_path / "r").tasks["referring"] == 100
 
 
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        ([], "p.jsonl is empty"),
-        (["{"], "p.jsonl, line 1: not JSON"),
-        (["[", "]"], "p.jsonl, line 1: not JSON, .* is the file one JSON list"),
-        (['["a"]'], "p.jsonl, line 1: expected an object"),
-        (["[" * 100_000], "p.jsonl, line 1: (nested too deeply|not JSON)"),
-        ([{"id": "a", "prediction": "x"}, "", {"id": "b"}], 'p.jsonl, line 3: expected "prediction"'),
-        ([REFERENCES[0]], "p.jsonl, line 1: .*were the two files swapped"),
-        ([{"id": "a", "prediction": None}], "p.jsonl, line 1: prediction must be text, got null"),
+        ([], "p.jsonl contains no answer"),
+        (["{"], "p.jsonl, line 1 is not JSON"),
+        (['["a"]'], "p.jsonl, entry 1: expected an object"),
+        (["[" * 100_000], "p.jsonl is not JSON: it is nested too deeply"),
+        ([{"id": "a", "prediction": "x"}, "", {"id": "b"}], "p.jsonl, line 3: there is no 'prediction', only id$"),
+        ([REFERENCES[0]], "p.jsonl, line 1: there is no 'prediction'"),
+        ([{"id": "a", "prediction": None}], "p.jsonl, line 1: prediction must be text, got none"),
         ([{"id": 3, "prediction": "x"}], "p.jsonl, line 1: id must be text, got 3"),
-        ([{"prediction": "x"}], "p.jsonl, line 1: id must be text, got none"),
-        ([{"id": "z", "prediction": "x"}], 'p.jsonl, line 1: id "z" is not among the references'),
+        ([{"prediction": "x"}], "p.jsonl, line 1: it has no id"),
+        ([{"id": "z", "prediction": "x"}], "p.jsonl, line 1: id 'z' is not among the references"),
         (
             [{"id": "a", "prediction": "x"}] * 2,
-            'p.jsonl, line 2: id "a" appears more than once, first in p.jsonl, line 1',
+            "p.jsonl, line 2: id 'a' appears more than once, first in p.jsonl, line 1",
         ),
         ([{"id": "a", "prediction": "x" * 400_000}], "p.jsonl, line 1: this page takes texts of up to 300,000"),
     ],
@@ -460,43 +414,43 @@ def test_the_page_and_the_command_take_and_refuse_the_same_lines(page, tmp_path,
 def test_malformed_predictions_are_reported_with_their_line(page, tmp_path, lines, message):
     predictions = write_lines(tmp_path / "p.jsonl", *lines)
     references = write_lines(tmp_path / "r.jsonl", *REFERENCES)
-    with pytest.raises(SARChatError, match=message):
-        page.answer_files.score_files(predictions, references)
-    assert 'role="alert"' in page.answer_files.show_files(str(predictions), str(references), "sample")
+    html = page.answer_files.show_files(str(predictions), str(references), "sample")
+    assert re.search(message, text_of(unescape(html)).replace("⚠ ", "")), html
+    assert 'role="alert"' in html and str(tmp_path) not in html
 
 
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
         ({"id": "d", "prediction": "x"}, "line 4: this is a prediction; were the two files swapped"),
-        (REFERENCES[0] | {"id": "d", "task": "vqa"}, 'line 4: task must be one of classification, .*, got "vqa"'),
+        (REFERENCES[0] | {"id": "d", "task": "vqa"}, "record d: unknown task 'vqa', expected one of classification, "),
         (
             {"id": "d", "task": "counting", "answer": "2"},
-            "line 4: scenario must be one of single, multi, got none",
+            "record d: unknown scenario None, expected one of single, multi",
         ),
-        (REFERENCES[0] | {"id": "d", "task": ["counting"]}, "line 4: task must be one of"),
-        (REFERENCES[0] | {"id": "d", "answer": 3}, "line 4: answer must be text, got 3"),
-        (REFERENCES[0] | {"id": "d", "answer": "no box"}, "line 4: no boxes can be read from the gold"),
-        ({"id": "d", "task": "counting", "scenario": "multi"}, 'line 4: a reference needs the gold, as "answer"'),
+        (REFERENCES[0] | {"id": "d", "task": ["counting"]}, "record d: unknown task"),
+        (REFERENCES[0] | {"id": "d", "answer": 3}, "line 4: a reference needs its gold as text, .*got 3"),
+        (REFERENCES[0] | {"id": "d", "answer": "no box"}, "record d: no boxes can be read from the gold"),
+        ({"id": "d", "task": "counting", "scenario": "multi"}, "line 4: a reference needs its gold as text"),
         (REFERENCES[2] | {"id": "d", "messages": "ship"}, "line 4: messages must be a list"),
         (
             REFERENCES[2] | {"id": "d", "messages": [{"role": "user", "content": "?"}]},
-            "line 4: messages contain no text",
+            "line 4: a reference needs its gold as text",
         ),
-        (REFERENCES[0], 'line 4: id "a" appears more than once, first in r.jsonl, line 1'),
+        (REFERENCES[0], "line 4: id 'a' appears more than once, first in r.jsonl, line 1"),
     ],
 )
 def test_malformed_references_are_reported_with_their_line(page, tmp_path, entry, message):
     predictions = write_lines(tmp_path / "p.jsonl", {"id": "a", "prediction": "x"})
     references = write_lines(tmp_path / "r.jsonl", *REFERENCES, entry)
-    with pytest.raises(SARChatError, match=message):
-        page.answer_files.score_files(predictions, references)
+    html = page.answer_files.show_files(str(predictions), str(references), "sample")
+    assert re.search(message, text_of(unescape(html))) and str(tmp_path) not in html
 
 
 def test_other_encodings_are_reported_with_their_line(page, tmp_path):
     references = write_lines(tmp_path / "r.jsonl", *REFERENCES)
     (tmp_path / "p.jsonl").write_bytes(b'{"id": "a", "prediction": "x"}\n{"id": "b", "prediction": "\xe9"}\n')
-    with pytest.raises(SARChatError, match="line 2: not UTF-8 at byte 28"):
+    with pytest.raises(SARChatError, match=r"line 2 is not UTF-8: .* at byte 28"):
         page.answer_files.score_files(tmp_path / "p.jsonl", references)
 
 
@@ -568,7 +522,7 @@ def test_the_page_takes_what_predict_and_score_write(page, scored):
     assert expected["overall"] > 20
     parquet = next((sample_build() / "referring").glob("test-*.parquet"))
     for references in (scored / "details.jsonl", parquet):
-        result = page.answer_files.score_files(scored / "answers.jsonl", references, box_format="qwen3-vl").result
+        result = page.answer_files.score_files(scored / "answers.jsonl", references, box_format="qwen3-vl").flat
         assert result["overall"] == expected["overall"] and result["n"] == expected["n"]
     shown = page.answer_files.show_files(str(scored / "scores.json"), None, "sample")
     assert f"{expected['overall']:.2f}" in shown and "sar-error" not in shown
@@ -588,15 +542,19 @@ def test_a_parquet_file_with_texts_that_are_not_utf8_is_an_error_in_one_line(pag
     column = pa.array([b"\xff"]).view(pa.string())
     pq.write_table(pa.table(dict.fromkeys(("id", "prediction"), column)), tmp_path / "p.parquet")
     references = write_lines(tmp_path / "r.jsonl", *REFERENCES)
-    with pytest.raises(SARChatError, match=r"^p.parquet is not a complete Parquet file: .*utf-8"):
+    with pytest.raises(SARChatError, match=r"p.parquet is not a complete Parquet file: .*utf-8"):
         page.answer_files.score_files(tmp_path / "p.parquet", references)
 
 
-@pytest.mark.parametrize(("name", "kind"), [("a.csv", "CSV"), ("a.tsv", "TSV"), ("a.xlsx", "Excel")])
-def test_a_table_is_named_for_what_it_is(page, name, kind, scored, tmp_path):
-    (tmp_path / name).write_text("id,prediction\n")
-    shown = page.answer_files.show_files(str(tmp_path / name), str(scored / "details.jsonl"), "sample")
-    assert f"{name} is a {kind} file; this page reads JSON Lines" in shown
+@pytest.mark.parametrize(("name", "delimiter"), [("a.csv", ","), ("a.tsv", "\t")])
+def test_tables_are_scored_as_the_command_does(page, name, delimiter, scored, tmp_path):
+    with (tmp_path / name).open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, delimiter=delimiter)
+        writer.writerow(["id", "prediction"])
+        for line in (scored / "answers.jsonl").read_text().splitlines():
+            writer.writerow([json.loads(line)["id"], json.loads(line)["prediction"]])
+    result = page.answer_files.score_files(tmp_path / name, scored / "details.jsonl", box_format="qwen3-vl")
+    assert result.flat["overall"] == json.loads((scored / "scores.json").read_text())["overall"]
 
 
 @pytest.mark.parametrize(
@@ -604,9 +562,8 @@ def test_a_table_is_named_for_what_it_is(page, name, kind, scored, tmp_path):
 )
 def test_no_other_json_is_taken_for_scores(page, content, tmp_path):
     (tmp_path / "scores.json").write_text(content)
-    assert "Upload the file of references" in page.answer_files.show_files(
-        str(tmp_path / "scores.json"), None, "sample"
-    )
+    shown = page.answer_files.show_files(str(tmp_path / "scores.json"), None, "sample")
+    assert "scores.json contains none of the metric" in shown and "sar-error" in shown
 
 
 @pytest.mark.slow

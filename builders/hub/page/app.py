@@ -29,11 +29,11 @@ images? Every score is TP / (TP + FP + FN) in percent, computed by the same <cod
 <code>evaluate.load</code> runs.</p></div>
 """
 _FILES_HELP = """\
-Two JSON Lines files with one object per line, joined by `id`:
+Two files, joined by `id`: JSON Lines as below, or CSV, TSV, Parquet or Excel with columns of these names.
 
 - predictions: `{"id": "...", "prediction": "what the model said"}`, as `sarchat predict` writes them
 - references: `{"id": "...", "task": "counting", "scenario": "multi", "answer": "the gold"}`, or with `messages`, as in
-  the data set, instead of `answer`; a Parquet file of the data set, or a file of `sarchat score --details`
+  the data set, instead of `answer`; or a file of `sarchat score --details`
 
 A reference without a prediction scores 0. Boxes in another notation than SARChat's are translated if you name it; the
 references then need the `width` and `height` of their images. What `sarchat score --output` wrote is shown as it is:
@@ -103,7 +103,6 @@ def build_page() -> gr.Blocks:
         with gr.Tab("Files of answers"):
             gr.Markdown(_FILES_HELP)
             with gr.Row():
-                # Tables are taken too, to say what is wrong with them.
                 kinds = {"file_types": [".jsonl", ".json", ".txt", ".parquet", ".csv", ".tsv", ".xlsx"], "height": 140}
                 predictions = gr.File(label="Predictions", elem_id="predictions", **kinds)
                 references = gr.File(label="References", elem_id="references", **kinds)

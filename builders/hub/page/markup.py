@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from builders.core.redact import printable
+from builders.core.tables import Table, flush_right, show_cell
 
 # Characters that the page's templates would interpret.
 _TEMPLATE_SIGNS = {ord("{"): "&#123;", ord("}"): "&#125;", ord("$"): "&#36;", ord("`"): "&#96;"}
@@ -54,3 +55,15 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], name: str, numer
         f'<div class="sar-scroll"><table class="sar-table" aria-label="{escape(name)}">'
         f"<thead><tr>{line(header, 'th')}</tr></thead><tbody>{body}</tbody></table></div>"
     )
+
+
+def show_table(content: Table, strong: Callable[[Sequence[object]], bool] = lambda row: False) -> str:
+    """Return a table of the project; `strong` chooses the rows in bold."""
+    rows = [[show_cell(cell) for cell in row] for row in content.rows]
+    numeric = [place for place, is_right in enumerate(flush_right(content.header, rows)) if is_right]
+    cells = (
+        [f"<strong>{escape(cell)}</strong>" if strong(row) else escape(cell) for cell in texts]
+        for row, texts in zip(content.rows, rows, strict=True)
+    )
+    notes = "".join(f'<p class="sar-faint">{escape(note)}</p>' for note in content.notes)
+    return table(content.header, cells, content.title or "Scores", numeric) + notes

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from markup import escape
-from viewing import read_view
 
+from builders.corpus.viewing import read_view
 from builders.drawing.box_shapes import compose, mark_answers, to_svg, view_box
 from sarchat_metric import Box, RecordScore
 
