@@ -9,6 +9,7 @@ wherever it is copied.
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import sys
@@ -54,6 +55,10 @@ Args:
         and FN over all records.
     categories (list of str or dict): the corpus's categories, if they are not SARDet-100K's: their names, or dicts
         with `name`, `many` (plural), `also` (further words) and `say` (the name in answers). See `vocabulary`.
+    box_format (str): the notation in which the model wrote its boxes, such as "qwen3-vl", if it is not SARChat's. The
+        references then need `width` and `height` of their images in pixels, and SARChat's package must be installed.
+    input_size, resize (str): "WxH" or "factor,min_pixels,max_pixels", for notations in pixels of the resized image,
+        unless the references have `input_width` and `input_height`.
 
 Returns:
     dict: scores are floats in percent, from 0 to 100; a score without records is absent.
@@ -1261,6 +1266,9 @@ def score(
     references: Iterable[Mapping[str, Any]],
     average: str = "sample",
     categories: Categories = None,
+    box_format: str | None = None,
+    input_size: str | None = None,
+    resize: str | None = None,
 ) -> dict[str, Any]:
     """Scores answers against their gold answers.
 
@@ -1270,6 +1278,10 @@ def score(
             as `answer` (str) or `messages` (list of {"role", "content"}). Other keys are ignored.
         average: "sample" (mean of each record's accuracy) or "corpus" (TP, FP and FN pooled).
         categories: the corpus's categories, see `vocabulary`; SARDet-100K's if None.
+        box_format: the notation of the answers' boxes, if it is not SARChat's; the references then need the image's
+            `width` and `height` in pixels. Needs SARChat's package.
+        input_size: "WxH", for notations in pixels of the resized image.
+        resize: "factor,min_pixels,max_pixels", likewise.
 
     Returns:
         A flat dict that can be written with `json.dump`. Sub-scores (keys of `SUB_SCORES`, then `EXTRA_SCORES`), the
@@ -1280,11 +1292,30 @@ def score(
     Raises:
         ValueError: if the lengths differ, there is nothing to score, the average, a task or a scenario is unknown, a
             prediction is not a string, or a gold answer cannot be parsed; the message has the value and the record's
-            index.
+            index. Or if the notation is unknown, or lacks a size.
     """
     if average not in ("sample", "corpus"):
         raise ValueError(f"unknown average {average!r}, expected 'sample' or 'corpus'")
+    if box_format is not None:
+        predictions, references = _as_lists(predictions, references)
+        predictions = _in_pixels(predictions, references, box_format, input_size, resize)
     return summarise(tally(predictions, references, categories), average)
+
+
+def _in_pixels(
+    predictions: list[Any], references: list[Any], box_format: str, input_size: str | None, resize: str | None
+) -> list[str]:
+    """Returns answers with their boxes in SARChat's notation."""
+    try:
+        # Not an import statement: `evaluate` would require the package of everybody who loads this file.
+        notation = importlib.import_module("builders.notation.notation_columns")
+    except ImportError as error:
+        raise ImportError(
+            f"box_format={box_format!r} needs SARChat's package beside this file ({error}); run pip install . in "
+            "SARChat's repository, or translate the boxes before"
+        ) from error
+    read = partial(notation.translate_prediction, box_format=box_format, input_size=input_size, resize=resize)
+    return list(_for_each(read, predictions, references))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -1322,6 +1353,25 @@ def _define_metric() -> type:
                 ],
                 reference_urls=["https://arxiv.org/abs/2502.08168"],
             )
+
+        # Boxes are translated before answers are stored, since the sizes of images are not.
+        def compute(
+            self,
+            *,
+            predictions: Iterable[str] | None = None,
+            references: Iterable[Mapping[str, Any]] | None = None,
+            box_format: str | None = None,
+            input_size: str | None = None,
+            resize: str | None = None,
+            **kwargs: object,
+        ) -> dict[str, Any] | None:
+            """Scores what was added, or these predictions and references."""
+            if box_format is not None:
+                if predictions is None or references is None:
+                    raise ValueError("box_format needs predictions and references in the same call of compute")
+                predictions, references = _as_lists(predictions, references)
+                predictions = _in_pixels(predictions, references, box_format, input_size, resize)
+            return super().compute(predictions=predictions, references=references, **kwargs)
 
         # Both forms of reference are stored in the first: `evaluate` distinguishes alternatives by type but not by
         # keys, and would reject a reference with more keys than it needs.

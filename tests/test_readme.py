@@ -113,9 +113,10 @@ def test_python_runs(code, folder):
 
 
 def test_the_python_reference_prints_what_it_says(capsys):
-    (_, code), (_, printed) = code_blocks(REFERENCE)
-    exec(code, {})
-    assert capsys.readouterr().out == printed
+    blocks = [code for _, code in code_blocks(REFERENCE)]
+    for code, printed in zip(blocks[::2], blocks[1::2], strict=True):
+        exec(code, {})
+        assert capsys.readouterr().out == printed
 
 
 def test_the_python_reference_has_every_public_name():

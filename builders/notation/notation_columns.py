@@ -11,7 +11,7 @@ from typing import Any
 
 from builders.core.errors import SARChatError
 from builders.core.resources import load_json
-from builders.notation.formats import NATIVE, get_format
+from builders.notation.formats import NATIVE, get_format, read_notation
 from builders.notation.input_size import InputSize
 from builders.notation.translate import translate
 from sarchat_metric import Vocabulary, vocabulary
@@ -55,11 +55,46 @@ def translate_by_columns(answer: str, columns: Mapping[str, Any]) -> str:
     name = columns.get("box_format")
     if name in (None, NATIVE):
         return answer
-    if columns.get("width") is None or columns.get("height") is None:
-        raise SARChatError(
-            f"boxes in the notation {name} need the image's width and height, but at least one is missing"
-        )
+    width, height = _size_of(columns, name)
     size = None
     if columns.get("input_width") is not None and columns.get("input_height") is not None:
         size = InputSize(columns["input_width"], columns["input_height"])
-    return translate(answer, get_format(name), columns["width"], columns["height"], size).text
+    return translate(answer, get_format(name), width, height, size).text
+
+
+def _size_of(columns: Mapping[str, Any], name: str) -> tuple[int, int]:
+    size = columns.get("width"), columns.get("height")
+    if None in size:
+        raise SARChatError(
+            f"boxes in the notation {name} need the image's width and height, but at least one is missing"
+        )
+    return size
+
+
+def translate_prediction(
+    prediction: object,
+    reference: object,
+    box_format: str,
+    input_size: str | None = None,
+    resize: str | None = None,
+) -> object:
+    """Return an answer in the data set's own notation, for the metric, which checks types itself.
+
+    Args:
+        prediction: the answer.
+        reference: `width` and `height` of its image, with `input_width` and `input_height` if the notation depends on
+            them and neither `input_size` nor `resize` is given; all in pixels.
+        box_format: the notation in which the model wrote boxes.
+        input_size: `WxH`, if the model saw every image in one size.
+        resize: `factor,min_pixels,max_pixels` of the model's processor.
+
+    Raises:
+        SARChatError: if the notation is unknown, or lacks a size.
+    """
+    if not isinstance(prediction, str) or not isinstance(reference, Mapping):
+        return prediction
+    if input_size is None and resize is None:
+        return translate_by_columns(prediction, {**reference, "box_format": box_format})
+    notation = read_notation(box_format, input_size, resize)
+    width, height = _size_of(reference, box_format)
+    return translate(prediction, notation.format, width, height, notation.input_size).text

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import datasets
@@ -102,6 +103,59 @@ def test_bad_average(metric):
     with pytest.raises(ValueError, match="unknown average 'macro'"):
         metric.compute(predictions=PREDICTIONS, references=ANSWERS, average="macro")
     assert metric.compute(predictions=PREDICTIONS, references=ANSWERS) == score(PREDICTIONS, ANSWERS)
+
+
+# In an image of 500 x 1000, which Qwen2.5-VL's processor makes one of 504 x 1008.
+SIZED = ANSWERS[2] | {"answer": "{<50><200><150><400>} (top left)", "width": 500, "height": 1000}
+
+
+@pytest.mark.parametrize(
+    ("answer", "options", "more"),
+    [
+        ("(100,200),(300,400)", {"box_format": "qwen2-vl"}, {}),
+        ('{"box_2d": [200, 100, 400, 300]}', {"box_format": "gemini"}, {}),
+        ("[50.4, 201.6, 151.2, 403.2]", {"box_format": "qwen2.5-vl", "resize": "28,3136,12845056"}, {}),
+        ("[50.4, 201.6, 151.2, 403.2]", {"box_format": "qwen2.5-vl", "input_size": "504x1008"}, {}),
+        ("[50.4, 201.6, 151.2, 403.2]", {"box_format": "qwen2.5-vl"}, {"input_width": 504, "input_height": 1008}),
+    ],
+)
+def test_boxes_in_a_models_notation(metric, answer, options, more):
+    reference = SIZED | more
+    for result in (
+        metric.compute(predictions=[answer], references=[reference], **options),
+        score([answer], [reference], **options),
+    ):
+        assert result["referring/single/iou@0.5"] == 100
+    # In another notation it is none, or elsewhere.
+    assert score([answer], [reference])["referring/single/iou@0.5"] == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "reference", "message"),
+    [
+        ({"box_format": "qwen3vl"}, SIZED, "record 0: unknown box format 'qwen3vl' \\(did you mean 'qwen3-vl'"),
+        ({"box_format": "qwen3-vl"}, ANSWERS[2], "record 0: .*need the image's width and height"),
+        ({"box_format": "qwen2.5-vl"}, SIZED, "record 0: .*a size that answers do not contain"),
+        ({"box_format": "qwen3-vl", "resize": "28,3136,12845056"}, SIZED, "record 0: .*does not depend"),
+    ],
+)
+def test_a_notation_that_cannot_be_read_is_one_line(metric, options, reference, message):
+    with pytest.raises(ValueError, match=message) as error:
+        metric.compute(predictions=["[1, 2, 3, 4]"], references=[reference], **options)
+    assert "\n" not in str(error.value)
+
+
+def test_a_notation_needs_the_answers_in_the_same_call(metric):
+    metric.add(prediction="a ship", reference=ANSWERS[0])
+    with pytest.raises(ValueError, match="in the same call of compute"):
+        metric.compute(box_format="qwen3-vl")
+
+
+def test_a_notation_without_the_package_is_one_line(monkeypatch):
+    monkeypatch.setitem(sys.modules, "builders.notation.notation_columns", None)
+    with pytest.raises(ImportError, match="needs SARChat's package beside this file") as error:
+        score(["[1, 2, 3, 4]"], [SIZED], box_format="qwen3-vl")
+    assert "\n" not in str(error.value)
 
 
 LOAD = """

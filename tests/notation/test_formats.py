@@ -125,7 +125,7 @@ def test_a_resized_image_keeps_to_the_rule(width, height, factor, smallest, more
 @given(
     st.sampled_from([name for name in FORMAT_NAMES if name != "qwen2.5-vl"]), st.integers(1, 4000), st.integers(1, 4000)
 )
-def test_pixels_come_back_within_a_step_of_the_unit(name, width, height):
+def test_pixels_come_back_within_a_step_and_a_half_of_the_unit(name, width, height):
     fmt = get_format(name)
     scale = scale_of(fmt, width, height)
     box = (width * 0.25, height * 0.5, width * 0.8, height)
@@ -133,4 +133,5 @@ def test_pixels_come_back_within_a_step_of_the_unit(name, width, height):
     back = scale.to_pixels([written[corner] for corner in fmt.order])
     for index in range(4):
         step = scale.steps[index % 2] * 10.0**-fmt.decimals
-        assert abs(back[index] - box[index]) <= 1.0001 * step
+        # Half a step of rounding, and a whole one between sides that would otherwise coincide.
+        assert abs(back[index] - box[index]) <= 1.5001 * step
