@@ -310,6 +310,8 @@ def _cell_at(words: list[str], place: int) -> tuple[str | None, int]:
     return _CELL_OF.get(word), place + 1
 
 
+# Words of sizes, places, shapes and numbers: as the word for a category, they would no longer be read as such.
+_RESERVED = {*_MEANING_OF, *_ROW_OF, *_COLUMN_OF, *_VALUE_OF, *_NEGATIONS, *_IMAGE, "very", "the", "to"}
 _CATEGORY_KEYS = {"name", "say", "many", "also", "article", "group", "ignore"}
 
 
@@ -326,7 +328,10 @@ class Vocabulary:
 
     def __init__(self, categories: Sequence[str | Mapping[str, Any]]) -> None:
         """Compiles a list of categories; see `vocabulary`, which compiles each list once."""
-        entries = [_read_category(entry) for entry in _as_list("categories", categories)]
+        listed = [*_as_list("categories", categories)]
+        entries = [
+            _read_category(entry) for entry in listed if not (isinstance(entry, Mapping) and entry.get("ignore"))
+        ]
         if not entries:
             raise ValueError("categories is empty: give a list of names, or of dicts with name, many and also")
         self.names = tuple(name for name, *_ in entries)
@@ -335,6 +340,8 @@ class Vocabulary:
         for rank in (1, 2, 3):
             for name, *nouns in entries:
                 for form in sorted(set().union(*map(_spell, nouns[rank - 1]))):
+                    if form in _RESERVED:
+                        raise ValueError(f"category {name!r} is called {form!r}, which answers use for something else")
                     other = self.category_of.setdefault(form, name)
                     if rank == 1 and other != name:
                         raise ValueError(f"categories {other!r} and {name!r} are both called {form!r}")

@@ -53,7 +53,7 @@ def test_a_description_is_read_back():
         ({"categories": [{"many": "ships"}]}, "category 0: the key 'name' is missing"),
         ({"nouns": {"picture": "photo"}}, "nouns: unknown key 'picture'"),
         ({"categories": [{"name": "windmill", "also": "turbine"}]}, "category 0: also must be a list of words"),
-        ({"categories": ["car", "ship", "Car"]}, "the category 'car' is listed 2 times"),
+        ({"categories": ["car", "ship", "Car"]}, "the category 'Car' is listed twice"),
     ],
 )
 def test_a_wrong_description_is_one_line(change, message):

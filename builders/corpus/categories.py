@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from builders.core.errors import SARChatError, near
-from builders.corpus.info import CorpusInfo
+from builders.corpus.info import CorpusInfo, spaced
 from builders.corpus.targets import LEFT_OUT
 
 # The files with unknown categories that a message names.
@@ -37,8 +37,8 @@ class Naming:
         It is `LEFT_OUT` if its boxes are left out, and `None` if it is unknown.
         """
         label = normalize(label)
-        name = self.choices.get(label, label)
-        return LEFT_OUT if name is None else self.info.label_of.get(name)
+        name, label_of = self.choices.get(label, label), self.info.label_of
+        return LEFT_OUT if name is None else label_of.get(name, label_of.get(spaced(name)))
 
     def refuse_unknown(self, boxes: Mapping[str, Mapping[str, int]]) -> None:
         """Refuse unknown names.

@@ -53,6 +53,7 @@ def _is_prominent(target: Target, image: AnnotatedImage) -> bool:
 
 def _phrase(target: Target, image: AnnotatedImage, talk: Conversation, number: int) -> str:
     size = description_size(area_share(target.box, image.width, image.height))
+    suffix = talk.info.size_suffixes[target.category]
     return talk.choose(f"phrase {number}", templates_for("description", talk.info)["phrases"]).format(
-        target=f"a {size} {talk.info.names[target.category]}", cell=cell(target.box, image.width, image.height)
+        target=f"a {size}{suffix} {talk.info.names[target.category]}", cell=cell(target.box, image.width, image.height)
     )

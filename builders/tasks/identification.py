@@ -55,9 +55,12 @@ def count(image: AnnotatedImage) -> int:
 
 def records(image: AnnotatedImage, talk: Conversation) -> Iterator[Record]:
     """Yield a record for each target, then one for each ordered pair of targets: n * n for n targets."""
-    words = _words_for(talk.info)
+    words, suffixes = _words_for(talk.info), talk.info.size_suffixes
     boxes = [box_text(target.box, image.width, image.height) for target in image.targets]
-    sizes = [identification_size(area_share(target.box, image.width, image.height)) for target in image.targets]
+    sizes = [
+        identification_size(area_share(target.box, image.width, image.height)) + suffixes[target.category]
+        for target in image.targets
+    ]
     for target, box, size in zip(image.targets, boxes, sizes, strict=True):
         yield _identify(target, box, size, image, talk, words)
     for index, (target, box, size) in enumerate(zip(image.targets, boxes, sizes, strict=True)):
