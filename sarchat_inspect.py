@@ -69,7 +69,7 @@ def sarchat(
 
 def _read_samples(location: str, config: str, split: str, limit: int | None, phrasing: Phrasing) -> Iterator[Sample]:
     data = open_data(location)
-    tasks = data.select(config, split)
+    tasks = data.select_scored(config, split)
     subset = data.subset(tasks, split, limit)
     notation: Notation = phrasing.notation
     # Many records share an image; its text is in memory once.

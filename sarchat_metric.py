@@ -28,12 +28,12 @@ from scipy.sparse.csgraph import connected_components
 _DESCRIPTION = """\
 Scores the answers of a vision-language model to the six tasks of SARChat, a conversation data set on synthetic aperture
 radar images: classification, description, counting, grounding, identification and referring. Every sub-score is the
-accuracy TP / (TP + FP + FN) in percent; a task's score is the plain mean of its sub-scores, and the overall score is
-the mean of the tasks, weighted by their numbers of records.
+accuracy TP / (TP + FP + FN) in percent; a task's score is the plain mean of its sub-scores, the overall score is the
+mean of the tasks, weighted by their numbers of records, and the balanced score is their plain mean.
 """
 
 # Scores may differ between versions: the card lists the changes.
-VERSION = "2.0.0"
+VERSION = "2.1.0"
 
 _CITATION = """\
 @article{ma2025sarchat,
@@ -62,7 +62,7 @@ Args:
 
 Returns:
     dict: scores are floats in percent, from 0 to 100; a score without records is absent.
-        - `overall`, and one score per task, `classification` ... `referring`.
+        - `overall`, `balanced`, and one score per task, `classification` ... `referring`.
         - the sub-scores that enter the averages: `classification/accuracy`, `description/phrases`, `counting/count`,
           `counting/iou@0.25`, `counting/iou@0.5`, `grounding/position`, `grounding/{single,multi}/iou@0.25`,
           `identification/{single,multi}/accuracy`, `referring/{single,multi}/iou@0.25`, `.../iou@0.5`.
@@ -893,6 +893,7 @@ class _Row(NamedTuple):
             and (TP, FP, FN) of the boxes by IoU threshold.
         sub_scores: the keys that Eq. 5 averages.
         extra_scores: the keys that enter no average.
+        beside: whether the task's score enters neither `overall` nor `balanced`.
     """
 
     read: Callable[[str, Vocabulary], Reading]
@@ -900,6 +901,7 @@ class _Row(NamedTuple):
     compare: Callable[[str, Reading, Reading, dict[str, Counts]], dict[str, Counts]]
     sub_scores: tuple[str, ...]
     extra_scores: tuple[str, ...] = ()
+    beside: bool = False
 
 
 def _keys(task: str, *names: str) -> tuple[str, ...]:
@@ -967,6 +969,8 @@ _ROWS = {
     ),
 }
 TASKS = tuple(_ROWS)
+# Those whose scores `overall` and `balanced` average.
+AVERAGED = tuple(task for task, row in _ROWS.items() if not row.beside)
 # By task, what Eq. 5 averages; and all keys that enter no average.
 SUB_SCORES = {task: row.sub_scores for task, row in _ROWS.items()}
 EXTRA_SCORES = tuple(key for row in _ROWS.values() for key in row.extra_scores)
@@ -1233,6 +1237,23 @@ def overall_score(task_scores: Mapping[str, float], sizes: Mapping[str, int]) ->
     return sum(sizes[task] * value for task, value in task_scores.items()) / sum(sizes.values())
 
 
+def averages(task_scores: Mapping[str, float], sizes: Mapping[str, int]) -> dict[str, float]:
+    """Computes `overall`, Eq. 4, and `balanced`, the plain mean of the tasks; empty without a task of `AVERAGED`.
+
+    Args:
+        task_scores: the score of each task, or arrays of one shape; those of tasks beside `AVERAGED` do not count.
+        sizes: the number of records of each of these tasks.
+
+    Raises:
+        ValueError: as `overall_score`.
+    """
+    own = {task: value for task, value in task_scores.items() if task in AVERAGED}
+    if not own:
+        return {}
+    weights = {task: size for task, size in sizes.items() if task in AVERAGED}
+    return {"overall": overall_score(own, weights), "balanced": sum(own.values()) / len(own)}
+
+
 def summarise(counts: Tally, average: str = "sample", weights: np.ndarray | None = None) -> dict[str, Any]:
     """Averages the counts of all records into the scores.
 
@@ -1261,7 +1282,7 @@ def summarise(counts: Tally, average: str = "sample", weights: np.ndarray | None
     return {
         **by_key,
         **by_task,
-        "overall": overall_score(by_task, n),
+        **averages(by_task, n),
         "n": n,
         "unparsed": {task: unparsed[task] for task in n},
         "hedged": {task: hedged[task] for task in n},
@@ -1292,9 +1313,9 @@ def score(
 
     Returns:
         A flat dict that can be written with `json.dump`. Sub-scores (keys of `SUB_SCORES`, then `EXTRA_SCORES`), the
-        tasks' scores (Eq. 5) and `overall` (Eq. 4) are floats in percent, from 0 to 100; scores without records are
-        absent. `n`, `unparsed` and `hedged` are dicts of ints per task: the records, the answers that could not be
-        parsed, and those that offer a choice where one thing was asked for.
+        tasks' scores (Eq. 5), `overall` (Eq. 4) and `balanced` are floats in percent, from 0 to 100; scores without
+        records are absent. `n`, `unparsed` and `hedged` are dicts of ints per task: the records, the answers that could
+        not be parsed, and those that offer a choice where one thing was asked for.
 
     Raises:
         ValueError: if the lengths differ, there is nothing to score, the average, a task or a scenario is unknown, a

@@ -8,7 +8,7 @@ from typing import Any
 
 from builders.build.pipeline import Report
 from builders.core.resources import read_text
-from builders.core.schema import ALL, TASKS
+from builders.core.schema import ALL, IN_ALL, TASKS
 from builders.core.tables import format_table
 
 # What other commands read without --split.
@@ -23,11 +23,11 @@ def format_report(report: Report) -> str:
     def rows(task: str, split: str) -> int:
         return sum(file.rows for file in report.files if (file.task, file.split) == (task, split))
 
+    in_all = [task for task in tasks if task in IN_ALL]
     records: list[list[Any]] = []
-    for task in tasks:
-        counts = [rows(task, split) for split in splits]
-        records.append([task, *counts, sum(counts)])
-    records.append([ALL, *(sum(column) for column in list(zip(*records, strict=True))[1:])])
+    for name in (*in_all, *([ALL] if in_all else ()), *(task for task in tasks if task not in in_all)):
+        counts = [sum(rows(task, split) for task in (in_all if name == ALL else [name])) for split in splits]
+        records.append([name, *counts, sum(counts)])
     header, *left_out = report.plan.left_out()
     size = f"{report.total_bytes / 1e6:,.1f} MB ({report.total_bytes:,} bytes)"
     return "\n".join(
@@ -39,7 +39,11 @@ def format_report(report: Report) -> str:
             *(f"Found but not read: {path}" for path in report.plan.unread),
             *_note_on_splits(report),
             f"Wrote {report.out}: {len(report.files)} Parquet files, {size} in all.",
-            *(["", _how_to_load(report.out, tasks[-1], report.files[-1].split)] if isinstance(report.out, str) else []),
+            *(
+                ["", _how_to_load(report.out, (in_all or tasks)[-1], report.files[-1].split)]
+                if isinstance(report.out, str)
+                else []
+            ),
         ]
     )
 

@@ -25,7 +25,8 @@ def task_facts() -> dict[str, dict[str, Any]]:
         For each task: its `order`; where `boxes` are (`answer`, `question` alone, `none`); what it has a record `per`
             (`image`, `category` in it, `pair` of targets); which `targets` it has (`every` one once, each `alone` in a
             row of its own beside others, only `some`); its `place` and `column` in the paper's Table 3, if it is there;
-            what it `asks`, and further texts for the card.
+            what it `asks`, and further texts for the card. A task with `beside` is a config of its own, in neither
+            `all` nor the averages over tasks; one without a text `score` is for training alone, and is not scored.
     """
     # By its path, since the package itself imports this module.
     folder = "tasks"
@@ -36,7 +37,9 @@ def task_facts() -> dict[str, dict[str, Any]]:
     return dict(sorted(about.items(), key=lambda item: (item[1]["order"], item[0])))
 
 
+# Every task, and those whose records `all` has and whose scores are averaged.
 TASKS = tuple(task_facts())
+IN_ALL = tuple(task for task in TASKS if not task_facts()[task].get("beside"))
 
 
 def fewest_records_first() -> list[str]:
@@ -58,10 +61,15 @@ def in_order_of_table_3() -> list[str]:
 
 def asks_for_boxes(task: str) -> bool:
     """Return whether the answers of a task contain boxes."""
-    return task_facts()[task]["boxes"] == "answer"
+    return bool(task_facts()[task]["boxes"] == "answer")
 
 
-# The config with the records of every task; nothing is stored for it.
+def is_scored(task: str) -> bool:
+    """Return whether the metric scores the answers of a task."""
+    return "score" in task_facts()[task]
+
+
+# The config with the records of the tasks `IN_ALL`; nothing is stored for it.
 ALL = "all"
 CONFIGS = (ALL, *TASKS)
 
@@ -84,8 +92,8 @@ def scenario(targets: int) -> str:
 
 
 def tasks_of(config: str) -> tuple[str, ...]:
-    """Return the tasks of a config: the one that it names, or all."""
-    return TASKS if config == ALL else (config,)
+    """Return the tasks of a config: the one that it names, or those of `all`."""
+    return IN_ALL if config == ALL else (config,)
 
 
 def stem(file_name: str) -> str:

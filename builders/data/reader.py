@@ -17,7 +17,7 @@ from builders.core.digests import hash_text
 from builders.core.errors import SARChatError
 from builders.core.inside import require_inside
 from builders.core.resources import load_foreign_yaml, load_json
-from builders.core.schema import ALL, COLUMNS, TASKS, fewest_records_first
+from builders.core.schema import COLUMNS, TASKS, fewest_records_first
 from builders.corpus.info import DEFAULT, CorpusInfo, known_corpus, parse_info
 from builders.data.column_check import require_columns, require_values
 from builders.data.parquet_file import ParquetFile
@@ -133,7 +133,7 @@ class Build(Records):
         return hash_text("".join(lines))
 
     def _list_sizes(self) -> dict[str, int]:
-        parts = [part for split in self.splits() for part in self._parts(ALL, split)]
+        parts = [part for task in self.tasks for split in self.splits(task) for part in self._parts(task, split)]
         return {part.path[len(self._place.root) :].lstrip("/"): part.size for part in parts}
 
     def _parts(self, config: str, split: str) -> list[ParquetPart]:

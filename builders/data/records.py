@@ -11,7 +11,7 @@ import pyarrow as pa
 from tqdm import tqdm
 
 from builders.core.errors import SARChatError, near
-from builders.core.schema import ALL, COLUMNS
+from builders.core.schema import ALL, COLUMNS, IN_ALL, is_scored
 from builders.corpus.info import CorpusInfo
 from builders.data.subset import choose_subset
 
@@ -23,7 +23,7 @@ class Records(ABC):
 
     Attributes:
         location: the path, URL or repo id that the user gave.
-        tasks: its tasks, in the order of the records of `all`.
+        tasks: its tasks, in order; `all` has the records of those that are `IN_ALL`.
         info: what its corpus is about.
         version: the version of the data set, if known.
     """
@@ -67,13 +67,14 @@ class Records(ABC):
             SARChatError: if there is no such config or split, or a file cannot be read.
         """
 
-    def splits(self, config: str = ALL) -> tuple[str, ...]:
-        """Return the splits that a config has.
+    def splits(self, config: str | None = None) -> tuple[str, ...]:
+        """Return the splits that a config has, or those of any task.
 
         Raises:
             SARChatError: if the config does not exist.
         """
-        return tuple(dict.fromkeys(split for task in self._members(config) for split in self._splits[task]))
+        tasks = self.tasks if config is None else self._members(config)
+        return tuple(dict.fromkeys(split for task in tasks for split in self._splits[task]))
 
     def has(self, task: str, split: str) -> bool:
         """Return whether there is such a task with such a split."""
@@ -94,13 +95,29 @@ class Records(ABC):
             )
         return tasks
 
+    def select_scored(self, config: str, split: str) -> tuple[str, ...]:
+        """Return the tasks of a config that have a split, whose answers can be scored.
+
+        Raises:
+            SARChatError: as `select`, or if the config is for training alone.
+        """
+        tasks = self.select(config, split)
+        if unscored := [task for task in tasks if not is_scored(task)]:
+            known = [task for task in self.tasks if is_scored(task)]
+            raise SARChatError(
+                f"{self.location}: {unscored[0]} is for training, and has no score; choose from {', '.join(known)}"
+            )
+        return tasks
+
     def _members(self, config: str) -> tuple[str, ...]:
-        if config != ALL and config not in self.tasks:
-            known = (ALL, *self.tasks)
+        """Return the tasks of a config; a data set that has none of the tasks of `all` has no such config."""
+        members = {ALL: tuple(task for task in self.tasks if task in IN_ALL)} | {task: (task,) for task in self.tasks}
+        if not members.get(config):
+            known = [name for name, tasks in members.items() if tasks]
             raise SARChatError(
                 f"{self.location} has no config {config!r}{near(config, known)}; it has {', '.join(known)}"
             )
-        return self.tasks if config == ALL else (config,)
+        return members[config]
 
     def batches(
         self, config: str, split: str, columns: Sequence[str], rows: int = BATCH_ROWS

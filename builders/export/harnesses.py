@@ -12,7 +12,7 @@ from typing import Any
 from builders.export.format import Export, Format, Table
 from builders.export.record import ExportRecord, harness_row
 from builders.scoring.exported import figure_names
-from sarchat_metric import VERSION
+from sarchat_metric import AVERAGED, VERSION
 
 
 def convert(record: ExportRecord) -> dict[str, Any]:
@@ -26,8 +26,10 @@ def convert_for_vlmevalkit(record: ExportRecord) -> dict[str, Any]:
 
 
 def values(export: Export) -> Mapping[str, str]:
-    """Return the tasks of lmms-eval's group."""
-    return {"tasks": ", ".join(f"sarchat_{table.task}" for table in export.tables), "version": VERSION}
+    """Return the tasks of lmms-eval's group: those that are averaged, if there is any."""
+    tasks = [table.task for table in export.tables]
+    members = [task for task in tasks if task in AVERAGED] or tasks
+    return {"tasks": ", ".join(f"sarchat_{task}" for task in members), "version": VERSION}
 
 
 def task_values(table: Table) -> Mapping[str, str]:

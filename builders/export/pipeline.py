@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from builders.core.atomic import replacing_folder
 from builders.core.errors import SARChatError, check_name, near
-from builders.core.schema import ALL, SPLITS, TASKS, asks_for_boxes, fewest_records_first
+from builders.core.schema import ALL, IN_ALL, SPLITS, TASKS, asks_for_boxes, fewest_records_first, is_scored
 from builders.corpus.info import CorpusInfo
 from builders.data.open_data import open_data
 from builders.data.records import Records
@@ -47,7 +47,7 @@ class ExportOptions(NamedTuple):
 
     Attributes:
         format: a name of `FORMATS`.
-        tasks: the tasks to export; all if empty.
+        tasks: the tasks to export; those of `all` if empty.
         splits: the splits to export; all if empty.
         limit: maximum number of records per task, split and scenario; `None` for all.
         box_format: a name of the box formats; `None` for the export format's default.
@@ -168,9 +168,12 @@ def _select_parts(data: Records, fmt: Format, options: ExportOptions) -> list[tu
     wanted = tuple(options.splits)
     if options.layout == PAPER or (fmt.evaluates and not wanted):
         wanted = (_TEST,)
+    tasks = [task for task in data.tasks if task in (options.tasks or IN_ALL)]
+    if unscored := [task for task in tasks if fmt.evaluates and not is_scored(task)]:
+        raise SARChatError(f"{fmt.name} evaluates, but {unscored[0]} is for training, and has no score")
     for split in wanted:
-        data.select(ALL, split)
-    tasks = [task for task in data.tasks if task in options.tasks or not options.tasks]
+        if not any(data.has(task, split) for task in options.tasks):
+            data.select(options.tasks[0] if options.tasks else ALL, split)
     tasks.sort(key=lambda task: task == _LARGEST_TASK)
     splits = [split for split in SPLITS if split in wanted or not wanted]
     parts = ((split, [task for task in tasks if data.has(task, split)]) for split in splits)

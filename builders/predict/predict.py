@@ -127,7 +127,7 @@ def predict(
     if is_new:
         client.check_server()
     data = open_data(location)
-    tasks = data.select(options.config, options.split)
+    tasks = data.select_scored(options.config, options.split)
     subset = data.subset(tasks, options.split, options.limit)
     ids = read_rows(data, tasks, options.split, subset, ("id",))
     total = sum(1 for _ in require_unique(ids, location))

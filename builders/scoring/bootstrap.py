@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from sarchat_metric import SUB_SCORES, TASKS, Tally, overall_score, sub_scores, task_scores
+from sarchat_metric import SUB_SCORES, TASKS, Tally, averages, sub_scores, task_scores
 
 RESAMPLES = 1000
 _SEED = 0
@@ -17,7 +17,7 @@ _LARGEST_NUMBER = 2**62
 def intervals(
     tally: Tally, average: str, sizes: Mapping[str, int] | None = None, resamples: int = RESAMPLES
 ) -> dict[str, tuple[float, float]]:
-    """Return the 95 % interval, in percent, of every score: sub-scores, tasks (Eq. 5) and `overall` (Eq. 4).
+    """Return the 95 % interval, in percent, of every score: sub-scores, tasks (Eq. 5), `overall` and `balanced`.
 
     Records are drawn with replacement within their task, so a task keeps its size and its weight. Records with the
     same counts are drawn together, in one multinomial draw: the distribution is the same, and it is fast for any
@@ -171,21 +171,21 @@ def _draw_weights(tasks: np.ndarray, frequency: np.ndarray, resamples: int) -> n
 
 
 def _average_scores(drawn: Mapping[str, np.ndarray], sizes: Mapping[str, int]) -> dict[str, np.ndarray]:
-    """Apply Eq. 5 and Eq. 4 to each resample.
+    """Average the tasks' sub-scores, and the tasks, in each resample.
 
     Args:
         drawn: each sub-score, resample by resample; NaN where it has no record.
         sizes: the number of records of each task.
     """
-    keys = [key for task in sizes for key in SUB_SCORES[task] if key in drawn]
+    keys = [key for own in SUB_SCORES.values() for key in own if key in drawn]
     absent = np.isnan([drawn[key] for key in keys])
-    averages = {key: np.empty(absent.shape[1]) for key in (*sizes, "overall")}
+    averaged: dict[str, np.ndarray] = {}
     # Resamples in which the same sub-scores have records are averaged together.
     for pattern in np.unique(absent, axis=1).T:
         own = (absent == pattern[:, None]).all(axis=0)
         by_task = task_scores(
             {key: drawn[key][own] for key, is_absent in zip(keys, pattern, strict=True) if not is_absent}
         )
-        for key, values in (by_task | {"overall": overall_score(by_task, sizes)}).items():
-            averages[key][own] = values
-    return averages
+        for key, values in (by_task | averages(by_task, sizes)).items():
+            averaged.setdefault(key, np.full(absent.shape[1], np.nan))[own] = values
+    return averaged

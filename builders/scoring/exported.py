@@ -9,9 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from builders.notation.notation_columns import categories_of, translate_by_columns
-from sarchat_metric import EXTRA_SCORES, SUB_SCORES, RecordScore, collect, score_record, summarise
+from sarchat_metric import AVERAGED, EXTRA_SCORES, SUB_SCORES, RecordScore, collect, score_record, summarise
 
-OVERALL = "overall"
 _COUNTS = ("n", "unparsed", "hedged")
 
 
@@ -54,4 +53,5 @@ def figures(results: Iterable[RecordScore]) -> dict[str, float]:
 def figure_names(task: str) -> tuple[str, ...]:
     """Return the names of all figures that records of one task may have."""
     further = (key for key in EXTRA_SCORES if key.startswith(f"{task}/"))
-    return (*SUB_SCORES[task], *further, task, *(f"{task}/{name}" for name in _COUNTS), OVERALL)
+    averages = ("overall", "balanced") if task in AVERAGED else ()
+    return (*SUB_SCORES[task], *further, task, *(f"{task}/{name}" for name in _COUNTS), *averages)

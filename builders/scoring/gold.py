@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 from builders.core.errors import SARChatError
 from builders.core.redact import one_line
-from builders.core.schema import ALL
 from builders.data.open_data import open_data
 from builders.data.records import Records
 
@@ -45,7 +44,7 @@ class Gold:
 
     def ids_left_out(self, ids: Collection[str]) -> set[str]:
         """Return those of some ids that belong to other records of the split, of any task."""
-        tasks = self.data.select(ALL, self.split) if ids else ()
+        tasks = [task for task in self.data.tasks if ids and self.data.has(task, self.split)]
         return {record_id for record_id, _ in read_rows(self.data, tasks, self.split, ids, ("id",))}
 
 
@@ -65,7 +64,7 @@ def read_gold(
         SARChatError: if there is no such data set, config or split, it cannot be read, or two records have one id.
     """
     data = open_data(location)
-    tasks = data.select(config, split)
+    tasks = data.select_scored(config, split)
     rows = read_rows(data, tasks, split, data.subset(tasks, split, limit), columns)
     return Gold(data, config, tasks, split, limit, dict(require_unique(rows, location)))
 

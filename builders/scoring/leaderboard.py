@@ -11,7 +11,7 @@ from builders.core.schema import in_order_of_table_3, task_facts
 from builders.core.tables import Figure, Table
 from builders.data.analysis.paper import read_test_sizes
 from builders.scoring.result import OWN, PUBLISHED, WEIGHTS, Result
-from sarchat_metric import SUB_SCORES, TASKS
+from sarchat_metric import AVERAGED, SUB_SCORES
 
 # The columns of tasks, as the paper's Table 3 heads them.
 _COLUMNS = {
@@ -68,10 +68,10 @@ def leaderboard_sizes(own: Sequence[Result], weights: str) -> dict[str, int]:
     check_name("weights", weights, WEIGHTS)
     if weights == PUBLISHED:
         return read_test_sizes()
-    sizes = [dict(result.sizes) for result in own]
+    sizes = [{task: size for task, size in result.sizes.items() if task in AVERAGED} for result in own]
     if not sizes:
         raise SARChatError(f"--weights {OWN} needs a file of your own scores; give one, or choose {PUBLISHED}")
-    if any(other != sizes[0] for other in sizes) or sizes[0].keys() != set(TASKS):
+    if any(other != sizes[0] for other in sizes) or sizes[0].keys() != set(AVERAGED):
         raise SARChatError(
             f"--weights {OWN} needs files scored on one test set with all six tasks; choose {PUBLISHED}, or score all "
             "models on the same records"

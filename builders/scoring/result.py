@@ -12,7 +12,7 @@ from typing import Any
 from builders.core.digests import new_digest
 from builders.core.errors import SARChatError, check_name
 from builders.data.analysis.paper import read_test_sizes
-from sarchat_metric import Tally, overall_score, sub_scores, task_scores
+from sarchat_metric import AVERAGED, Tally, averages, sub_scores, task_scores
 
 AVERAGES = ("sample", "corpus")
 # What the metric counts of the answers that say nothing, or too much.
@@ -90,15 +90,18 @@ class Result:
 
     def overall_by(self, sizes: Mapping[str, int]) -> float | None:
         """Return the overall score, Eq. 4, with given weights, or `None` if a task is missing."""
-        if not sizes or not sizes.keys() <= self.tasks.keys():
-            return None
-        return overall_score({task: self.tasks[task] for task in sizes}, sizes)
+        return self.averages_by(sizes).get("overall")
+
+    def averages_by(self, sizes: Mapping[str, int]) -> dict[str, float]:
+        """Return `overall`, with given weights, and `balanced`; empty if a task is missing."""
+        if not sizes.keys() <= self.tasks.keys():
+            return {}
+        return averages({task: self.tasks[task] for task in sizes}, sizes)
 
     @cached_property
     def figures(self) -> dict[str, float]:
-        """All scores in percent: `scores`, those of the tasks, and `overall`, unless it is `None`; errors as there."""
-        overall = self.overall
-        return {**self.scores, **self.tasks, **({} if overall is None else {"overall": overall})}
+        """All scores in percent: `scores`, those of the tasks, and, if known, the averages; errors as `overall`."""
+        return {**self.scores, **self.tasks, **self.averages_by(choose_sizes(self.weights, self.sizes))}
 
     @property
     def flat(self) -> dict[str, Any]:
@@ -111,9 +114,10 @@ class Result:
 
     @cached_property
     def numbers(self) -> dict[str, int]:
-        """The number of records behind each task's score and `overall`, and behind each sub-score if they are known."""
+        """The number of records behind each task's score and the averages, and behind each sub-score if it is known."""
         behind = {} if self.tally is None else {key: len(rows) for key, rows in self.tally.records.items()}
-        return {**behind, **self.sizes, "overall": sum(self.sizes.values())}
+        averaged = sum(size for task, size in self.sizes.items() if task in AVERAGED)
+        return {**behind, **self.sizes, "overall": averaged, "balanced": averaged}
 
     def total(self, name: str) -> int:
         """Return one of `counts` over all tasks; 0 if it is not known."""
@@ -135,7 +139,7 @@ class Result:
     def is_comparable(self) -> bool:
         """Whether it was scored on about as many records of each task as the published results."""
         published = read_test_sizes()
-        return self.sizes.keys() == published.keys() and all(
+        return self.sizes.keys() >= published.keys() and all(
             _NARROWEST <= self.sizes[task] / published[task] <= _WIDEST for task in published
         )
 

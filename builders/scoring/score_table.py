@@ -8,7 +8,7 @@ from builders.core.schema import in_order_of_table_3
 from builders.core.tables import Figure, Interval, Table
 from builders.data.analysis.paper import read_test_sizes
 from builders.scoring.result import OWN, PUBLISHED, Result
-from sarchat_metric import EXTRA_SCORES, SUB_SCORES, TASKS
+from sarchat_metric import AVERAGED, EXTRA_SCORES, SUB_SCORES, TASKS
 
 # Within a task, Table 3's order of scenarios.
 _FIRST = ("multi", "single")
@@ -29,13 +29,14 @@ def tabulate_scores(result: Result) -> list[Table]:
     for task, name, key in list_rows(result.sizes):
         if key in TASKS:
             rows.append([*_row(result, task, name, key), *(result.counts[column][task] for column in lost)])
-        elif key == "overall":
-            rows.append([*_row(result, task, f"{result.weights} weights", key), *map(result.total, lost)])
+        elif key in ("overall", "balanced") and key in result.figures:
+            totals = [sum(result.counts[column].get(task, 0) for task in AVERAGED) for column in lost]
+            rows.append([*_row(result, task, name or f"{result.weights} weights", key), *totals])
         elif key in result.figures:
             rows.append([*_row(result, task, name, key), *[None] * len(lost)])
     columns = ["task", "sub-score", "n", "score", *(["95 % interval"] if result.intervals else [])]
     lost_columns = [name.replace("_", " ") for name in lost]
-    tables = [Table("", [*columns, *lost_columns], rows, [describe_weights(result)])]
+    tables = [Table("", [*columns, *lost_columns], rows, list(filter(None, [describe_weights(result)])))]
     further = [
         _row(result, key.partition("/")[0], key.partition("/")[2], key) for key in EXTRA_SCORES if key in result.scores
     ]
@@ -52,7 +53,7 @@ def list_rows(sizes: Mapping[str, int]) -> list[tuple[str, str, str]]:
         if task in sizes:
             rows += [(task, key.partition("/")[2], key) for key in sub_scores_of(task)]
             rows.append((task, "= mean", task))
-    return [*rows, ("overall", "", "overall")]
+    return [*rows, ("balanced", "mean of tasks", "balanced"), ("overall", "", "overall")]
 
 
 def sub_scores_of(task: str) -> list[str]:
@@ -61,15 +62,17 @@ def sub_scores_of(task: str) -> list[str]:
 
 
 def describe_weights(result: Result) -> str:
-    """Return how the overall score weights the tasks, and what it is with the other weights."""
+    """Return how the overall score weights the tasks, and what it is with the other weights; empty without one."""
     published = read_test_sizes()
+    if "overall" not in result.figures:
+        return ""
     if result.weights == PUBLISHED:
         return (
             f"The overall score weighs the tasks by the published test set's numbers of records. With their own "
             f"(--weights {OWN}) it is {result.overall_by(result.sizes):.2f}."
         )
     text = "The overall score weighs the tasks by their own numbers of records."
-    if result.sizes.keys() != published.keys():
+    if not result.sizes.keys() >= published.keys():
         return text
     return (
         f"{text} With the published test set's (--weights {PUBLISHED}, as in `sarchat leaderboard`) it is "

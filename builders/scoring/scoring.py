@@ -176,7 +176,7 @@ def read_references(references: str | Path, config: str, split: str) -> Iterator
         SARChatError: if there is no such data set, config or split.
     """
     data = open_data(str(references))
-    return read_rows(data, data.select(config, split), split)
+    return read_rows(data, data.select_scored(config, split), split)
 
 
 def _note_costs(answer: Answer | None, costs: dict[str, list[float]]) -> None:

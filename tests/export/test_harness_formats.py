@@ -49,17 +49,20 @@ def evaluate(utils, rows, answer):
 
 
 def test_every_figure_is_that_of_score(folder, utils, tmp_path):
-    lines, found, overall, sizes = [], {}, [], []
+    lines, found, sizes = [], {}, []
+    averages = {"overall": [], "balanced": []}
     for task in TASKS:
         rows = rows_of(folder, task)
         lines += [{"id": row["id"], "prediction": add_noise(row["solution"], row["id"])} for row in rows]
         own = evaluate(utils, rows, lambda row: add_noise(row["solution"], row["id"]))
-        overall.append(own.pop("overall"))
+        for name, values in averages.items():
+            values.append(own.pop(name))
         sizes.append(len(rows))
         found |= own
     (tmp_path / "answers.jsonl").write_text("\n".join(map(json.dumps, lines)))
     expected = dict(evaluate_file(tmp_path / "answers.jsonl", sample_build(), "all", "test", "sample").flat)
-    assert utils.overall(overall, sizes, True) == expected.pop("overall")
+    assert utils.average(averages["overall"], sizes, True) == expected.pop("overall")
+    assert utils.average(averages["balanced"], sizes, False) == expected.pop("balanced")
     for name in ("n", "unparsed", "hedged"):
         assert {task: found.pop(f"{task}/{name}") for task in TASKS} == expected.pop(name)
     assert {name: value for name, value in found.items() if value is not None} == expected
@@ -69,7 +72,7 @@ def test_a_sub_score_without_records_is_nothing(folder, utils):
     row = next(row for row in rows_of(folder, "referring") if row["scenario"] == "single")
     found = evaluate(utils, [row], lambda row: row["solution"])
     assert found["referring/multi/iou@0.5"] is None
-    assert found["referring/single/iou@0.5"] == found["referring"] == found["overall"] == 100
+    assert found["referring/single/iou@0.5"] == found["referring"] == found["overall"] == found["balanced"] == 100
     assert tuple(found) == figure_names("referring")
 
 

@@ -137,7 +137,7 @@ def test_record_shows_what_matched():
 
 def test_gold_scores_100_and_emptiness_0_in_every_score():
     results = score(ANSWERS, REFERENCES)
-    keys = {key for keys in SUB_SCORES.values() for key in keys} | {*SUB_SCORES, *EXTRA_SCORES, "overall"}
+    keys = {key for keys in SUB_SCORES.values() for key in keys} | {*SUB_SCORES, *EXTRA_SCORES, "overall", "balanced"}
     absent = {f"identification/{key}" for key in ("single/direction", "single/proximity", "multi/shape", "multi/cell")}
     sizes = dict.fromkeys(("classification", "description", "counting"), 1)
     sizes |= dict.fromkeys(("grounding", "identification", "referring"), 2)

@@ -8,7 +8,7 @@ from typing import Any
 
 from builders.build.card.example_records import Record, choose_examples
 from builders.build.card.summary import Summary
-from builders.core.schema import SPLITS, TASKS
+from builders.core.schema import IN_ALL, SPLITS, TASKS
 from builders.data.analysis.target_counts import TargetCounts
 from builders.data.analysis.texts import TextStatistics, add_up
 from builders.data.parquet_file import ParquetFile
@@ -34,6 +34,11 @@ class Contents:
     def tasks(self) -> list[str]:
         """The tasks that were built."""
         return list(self.examples)
+
+    @property
+    def in_all(self) -> list[str]:
+        """Those of the config `all`."""
+        return [task for task in self.tasks if task in IN_ALL]
 
     @property
     def splits(self) -> list[str]:

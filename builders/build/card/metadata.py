@@ -30,10 +30,11 @@ _LARGEST_SIZE = "n>1T"
 def card_metadata(contents: Contents, corpus: CorpusInfo, origin: Origin) -> dict[str, Any]:
     """Return the card's YAML as a dict: licence, tags, and for each config its files, columns and counts.
 
-    The config `all` lists the files of all tasks: nothing is stored for it.
+    The config `all` lists the files of its tasks: nothing is stored for it. It is the default, if there is one.
     """
     tasks = contents.tasks
-    configs = {ALL: tasks, **{task: [task] for task in tasks}}
+    configs = {ALL: contents.in_all, **{task: [task] for task in tasks}}
+    configs = {name: members for name, members in configs.items() if members}
     texts = task_facts()
     metadata = read_yaml("metadata.yaml", "dataset_card") | {"license": origin.license or "unknown"}
     if origin.kind == "sample":

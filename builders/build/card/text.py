@@ -13,7 +13,7 @@ from builders.build.card.charts import Chart
 from builders.build.card.contents import Contents
 from builders.build.card.metadata import card_metadata
 from builders.core.resources import dump_yaml, read_text, read_yaml
-from builders.core.schema import ALL, SPLITS, TASKS, task_facts
+from builders.core.schema import ALL, IN_ALL, SPLITS, TASKS, task_facts
 from builders.core.tables import format_markdown
 from builders.core.versions import RELEASE_NOTES
 from builders.corpus.info import CorpusInfo
@@ -58,8 +58,9 @@ def write_card(
         notes=_note_limits(contents, info, origin, facts),
         total=f"{contents.count():,}",
         images=f"{dict(corpus.nouns)['image']}s",
-        first_config=tasks[-1],
+        first_config=(contents.in_all or tasks)[-1],
         records_note=_note("configs" if len(tasks) > 1 else "one_config", tasks=_enumerate_code(tasks)),
+        all_note=_note_all(contents),
         task_table=_task_table(tasks),
         examples="\n".join(_show_example(task, record) for task, record in contents.examples.items()),
         instance=_show_instance(contents.examples[tasks[-1]]),
@@ -108,6 +109,12 @@ def _note_limits(contents: Contents, info: Mapping[str, Any], origin: Origin, fa
     return "".join(f"{note}\n" for note in notes)
 
 
+def _note_all(contents: Contents) -> str:
+    beside = [task for task in contents.tasks if task not in IN_ALL]
+    besides = f" but {_enumerate_code(beside)}" if beside else ""
+    return _note("all", besides=besides) if contents.in_all else ""
+
+
 def _enumerate_code(names: Iterable[str]) -> str:
     return enumerate_words([f"`{name}`" for name in names])
 
@@ -121,7 +128,8 @@ def _task_table(tasks: Sequence[str]) -> str:
     texts = task_facts()
     header = {"asks": "asks", "record": "one record for", "answer": "content of the answer", "score": "scored"}
     return format_markdown(
-        ["task", *header.values()], [[f"`{task}`", *(texts[task][key] for key in header)] for task in tasks]
+        ["task", *header.values()],
+        [[f"`{task}`", *(texts[task].get(key, "not scored") for key in header)] for task in tasks],
     )
 
 
@@ -157,7 +165,8 @@ class _Code(str):
 
 def _count_table(contents: Contents) -> str:
     rows = []
-    for name, tasks in {**{task: [task] for task in contents.tasks}, ALL: contents.tasks}.items():
+    members = {task: [task] for task in contents.tasks if task in IN_ALL} | {ALL: contents.in_all}
+    for name, tasks in (members | {task: [task] for task in contents.tasks}).items():
         rows.append([f"`{name}`", *(contents.count(tasks, split) for split in (*contents.splits, None))])
     return format_markdown(["task", *contents.splits, "total"], rows)
 
@@ -176,10 +185,10 @@ def _count_wordings(tasks: Sequence[str]) -> str:
 def _note_biases(contents: Contents) -> str:
     """List how uneven the numbers of records and targets of this build are."""
     notes = []
-    if len(contents.tasks) > 1:
-        counts = {task: contents.count([task]) for task in contents.tasks}
+    if len(contents.in_all) > 1:
+        counts = {task: contents.count([task]) for task in contents.in_all}
         task = max(counts, key=counts.__getitem__)
-        notes.append(_note("uneven_tasks", task=task, share=_percent(counts[task], contents.count())))
+        notes.append(_note("uneven_tasks", task=task, share=_percent(counts[task], sum(counts.values()))))
     if contents.targets:
         boxes = add_counts(contents.targets.values()).boxes()
         total, most, least = sum(boxes.values()), max(boxes, key=boxes.__getitem__), min(boxes, key=boxes.__getitem__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from builders.core.resources import read_yaml
-from builders.core.schema import TASKS
+from builders.core.schema import IN_ALL
 
 
 def read_paper_statistics() -> dict[str, Any]:
@@ -17,4 +17,4 @@ def read_test_sizes() -> dict[str, int]:
     """Return the number of records per task in the test set, the weights of Eq. 4, with the misprint corrected."""
     paper = read_paper_statistics()
     records = paper["records"]["test"] | paper["corrected_records"]["test"]
-    return {task: records[task] for task in TASKS if task in records}
+    return {task: records[task] for task in IN_ALL if task in records}

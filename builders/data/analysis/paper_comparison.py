@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from builders.core.schema import ALL, TASKS
+from builders.core.schema import ALL, IN_ALL, TASKS
 from builders.core.tables import Figure, Table
 from builders.corpus.info import DEFAULT, CorpusInfo, known_corpus
 from builders.data.analysis.paper import read_paper_statistics
@@ -53,11 +53,13 @@ def tabulate_comparison(statistics: Mapping[str, Statistics], info: CorpusInfo) 
     printed_ratios, printed_by_category = _printed(paper, "aspect_ratio"), _printed(paper, "aspect_ratio_by_category")
     full = {split: _is_full(boxes[split], printed_boxes.get(split), info.names) for split in statistics}
     many = {split: sum(boxes[split].values()) >= _FEWEST for split in statistics}
-    full_tasks = {split: _is_full(records[split], printed_records.get(split), (*TASKS, ALL)) for split in statistics}
-    many_records = {split: sum(records[split].get(task, 0) for task in TASKS) >= _FEWEST for split in statistics}
+    full_tasks = {split: _is_full(records[split], printed_records.get(split), (*IN_ALL, ALL)) for split in statistics}
+    many_records = {split: sum(records[split].get(task, 0) for task in IN_ALL) >= _FEWEST for split in statistics}
     ratios = {split: figures.aspect_ratio for split, figures in statistics.items()}
     inverse = {split: figures.inverse_ratio for split, figures in statistics.items()}
-    categories, tasks = {name: name for name in info.names}, {name: name for name in (*TASKS, ALL)}
+    # Tasks that the paper does not have come last, below the sum that it has.
+    beside = [task for task in TASKS if task not in IN_ALL and any(task in counts for counts in records.values())]
+    categories, tasks = {name: name for name in info.names}, {name: name for name in (*IN_ALL, ALL, *beside)}
     tables = [
         _table("Boxes per category (Table 1)", "category", categories, boxes, printed_boxes, full),
         _table(
@@ -72,10 +74,10 @@ def tabulate_comparison(statistics: Mapping[str, Statistics], info: CorpusInfo) 
         _table(
             "Share of records per task in % (Figures 8, 9)",
             "task",
-            {name: name for name in TASKS},
+            {name: name for name in IN_ALL},
             {split: _to_shares(_only_tasks(counts)) for split, counts in records.items()},
             {split: _to_shares(_only_tasks(counts)) for split, counts in printed_records.items()},
-            {split: many_records[split] and len(_only_tasks(records[split])) == len(TASKS) for split in records},
+            {split: many_records[split] and len(_only_tasks(records[split])) == len(IN_ALL) for split in records},
         ),
         _table("Aspect ratio, width / height (Table 2)", "measure", _RATIO_ROWS, ratios, printed_ratios, many),
         _table("Aspect ratio, height / width (Table 2 again)", "measure", _RATIO_ROWS, inverse, printed_ratios, many),
@@ -104,7 +106,7 @@ def _is_full(counts: Mapping[str, float], printed: Mapping[str, float] | None, n
 
 
 def _only_tasks(counts: Mapping[str, int]) -> dict[str, int]:
-    return {task: counts[task] for task in TASKS if task in counts}
+    return {task: counts[task] for task in IN_ALL if task in counts}
 
 
 def _to_shares(counts: Mapping[str, float]) -> dict[str, float]:
@@ -206,7 +208,7 @@ def _word_table(statistics: Mapping[str, Statistics]) -> Table:
 
 def _list_missing(statistics: Mapping[str, Statistics]) -> Iterable[str]:
     for split, figures in statistics.items():
-        missing = [task for task in TASKS if task not in figures.records]
+        missing = [task for task in IN_ALL if task not in figures.records]
         if missing:
             yield f"Not in this build: {split} of {', '.join(missing)}."
         if not figures.boxes:

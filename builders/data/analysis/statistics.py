@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from builders.core.schema import ALL, SPLITS, TASKS
+from builders.core.schema import ALL, IN_ALL, SPLITS, TASKS
 from builders.data.analysis.target_counts import count_targets
 from builders.data.analysis.target_table import read_targets
 from builders.data.analysis.texts import TextStatistics, count_texts
@@ -20,7 +20,7 @@ class Statistics(NamedTuple):
     """The statistics of a split, with the names of `dataset_card/paper/statistics.yaml`.
 
     Attributes:
-        records: the number of records by task built, and of `all` if all six were.
+        records: the number of records by task built, and of `all` if all of its tasks were.
         boxes: the number of targets by category; empty if no task with every target was built.
         aspect_ratio: mean, median and standard deviation of width over height; empty if there is no target.
         inverse_ratio: the same for height over width.
@@ -59,8 +59,8 @@ def describe_ratios(ratios: np.ndarray) -> dict[str, float]:
 
 def _compute(data: Records, split: str) -> Statistics:
     records = {task: data.count(task, split) for task in TASKS if data.has(task, split)}
-    if data.tasks == TASKS:
-        records[ALL] = sum(records.values())
+    if {*IN_ALL} <= {*data.tasks}:
+        records[ALL] = sum(records.get(task, 0) for task in IN_ALL)
     targets, texts = read_targets(data, split), count_texts(data, split)
     if targets is None:
         return Statistics(records, {}, {}, {}, {}, {}, texts)

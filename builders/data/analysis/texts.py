@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from builders.core.resources import read_yaml
-from builders.core.schema import TASKS
+from builders.core.schema import IN_ALL
 from builders.data.records import Records
 
 # For Arrow's engine, RE2.
@@ -62,9 +62,13 @@ def function_words() -> frozenset[str]:
 
 
 def count_texts(data: Records, split: str) -> TextStatistics:
-    """Count the texts of a split of a data set, over all its tasks; no image is read."""
+    """Count the texts of a split of a data set over the tasks of `all`, or over those beside it if it has no other.
+
+    No image is read.
+    """
     texts: Counter[str] = Counter()
-    for task in (task for task in TASKS if data.has(task, split)):
+    tasks = [task for task in data.tasks if data.has(task, split)]
+    for task in [task for task in tasks if task in IN_ALL] or tasks:
         for batch in data.batches(task, split, ["messages"]):
             texts.update(_distinct(batch.column("messages")))
     return describe_texts(texts)

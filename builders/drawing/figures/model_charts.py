@@ -29,6 +29,7 @@ from builders.drawing.figures.style import (
 )
 from builders.scoring.result import Result
 from builders.scoring.score_table import sub_scores_of
+from sarchat_metric import AVERAGED
 
 _COLORS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, "#7a5c00", "#7f7f7f")
 _OWN_COLORS = (INK, "#b3001b", "#5b2a86", "#00564a")
@@ -56,7 +57,7 @@ def draw_kind(kind: str, models: Sequence[Result], sizes: Mapping[str, int]) -> 
         SARChatError: there is nothing to draw.
     """
     if kind == "radar":
-        keys = [key for task in in_order_of_table_3() for key in sub_scores_of(task)]
+        keys = [key for task in in_order_of_table_3() if task in AVERAGED for key in sub_scores_of(task)]
         return draw_radar(models, [key for key in keys if any(key in model.scores for model in models)])
     measured = {name for model in models if model.overall_by(sizes) is not None for name in costs_of(model)}
     if kind == "size" and "parameters" not in measured:

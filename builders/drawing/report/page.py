@@ -81,9 +81,10 @@ def render(report: Report) -> str:
         script_hash=digest,
         title=clip(result.name),
         facts=_list_facts(report),
-        overall=Figure(result.figures["overall"]),
-        overall_interval=Interval(*result.intervals["overall"]),
-        total=result.numbers["overall"],
+        headlines=[
+            (Figure(result.figures[key]), key, Interval(*result.intervals[key]), result.numbers[key])
+            for key in (("overall", "balanced") if "overall" in result.figures else result.tasks)
+        ],
         warnings=score_table.list_warnings(result, report.options.box_format) + list_warnings([result]),
         weights=score_table.describe_weights(result),
         summary=_show_table(_summarise(report)),
@@ -174,7 +175,7 @@ def _draw(report: Report, kind: str) -> Markup:
     """Return a figure of the model, with the published ones where they can be compared."""
     sizes = report.result.sizes
     others = published_results() if report.result.is_comparable else []
-    if kind == "radar":
+    if kind == "radar" and "overall" in report.result.figures:
         others = best_published(others, sizes)
     elif not any(model.overall_by(sizes) is not None for model in report.models):
         return Markup()

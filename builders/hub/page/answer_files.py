@@ -145,7 +145,7 @@ def show_scores(result: Result, box_format: str = FORMAT_NAMES[0]) -> str:
     """Return the scores as tables, with a link to save them: HTML."""
     main, *further = tabulate_scores(result)
     parts = [notice(escape(warning)) for warning in list_warnings(result, box_format)]
-    parts.append(show_table(main, strong=lambda row: row[1] == "= mean" or row[0] == "overall"))
+    parts.append(show_table(main, strong=lambda row: row[1] == "= mean" or row[0] in ("overall", "balanced")))
     for table in further:
         parts.append(f"<details><summary>{escape(table.title)}</summary>{show_table(table)}</details>")
     content = {**result.flat, "average": result.average, "missing": result.missing}

@@ -26,8 +26,8 @@ from evalscope.report import Report
 from builders.core.schema import TASKS
 from builders.data.encoded_image import EncodedImage
 from builders.predict.images import encode_image
-from builders.scoring.exported import OVERALL, figures, score_row
-from sarchat_metric import RecordScore, final_answer, overall_score
+from builders.scoring.exported import figures, score_row
+from sarchat_metric import RecordScore, averages, final_answer
 
 HERE = Path(__file__).resolve().parent
 FILES = {task: path for task in TASKS for path in sorted(HERE.glob(f"{task}-*.jsonl"))}
@@ -96,7 +96,8 @@ class SARChat(VisionLanguageAdapter):
         if not found:
             return []
         number = len(sample_scores)
-        score = found.pop(OVERALL) / 100
+        (task,) = {sample.score.metadata["result"]["task"] for sample in sample_scores}
+        score = found[task] / 100
         return [
             AggScore(metric_name="accuracy", aggregation="mean", score=score, num=number, metadata={"figures": found})
         ]
@@ -110,7 +111,7 @@ class SARChat(VisionLanguageAdapter):
         }
         tasks = [task for task in TASKS if task in self._figures]
         sizes = {task: self._figures[f"{task}/n"] for task in tasks}
-        self._figures[OVERALL] = overall_score({task: self._figures[task] for task in tasks}, sizes)
+        self._figures |= averages({task: self._figures[task] for task in tasks}, sizes)
         return super()._on_generate_report(scores, model_name)
 
     def _on_generate_report_end(self, report: Report, output_dir: str, **kwargs: object) -> None:

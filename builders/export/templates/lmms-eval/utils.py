@@ -10,7 +10,7 @@ from PIL import Image
 
 from builders.scoring.exported import figure_names, figures, score_row
 from builders.scoring.readers import is_failure
-from sarchat_metric import RecordScore, overall_score
+from sarchat_metric import RecordScore
 
 HERE = Path(__file__).resolve().parent
 
@@ -36,6 +36,7 @@ def aggregate(items: Sequence[tuple]) -> float | None:
     return figures(RecordScore(*result) for _, *result in items).get(name)
 
 
-def overall(scores: Sequence[float], sizes: Sequence[int], weight_by_size: bool) -> float:
-    """Return Eq. 4 of the tasks' scores (Eq. 5), each the `overall` of its own records."""
-    return overall_score(dict(enumerate(scores)), dict(enumerate(sizes)))
+def average(scores: Sequence[float], sizes: Sequence[int], weight_by_size: bool) -> float:
+    """Return Eq. 4 of the tasks' scores (Eq. 5), or their plain mean; each is the average of its own records."""
+    weights = sizes if weight_by_size else [1] * len(scores)
+    return sum(weight * score for weight, score in zip(weights, scores, strict=True)) / sum(weights)
