@@ -25,7 +25,7 @@ from builders.corpus.labels import Annotations
 from builders.corpus.location import Location
 from builders.corpus.sardet import Corpus
 from builders.corpus.source import join
-from builders.corpus.targets import CLIPPED, DROP_REASONS, KEPT, AnnotatedImage
+from builders.corpus.targets import CLIPPED, DROP_REASONS, KEPT, ORIENTED, AnnotatedImage
 from builders.tasks.registry import count_records
 
 _LOG = logging.getLogger(__name__)
@@ -104,7 +104,8 @@ class Plan:
     def left_out(self) -> list[list[Any]]:
         """Return a table of what was left out or clipped: its header, then rows of a name and a number per split."""
         tallies = self.tallies.values()
-        boxes = [[f"box: {name}", *(tally[name] for tally in tallies)] for name in (*DROP_REASONS, CLIPPED)]
+        others = sorted(sum(tallies, Counter[str]()).keys() - {*DROP_REASONS, CLIPPED, KEPT, ORIENTED})
+        boxes = [[f"box: {name}", *(tally[name] for tally in tallies)] for name in (*DROP_REASONS, CLIPPED, *others)]
         return [["left out or clipped", *self.tallies], *boxes, ["image: no target", *self.without_target.values()]]
 
 

@@ -38,10 +38,14 @@ class AnnotationTable:
     """Images and boxes of annotation files, in a temporary database, which SQLite removes.
 
     Parts are added one after the other; ids of images and categories are unique within a part only.
+
+    Attributes:
+        corners: whether the corners of boxes are wanted, where annotations may have both.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, corners: bool = False) -> None:
         """Create an empty table."""
+        self.corners = corners
         self._database = open_database(f"pragma cache_size = {_CACHE}; {_TABLES}")
         self._parts: list[str] = []
         self._used: list[Counter[int]] = []

@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Any
 from builders.core.errors import SARChatError, check_name, near
 from builders.core.resources import load_foreign_yaml, read_text, read_yaml
 from builders.core.schema import SPLITS, split_name, stem
-from builders.corpus.targets import LEFT_OUT
+from builders.corpus.targets import DIFFICULT_CHOICES, LEFT_OUT
 
 if TYPE_CHECKING:
     from sarchat_metric import Vocabulary
 
 DEFAULT = "sardet-100k"
 BOXES = ("upright", "oriented")
+# The values of keys, the default first.
+_CHOICES = {"boxes": BOXES, "difficult": DIFFICULT_CHOICES}
 # How the first line of a description begins that was not compared with label files of its corpus.
 UNCHECKED = "# Not checked"
 _KNOWN = "corpus/known"
@@ -125,7 +127,9 @@ class CorpusInfo:
         root: its folder, zip or URL; empty if the description does not say it.
         format: the format of its labels; empty if it is to be found.
         options: the options of the format, for all splits.
-        boxes: `upright` or `oriented`.
+        boxes: one of `BOXES`: what the boxes in the conversations are; in a description, `oriented` says that the
+            corners in the labels are read.
+        difficult: what to do with boxes that are marked as difficult, see `clean`.
         splits: for each split, where its labels are: the attributes of `SplitLabels`; empty if they are to be found.
         split: how the split `train`, or the only one, is divided; `None` if it is not.
     """
@@ -143,6 +147,12 @@ class CorpusInfo:
     boxes: str = BOXES[0]
     splits: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     split: Shares | None = None
+    difficult: str = DIFFICULT_CHOICES[0]
+
+    @property
+    def oriented(self) -> bool:
+        """Whether the boxes in the conversations are oriented."""
+        return self.boxes == "oriented"
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the attributes alone: what was computed from them is not sent to other processes."""
@@ -226,8 +236,9 @@ class CorpusInfo:
     def as_data(self) -> dict[str, Any]:
         """Return plain data that `parse_info` reads back, without `root`, and without what is not given."""
         given = {key: value for key, value in asdict(self).items() if value and key != "root"}
-        if self.boxes == BOXES[0]:
-            del given["boxes"]
+        for key, choices in _CHOICES.items():
+            if given[key] == choices[0]:
+                del given[key]
         categories = [_without_defaults(category) for category in self.categories]
         return given | {"categories": categories, "nouns": dict(self.nouns), "tags": list(self.tags)}
 
@@ -267,9 +278,11 @@ def parse_info(data: Mapping[str, Any], place: str) -> CorpusInfo:
         raise SARChatError(f"{place}: categories must be a list of entries such as {{name: ship, many: ships}}")
     categories = tuple(_parse_category(entry, f"{place}: category {number}") for number, entry in enumerate(entries))
     _check_words(categories, place)
-    boxes = data.get("boxes") or BOXES[0]
-    if boxes not in BOXES:
-        raise SARChatError(f"{place}: boxes is {boxes!r}{near(str(boxes), BOXES)}; choose from {', '.join(BOXES)}")
+    chosen = {key: data.get(key) or choices[0] for key, choices in _CHOICES.items()}
+    for key, choices in _CHOICES.items():
+        if chosen[key] not in choices:
+            hint = near(str(chosen[key]), choices)
+            raise SARChatError(f"{place}: {key} is {chosen[key]!r}{hint}; choose from {', '.join(choices)}")
     texts = {key: str(data.get(key) or "") for key in ("name", "homepage", "license", "citation", "root", "format")}
     return CorpusInfo(
         **texts,
@@ -277,7 +290,7 @@ def parse_info(data: Mapping[str, Any], place: str) -> CorpusInfo:
         nouns=tuple((modalities[modality] | dict(nouns)).items()),
         tags=tuple(map(str, data.get("tags") or ())),
         options=_parse_mapping(data.get("options"), f"{place}: options"),
-        boxes=boxes,
+        **chosen,
         splits=_parse_splits(data.get("splits"), place),
         split=_parse_shares(data["split"], f"{place}: split") if data.get("split") else None,
     )

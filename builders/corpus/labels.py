@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
+from builders.core.errors import SARChatError
 from builders.corpus.annotation_table import AnnotationTable
 from builders.corpus.box_convention import BoxConvention
 from builders.corpus.categories import Naming
 from builders.corpus.source import Source
-from builders.corpus.targets import AnnotatedImage, clean
+from builders.corpus.targets import KEPT, ORIENTED, AnnotatedImage, clean
 
 
 class Labels(ABC):
@@ -53,17 +54,18 @@ class Labels(ABC):
     may_be_other_boxes = False
 
     @contextmanager
-    def read(self, naming: Naming, *, trust_boxes: bool = False) -> Iterator[Annotations]:
+    def read(self, naming: Naming, *, trust_boxes: bool = False, corners: bool = False) -> Iterator[Annotations]:
         """Read the annotations, for the time of a block; the memory does not grow with their number.
 
         Args:
             naming: which category each name is.
             trust_boxes: whether to accept boxes that seem to be in another convention.
+            corners: whether to read the corners of boxes, where annotations may have both.
 
         Raises:
             SARChatError: if a file is wrong.
         """
-        with AnnotationTable() as table:
+        with AnnotationTable(corners=corners) as table:
             digest = self.read_into(table)
             convention = BoxConvention() if self.may_be_other_boxes and not trust_boxes else None
             yield Annotations(table, self.name, digest, naming, convention)
@@ -102,14 +104,17 @@ class Annotations:
 
         Raises:
             SARChatError: if a category is unknown, two images have the same id or would share record ids, a box
-                belongs to no image, or nearly all boxes are in another convention.
+                belongs to no image, nearly all boxes are in another convention, or none has corners, which are needed.
         """
         self._naming.refuse_unknown(self.unknown)
+        info = self._naming.info
         for image_id, file_name, width, height, boxes in self._table.images_in_order(self._naming):
             if self._convention:
                 self._convention.add(boxes, width, height)
-            targets = clean(boxes, width, height, self.tally)
+            targets = clean(boxes, width, height, self.tally, oriented=info.oriented, difficult=info.difficult)
             if targets:
                 yield AnnotatedImage(image_id, file_name, width, height, targets)
         if self._convention:
             self._convention.check(self.name)
+        if info.oriented and self.tally[KEPT] and not self.tally[ORIENTED]:
+            raise SARChatError(f"{self.name} has no oriented box; build with upright boxes, the default")

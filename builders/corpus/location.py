@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from builders.core.errors import SARChatError, near
+from builders.core.errors import SARChatError, check_name, near
 from builders.core.schema import SPLITS, split_name
 from builders.corpus.categories import normalize
-from builders.corpus.info import DEFAULT, CorpusInfo, known_corpus
+from builders.corpus.info import BOXES, DEFAULT, CorpusInfo, known_corpus
 
 # Names of licences on the Hub: https://huggingface.co/docs/hub/repositories-licenses
 _LICENSE = re.compile(r"[a-z0-9][a-z0-9.+-]*")
@@ -30,6 +30,7 @@ class Location:
         trust_boxes: whether to accept boxes that seem to be in another convention than COCO's.
         source_name: what the images are, for the card; `None` for SARDet-100K, or if it is unknown.
         license: their licence, for the card, in the same way.
+        corners: whether the corners of boxes are read, where annotations may have both.
     """
 
     path: str
@@ -39,6 +40,7 @@ class Location:
     trust_boxes: bool = False
     source_name: str | None = None
     license: str | None = None
+    corners: bool = False
 
 
 def locate(
@@ -51,6 +53,7 @@ def locate(
     trust_boxes: bool = False,
     source_name: str | None = None,
     license: str | None = None,
+    boxes: str | None = None,
 ) -> Location:
     """Return a location, with its options checked.
 
@@ -63,6 +66,8 @@ def locate(
         trust_boxes: whether to accept boxes that seem to be in another convention than COCO's.
         source_name: what the images are, for the card.
         license: their licence, by the Hub's name, for the card.
+        boxes: what the boxes of the conversations are to be, one of `BOXES`; default: upright ones,
+            made from the corners if `info` has oriented ones.
 
     Raises:
         SARChatError: if a split or a category is unknown, a category is both renamed and left out, or the source's name
@@ -71,6 +76,10 @@ def locate(
     if isinstance(path, Location):
         return path
     info = info or known_corpus(DEFAULT)
+    if boxes is not None:
+        check_name("kind of boxes", boxes, BOXES)
+    corners = "oriented" in (info.boxes, boxes)
+    info = replace(info, boxes=boxes or BOXES[0])
     files = {split_name(split): os.fspath(file) for split, file in (annotations or {}).items()}
     for split in files:
         if split not in SPLITS:
@@ -91,4 +100,4 @@ def locate(
     if license is not None and not _LICENSE.fullmatch(license):
         raise SARChatError(f"the licence {license!r} is not a name that the Hub knows, such as cc-by-4.0, mit or other")
     named = tuple(sorted(files.items())), tuple(sorted(choices.items()))
-    return Location(os.fspath(path), *named, info, trust_boxes, source_name, license)
+    return Location(os.fspath(path), *named, info, trust_boxes, source_name, license, corners)

@@ -42,6 +42,7 @@ class Corpus:
         naming: which category each name in the annotations is.
         trust_boxes: whether to accept boxes that seem to be in another convention than COCO's.
         about: what the user says of the images: `name` and `license`.
+        corners: whether the corners of boxes are read, where annotations may have both.
     """
 
     source: Source
@@ -50,6 +51,7 @@ class Corpus:
     naming: Naming = field(default_factory=lambda: Naming(known_corpus(DEFAULT)))
     trust_boxes: bool = False
     about: Mapping[str, str] = field(default_factory=dict)
+    corners: bool = False
 
     @property
     def info(self) -> CorpusInfo:
@@ -67,7 +69,7 @@ class Corpus:
         differs = {"layout": layout} if layout != known_layouts()[0].name else {}
         renames = {name: category for name, category in self.naming.choices.items() if category is not None}
         dropped = [name for name, category in self.naming.choices.items() if category is None]
-        differs |= self.about
+        differs |= self.about | ({"corners": True} if self.corners and not self.info.oriented else {})
         return differs | ({"renames": renames} if renames else {}) | ({"dropped": dropped} if dropped else {})
 
     def annotations(self, split: str) -> AbstractContextManager[Annotations]:
@@ -82,7 +84,7 @@ class Corpus:
                 f"{self.source.location} has no split {split!r}{near(split, self.splits)}{wanted}; "
                 f"it has {', '.join(self.splits)}"
             )
-        return self.files[split].read(self.naming, trust_boxes=self.trust_boxes)
+        return self.files[split].read(self.naming, trust_boxes=self.trust_boxes, corners=self.corners)
 
     def image_folder(self, split: str) -> str:
         """Return the folder with a split's images, relative to the corpus's top folder; empty for that folder itself.
@@ -140,10 +142,14 @@ class Corpus:
     def list_choices(self) -> list[str]:
         """Return the choices, and what the corpus is about if it is not SARDet-100K, as lines of a fingerprint."""
         about = [] if self.info == known_corpus(DEFAULT) else [f"corpus:{json.dumps(self.info.as_data())}"]
-        return about + [
-            f"drop:{name}" if category is None else f"rename:{name}:{category}"
-            for name, category in self.naming.choices.items()
-        ]
+        return (
+            about
+            + ["corners"] * self.corners
+            + [
+                f"drop:{name}" if category is None else f"rename:{name}:{category}"
+                for name, category in self.naming.choices.items()
+            ]
+        )
 
     def stamp(self) -> str:
         """Return a hash by which another process recognizes the corpus without reading it.
@@ -175,6 +181,7 @@ def find_corpus(location: str | os.PathLike[str] | Location) -> Corpus:
     options: dict[str, Any] = {
         "naming": Naming(location.info, dict(location.choices)),
         "trust_boxes": location.trust_boxes,
+        "corners": location.corners,
     }
     about = {"name": location.source_name, "license": location.license}
     options["about"] = {name: text for name, text in about.items() if text is not None}
