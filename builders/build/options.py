@@ -49,7 +49,6 @@ class BuildOptions:
         """Check the values and sort tasks and splits."""
         object.__setattr__(self, "tasks", _in_order("task", self.tasks or TASKS, TASKS))
         object.__setattr__(self, "splits", _in_order("split", list(map(split_name, self.splits)), tuple(SPLITS)))
-        check_name("engine", self.engine, ENGINES)
         ENGINES[self.engine].check(self.address)
         if self.num_proc is not None and self.num_proc < 1:
             raise SARChatError(f"the number of processes must be 1 or more, but got {self.num_proc}")

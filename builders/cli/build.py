@@ -52,7 +52,9 @@ from builders.core.errors import SARChatError
     "--seed", type=int, default=0, show_default=True, help="Seed for the choice of wordings; affects nothing else."
 )
 @click.option("--num-proc", type=int, help="Number of processes; default: 1, or all that a cluster has.")
-@click.option("--engine", default="processes", show_default=True, metavar="|".join(ENGINES), help="What runs the jobs.")
+@click.option(
+    "--engine", default="processes", show_default=True, metavar="|".join(ENGINES.included), help="What runs the jobs."
+)
 @click.option("--address", metavar="ADDRESS", help="Address of the cluster, for an --engine that has one.")
 @click.option(
     "--embed/--no-embed", default=True, show_default=True, help="Store the images' bytes, or only their local paths."

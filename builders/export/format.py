@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 
 from builders.export.recipe import default_model
 from builders.export.record import ExportRecord, Row
 from builders.notation.formats import NATIVE, BoxFormat
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 
 class Table(NamedTuple):
@@ -57,7 +60,7 @@ class Format(NamedTuple):
     """An export format.
 
     Attributes:
-        name: the value of `--to`; its side files are in `templates/NAME`.
+        name: the value of `--to`.
         convert: returns a record in the form that the consumer reads.
         values: returns the placeholder values of its side files, in addition to the recipe's, if they name data; a
             `.py` file is copied unchanged.
@@ -70,6 +73,7 @@ class Format(NamedTuple):
         evaluates: whether a harness reads it: one split, test by default, is written, questions ask for boxes as in
             `sarchat predict`, and nothing is trained.
         task_values: returns the placeholder values of side files for one task, which have `@task` in their names.
+        templates: the folder of its side files; `None` for `templates/NAME` of this package.
     """
 
     name: str
@@ -82,3 +86,4 @@ class Format(NamedTuple):
     draws_samples: bool = True
     evaluates: bool = False
     task_values: Callable[[Table], Mapping[str, str]] = lambda table: {}
+    templates: Traversable | None = None

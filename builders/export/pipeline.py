@@ -117,12 +117,9 @@ def export(location: str, out: Path, options: ExportOptions) -> Export:
 
 
 def _check(options: ExportOptions) -> Format:
-    for kind, name, known in (
-        ("export format", options.format, FORMATS),
-        ("--images mode", options.images, WAYS),
-        ("layout", options.layout, LAYOUTS),
-    ):
-        check_name(kind, name, known)
+    fmt = FORMATS[options.format]
+    check_name("--images mode", options.images, WAYS)
+    check_name("layout", options.layout, LAYOUTS)
     if options.layout == PAPER and options.format != _PAPER_FORMAT:
         raise SARChatError(
             f"the paper's layout is that of {_PAPER_FORMAT}, which its inference script runs, not of {options.format}; "
@@ -130,7 +127,6 @@ def _check(options: ExportOptions) -> Format:
         )
     if options.layout == PAPER and tuple(options.splits) not in ((), (_TEST,)):
         raise SARChatError(f"the paper's layout has test files only; leave out --split {options.splits[0]}")
-    fmt = FORMATS[options.format]
     if fmt.evaluates and len(options.splits) > 1:
         raise SARChatError(f"{fmt.name} evaluates one split; give one --split, got {', '.join(options.splits)}")
     # The paper's files are lists, with boxes as text in the data set's own format.

@@ -34,7 +34,8 @@ def write_side_files(export: Export, staging: Path) -> list[str]:
         **fmt.values(export),
     }
     names = []
-    for template in sorted(files("builders.export.templates").joinpath(fmt.name).iterdir(), key=lambda file: file.name):
+    folder = fmt.templates or files("builders.export.templates").joinpath(fmt.name)
+    for template in sorted(folder.iterdir(), key=lambda file: file.name):
         if template.is_dir() or (template.name.startswith(_TRAINING) and not export.training):
             continue
         text = template.read_text(encoding="utf-8")

@@ -2,7 +2,7 @@
 
 Public names:
 
-- `get_format(name) -> BoxFormat`; `FORMAT_NAMES`, in the order of the file, `sarchat` first.
+- `get_format(name) -> BoxFormat`; `FORMAT_NAMES`, the included ones in the order of the file, `sarchat` first.
 - `check_input_size(fmt, input_size)`: refuses a format in pixels of the resized image without its size.
 - `read_notation(name, input_size, resize) -> Notation`: format and size from the command line's three options.
 """
@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from builders.core.errors import SARChatError, check_name
+from builders.core.errors import SARChatError
+from builders.core.registry import Registry
 from builders.core.resources import read_yaml
 from builders.notation.input_size import InputSize, ResizeRule, read_input_size, read_resize_rule
 
@@ -99,8 +100,11 @@ def _make(name: str, entry: Mapping[str, Any]) -> BoxFormat:
 
 
 _TABLE = read_yaml("formats.yaml", "builders.notation")
-_FORMATS = {name: _make(name, entry) for name, entry in _TABLE["formats"].items()}
-FORMAT_NAMES: tuple[str, ...] = tuple(_FORMATS)
+# Other packages add theirs as entry points of this group, objects like the entries of `formats.yaml`.
+_FORMATS = Registry(
+    "box format", "sarchat.notations", {name: _make(name, entry) for name, entry in _TABLE["formats"].items()}, _make
+)
+FORMAT_NAMES: tuple[str, ...] = tuple(_FORMATS.included)
 BOX_KEYS: frozenset[str] = frozenset(_TABLE["box_keys"])
 COUNT_KEYS: frozenset[str] = frozenset(_TABLE["count_keys"])
 
@@ -111,7 +115,6 @@ def get_format(name: str) -> BoxFormat:
     Raises:
         SARChatError: if the name is unknown; the message lists all names.
     """
-    check_name("box format", name, FORMAT_NAMES)
     return _FORMATS[name]
 
 

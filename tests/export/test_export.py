@@ -523,7 +523,7 @@ def test_the_unit_of_boxes_is_said_and_another_than_the_models_is_warned_of(
     [
         (
             ["--to", "lava"],
-            "unknown export format 'lava' (did you mean 'llava'?); choose from ms-swift, llama-factory, trl",
+            "unknown export format 'lava' (did you mean 'llava'?); choose from llama-factory, llava, ms-swift, trl",
         ),
         (["--to", "trl", "--task", "refering"], "no task 'refering'"),
         (["--to", "trl", "--split", "dev"], "no split 'dev'"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from builders.build.engines import processes, ray_tasks
 from builders.build.engines.engine import Engine
+from builders.core.registry import Registry
 
-# By the name that `--engine` takes. A new engine is a module and a line here.
-ENGINES: dict[str, Engine] = {"processes": processes, "ray": ray_tasks}
+# By the name that `--engine` takes. Other packages add theirs as entry points of this group.
+ENGINES: Registry[Engine] = Registry("engine", "sarchat.engines", {"processes": processes, "ray": ray_tasks})

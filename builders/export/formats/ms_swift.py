@@ -58,4 +58,4 @@ def _read_box(text: str) -> str | None:
     return to_json([round(float(number)) for number in match.groups()]) if match else None
 
 
-FORMAT = Format("ms-swift", convert, values, box_format=None)
+FORMATS = [Format("ms-swift", convert, values, box_format=None)]

@@ -34,4 +34,4 @@ def _list(tables: Sequence[Table]) -> str:
     return "[" + ",".join(f"'$HERE/{table.name}'" for table in tables) + "]"
 
 
-FORMAT = Format("verl", convert, values, suffix=".parquet", box_format="qwen2.5-vl", draws_samples=False)
+FORMATS = [Format("verl", convert, values, suffix=".parquet", box_format="qwen2.5-vl", draws_samples=False)]

@@ -39,6 +39,8 @@ def with_features(schema: pa.Schema) -> pa.Schema:
     return schema.with_metadata(features_metadata(schema))
 
 
-FORMAT = Format(
-    "trl", convert, values, suffix=".parquet", box_format="qwen2.5-vl", schema=with_features, draws_samples=False
-)
+FORMATS = [
+    Format(
+        "trl", convert, values, suffix=".parquet", box_format="qwen2.5-vl", schema=with_features, draws_samples=False
+    )
+]

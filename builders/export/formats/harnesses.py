@@ -45,6 +45,8 @@ def _is_score(name: str) -> str:
     return "false" if name.endswith("/unparsed") else "true"
 
 
-LMMS_EVAL = Format("lmms-eval", convert, values, suffix=".parquet", evaluates=True, task_values=task_values)
-VLMEVALKIT = Format("vlmevalkit", convert_for_vlmevalkit, suffix=".tsv", evaluates=True)
-EVALSCOPE = Format("evalscope", convert, evaluates=True)
+FORMATS = [
+    Format("lmms-eval", convert, values, suffix=".parquet", evaluates=True, task_values=task_values),
+    Format("vlmevalkit", convert_for_vlmevalkit, suffix=".tsv", evaluates=True),
+    Format("evalscope", convert, evaluates=True),
+]

@@ -40,4 +40,4 @@ def _entry(table: Table, use: int | None) -> dict[str, Any]:
     }
 
 
-FORMAT = Format("llama-factory", convert, values, box_format="qwen2.5-vl")
+FORMATS = [Format("llama-factory", convert, values, box_format="qwen2.5-vl")]

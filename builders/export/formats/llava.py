@@ -32,4 +32,6 @@ def qwen_model(box_format: str) -> str:
 
 
 # Thousandths, which are valid at any size: LLaVA-NeXT cuts an image into tiles.
-FORMAT = Format("llava", convert, values, suffix=SUFFIX, box_format="qwen3-vl", model=qwen_model, draws_samples=False)
+FORMATS = [
+    Format("llava", convert, values, suffix=SUFFIX, box_format="qwen3-vl", model=qwen_model, draws_samples=False)
+]
