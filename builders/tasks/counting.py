@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from builders.corpus.targets import AnnotatedImage
-from builders.tasks.phrases import box_text
+from builders.tasks.phrases import target_text
 from builders.tasks.record import Conversation, Record
 from builders.tasks.templating import form, templates_for
 
@@ -20,7 +20,7 @@ def records(image: AnnotatedImage, talk: Conversation) -> Iterator[Record]:
     info, templates = talk.info, templates_for("counting", talk.info)
     for category, targets in image.by_category():
         record_id = talk.next_id()
-        boxes = "".join(box_text(target.box, image.width, image.height) for target in targets)
+        boxes = "".join(target_text(target, image.width, image.height) for target in targets)
         yield Record(
             record_id,
             talk.choose("question", templates["questions"]).format(

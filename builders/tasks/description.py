@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from builders.corpus.targets import AnnotatedImage, Target
-from builders.tasks.geometry import area_share, cell, description_size, side_ratio
+from builders.tasks.geometry import cell, covered_share, description_size, outline
 from builders.tasks.phrases import enumerate_words
 from builders.tasks.record import Conversation, Record
 from builders.tasks.templating import templates_for
@@ -46,13 +46,13 @@ def _is_prominent(target: Target, image: AnnotatedImage) -> bool:
     """Return whether a target is described: large enough, not too long, and entirely inside (section 3.2, item 2)."""
     return (
         target.whole
-        and area_share(target.box, image.width, image.height) >= MINIMUM_SHARE
-        and side_ratio(target.box) <= MAXIMUM_SIDE_RATIO
+        and covered_share(target, image.width, image.height) >= MINIMUM_SHARE
+        and outline(target)[1] <= MAXIMUM_SIDE_RATIO
     )
 
 
 def _phrase(target: Target, image: AnnotatedImage, talk: Conversation, number: int) -> str:
-    size = description_size(area_share(target.box, image.width, image.height))
+    size = description_size(covered_share(target, image.width, image.height))
     suffix = talk.info.size_suffixes[target.category]
     return talk.choose(f"phrase {number}", templates_for("description", talk.info)["phrases"]).format(
         target=f"a {size}{suffix} {talk.info.names[target.category]}", cell=cell(target.box, image.width, image.height)

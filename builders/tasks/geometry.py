@@ -1,6 +1,6 @@
 """Position, size and shape of a box, and the distance and direction between two boxes: pure functions.
 
-A box is a `schema.Box`, in pixels.
+A box is a `schema.Box`, in pixels; of an oriented target, cell, distance and direction are those of its upright box.
 """
 
 from __future__ import annotations
@@ -8,15 +8,20 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 
-from builders.core.schema import Box
+from builders.core.polygons import area, clip, rectangle, to_points
+from builders.core.schema import Box, Corners
+from builders.corpus.targets import Target
 
 ROWS = ("top", "middle", "bottom")
 COLUMNS = ("left", "center", "right")
 CELLS = tuple(f"{row} {column}" for row in ROWS for column in COLUMNS)
 SHAPES = ("wide", "square", "tall")
+ORIENTATIONS = ("horizontal", "falling", "vertical", "rising")
 IDENTIFICATION_SIZES = ("very small", "small", "medium", "large", "very large")
 DIRECTIONS = ("left", "upper left", "above", "upper right", "right", "lower right", "below", "lower left")
 
+# From this ratio of its sides on, an oriented box has an orientation.
+_ELONGATED = 1.5
 _TAN_OF_HALF_SECTOR = math.tan(math.pi / 8)
 # Centres this close, in pixels, differ only by the rounding of decimals.
 _SAME_PLACE = 1e-6
@@ -63,6 +68,14 @@ def area_share(box: Box, width: int, height: int) -> float:
     return (box[2] - box[0]) * (box[3] - box[1]) / (width * height)
 
 
+def covered_share(target: Target, width: int, height: int) -> float:
+    """Return the fraction of the image's area that a target covers, 0 to 1: that of its corners, if it has any."""
+    if target.corners is None:
+        return area_share(target.box, width, height)
+    points = to_points(target.corners)
+    return area(points if target.whole else clip(points, width, height)) / (width * height)
+
+
 def description_size(share: float) -> str:
     """Name a size for the description task: below 0.05 small, above 0.30 large, else medium (section 3.2, item 2)."""
     if share < 0.05:
@@ -93,6 +106,42 @@ def side_ratio(box: Box) -> float:
     """Return the ratio of the longer side to the shorter one, at least 1."""
     width, height = box[2] - box[0], box[3] - box[1]
     return max(width, height) / min(width, height)
+
+
+def outline(target: Target) -> tuple[str, float, str | None]:
+    """Describe a target's outline.
+
+    Returns:
+        Its shape, one of `SHAPES`, or `elongated` if it is oriented diagonally; the ratio of its longer side to the
+        shorter one; and its orientation, see `orientation`, which an upright target has not.
+    """
+    if target.corners is None:
+        return shape(target.box), side_ratio(target.box), None
+    return _outline(target.corners)
+
+
+# Identification and description need the same outline, one after the other.
+@lru_cache(maxsize=1024)
+def _outline(corners: Corners) -> tuple[str, float, str | None]:
+    _, _, length, breadth, angle = rectangle(corners)
+    toward = orientation(angle)
+    # As the upright box of an object that is turned by less than an eighth of a turn, or of one that stands upright.
+    name = shape((0, 0, breadth, length) if toward == "vertical" else (0, 0, length, breadth))
+    if length / breadth < _ELONGATED:
+        return name if toward in ("horizontal", "vertical") else "square", length / breadth, None
+    return name if toward in ("horizontal", "vertical") else "elongated", length / breadth, toward
+
+
+def orientation(angle: float) -> str:
+    """Name the direction of a long side: the sector of 45 degrees around each of four axes.
+
+    Args:
+        angle: the angle in radians, at least -pi/2 and below pi/2, clockwise from the x axis.
+
+    Returns:
+        One of `ORIENTATIONS`; a rising side goes up from left to right.
+    """
+    return ORIENTATIONS[math.floor(angle / (math.pi / 4) + 0.5) % 4]
 
 
 def offset(box: Box, origin: Box) -> tuple[float, float]:

@@ -11,8 +11,8 @@ from builders.tasks.geometry import cell, direction, is_near, offset
 from builders.tasks.phrases import (
     DIRECTION_PHRASES,
     PROXIMITY_PHRASES,
-    box_text,
     enumerate_words,
+    target_text,
 )
 from builders.tasks.record import Conversation, Record
 from builders.tasks.templating import form, templates_for
@@ -44,7 +44,7 @@ def _locate(category: int, targets: Sequence[Target], image: AnnotatedImage, tal
     fields = [
         {
             "cell": cell(target.box, image.width, image.height),
-            "box": box_text(target.box, image.width, image.height),
+            "box": target_text(target, image.width, image.height),
         }
         for target in targets
     ]

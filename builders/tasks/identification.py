@@ -9,8 +9,14 @@ from typing import NamedTuple
 
 from builders.corpus.info import CorpusInfo
 from builders.corpus.targets import AnnotatedImage, Target
-from builders.tasks.geometry import area_share, cell, direction, identification_size, is_near, offset, shape
-from builders.tasks.phrases import DIRECTION_PHRASES, PROXIMITY_PHRASES, SHAPE_PHRASES, box_text
+from builders.tasks.geometry import cell, covered_share, direction, identification_size, is_near, offset, outline
+from builders.tasks.phrases import (
+    DIRECTION_PHRASES,
+    ORIENTATION_PHRASES,
+    PROXIMITY_PHRASES,
+    SHAPE_PHRASES,
+    target_text,
+)
 from builders.tasks.record import Conversation, Record
 from builders.tasks.templating import by_position, templates_for
 
@@ -23,6 +29,7 @@ class _Words(NamedTuple):
     of_target: Wordings
     of_pair: Wordings
     concentric: Wordings
+    of_orientation: Sequence[str]
     names: Sequence[str]
     the: Sequence[str]
     the_other: Sequence[str]
@@ -35,6 +42,7 @@ def _words_for(info: CorpusInfo) -> _Words:
         _pair_up(info, "target", "answers", ("size", "category", "shape", "cell")),
         _pair_up(info, "pair", "answers", pair),
         _pair_up(info, "pair", "concentric", pair),
+        by_position(templates_for("identification", info)["orientation"], ("orientation",)),
         info.names,
         [f"the {name}" for name in info.names],
         [f"the other {name}" for name in info.names],
@@ -56,9 +64,9 @@ def count(image: AnnotatedImage) -> int:
 def records(image: AnnotatedImage, talk: Conversation) -> Iterator[Record]:
     """Yield a record for each target, then one for each ordered pair of targets: n * n for n targets."""
     words, suffixes = _words_for(talk.info), talk.info.size_suffixes
-    boxes = [box_text(target.box, image.width, image.height) for target in image.targets]
+    boxes = [target_text(target, image.width, image.height) for target in image.targets]
     sizes = [
-        identification_size(area_share(target.box, image.width, image.height)) + suffixes[target.category]
+        identification_size(covered_share(target, image.width, image.height)) + suffixes[target.category]
         for target in image.targets
     ]
     for target, box, size in zip(image.targets, boxes, sizes, strict=True):
@@ -72,8 +80,12 @@ def records(image: AnnotatedImage, talk: Conversation) -> Iterator[Record]:
 def _identify(target: Target, box: str, size: str, image: AnnotatedImage, talk: Conversation, words: _Words) -> Record:
     record_id = talk.next_id()
     question, answer = talk.choose("wording", words.of_target)
-    outline, place = SHAPE_PHRASES[shape(target.box)], cell(target.box, image.width, image.height)
-    answer = answer.format(size, words.names[target.category], outline, place)
+    shape, _, orientation = outline(target)
+    place = cell(target.box, image.width, image.height)
+    answer = answer.format(size, words.names[target.category], SHAPE_PHRASES[shape], place)
+    if orientation:
+        sentence = talk.choose("orientation", words.of_orientation)
+        answer += f" {sentence.format(ORIENTATION_PHRASES[orientation])}"
     return Record(record_id, question.format(box), answer, [target])
 
 

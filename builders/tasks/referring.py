@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from builders.corpus.targets import AnnotatedImage
 from builders.tasks.geometry import cell
-from builders.tasks.phrases import box_text
+from builders.tasks.phrases import target_text
 from builders.tasks.record import Conversation, Record
 from builders.tasks.templating import templates_for
 
@@ -28,7 +28,7 @@ def records(image: AnnotatedImage, talk: Conversation) -> Iterator[Record]:
             ),
             "".join(
                 templates["answer"].format(
-                    box=box_text(target.box, image.width, image.height),
+                    box=target_text(target, image.width, image.height),
                     cell=cell(target.box, image.width, image.height),
                 )
                 for target in targets

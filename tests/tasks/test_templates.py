@@ -24,7 +24,7 @@ KEYS = {
     "grounding": {
         *("tag", "questions", "openings", "singles", "several", "places", "relations", "concentric"),
     },
-    "identification": {"tag", "target", "pair"},
+    "identification": {"tag", "target", "pair", "orientation"},
     "referring": {"tag", "questions", "answer"},
 }
 # The placeholders that a list of wordings must use, and those that it may.
@@ -46,6 +46,7 @@ PLACEHOLDERS = {
     "identification/pair/questions": ({"box", "other_box"}, set()),
     "identification/pair/answers": ({"size", "category", "other", "direction", "proximity"}, set()),
     "identification/pair/concentric": ({"size", "category", "other", "proximity"}, set()),
+    "identification/orientation": ({"orientation"}, set()),
     "referring/questions": (set(), {"one", "many", "a"}),
 }
 LEAST = {
@@ -201,7 +202,9 @@ def test_words_cover_categories_directions_and_shapes():
     words = yaml.safe_load(files("builders").joinpath("tasks/words.yaml").read_text(encoding="utf-8"))
     assert all(re.fullmatch(r"above|below|to the .+ of", phrase) for phrase in words["directions"].values())
     assert len(set(words["directions"].values())) == 8
-    assert words["shapes"] == {"wide": "wide", "square": "approximately square", "tall": "tall"}
+    shapes = {"wide": "wide", "square": "approximately square", "tall": "tall", "elongated": "elongated"}
+    assert words["shapes"] == shapes
+    assert len(set(words["orientations"].values())) == 4
 
 
 COUNTABLE = "(?:ship|car|tank|bridge|harbor)"
