@@ -59,6 +59,7 @@ class SARChatConfig(datasets.BuilderConfig):
         corpus: the YAML file with the corpus's categories and words; default: those of SARDet-100K.
         trust_boxes: whether to accept boxes that do not look like x, y, width, height in pixels.
         annotations: the annotation file of each split; `data_dir` is then the folder of the images.
+        boxes: `oriented` for boxes of four corners, if the annotations have them; default: upright boxes.
         fingerprint: the fingerprint of the corpus's content; set by the builder.
         stamp: the corpus's stamp, by which other processes recognize it; set by the builder.
         corpus_splits: the splits of the corpus; set by the builder.
@@ -72,6 +73,7 @@ class SARChatConfig(datasets.BuilderConfig):
     corpus: str | os.PathLike[str] | None = None
     trust_boxes: bool = False
     annotations: Mapping[str, str | os.PathLike[str]] | None = None
+    boxes: str | None = None
     fingerprint: str | None = None
     stamp: str | None = None
     corpus_splits: tuple[str, ...] = ()
@@ -85,7 +87,7 @@ class SARChatConfig(datasets.BuilderConfig):
             location = os.fspath(self.data_dir)
             names["data_dir"] = location if "://" in location else os.path.realpath(location)
         # The fingerprint covers the choices of categories, and the content of the annotation files.
-        for name in ("rename", "drop", "corpus", "annotations", "trust_boxes"):
+        for name in ("rename", "drop", "corpus", "annotations", "trust_boxes", "boxes"):
             names.pop(name, None)
         # A file with a new time stamp gives the same records.
         for name in ("stamp", "corpus_splits", "license", "corpus_info"):
@@ -107,6 +109,7 @@ class SARChat(datasets.GeneratorBasedBuilder):
         trust_boxes: whether to accept boxes that do not look like x, y, width, height in pixels.
         annotations: the annotation file of each split, if `data_dir` is only the folder of the images:
             `{"train": "boxes.json"}`.
+        boxes: `"oriented"` for boxes of four corners, if the annotations have them; default: upright boxes.
 
     Splits are `train`, `validation` (SARDet-100K's val) and `test`; splits without records are left out.
 
@@ -139,6 +142,7 @@ class SARChat(datasets.GeneratorBasedBuilder):
                     kwargs.get("drop", ()),
                     info=info,
                     trust_boxes=kwargs.get("trust_boxes", False),
+                    boxes=kwargs.get("boxes"),
                 )
             )
             if corpus.source.is_local_folder or corpus.source.is_archive:
@@ -152,7 +156,9 @@ class SARChat(datasets.GeneratorBasedBuilder):
     def _info(self) -> datasets.DatasetInfo:
         return datasets.DatasetInfo(
             description=_DESCRIPTION,
-            features=datasets.Features._from_yaml_list(feature_specs(self.config.corpus_info.names)),
+            features=datasets.Features._from_yaml_list(
+                feature_specs(self.config.corpus_info.names, oriented=self.config.boxes == "oriented")
+            ),
             homepage="https://arxiv.org/abs/2502.08168",
             license=self.config.license,
             citation=_CITATION,
@@ -171,6 +177,7 @@ class SARChat(datasets.GeneratorBasedBuilder):
             config.drop,
             info=config.corpus_info,
             trust_boxes=config.trust_boxes,
+            boxes=config.boxes,
         )
         if "://" in location.path and location.path.partition("?")[0].endswith(".zip"):
             # A full build stores it in the cache of `datasets`; streaming reads only the required parts.

@@ -17,7 +17,9 @@ from builders.build.plan import ShardJob
 from builders.build.row_group import RowGroup, StoredImage
 from builders.core.digests import hash_file
 from builders.core.errors import SARChatError
+from builders.core.schema import CORNERS
 from builders.corpus.image_check import check_image
+from builders.corpus.info import CorpusInfo
 from builders.corpus.reading_ahead import read_ahead
 from builders.corpus.sardet import Corpus, open_corpus
 from builders.corpus.source import join
@@ -52,7 +54,7 @@ def write_shard(job: ShardJob, advance: Callable[[int], object] = lambda images:
         if not folder.is_dir():
             raise SARChatError(f"{folder} does not exist; {SHARE_OUT}")
     corpus = open_corpus(job.location, job.stamp)
-    writers = {task: _TaskWriter(task, job.split, path, corpus.info.names) for task, path in job.paths.items()}
+    writers = {task: _TaskWriter(task, job.split, path, corpus.info) for task, path in job.paths.items()}
     try:
         _write_images(job, corpus, writers, advance)
         return [writer.finish() for writer in writers.values()]
@@ -89,12 +91,12 @@ def _read_nothing(files: Sequence[tuple[str, int | None]]) -> Generator[None, No
 class _TaskWriter:
     """Writes one task's records of a shard by row groups; the file is opened with the first one."""
 
-    def __init__(self, task: str, split: str, path: Path, names: Sequence[str]) -> None:
-        self._names = names
+    def __init__(self, task: str, split: str, path: Path, info: CorpusInfo) -> None:
+        self._info = info
         self._task = task
         self._split = split
         self._path = path
-        self._group = RowGroup(task)
+        self._group = RowGroup(task, oriented=info.oriented)
         self._writer: pq.ParquetWriter | None = None
         self._sink: pa.NativeFile | None = None
         self._rows = 0
@@ -168,11 +170,11 @@ class _TaskWriter:
                 # It would depend on the version of Arrow; the features below do not.
                 store_schema=False,
             )
-            self._writer.add_key_value_metadata(features_metadata(table.schema, {"objects.category": self._names}))
+            self._writer.add_key_value_metadata(features_metadata(table.schema, {"objects.category": self._info.names}))
         self._writer.write_table(table, row_group_size=self._group.rows)
         self._rows += self._group.rows
         self._dense_bytes += self._group.dense_bytes
-        self._group = RowGroup(self._task)
+        self._group = RowGroup(self._task, oriented=self._info.oriented)
 
 
 _DICTIONARY_COLUMNS = [
@@ -187,6 +189,7 @@ _DICTIONARY_COLUMNS = [
     "messages.list.element.role",
     "objects.bbox.list.element.list.element",
     "objects.category.list.element",
+    f"objects.{CORNERS}.list.element.list.element",
 ]
 # Compressed, an image would give other bytes in each task, and the Hub would store it six times.
 _COMPRESSION = {

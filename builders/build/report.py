@@ -36,6 +36,7 @@ def format_report(report: Report) -> str:
             "",
             format_table([*header, "total"], [[*row, sum(row[1:])] for row in left_out]),
             "",
+            *_note_on_corners(report),
             *(f"Found but not read: {path}" for path in report.plan.unread),
             *_note_on_splits(report),
             f"Wrote {report.out}: {len(report.files)} Parquet files, {size} in all.",
@@ -46,6 +47,11 @@ def format_report(report: Report) -> str:
             ),
         ]
     )
+
+
+def _note_on_corners(report: Report) -> Iterator[str]:
+    if report.plan.source.get("corners"):
+        yield "The labels have oriented boxes, and the conversations upright ones; --boxes oriented writes the corners."
 
 
 def _note_on_splits(report: Report) -> Iterator[str]:

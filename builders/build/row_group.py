@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from builders.core.schema import scenario
+from builders.core.schema import CORNERS, scenario
 from builders.corpus.targets import AnnotatedImage
 from builders.tasks.record import Record
 
@@ -16,6 +16,8 @@ from builders.tasks.record import Record
 _FIXED_BYTES = 85
 # Four corners and a category.
 _TARGET_BYTES = 40
+# The four corners of an oriented one.
+_ORIENTED_BYTES = 64
 
 
 # Stored after every image, where no row refers to it, so readers never see it. Xet, the Hub's storage, ends a chunk
@@ -48,8 +50,11 @@ class RowGroup:
         dense_bytes: their size when read back, each row with its own copy of its image.
     """
 
-    def __init__(self, task: str) -> None:
-        """Create an empty row group."""
+    def __init__(self, task: str, *, oriented: bool = False) -> None:
+        """Create an empty row group; of oriented boxes, it has the corners too."""
+        self._oriented = oriented
+        self._eights: list[float] = []
+        self._of_target = _TARGET_BYTES + _ORIENTED_BYTES * oriented
         self.task = task
         self.rows = 0
         self.dense_bytes = 0
@@ -74,13 +79,15 @@ class RowGroup:
             self._targets_of_row.append(len(targets))
             characters += len(record_id) + len(question) + len(answer)
             corners += len(targets)
-            for category, box, *_ in targets:
+            for category, box, _, eight in targets:
                 self._corners += box
                 self._categories.append(category)
+                if self._oriented:
+                    self._eights += eight or ()
         self.rows += len(records)
         repeated = (stored.content or b"", stored.path, image.file_name, self.task, scenario(len(image.targets)))
         for_each = _FIXED_BYTES + sum(map(len, repeated))
-        self.dense_bytes += len(records) * for_each + characters + _TARGET_BYTES * corners
+        self.dense_bytes += len(records) * for_each + characters + self._of_target * corners
 
     def to_table(self) -> pa.Table:
         """Return the rows as a table, with repeated values dictionary-encoded."""
@@ -96,6 +103,13 @@ class RowGroup:
         def numbers(values: list[int], kind: type) -> pa.Array:
             return pa.array(np.asarray(values, kind)[image_of_row])
 
+        objects = {
+            "bbox": _lists(_lists(pa.array(bbox.ravel()), np.full(len(bbox), 4, np.int32)), targets),
+            "category": _lists(pa.array(np.asarray(self._categories, np.int64)), targets),
+        }
+        if self._oriented:
+            eights = pa.array(np.asarray(self._eights, np.float64))
+            objects[CORNERS] = _lists(_lists(eights, np.full(len(bbox), 8, np.int32)), targets)
         scenarios = [scenario(len(image.targets)) for image in self._images]
         columns = [
             self._image_bytes(image_of_row),
@@ -112,13 +126,7 @@ class RowGroup:
                 "task": _constant(self.task, self.rows),
                 "scenario": by_image(scenarios, pa.string()).cast(pa.string()),
                 "messages": self._messages(),
-                "objects": pa.StructArray.from_arrays(
-                    [
-                        _lists(_lists(pa.array(bbox.ravel()), np.full(len(bbox), 4, np.int32)), targets),
-                        _lists(pa.array(np.asarray(self._categories, np.int64)), targets),
-                    ],
-                    names=["bbox", "category"],
-                ),
+                "objects": pa.StructArray.from_arrays([*objects.values()], names=[*objects]),
             }
         )
 

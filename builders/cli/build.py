@@ -44,6 +44,11 @@ from builders.core.errors import SARChatError
 @click.option(
     "--corpus", metavar="FILE", help="YAML file with the corpus's categories and words, if not SARDet-100K's."
 )
+@click.option(
+    "--boxes",
+    metavar="upright|oriented",
+    help="Boxes in the conversations; oriented ones have four corners, which the labels must have.  [default: upright]",
+)
 @click.option("--sample", is_flag=True, help="Build the included synthetic sample instead of a SOURCE.")
 @click.option("--out", default="sarchat", show_default=True, help="Folder to write, or its URL in object storage.")
 @click.option("--task", "tasks", multiple=True, metavar="TASK", help="Only this task; may be repeated.")
@@ -78,6 +83,7 @@ def command(
     source_name: str | None,
     license: str | None,
     corpus: str | None,
+    boxes: str | None,
     sample: bool,
     out: str,
     tasks: tuple[str, ...],
@@ -138,6 +144,7 @@ def command(
             trust_boxes=trust_boxes,
             source_name=source_name,
             license=license,
+            boxes=boxes,
         )
         report = build(location, out, options)
     click.echo(format_report(report))

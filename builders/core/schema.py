@@ -105,14 +105,23 @@ def stem(file_name: str) -> str:
 COLUMNS = tuple(column["name"] for column in read_yaml("core/columns.yaml"))
 
 
-def feature_specs(categories: Sequence[str]) -> list[dict[str, Any]]:
+# The part of `objects` that only data sets with oriented boxes have.
+CORNERS = "corners"
+
+
+def feature_specs(categories: Sequence[str], *, oriented: bool = False) -> list[dict[str, Any]]:
     """Return the columns in order, in the form of a dataset card's `features`.
 
     Args:
         categories: the names of the class labels, in order.
+        oriented: whether the boxes are oriented.
     """
     listed = read_yaml("core/columns.yaml")
     columns = [{key: value for key, value in column.items() if key != "about"} for column in listed]
+    if not oriented:
+        for column in columns:
+            if "struct" in column:
+                column["struct"] = [part for part in column["struct"] if part["name"] != CORNERS]
     specs: list[dict[str, Any]] = _name_labels(columns, {str(label): name for label, name in enumerate(categories)})
     return specs
 

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from builders.core.errors import SARChatError
-from builders.core.schema import feature_specs
+from builders.core.schema import CORNERS, feature_specs
 from builders.data.parquet_features import count_labels
 
 _IMAGE = [{"name": "bytes", "dtype": "binary"}, {"name": "path", "dtype": "string"}]
@@ -21,6 +21,7 @@ _IS_OF_TYPE = {
     "int64": pa.types.is_integer,
     "float64": pa.types.is_floating,
 }
+_WORD = {4: "four", 8: "eight"}
 
 
 def require_columns(schema: pa.Schema, place: str, columns: Iterable[str]) -> None:
@@ -120,14 +121,16 @@ def _find_fault_in_objects(column: pa.Array, labels: int | None) -> str | None:
             return "has categories, but the file does not name them"
         if _any(pc.or_(pc.less(category, 0), pc.greater_equal(category, labels))):
             return f"has a category that is not from 0 to {labels - 1}"
-    if "bbox" in parts:
-        boxes = parts["bbox"].flatten()
-        edges = boxes.flatten()
-        if _any(pc.not_equal(pc.list_value_length(boxes), 4)) or edges.null_count:
-            return "has a box that is not four numbers"
-        if _any(pc.invert(pc.is_finite(edges))):
-            return "has a box that is not finite"
-    if len(parts) == 2 and _any(pc.not_equal(*map(pc.list_value_length, parts.values()))):
+    for name, count in (("bbox", 4), (CORNERS, 8)):
+        if name in parts:
+            boxes = parts[name].flatten()
+            edges = boxes.flatten()
+            if _any(pc.not_equal(pc.list_value_length(boxes), count)) or edges.null_count:
+                return f"has a box that is not {_WORD[count]} numbers"
+            if _any(pc.invert(pc.is_finite(edges))):
+                return "has a box that is not finite"
+    lengths = [pc.list_value_length(part) for part in parts.values()]
+    if any(_any(pc.not_equal(lengths[0], other)) for other in lengths[1:]):
         return "does not have a category for each box"
     return None
 

@@ -16,10 +16,11 @@ from typing import Any
 from filelock import FileLock
 
 from builders.core.errors import SARChatError
-from builders.core.schema import scenario
+from builders.core.schema import CORNERS, scenario
 from builders.corpus.choices import check_choices
 from builders.corpus.image_check import check_image
 from builders.corpus.image_index import ImageIndex, IndexWriter
+from builders.corpus.info import CorpusInfo
 from builders.corpus.location import Location
 from builders.corpus.sardet import Corpus, open_corpus
 from builders.corpus.source import join
@@ -147,11 +148,14 @@ def generate_examples(
             if count_records(shard.task, image):
                 reference = _refer_to_image(opened.corpus, join(opened.folder, image.file_name), image)
                 for record in generate_records(shard.task, split, image, chooser):
-                    yield record.id, make_example(record, shard.task, image, reference)
+                    yield record.id, make_example(record, shard.task, image, reference, opened.corpus.info)
 
 
-def make_example(record: Record, task: str, image: AnnotatedImage, reference: object) -> dict[str, Any]:
+def make_example(
+    record: Record, task: str, image: AnnotatedImage, reference: object, info: CorpusInfo
+) -> dict[str, Any]:
     """Return a record in the data set's columns."""
+    corners = {CORNERS: [list(target.corners or ()) for target in record.targets]} if info.oriented else {}
     return {
         "id": record.id,
         "image": reference,
@@ -168,6 +172,7 @@ def make_example(record: Record, task: str, image: AnnotatedImage, reference: ob
         "objects": {
             "bbox": [target.bbox for target in record.targets],
             "category": [target.category for target in record.targets],
+            **corners,
         },
     }
 

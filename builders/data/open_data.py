@@ -55,7 +55,7 @@ class LiveRecords(Records):
                 stored = _refer_to_image(opened.corpus, opened.folder, image.file_name)
                 for record in generate_records(task, split, image, chooser):
                     if keep is None or record.id in keep:
-                        row = make_example(record, task, image, stored)
+                        row = make_example(record, task, image, stored, self.info)
                         yield {name: row[name] for name in columns}
 
 

@@ -73,7 +73,7 @@ def _dataset_info(name: str, tasks: Sequence[str], contents: Contents, corpus: C
     ]
     return {
         "config_name": name,
-        "features": feature_specs(corpus.names),
+        "features": feature_specs(corpus.names, oriented=corpus.oriented),
         "splits": splits,
         "download_size": sum(file.file_bytes for file in files),
         "dataset_size": sum(split["num_bytes"] for split in splits),

@@ -13,7 +13,7 @@ from builders.build.card.charts import Chart
 from builders.build.card.contents import Contents
 from builders.build.card.metadata import card_metadata
 from builders.core.resources import dump_yaml, read_text, read_yaml
-from builders.core.schema import ALL, IN_ALL, SPLITS, TASKS, task_facts
+from builders.core.schema import ALL, CORNERS, IN_ALL, SPLITS, TASKS, task_facts
 from builders.core.tables import format_markdown
 from builders.core.versions import RELEASE_NOTES
 from builders.corpus.info import CorpusInfo
@@ -26,6 +26,7 @@ from builders.tasks.templating import load_templates
 # The parts of the card that depend on whose images the build has.
 _ORIGIN = ("link", "source", "builders", "annotators", "biases", "limits", "licence")
 _UNKNOWN = "unknown"
+_DIFFICULT = {"keep": "kept", "drop": "left out", "ignore": "left out with their images"}
 _CHARTS = ("examples", "records", "words", "categories", "shapes", "positions")
 
 
@@ -62,6 +63,7 @@ def write_card(
         records_note=_note("configs" if len(tasks) > 1 else "one_config", tasks=_enumerate_code(tasks)),
         all_note=_note_all(contents),
         task_table=_task_table(tasks),
+        box_note=_note(f"{corpus.boxes}_boxes", difficult=_DIFFICULT[corpus.difficult]).rstrip(),
         examples="\n".join(_show_example(task, record) for task, record in contents.examples.items()),
         instance=_show_instance(contents.examples[tasks[-1]]),
         column_table=_column_table(corpus),
@@ -209,4 +211,5 @@ def _describe_columns(info: CorpusInfo) -> list[tuple[str, str, str]]:
         (name, *text.format(**words).split(": ", 1))
         for column in read_yaml("core/columns.yaml")
         for name, text in column["about"].items()
+        if info.oriented or not name.endswith(f".{CORNERS}")
     ]
