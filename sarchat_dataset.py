@@ -21,7 +21,7 @@ try:
     from builders.core.resources import read_text
     from builders.core.schema import ALL, CONFIGS, feature_specs, tasks_of
     from builders.core.versions import DATA_VERSION, RELEASE_NOTES, package_version
-    from builders.corpus.info import DEFAULT, CorpusInfo, known_corpus, read_corpus
+    from builders.corpus.info import DEFAULT, CorpusInfo, is_description, known_corpus, read_corpus
     from builders.corpus.location import Location, locate
     from builders.corpus.sardet import find_corpus
     from builders.data.live import Shard, check_live_choices, generate_examples, has_records, plan_shards
@@ -56,7 +56,7 @@ class SARChatConfig(datasets.BuilderConfig):
         seed: the seed for the choice of wordings; affects nothing else.
         rename: one of the six categories for each name that the annotations use for it.
         drop: names of categories in the annotations whose boxes are left out.
-        corpus: the YAML file with the corpus's categories and words; default: those of SARDet-100K.
+        corpus: the YAML file that describes the corpus, or a known name; default: SARDet-100K.
         trust_boxes: whether to accept boxes that do not look like x, y, width, height in pixels.
         annotations: the annotation file of each split; `data_dir` is then the folder of the images.
         boxes: `oriented` for boxes of four corners, if the annotations have them; default: upright boxes.
@@ -105,7 +105,8 @@ class SARChat(datasets.GeneratorBasedBuilder):
         seed: the seed for the choice of wordings, any integer; default: 0.
         rename: one of the six categories for each name that the annotations use for it: `{"airplane": "aircraft"}`.
         drop: names of categories in the annotations whose boxes are left out: `["windmill"]`.
-        corpus: the YAML file with the corpus's categories and words; default: those of SARDet-100K.
+        corpus: the YAML file that describes the corpus, which may say where it is, so that `data_dir` is not needed; or
+            a name from `sarchat corpora`; default: SARDet-100K.
         trust_boxes: whether to accept boxes that do not look like x, y, width, height in pixels.
         annotations: the annotation file of each split, if `data_dir` is only the folder of the images:
             `{"train": "boxes.json"}`.
@@ -131,8 +132,12 @@ class SARChat(datasets.GeneratorBasedBuilder):
             )
         if type(kwargs.get("seed", 0)) is not int:
             raise SARChatError(f"seed must be an integer, but got {kwargs['seed']!r}")
+        if kwargs.get("corpus") is None and kwargs.get("data_dir") is not None and is_description(kwargs["data_dir"]):
+            kwargs["corpus"] = kwargs.pop("data_dir")
         info = read_corpus(kwargs["corpus"]) if kwargs.get("corpus") is not None else known_corpus(DEFAULT)
         kwargs["corpus_info"] = info
+        if kwargs.get("data_dir") is None and info.root:
+            kwargs["data_dir"] = info.root
         if kwargs.get("data_dir") is not None:
             corpus = find_corpus(
                 locate(

@@ -18,7 +18,6 @@ from builders.core.digests import hash_file, hash_text, new_digest
 from builders.core.errors import SARChatError
 from builders.core.schema import fewest_records_first
 from builders.core.storage import cannot_open, open_url
-from builders.corpus.choices import check_choices
 from builders.corpus.image_index import ImageIndex, IndexedImage, IndexWriter
 from builders.corpus.image_sizes import SizeOf, looking_up_sizes
 from builders.corpus.labels import Annotations
@@ -140,8 +139,8 @@ def make_plan(
                 if not unknown:
                     path = index / f"{split}.parquet"
                     indexed[split] = _index_split(corpus, split, annotations, options, path, sizes_in)
-    corpus.naming.refuse_unknown(unknown)
-    check_choices(corpus, (of_split.category_names for of_split in indexed.values()))
+    corpus.naming.refuse_unknown(unknown, corpus.source.location)
+    corpus.check_choices(of_split.category_names for of_split in indexed.values())
     _warn_of_clipped(corpus, (of_split.tally for of_split in indexed.values()))
     widen = _shards_per_file(indexed.values())
     jobs = [

@@ -42,8 +42,11 @@ from builders.core.errors import SARChatError
     help="Licence of your own images, for the card, by its name on the Hub, such as cc-by-4.0.",
 )
 @click.option(
-    "--corpus", metavar="FILE", help="YAML file with the corpus's categories and words, if not SARDet-100K's."
+    "--corpus",
+    metavar="NAME|FILE",
+    help="Description of the corpus, if it is not SARDet-100K: a name from `sarchat corpora`, or a YAML file.",
 )
+@click.option("--format", "label_format", metavar="NAME", help="Format of the labels, if several are found.")
 @click.option(
     "--boxes",
     metavar="upright|oriented",
@@ -83,6 +86,7 @@ def command(
     source_name: str | None,
     license: str | None,
     corpus: str | None,
+    label_format: str | None,
     boxes: str | None,
     sample: bool,
     out: str,
@@ -99,17 +103,19 @@ def command(
 ) -> None:
     """Build the data set's folder from SOURCE.
 
-    SOURCE is SARDet-100K, or other images with COCO annotations: a folder, a .zip of it, or a URL of either.
+    SOURCE is SARDet-100K or another corpus of images with boxes: a folder, a .zip of it, a URL of either, or the YAML
+    file that describes the corpus (see `sarchat describe`).
     """
     if [source is not None, images is not None, sample].count(True) != 1:
         raise SARChatError(
-            "give one of these: a SOURCE (SARDet-100K's folder, zip or URL), --images with --annotations, or --sample"
+            "give one of these: a SOURCE (a corpus's folder, zip, URL or YAML file), --images with --annotations, or "
+            "--sample"
         )
     if (images is None) != (not annotations):
         raise SARChatError("give --annotations SPLIT=FILE and --images DIR together")
-    if sample and (renames or drops or source_name or license or corpus):
+    if sample and (renames or drops or source_name or license or corpus or label_format):
         raise SARChatError(
-            "--corpus, --rename, --drop, --source-name and --license are for your own images, not for --sample"
+            "--corpus, --format, --rename, --drop, --source-name and --license are for your own images, not --sample"
         )
     # Imported here to keep `sarchat --help` fast.
     from builders.build.options import BuildOptions
@@ -141,6 +147,7 @@ def command(
             _read_pairs("--rename", renames),
             drops,
             info=read_corpus(corpus) if corpus else None,
+            label_format=label_format,
             trust_boxes=trust_boxes,
             source_name=source_name,
             license=license,

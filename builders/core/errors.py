@@ -6,22 +6,25 @@ from collections.abc import Collection, Iterable
 
 from builders.core.redact import one_line, redact
 
-# A foreign value in a message may be megabytes long.
-_LONGEST = 1_000
-
 
 class SARChatError(ValueError):
     """A user's mistake or a damaged input. The message is one line: what is wrong, where, the value, and what to do.
 
     Tokens and the secrets of URLs are left out of it, so that it can be shown and logged. A very long message, such as
     one with a foreign value in it, is cut in the middle.
+
+    Attributes:
+        longest: the most characters of a message.
     """
+
+    # A foreign value in a message may be megabytes long.
+    longest = 1_000
 
     def __init__(self, message: str) -> None:
         """Set the message."""
         text = one_line(redact(message))
-        if len(text) > _LONGEST:
-            text = f"{text[: _LONGEST // 2]} ... {text[-_LONGEST // 2 :]}"
+        if len(text) > self.longest:
+            text = f"{text[: self.longest // 2]} ... {text[-self.longest // 2 :]}"
         super().__init__(text)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import sqlite3
 import struct
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import groupby
 from operator import itemgetter
+from pathlib import PurePath
 from types import TracebackType
 
 from builders.core.errors import SARChatError
@@ -121,11 +122,18 @@ class AnnotationTable:
         self._images.flush()
         return self._one("select count(*) from images")[0]
 
-    def images_in_order(self, naming: Naming) -> Iterator[ImageRow]:
+    def image_files(self) -> Iterator[tuple[str, str]]:
+        """Yield the file name of each image, and the name of the annotation file that has it, without its folder."""
+        self._images.flush()
+        files = [PurePath(part).name for part in self._parts]
+        return ((name, files[part - 1]) for name, part in self._query("select name, part from images"))
+
+    def images_in_order(self, naming: Naming, keep: Callable[[str, str], bool] | None = None) -> Iterator[ImageRow]:
         """Yield the images that have boxes, sorted by file name (by code points).
 
         Args:
             naming: which category each name is; it must know that of every box.
+            keep: whether to yield an image, given what `image_files` yields of it; by default all.
 
         Raises:
             SARChatError: if two images have the same id or would share record ids, a box belongs to no image, or
@@ -145,12 +153,13 @@ class AnnotationTable:
             {category_id: naming.find(labels[category_id]) for category_id in used}
             for labels, used in zip(self._labels, self._used, strict=True)
         ]
+        files = [PurePath(part).name for part in self._parts]
         for (image_id, name, width, height), group in groupby(rows, itemgetter(slice(0, 4))):
-            in_image = [
-                _raw_box(found[part - 1][category], flags, numbers) for *_, part, category, flags, numbers in group
-            ]
+            in_image = [row[4:] for row in group]
             boxes += len(in_image)
-            yield image_id, name, width, height, in_image
+            if keep is None or keep(name, files[in_image[0][0] - 1]):
+                raw = [_raw_box(found[part - 1][label], flags, numbers) for part, label, flags, numbers in in_image]
+                yield image_id, name, width, height, raw
         self._check_owners(boxes)
 
     def _check_ids(self) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from builders.core.errors import SARChatError, near
-from builders.corpus.info import CorpusInfo, spaced
+from builders.corpus.info import DEFAULT, CorpusInfo, known_corpus, known_names, spaced
 from builders.corpus.targets import LEFT_OUT
 
 # The files with unknown categories that a message names.
@@ -40,14 +40,15 @@ class Naming:
         name, label_of = self.choices.get(label, label), self.info.label_of
         return LEFT_OUT if name is None else label_of.get(name, label_of.get(spaced(name)))
 
-    def refuse_unknown(self, boxes: Mapping[str, Mapping[str, int]]) -> None:
+    def refuse_unknown(self, boxes: Mapping[str, Mapping[str, int]], place: str = "DIR") -> None:
         """Refuse unknown names.
 
         Args:
             boxes: the number of boxes of each unknown name, by the name of the file that they are in.
+            place: the corpus, for the command that describes it.
 
         Raises:
-            SARChatError: if there are any; the message lists all, with their numbers of boxes.
+            UnknownCategories: if there are any; the message lists all, with their numbers of boxes, and how to go on.
         """
         totals = sum(map(Counter, boxes.values()), Counter[str]())
         if not totals:
@@ -58,7 +59,28 @@ class Naming:
             for label, number in ranked
         )
         files = ", ".join([*boxes][:_FILES]) + (f" and {len(boxes) - _FILES:,} more" if len(boxes) > _FILES else "")
-        raise SARChatError(
-            f"{files}: there are categories other than {', '.join(self.info.names)}: {listed}; map each to one of "
-            f"these with --rename {ranked[0][0]!r}=CATEGORY, or leave out its boxes with --drop {ranked[0][0]!r}"
+        first = ranked[0][0]
+        raise UnknownCategories(
+            f"{files}: there are categories other than {', '.join(self.info.names)}: {listed}; "
+            f"{_how_to_keep(totals, self.info, place)}; or map each to one of the former with --rename "
+            f"{first!r}=CATEGORY, or leave out its boxes with --drop {first!r}"
         )
+
+
+class UnknownCategories(SARChatError):
+    """Categories in the annotations that are not the corpus's; there may be hundreds, all of which are listed."""
+
+    longest = 50_000
+
+
+def _how_to_keep(names: Iterable[str], info: CorpusInfo, place: str) -> str:
+    """Return the commands that build a corpus with categories that it does not have as its own."""
+    if info.categories != known_corpus(DEFAULT).categories:
+        return "add them to the categories of the description"
+    naming = {known: Naming(known_corpus(known)) for known in known_names()}
+    fitting = [known for known in naming if all(naming[known].find(name) is not None for name in names)]
+    if fitting:
+        commands = " or ".join(f"`sarchat build {place} --corpus {name}`" for name in fitting)
+    else:
+        commands = f"`sarchat describe {place} --out corpus.yaml`, then `sarchat build corpus.yaml`"
+    return f"to build with these as they are, run {commands}"

@@ -98,6 +98,11 @@ class Shares:
     by: str = "image"
     separator: str = "__"
 
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits that get a share."""
+        return ("train", *(name for name in ("validation", "test") if getattr(self, name)))
+
     def split_of(self, image: str, file: str) -> str:
         """Return the split of an image, given its file name, and the name of its annotation file."""
         key = {"image": stem(image), "prefix": self._prefix(image), "file": file}[self.by]
@@ -428,8 +433,8 @@ def is_checked(name: str) -> bool:
 
 
 def is_description(path: str | os.PathLike[str]) -> bool:
-    """Return whether a path is that of a description of a corpus, by its suffix."""
-    return os.fspath(path).lower().endswith(_YAML)
+    """Return whether a path is that of a description of a corpus: a file with the suffix of YAML."""
+    return os.fspath(path).lower().endswith(_YAML) and not Path(path).is_dir()
 
 
 def read_corpus(file: str | os.PathLike[str]) -> CorpusInfo:

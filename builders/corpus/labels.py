@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 from builders.core.errors import SARChatError
 from builders.corpus.annotation_table import AnnotationTable
 from builders.corpus.box_convention import BoxConvention
 from builders.corpus.categories import Naming
+from builders.corpus.info import Shares
 from builders.corpus.source import Source
 from builders.corpus.targets import KEPT, ORIENTED, AnnotatedImage, clean
 
@@ -94,10 +95,29 @@ class Annotations:
         self._table = table
         self._naming = naming
         self._convention = convention
+        self._keep: Callable[[str, str], bool] | None = None
+
+    def divide(self, shares: Shares, split: str) -> None:
+        """Keep the images that are in a split's share, before any is read.
+
+        Raises:
+            SARChatError: if images cannot be kept together as wanted, since there is one file or no separator.
+        """
+        files = {file for _, file in self._table.image_files()}
+        if shares.by == "file" and len(files) < 2:
+            raise SARChatError(f"{self.name} is one file, which cannot be divided by file; choose by: image or prefix")
+        if shares.by == "prefix" and not any(shares.separator in name for name, _ in self._table.image_files()):
+            raise SARChatError(
+                f"{self.name}: no image has {shares.separator!r} in its name, where its prefix would end; choose "
+                "another separator, or by: image"
+            )
+        self._keep = lambda name, file: shares.split_of(name, file) == split
 
     def count_images(self) -> int:
         """Return the number of images, including those without a target."""
-        return self._table.count_images()
+        if self._keep is None:
+            return self._table.count_images()
+        return sum(self._keep(*image) for image in self._table.image_files())
 
     def images(self) -> Iterator[AnnotatedImage]:
         """Yield the images that have a target, sorted by file name, with cleaned boxes.
@@ -108,7 +128,7 @@ class Annotations:
         """
         self._naming.refuse_unknown(self.unknown)
         info = self._naming.info
-        for image_id, file_name, width, height, boxes in self._table.images_in_order(self._naming):
+        for image_id, file_name, width, height, boxes in self._table.images_in_order(self._naming, self._keep):
             if self._convention:
                 self._convention.add(boxes, width, height)
             targets = clean(boxes, width, height, self.tally, oriented=info.oriented, difficult=info.difficult)

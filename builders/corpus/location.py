@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from builders.core.errors import SARChatError, check_name, near
 from builders.core.schema import SPLITS, split_name
 from builders.corpus.categories import normalize
-from builders.corpus.info import BOXES, DEFAULT, CorpusInfo, known_corpus
+from builders.corpus.info import BOXES, DEFAULT, CorpusInfo, is_description, known_corpus, read_corpus
+from builders.corpus.label_formats import format_names
 
 # Names of licences on the Hub: https://huggingface.co/docs/hub/repositories-licenses
 _LICENSE = re.compile(r"[a-z0-9][a-z0-9.+-]*")
@@ -44,12 +45,13 @@ class Location:
 
 
 def locate(
-    path: str | os.PathLike[str] | Location,
+    path: str | os.PathLike[str] | Location | None,
     annotations: Mapping[str, str | os.PathLike[str]] | None = None,
     rename: Mapping[str, str] | None = None,
     drop: Iterable[str] = (),
     *,
     info: CorpusInfo | None = None,
+    label_format: str | None = None,
     trust_boxes: bool = False,
     source_name: str | None = None,
     license: str | None = None,
@@ -58,11 +60,13 @@ def locate(
     """Return a location, with its options checked.
 
     Args:
-        path: the path or URL, or a location, which is returned as it is.
+        path: the path or URL, that of a YAML file which describes the corpus, or a location, which is returned as it
+            is; `None` for the folder that `info` names.
         annotations: the annotation file of each split.
         rename: the name of a category for each other name that the annotations use for it.
         drop: names of categories in the annotations whose boxes are left out.
         info: what the corpus is about; default: SARDet-100K's categories.
+        label_format: the format of its labels, if not the one that `info` says.
         trust_boxes: whether to accept boxes that seem to be in another convention than COCO's.
         source_name: what the images are, for the card.
         license: their licence, by the Hub's name, for the card.
@@ -75,7 +79,17 @@ def locate(
     """
     if isinstance(path, Location):
         return path
+    if path is not None and is_description(path):
+        if info is not None:
+            raise SARChatError(f"{path} describes a corpus, and another description is given too; give one")
+        path, info = None, read_corpus(path)
     info = info or known_corpus(DEFAULT)
+    if label_format:
+        check_name("label format", label_format, format_names())
+        info = replace(info, format=label_format, splits={})
+    path = path or info.root
+    if not path:
+        raise SARChatError(f"the description of {info.name} does not say where its images are; give their folder")
     if boxes is not None:
         check_name("kind of boxes", boxes, BOXES)
     corners = "oriented" in (info.boxes, boxes)

@@ -17,7 +17,6 @@ from filelock import FileLock
 
 from builders.core.errors import SARChatError
 from builders.core.schema import CORNERS, scenario
-from builders.corpus.choices import check_choices
 from builders.corpus.image_check import check_image
 from builders.corpus.image_index import ImageIndex, IndexWriter
 from builders.corpus.info import CorpusInfo
@@ -112,7 +111,7 @@ def check_live_choices(location: str | Location, stamp: str, splits: Sequence[st
     """Refuse a rename or a category to leave out that no split has; further arguments and errors as in `open_split`."""
     opened = [open_split(location, stamp, split, cache) for split in splits]
     if opened:
-        check_choices(opened[0].corpus, (split.index.category_names for split in opened))
+        opened[0].corpus.check_choices(split.index.category_names for split in opened)
 
 
 def has_records(location: str | Location, stamp: str, split: str, task: str, cache: str | None = None) -> bool:

@@ -305,7 +305,7 @@ def test_all_unknown_categories_are_named_with_their_boxes(place):
     # Of this one there is no box.
     place.edit(lambda coco: coco["categories"][1].update(name="lighthouse"), "test")
     line = place.check_refused(pattern=r"train\.json, .*test\.json: ")
-    told = "'airplain' (did you mean 'airplane'?) in 2 boxes, 'oil rig' in 2 boxes, 'windmill' in 2 boxes; map"
+    told = "'Airplain' (did you mean 'airplane'?) in 2 boxes, 'oil rig' in 2 boxes, 'windmill' in 2 boxes; to build"
     assert told in line and "--rename" in line and "--drop" in line and "lighthouse" not in line
 
 
