@@ -42,7 +42,7 @@ class Elsewhere(SimpleNamespace):
 @pytest.fixture
 def engine(monkeypatch) -> Elsewhere:
     engine = Elsewhere()
-    monkeypatch.setitem(ENGINES, "elsewhere", engine)
+    monkeypatch.setitem(ENGINES.included, "elsewhere", engine)
     return engine
 
 

@@ -75,7 +75,9 @@ def test_every_import_is_in_the_requirements_or_in_the_folder(space):
     modules = {path.relative_to(space).with_suffix("").as_posix().replace("/", ".") for path in space.rglob("*.py")}
     for path in space.rglob("*.py"):
         for name in re.findall(r"^(?:from|import) ([\w.]+)", path.read_text(encoding="utf-8"), re.MULTILINE):
-            known = modules if name.startswith("builders.") else required | modules | set(sys.stdlib_module_names)
+            folders = {module.rpartition(".")[0] for module in modules}
+            others = required | modules | set(sys.stdlib_module_names)
+            known = modules | folders if name.startswith("builders.") else others
             top = name if name.startswith("builders.") else name.partition(".")[0]
             assert {"PIL": "pillow", "yaml": "pyyaml"}.get(top, top) in known | {"builders"}, (path.name, name)
 
