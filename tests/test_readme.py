@@ -54,7 +54,7 @@ def folder(tmp_path_factory, sarchat):
     write_own_images(folder / "SARDet_100K", folder)
     write_space(folder / "sarchat_metric")
     assert sarchat("demo", folder / "sarchat", "--out", folder / "demo").returncode == 0
-    line = {"id": "referring/test/0000005/0", "prediction": "{<288><308><318><321>} (middle center)"}
+    line = {"id": "referring/test/0000005/0", "prediction": "{<264><362><296><370>} (bottom center)"}
     write_lines(folder / "predictions.jsonl", [line])
     write_lines(folder / "qwen3-vl.jsonl", [line | {"prediction": '{"bbox_2d": [562, 602, 621, 627]}'}])
     records = sample_gold("referring").values()

@@ -29,6 +29,7 @@ COMMANDS = {
     "show": "Draw one record: image, boxes, conversation.",
     "space": "Write the folder of the metric and its Space.",
     "stats": "Compare a built data set with the paper's statistics.",
+    "synth": "Draw a corpus of synthetic images, to try a training on.",
 }
 
 

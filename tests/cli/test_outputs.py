@@ -77,6 +77,7 @@ OUTPUTS = {
         adds=True,
     ),
     ("space", "out"): Output(lambda top, out: ["space", "--out", out], is_folder=True),
+    ("synth", "out"): Output(lambda top, out: ["synth", 1, "--size", 96, "--out", out], is_folder=True),
 }
 # Always `.eval_results/sarchat.yaml`; see the last test.
 AT_A_FIXED_PLACE = {("score", "eval_results")}

@@ -1,16 +1,22 @@
-"""The sample: a small synthetic corpus in SARDet-100K's layout, with its edge cases; always the same bytes."""
+"""Synthetic corpora in SARDet-100K's layout, always the same bytes: the sample with its edge cases, and any number.
+
+Public names: `write_sample(root)`, `write_synthetic(root, number, size, seed)`.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 from scipy import ndimage
+from tqdm import tqdm
 
 from builders.corpus.info import DEFAULT, known_corpus
 from builders.corpus.sample.coco_writer import coco_annotation, coco_document
@@ -42,11 +48,14 @@ class SampleImage:
     awkward: tuple[str, ...] = ()
 
 
+# Shares of the free room in which the middle of an image's ground is looked for, one after the other.
+_REACHES = (1.0, 1.0, 0.8, 0.6, 0.4, 0.2, 0.0)
+
 SAMPLE_IMAGES = (
     SampleImage("train", "sea", (512, 512), (("ship", 1, 0.12),)),
     SampleImage("train", "sea", (512, 512), (("ship", 4, 0.11),), awkward=("no width", "no height")),
     SampleImage("train", "sea", (256, 256), (("ship", 2, 0.3),), awkward=("duplicate",)),
-    SampleImage("train", "sea", (416, 323), (("ship", 3, 0.16),), suffix=".png"),
+    SampleImage("train", "sea", (416, 323), (("ship", 3, 0.13),), suffix=".png"),
     SampleImage("train", "sea", (210, 200), (("ship", 1, 0.3),)),
     SampleImage("train", "sea", (400, 300), (("ship", 5, 0.2),), cut=True, awkward=("outside",)),
     SampleImage("train", "airport", (512, 512), (("aircraft", 5, 0.15), ("car", 6, 0.025))),
@@ -70,7 +79,7 @@ SAMPLE_IMAGES = (
     SampleImage("val", "port", (400, 400), (("harbor", 1, 0.5), ("ship", 3, 0.13), ("tank", 3, 0.08))),
     SampleImage("val", "depot", (220, 200), (("tank", 1, 0.4),), suffix=".png"),
     SampleImage("val", "depot", (256, 256), (("car", 5, 0.08),), awkward=("duplicate",)),
-    SampleImage("test", "sea", (512, 512), (("ship", 3, 0.14),), awkward=("no width",)),
+    SampleImage("test", "sea", (512, 512), (("ship", 3, 0.15),), awkward=("no width",)),
     SampleImage("test", "sea", (256, 256), (("ship", 1, 0.3),)),
     SampleImage("test", "airport", (320, 320), (("aircraft", 4, 0.17), ("car", 3, 0.035)), suffix=".png"),
     SampleImage("test", "river", (512, 512), (("bridge", 2, 0.3), ("ship", 1, 0.06))),
@@ -80,16 +89,76 @@ SAMPLE_IMAGES = (
 )
 
 
+class _Part(NamedTuple):
+    """Targets of one category in a scene: at most this many, and their length as a share of the image's side."""
+
+    category: str
+    most: int
+    shortest: float
+    longest: float
+
+
+# What synthetic images show: the ground, the category that each has, and those that may be with it.
+_SCENES = (
+    ("sea", _Part("ship", 5, 0.1, 0.3), ()),
+    ("airport", _Part("aircraft", 5, 0.14, 0.4), (_Part("car", 6, 0.04, 0.06),)),
+    ("river", _Part("bridge", 2, 0.2, 0.5), (_Part("ship", 2, 0.08, 0.12),)),
+    ("port", _Part("harbor", 2, 0.25, 0.5), (_Part("ship", 4, 0.1, 0.15), _Part("tank", 5, 0.07, 0.1))),
+    ("depot", _Part("car", 12, 0.06, 0.25), ()),
+    ("depot", _Part("tank", 8, 0.1, 0.3), (_Part("car", 4, 0.05, 0.08),)),
+)
+
+
 def write_sample(root: Path) -> None:
     """Write the sample to `root/SARDet_100K`: `Annotations/{train,val,test}.json` and `JPEGImages/{split}/`."""
-    corpus = Path(root) / "SARDet_100K"
+    _write(Path(root) / "SARDet_100K", SAMPLE_IMAGES, "sample")
+
+
+def write_synthetic(root: Path, number: int, size: int, seed: int = 0) -> dict[str, int]:
+    """Write a corpus of square synthetic images, more than half of them with one target; a tenth each is val and test.
+
+    Args:
+        root: the folder, which exists; it gets `Annotations/` and `JPEGImages/`.
+        number: of images.
+        size: of their sides in pixels.
+        seed: another one gives other images.
+
+    Returns:
+        The numbers of targets by category.
+    """
+    key = f"synthetic/{seed}/{size}"
+    held_out = max(number // 10, min(1, number // 3))
+    splits = ["train"] * (number - 2 * held_out) + ["val"] * held_out + ["test"] * held_out
+    return _write(root, [_invent(split, size, f"{key}/{index}") for index, split in enumerate(splits)], key)
+
+
+def _invent(split: str, size: int, key: str) -> SampleImage:
+    """Return the specification of a synthetic image."""
+    rng = np.random.default_rng(_digest(key))
+    ground, first, others = _SCENES[rng.integers(len(_SCENES))]
+    parts = [first] if rng.random() < 0.5 else [first, *(part for part in others if rng.random() < 0.5)]
+    is_single = len(parts) == 1 and rng.random() < 0.8
+    targets = tuple(
+        (
+            part.category,
+            1 if is_single else int(rng.integers(1, part.most + 1)),
+            float(rng.uniform(part.shortest, part.longest)),
+        )
+        for part in parts
+    )
+    return SampleImage(split, ground, (size, size), targets)
+
+
+def _write(corpus: Path, specified: Sequence[SampleImage], key: str) -> dict[str, int]:
+    """Write images and annotations; return the numbers of targets by category."""
     (corpus / "Annotations").mkdir(parents=True, exist_ok=True)
-    ids = _shuffled("ids", len(SAMPLE_IMAGES))
+    ids = _shuffled(f"{key}/ids", len(specified))
     files: dict[str, list[dict]] = {"train": [], "val": [], "test": []}
     targets: dict[str, list[dict]] = {split: [] for split in files}
-    for number, index in enumerate(_shuffled("numbers", len(SAMPLE_IMAGES)), start=1):
-        image = SAMPLE_IMAGES[index]
-        pixels, annotations = _make(image, index)
+    order = _shuffled(f"{key}/numbers", len(specified))
+    for number, index in enumerate(tqdm(order, desc="Drawing", unit=" images", delay=1, disable=None), start=1):
+        image = specified[index]
+        pixels, annotations = _make(image, f"{key}/picture/{index}")
         name = f"{number:07d}{image.suffix}"
         _save(pixels, image, corpus / "JPEGImages" / image.split / name)
         # Differs from the file's number, as in SARDet-100K.
@@ -101,14 +170,16 @@ def write_sample(root: Path) -> None:
         annotations = [coco_annotation(index, **target) for index, target in enumerate(targets[split])]
         coco = coco_document(images, annotations)
         (corpus / "Annotations" / f"{split}.json").write_text(json.dumps(coco) + "\n", encoding="utf-8")
+    names = known_corpus(DEFAULT).names
+    return dict(sorted(Counter(names[target["category_id"]] for part in targets.values() for target in part).items()))
 
 
-def _digest(*key: object) -> int:
-    return int.from_bytes(hashlib.sha256("/".join(map(str, ("sample", *key))).encode()).digest()[:8], "big")
+def _digest(key: str) -> int:
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big")
 
 
 def _shuffled(key: str, count: int) -> list[int]:
-    return sorted(range(count), key=lambda index: _digest(key, index))
+    return sorted(range(count), key=lambda index: _digest(f"{key}/{index}"))
 
 
 def _save(pixels: np.ndarray, image: SampleImage, path: Path) -> None:
@@ -117,13 +188,11 @@ def _save(pixels: np.ndarray, image: SampleImage, path: Path) -> None:
     Image.fromarray(pixels).convert(image.mode).save(path, **options)
 
 
-def _make(image: SampleImage, index: int) -> tuple[np.ndarray, list[dict]]:
-    """Return pixels and annotations of one image, which depend only on it and its index."""
-    rng = np.random.default_rng(_digest("picture", index))
-    width, height = image.size
+def _make(image: SampleImage, key: str) -> tuple[np.ndarray, list[dict]]:
+    """Return pixels and annotations of one image, which depend only on it and its key."""
+    rng = np.random.default_rng(_digest(key))
     lengths = {category: share * min(image.size) for category, _, share in image.targets}
-    ground = GROUNDS[image.ground]((height, width), lengths, rng)
-    echoes = _place(image, ground, lengths, rng)
+    ground, echoes = _lay_out(image, lengths, rng)
     pixels = detect(ground, [echo for _, echo in echoes], rng)
     annotations: list[dict[str, Any]] = [
         {
@@ -141,10 +210,29 @@ def _make(image: SampleImage, index: int) -> tuple[np.ndarray, list[dict]]:
     return pixels, annotations
 
 
+def _lay_out(
+    image: SampleImage, lengths: dict[str, float], rng: np.random.Generator
+) -> tuple[Ground, list[tuple[str, Echo]]]:
+    """Return a ground whose middle is anywhere in the image, with its targets.
+
+    The middle is where the targets of most grounds are. Where they do not fit, it is tried nearer to the image's, at
+    last in it.
+    """
+    width, height = image.size
+    room = [max(0.0, side - 1.2 * max(lengths.values())) for side in image.size]
+    for reach in _REACHES:
+        x, y = reach * rng.uniform(-0.5, 0.5, 2) * room
+        ground = GROUNDS[image.ground]((height, width), (width / 2 + x, height / 2 + y), lengths, rng)
+        echoes = _place(image, ground, lengths, rng)
+        if len(echoes) == sum(count for _, count, _ in image.targets):
+            break
+    return ground, echoes
+
+
 def _place(
     image: SampleImage, ground: Ground, lengths: dict[str, float], rng: np.random.Generator
 ) -> list[tuple[str, Echo]]:
-    """Put each target on the first free place of its category, clear of the others and of the edge."""
+    """Put each target on the first free place of its category, clear of the others and of the edge, if there is one."""
     shape = ground.power.shape
     taken = np.ones(shape, dtype=bool)
     taken[2:-2, 2:-2] = False
@@ -154,7 +242,9 @@ def _place(
         for _ in range(count):
             length = lengths[category] * rng.uniform(0.94, 1.06)
             tries = (TARGETS[category](shape, place, length, rng) for place in places)
-            echo = next(echo for echo in tries if not (echo.mask & taken).any())
+            echo = next((echo for echo in tries if echo.mask.any() and not (echo.mask & taken).any()), None)
+            if echo is None:
+                break
             around = tuple(slice(max(part.start - 3, 0), part.stop + 3) for part in bounding_box(echo.mask))
             taken[around] |= ndimage.binary_dilation(echo.mask[around], iterations=3)
             placed.append((category, echo))

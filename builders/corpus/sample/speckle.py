@@ -13,6 +13,8 @@ import numpy as np
 from scipy import ndimage
 
 Shape = tuple[int, int]
+# x and y in pixels.
+Spot = tuple[float, float]
 Rng = np.random.Generator
 Window = tuple[slice, slice]
 
@@ -234,18 +236,18 @@ TARGETS: Mapping[str, Callable[[Shape, Place, float, Rng], Echo]] = {
 }
 
 
-# Grounds. Each is a function of the image's shape and the length of the targets of each category.
+# Grounds. Each is a function of the image's shape, the place of its middle, and the length of each category's targets.
 
 
-def sea(shape: Shape, lengths: Mapping[str, float], rng: Rng) -> Ground:
+def sea(shape: Shape, spot: Spot, lengths: Mapping[str, float], rng: Rng) -> Ground:
     """Open water with swell."""
     places = [Place(place.x, place.y, rng.uniform(0, 2 * np.pi)) for place in _scattered(shape, rng)]
     return Ground(_water(shape, SEA, rng), np.zeros(shape), {"ship": places})
 
 
-def airport(shape: Shape, lengths: Mapping[str, float], rng: Rng) -> Ground:
+def airport(shape: Shape, spot: Spot, lengths: Mapping[str, float], rng: Rng) -> Ground:
     """Grass, a runway, an apron with two rows of aircraft stands, a car park, and buildings behind."""
-    middle, size = _middle(shape, rng.uniform(-0.35, 0.35)), min(shape)
+    middle, size = Place(*spot, rng.uniform(-0.35, 0.35)), min(shape)
     along, across = (axis / size for axis in _axes(shape, middle))
     apron = (np.abs(across - 0.08) < 0.26) & (np.abs(along) < 0.62)
     runway = np.abs(across + 0.36) < 0.05
@@ -267,9 +269,9 @@ def airport(shape: Shape, lengths: Mapping[str, float], rng: Rng) -> Ground:
     )
 
 
-def river(shape: Shape, lengths: Mapping[str, float], rng: Rng) -> Ground:
+def river(shape: Shape, spot: Spot, lengths: Mapping[str, float], rng: Rng) -> Ground:
     """Dark water between fields and houses, narrower than its bridges are long."""
-    middle, size = _middle(shape, rng.uniform(0.3, 1.2)), min(shape)
+    middle, size = Place(*spot, rng.uniform(0.3, 1.2)), min(shape)
     along, across = _axes(shape, middle)
     half = 0.4 * lengths["bridge"]
     bank = half * (1 + 0.06 * np.sin(along / (0.13 * size))) - np.abs(
@@ -288,16 +290,17 @@ def river(shape: Shape, lengths: Mapping[str, float], rng: Rng) -> Ground:
     return Ground(level**2.0, sum(houses, np.zeros(shape)), {"bridge": spans, "ship": mooring})
 
 
-def port(shape: Shape, lengths: Mapping[str, float], rng: Rng) -> Ground:
+def port(shape: Shape, spot: Spot, lengths: Mapping[str, float], rng: Rng) -> Ground:
     """Water with a quay towards land, and a tank farm behind it."""
     size = min(shape)
-    middle = _middle(shape, rng.uniform(-0.18, 0.18))
-    shore = _at(middle, 0, 0.2 * size)
+    middle = Place(*spot, rng.uniform(-0.18, 0.18))
+    length = lengths.get("harbor", size)
+    # So that a harbor, most of which is in the water, has the spot in its middle.
+    shore = _at(middle, 0, 0.16 * length)
     _, across = _axes(shape, shore)
     level = np.where(across > 0, _fields(shape, rng, LAND), np.sqrt(_water(shape, SEA, rng)))
     level = np.where(np.abs(across) < 1.5, 200 * _patches(shape, rng, 3) ** 2, level)
     houses = _buildings(shape, _at(shore, 0, 0.3 * size), (0.6 * size, 0.05 * size), rng)
-    length = lengths.get("harbor", size)
     berths = [_at(shore, step * 1.15 * length, 0) for step in ((0,) if length > 0.45 * size else (-0.5, 0.5))]
     farm = _rows(_at(shore, 0, 0.16 * size), lengths.get("tank", 0), (0.42 * size, 0.08 * size), rng)
     free = [place for place in _scattered(shape, rng) if across[round(place.y), round(place.x)] < -0.1 * size]
@@ -305,9 +308,9 @@ def port(shape: Shape, lengths: Mapping[str, float], rng: Rng) -> Ground:
     return Ground(level**2.0, houses, {"harbor": berths, "tank": farm, "ship": ships})
 
 
-def depot(shape: Shape, lengths: Mapping[str, float], rng: Rng) -> Ground:
+def depot(shape: Shape, spot: Spot, lengths: Mapping[str, float], rng: Rng) -> Ground:
     """Tarmac with cars or tanks in rows, surrounded by fields and buildings."""
-    middle, size = _middle(shape, rng.uniform(-0.3, 0.3)), min(shape)
+    middle, size = Place(*spot, rng.uniform(-0.3, 0.3)), min(shape)
     along, across = (axis / size for axis in _axes(shape, middle))
     yard = (np.abs(along) < 0.43) & (np.abs(across) < 0.4)
     fence = (np.abs(np.maximum(np.abs(along) - 0.03, np.abs(across)) - 0.4) < 0.006) & (np.abs(across) < 0.406)
@@ -322,17 +325,13 @@ def depot(shape: Shape, lengths: Mapping[str, float], rng: Rng) -> Ground:
     return Ground(level**2.0, houses, places)
 
 
-GROUNDS: Mapping[str, Callable[[Shape, Mapping[str, float], Rng], Ground]] = {
+GROUNDS: Mapping[str, Callable[[Shape, Spot, Mapping[str, float], Rng], Ground]] = {
     "sea": sea,
     "airport": airport,
     "river": river,
     "port": port,
     "depot": depot,
 }
-
-
-def _middle(shape: Shape, angle: float) -> Place:
-    return Place(shape[1] / 2, shape[0] / 2, angle)
 
 
 def _patches(shape: Shape, rng: Rng, size: float, window: Window = (slice(None), slice(None))) -> np.ndarray:
