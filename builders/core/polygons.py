@@ -134,6 +134,21 @@ def rectangle(corners: Iterable[float]) -> Rectangle:
     return best[1]
 
 
+def turn(x: float, y: float, width: float, height: float, angle: float) -> Corners:
+    """Return the corners of a rectangle.
+
+    Args:
+        x: that of its centre.
+        y: that of its centre.
+        width: its side along x before it is turned.
+        height: its other side.
+        angle: by how much it is turned about its centre, in radians, clockwise as seen.
+    """
+    cos, sin = math.cos(angle) / 2, math.sin(angle) / 2
+    around = ((-width, -height), (width, -height), (width, height), (-width, height))
+    return _flatten([(x + right * cos - down * sin, y + right * sin + down * cos) for right, down in around])
+
+
 def _half_turn(angle: float) -> float:
     turned = (angle + math.pi / 2) % math.pi - math.pi / 2
     # A tiny negative angle plus pi is pi in floating point.

@@ -8,11 +8,15 @@ Public names:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from builders.notation.formats import INPUT_PIXELS, PIXELS, BoxFormat, check_input_size
+from builders.core.errors import SARChatError
+from builders.core.polygons import Rectangle, area, bounds, corners_of, from_top, hull, rectangle, to_points, turn
+from builders.core.schema import Corners
+from builders.notation.formats import INPUT_PIXELS, PIXELS, SHARE, BoxFormat, check_input_size, check_oriented
 from builders.notation.input_size import InputSize, ResizeRule
 from sarchat_metric import Box
 
@@ -34,28 +38,82 @@ class Scale:
     margins: tuple[int, int]
     largest: tuple[float, float]
 
-    def to_pixels(self, numbers: Sequence[float]) -> Box:
-        """Return the box (x1, y1, x2, y2) in pixels of four numbers in the format's order; nothing is clipped."""
-        corner = dict(zip(self.format.order, numbers, strict=True))
-        x1, y1, x2, y2 = (
-            (corner[name] + self.format.offset) * self.steps[axis] - self.margins[axis]
-            for axis, name in ((0, "x1"), (1, "y1"), (0, "x2"), (1, "y2"))
-        )
-        return x1, y1, x2, y2
+    def to_pixels(self, numbers: Sequence[float]) -> Box | Corners | None:
+        """Return a box in pixels; nothing is clipped.
 
-    def from_pixels(self, box: Box) -> dict[str, float]:
-        """Return x1, y1, x2 and y2 as the format writes them, by name.
+        Args:
+            numbers: the four numbers of an upright box, the eight of four corners, or five with an angle, in the
+                format's order.
 
-        They are rounded to the format's last digit and kept inside its range. Opposite sides differ by at least one
-        unit of that digit, so that no box becomes empty.
+        Returns:
+            The box (x1, y1, x2, y2), or four corners; `None` if such numbers are not a box in this format.
         """
+        fmt = self.format
+        if (len(numbers) == 4 and "w" not in fmt.order) or (len(numbers) == 8 and fmt.corners):
+            return self._points_to_pixels(numbers)  # type: ignore[return-value]
+        if len(numbers) != 5 or not fmt.angle:
+            return None
+        *sides, angle = numbers
+        if fmt.rotated == "center":
+            x, y, length, breadth = sides
+            return self._points_to_pixels(turn(x, y, length, breadth, math.radians(angle)))  # type: ignore[return-value]
+        if angle % 180 == 0:
+            return self._points_to_pixels(sides)  # type: ignore[return-value]
+        if not fmt.rotated or not self.is_even:
+            return None
+        x1, y1, x2, y2 = sides
+        turned = turn((x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1, -math.radians(angle))
+        return self._points_to_pixels(turned)  # type: ignore[return-value]
+
+    @property
+    def is_even(self) -> bool:
+        """Whether the format's units are as long along x as along y, so that an angle in them is one in pixels."""
+        return self.steps[0] == self.steps[1]
+
+    def _points_to_pixels(self, numbers: Sequence[float]) -> tuple[float, ...]:
+        """Return points in pixels, x before y; the numbers are in the format's order."""
+        y_first = self.format.order[0].startswith("y")
+        pairs = [(y, x) if y_first else (x, y) for x, y in zip(numbers[::2], numbers[1::2], strict=True)]
+        offset = self.format.offset
+        return tuple(
+            (value + offset) * step - margin
+            for pair in pairs
+            for value, step, margin in zip(pair, self.steps, self.margins, strict=True)
+        )
+
+    def from_pixels(self, box: Box | Corners) -> dict[str, float]:
+        """Return the numbers of a box as the format writes them, by name.
+
+        They are rounded to the format's last digit. Those of an upright box are kept inside its range, and opposite
+        sides differ by at least one unit of that digit, so that no box becomes empty; those of corners may be outside,
+        unless they are bins.
+
+        Args:
+            box: the box (x1, y1, x2, y2), or four corners, in pixels.
+
+        Returns:
+            x1, y1, x2 and y2; or x1 to y4; or those of a box and its `angle`.
+
+        Raises:
+            SARChatError: if the box is oriented, and the format has no notation for it, or one that would be wrong.
+        """
+        fmt = self.format
+        if len(box) == 4:
+            if len(fmt.order) == 8:
+                return _name(self._corners_from_pixels(corners_of(box)))
+            return self._center(corners_of(box)) if "w" in fmt.order else self._upright(box)
+        check_oriented(fmt)
+        if fmt.rotated == "center":
+            return self._center(box)
+        return self._turned(box) if fmt.rotated else _name(self._corners_from_pixels(box))
+
+    def _upright(self, box: Box, *, clamped: bool = True) -> dict[str, float]:
         decimals = self.format.decimals
         corners: dict[str, float] = {}
         for axis, name in enumerate("xy"):
-            step, margin, largest = self.steps[axis], self.margins[axis], self.largest[axis]
+            least, largest = (0, self.largest[axis]) if clamped else (-math.inf, math.inf)
             low, high = (
-                min(max(0, round((box[index] + margin) / step - self.format.offset, decimals)), largest)
-                for index in (axis, axis + 2)
+                min(max(least, round(self._unit(box[index], axis), decimals)), largest) for index in (axis, axis + 2)
             )
             if high <= low:
                 smallest = 10.0**-decimals
@@ -63,6 +121,48 @@ class Scale:
                 high = low + smallest
             corners[f"{name}1"], corners[f"{name}2"] = low, high
         return corners
+
+    def _unit(self, pixels: float, axis: int) -> float:
+        return (pixels + self.margins[axis]) / self.steps[axis] - self.format.offset
+
+    def _corners_from_pixels(self, corners: Corners) -> Corners:
+        decimals, fmt = self.format.decimals, self.format
+        numbers = [round(self._unit(value, place % 2), decimals) for place, value in enumerate(corners)]
+        if fmt.unit == SHARE and fmt.largest != fmt.divisor:
+            numbers = [min(max(0, number), self.largest[place % 2]) for place, number in enumerate(numbers)]
+        if not area(hull(to_points(numbers))):
+            upright = self._upright(bounds(to_points(corners)))
+            numbers = [*corners_of((upright["x1"], upright["y1"], upright["x2"], upright["y2"]))]
+        return from_top(numbers)
+
+    def _rectangle(self, corners: Corners) -> Rectangle:
+        return rectangle(self._unit(value, place % 2) for place, value in enumerate(corners))
+
+    def _center(self, corners: Corners) -> dict[str, float]:
+        x, y, length, breadth, angle = self._rectangle(corners)
+        degrees = round(math.degrees(angle))
+        sides = {"w": max(1, round(length)), "h": max(1, round(breadth))}
+        return {"x": round(x), "y": round(y), **sides, "angle": degrees if degrees < 90 else -90}
+
+    def _turned(self, corners: Corners) -> dict[str, float]:
+        if not self.is_even:
+            raise SARChatError(
+                f"box format {self.format.name} has an angle, which is unclear in shares of a width and a height that "
+                "differ; use square images, or a format with four corners, such as internvl"
+            )
+        x, y, length, breadth, angle = self._rectangle(corners)
+        choices = []
+        for w, h, turn_by in ((length, breadth, 0), (breadth, length, 90)):
+            degrees = round(turn_by - math.degrees(angle)) % 180
+            points = [value * self.steps[0] for value in (x - w / 2, y - h / 2, x + w / 2, y + h / 2)]
+            inside = min(points) >= 0 and max(points) <= self.steps[0] * self.largest[0]
+            choices.append((not inside, degrees > 90, degrees, points))
+        _, _, degrees, (x1, y1, x2, y2) = min(choices)
+        return self._upright((x1, y1, x2, y2), clamped=False) | {"angle": degrees}
+
+
+def _name(corners: Corners) -> dict[str, float]:
+    return {f"{'xy'[place % 2]}{place // 2 + 1}": value for place, value in enumerate(corners)}
 
 
 @lru_cache(maxsize=1024)

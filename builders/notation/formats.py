@@ -9,8 +9,10 @@ Public names:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from builders.core.errors import SARChatError
@@ -30,7 +32,7 @@ class BoxFormat:
     Attributes:
         name: the name by which a user asks for it.
         models: the models that write boxes this way.
-        box: one box, a `string.Template` of x1, y1, x2, y2 and, in some, label and angle.
+        box: one box, a `string.Template` of x1, y1, x2, y2 (or x1 to y4, or x, y, w, h) and, in some, label and angle.
         unit: `pixels` of the image, `input-pixels` (pixels of the resized image), or `share` (fractions of width and
             height, times `divisor`).
         divisor: how a share of 1 is written.
@@ -47,6 +49,9 @@ class BoxFormat:
         angle: how a rotation follows the four numbers; empty if the format has none.
         tokens: special tokens, which are removed when an answer is read.
         prompt_suffix: the sentence that asks for boxes; empty if none is documented.
+        corners: four corners, a template of x1 to y4; empty if the format cannot write them.
+        rotated: what an angle turns: `box` or `center`, see `formats.yaml`; empty if angles are not written.
+        corners_suffix: the sentence that asks for oriented boxes.
     """
 
     name: str
@@ -67,11 +72,19 @@ class BoxFormat:
     angle: str = ""
     tokens: tuple[str, ...] = ()
     prompt_suffix: str = ""
+    corners: str = ""
+    rotated: str = ""
+    corners_suffix: str = ""
+
+    @cached_property
+    def order(self) -> tuple[str, ...]:
+        """The names of the coordinates in `box`, in their order."""
+        return tuple(_FIELD.findall(self.box))
 
     @property
-    def order(self) -> tuple[str, ...]:
-        """The order of x1, y1, x2 and y2 in `box`."""
-        return tuple(sorted(("x1", "y1", "x2", "y2"), key=lambda corner: self.box.index(f"${corner}")))
+    def has_oriented(self) -> bool:
+        """Whether oriented boxes can be written."""
+        return bool(self.corners or self.rotated)
 
     @property
     def is_native(self) -> bool:
@@ -95,10 +108,25 @@ def _make(name: str, entry: Mapping[str, Any]) -> BoxFormat:
         entry = {"unit": SHARE, "divisor": divisor, "largest": divisor} | entry
     else:
         entry["unit"] = unit
+    corners = entry.pop("corners", None) or _corners_template(entry["box"], entry.get("rotated"))
+    entry["corners"] = "" if corners == "none" else corners
+    entry.setdefault("corners_suffix", entry.get("prompt_suffix", ""))
     fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
     return BoxFormat(name=name, **fields)
 
 
+def _corners_template(box: str, rotated: str | None) -> str:
+    """Return a template of one box with the eight numbers of four corners, written as those of two are."""
+    fields = list(_FIELD.finditer(box))
+    if rotated or len(fields) != 4:
+        return "" if rotated else box
+    (start, pair_end), (next_start, end) = ((fields[place].start(), fields[place + 1].end()) for place in (0, 2))
+    pair, between = box[start:pair_end], box[pair_end:next_start]
+    pairs = between.join(pair.replace("1", str(number)) for number in range(1, 5))
+    return box[:start] + pairs + box[end:]
+
+
+_FIELD = re.compile(r"\$([xywh][1-4]?)(?![a-z0-9])")
 _TABLE = read_yaml("formats.yaml", "builders.notation")
 # Other packages add theirs as entry points of this group, objects like the entries of `formats.yaml`.
 _FORMATS = Registry(
@@ -116,6 +144,17 @@ def get_format(name: str) -> BoxFormat:
         SARChatError: if the name is unknown; the message lists all names.
     """
     return _FORMATS[name]
+
+
+def check_oriented(fmt: BoxFormat) -> None:
+    """Check that a format can write oriented boxes.
+
+    Raises:
+        SARChatError: if it cannot; the message lists those that can.
+    """
+    if not fmt.has_oriented:
+        others = ", ".join(name for name in FORMAT_NAMES if get_format(name).has_oriented)
+        raise SARChatError(f"box format {fmt.name} has no notation for oriented boxes; choose from {others}")
 
 
 def check_input_size(fmt: BoxFormat, input_size: InputSize | ResizeRule | None) -> None:

@@ -61,7 +61,7 @@ def describe_unit(fmt: BoxFormat) -> str:
     else:
         whole = "the square that the image is padded to" if fmt.padded else "width and height"
         unit = f"0 to {fmt.divisor:g} of {whole}"
-    return unit if fmt.order[0] == "x1" else f"{unit}, y first"
+    return unit if fmt.order[0].startswith("x") else f"{unit}, y first"
 
 
 def other_family(model: str, fmt: BoxFormat) -> Family | None:

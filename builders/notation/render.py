@@ -15,9 +15,12 @@ from typing import Any
 
 from builders.notation.coordinates import Scale, scale_of
 from builders.notation.formats import BoxFormat
+from builders.notation.found import OWN_BOX, numbers_of
 from builders.notation.input_size import InputSize, ResizeRule
-from sarchat_metric import BOX, Box, Categories, Vocabulary, read_answer, vocabulary
+from sarchat_metric import Categories, Vocabulary, read_answer, vocabulary
 
+# Of a box in pixels: four, or the eight of its corners.
+Numbers = tuple[float, ...]
 _ANY_BOX = "{<0><0><0><0>}"
 
 
@@ -29,7 +32,9 @@ def render_text(
     input_size: InputSize | ResizeRule | None = None,
     categories: Categories = None,
 ) -> str:
-    """Rewrite every box `{<x1><y1><x2><y2>}` of a text in the format's notation; the words do not change.
+    """Rewrite every box `{<x1><y1><x2><y2>}` or `{<x1><y1>...<x4><y4>}` of a text in the format's notation.
+
+    The words do not change.
 
     Adjacent boxes are written together, as the family writes them. A family that marks labels (`<ref>ship</ref>`, a
     JSON key) gets the category that the text names last before the box, which is how the metric labels a box; if that
@@ -44,7 +49,7 @@ def render_text(
         categories: the corpus's categories as the metric takes them, which labels are among.
 
     Raises:
-        SARChatError: if the size is missing, or the format does not use it.
+        SARChatError: if the size is missing, or the format does not use it, or it cannot write an oriented box.
     """
     scale = scale_of(fmt, width, height, input_size)
     # Most answers hold no box.
@@ -59,12 +64,12 @@ def render_text(
     return "".join(written)
 
 
-def _runs(text: str, known: Vocabulary) -> Iterator[tuple[str, list[Box], str | None]]:
+def _runs(text: str, known: Vocabulary) -> Iterator[tuple[str, list[Numbers], str | None]]:
     """Yield words, the adjacent boxes after them, and the boxes' label; the last item has only words."""
-    # Words and the four numbers of a box in turn.
-    pieces = BOX.split(text)
-    words = pieces[::5]
-    boxes: list[Any] = [tuple(map(float, pieces[at : at + 4])) for at in range(1, len(pieces), 5)]
+    # Words and the eight groups of a box in turn.
+    pieces = OWN_BOX.split(text)
+    words = pieces[::9]
+    boxes = [numbers_of(pieces[at : at + 8]) for at in range(1, len(pieces), 9)]
     labels = _labels_between(tuple(words), known)
     start = 0
     for end in range(1, len(words)):
@@ -93,7 +98,7 @@ def _mark_label(words: str, label: str, fmt: BoxFormat, known: Vocabulary) -> st
     return words + Template(fmt.mark).substitute(label=label)
 
 
-def _write_run(boxes: Sequence[Box], scale: Scale, label: str | None) -> str:
+def _write_run(boxes: Sequence[Numbers], scale: Scale, label: str | None) -> str:
     if not boxes:
         return ""
     before, between, after = scale.format.boxes
@@ -102,15 +107,17 @@ def _write_run(boxes: Sequence[Box], scale: Scale, label: str | None) -> str:
 
 # The pairs of identification repeat each box of an image.
 @lru_cache(maxsize=2**14)
-def _write_box(box: Box, scale: Scale, label: str | None) -> str:
+def _write_box(box: Numbers, scale: Scale, label: str | None) -> str:
     mark = Template(scale.format.mark).substitute(label=json.dumps(label)[1:-1]) if label else ""
-    return _pattern_of(scale.format).format(**scale.from_pixels(box), label=mark)
+    numbers: Any = scale.from_pixels(box)  # type: ignore[arg-type]
+    return _pattern_of(scale.format, tuple(numbers)).format(**numbers, label=mark)
 
 
 @lru_cache(maxsize=64)
-def _pattern_of(fmt: BoxFormat) -> str:
-    """Return a box of the format as a pattern of `str.format`."""
+def _pattern_of(fmt: BoxFormat, names: Sequence[str]) -> str:
+    """Return a box of the format that has numbers of these names as a pattern of `str.format`."""
     number = f"0{fmt.digits}.{fmt.decimals}f" if fmt.digits else f".{fmt.decimals}f"
-    fields = {name: f"{{{name}:{number}}}" for name in fmt.order}
-    box = fmt.box.replace("{", "{{").replace("}", "}}")
-    return Template(box).substitute(fields, label="{label}", angle="")
+    fields = {name: f"{{{name}:{number}}}" for name in names if name != "angle"}
+    box = (fmt.corners if "x4" in names else fmt.box).replace("{", "{{").replace("}", "}}")
+    angle = fmt.angle.replace("$angle", "{angle:.0f}") if "angle" in names else ""
+    return Template(box).substitute(fields, label="{label}", angle=angle)

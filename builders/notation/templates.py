@@ -26,12 +26,12 @@ class _Pattern(NamedTuple):
     Attributes:
         boxes: a box, or else what is a point in the format.
         point: a point at the end of a text; None if the format has none.
-        pieces: the pieces of a box one by one, to recognise one that is cut off.
+        pieces: for each way to write a box, its pieces one by one, to recognise one that is cut off.
     """
 
     boxes: re.Pattern[str]
     point: re.Pattern[str] | None
-    pieces: tuple[re.Pattern[str], ...]
+    pieces: tuple[tuple[re.Pattern[str], ...], ...]
 
 
 def read_template(text: str, fmt: BoxFormat) -> Reading:
@@ -59,11 +59,15 @@ def read_template(text: str, fmt: BoxFormat) -> Reading:
 
 @lru_cache(maxsize=64)
 def _pattern_of(fmt: BoxFormat) -> _Pattern:
-    box, point = (_join(_pieces(template), fmt) for template in (fmt.box, fmt.point))
+    point = _join(_pieces(fmt.point), fmt)
+    ways = [template for template in dict.fromkeys((fmt.box, fmt.corners)) if template]
+    boxes = [_join(_pieces(template), fmt) for template in ways]
     return _Pattern(
-        re.compile(f"{box}|{point}" if point else box, re.ASCII),
+        re.compile("|".join(filter(None, [*boxes, point])), re.ASCII),
         re.compile(rf"{point}\s*\Z", re.ASCII) if point else None,
-        tuple(re.compile(piece, re.ASCII) for _, piece in _pieces(fmt.box) if piece != _ANGLE),
+        tuple(
+            tuple(re.compile(piece, re.ASCII) for _, piece in _pieces(template) if piece != _ANGLE) for template in ways
+        ),
     )
 
 
@@ -92,10 +96,12 @@ def _pieces(template: str) -> list[tuple[str, str]]:
 
 def _cut_at(text: str, at: int, pattern: _Pattern) -> int:
     """Return where a box begins that the end of the text cuts off; the text's length if there is none."""
-    opening = pattern.pieces[0]
+    opening = pattern.pieces[0][0]
     for match in opening.finditer(text, at):
         start = match.start()
-        if _is_cut(text, start, pattern.pieces) and not (pattern.point and pattern.point.match(text, start)):
+        if pattern.point and pattern.point.match(text, start):
+            continue
+        if any(_is_cut(text, start, way) for way in pattern.pieces):
             return start
     return len(text)
 

@@ -11,17 +11,17 @@ a result, in time linear in its length.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 from builders.notation.coordinates import Scale, scale_of
 from builders.notation.formats import BoxFormat
-from builders.notation.found import Group, Reading
+from builders.notation.found import OWN_BOX, Group, Reading, numbers_of
 from builders.notation.input_size import InputSize, ResizeRule
 from builders.notation.lists import read_lists
 from builders.notation.templates import read_template
-from sarchat_metric import BOX, Box, final_answer, parse_boxes
+from sarchat_metric import final_answer
 
 # A Markdown fence, with the line break inside it.
 _FENCE = re.compile(r"```(?:json|JSON|python)[ \t]*\n?|\n?```(?!json|JSON|python)")
@@ -36,12 +36,13 @@ class Translation(NamedTuple):
     """An answer in SARChat's notation, with counts of what was found in it.
 
     Attributes:
-        text: the answer without its reasoning; each box is `{<x1><y1><x2><y2>}` in pixels of the image, with its label
-            before it, everything else is unchanged. Boxes are not clipped, and repeated ones are kept.
+        text: the answer without its reasoning; each box is `{<x1><y1><x2><y2>}` in pixels of the image, or its four
+            corners, with its label before it, everything else is unchanged. Boxes are not clipped, and repeated ones
+            are kept.
         boxes: the number of boxes.
         out_of_image: the number of them that reach more than a pixel beyond the image.
-        rotated: the number of boxes with a rotation other than 0. Each is written `{<x1><y1><x2><y2>|<angle>}`, which
-            the metric does not read as a box.
+        rotated: the number of boxes with a rotation whose meaning is unclear in this format or image. Each is written
+            `{<x1><y1><x2><y2>|<angle>}`, which the metric does not read as a box.
         not_boxes: the number of coordinates that were removed because they are not a box in this format: points,
             polygons, and boxes in SARChat's notation if another one was chosen.
         truncated: whether the answer was cut off, in its reasoning, in a box or in a list. The unfinished box or object
@@ -77,14 +78,14 @@ def translate(
     if fmt.is_native:
         if "{" not in text:
             return Translation(text, truncated=unfinished)
-        boxes = parse_boxes(text)
+        boxes = [numbers_of(match.groups()) for match in OWN_BOX.finditer(text)]
         reading = read_template(text, fmt)
         return Translation(
             text, len(boxes), _count_outside(boxes, width, height), truncated=unfinished or reading.truncated
         )
     foreign = 0
     if not fmt.box.startswith("{<"):
-        text, foreign = BOX.subn("", text)
+        text, foreign = OWN_BOX.subn("", text)
     text = _drop_tokens(text, fmt)
     if fmt.syntax == "template":
         reading = read_template(text, fmt)
@@ -121,18 +122,19 @@ class _Writer:
         )
 
     def _write_box(self, numbers: tuple[float, ...]) -> str:
-        turned = len(numbers) == 5 and bool(self.scale.format.angle)
-        if len(numbers) != 4 and not turned:
+        box = self.scale.to_pixels(numbers)
+        angle = ""
+        if box is None and len(numbers) == 5 and self.scale.format.angle:
+            box, angle = self.scale.to_pixels(numbers[:4]), f"|<{_spell(numbers[4])}>"
+        if box is None:
             self.not_boxes += 1
             return ""
-        box = self.scale.to_pixels(numbers[:4])
-        corners = "".join(f"<{_spell(value)}>" for value in box)
-        if turned and numbers[4] != 0:
+        if angle:
             self.rotated += 1
-            return f"{{{corners}|<{_spell(numbers[4])}>}}"
-        self.boxes += 1
-        self.out_of_image += _count_outside([box], self.width, self.height)
-        return f"{{{corners}}}"
+        else:
+            self.boxes += 1
+            self.out_of_image += _count_outside([box], self.width, self.height)
+        return f"{{{''.join(f'<{_spell(value)}>' for value in box)}{angle}}}"
 
 
 def _spell(value: float) -> str:
@@ -141,7 +143,7 @@ def _spell(value: float) -> str:
     return "0" if text == "-0" else text
 
 
-def _count_outside(boxes: Iterable[Box], width: int, height: int) -> int:
+def _count_outside(boxes: Iterable[Sequence[float]], width: int, height: int) -> int:
     limits = (width + _MARGIN, height + _MARGIN)
     return sum(any(not -_MARGIN <= value <= limits[index % 2] for index, value in enumerate(box)) for box in boxes)
 

@@ -3,6 +3,7 @@
 from string import Template
 
 import pytest
+from family_writers import RESIZED, UPRIGHT
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,7 +31,11 @@ EXPECTED = {
     "shikra": (1, "xyxy"),
     "llava-1.5": (1, "xyxy"),
     "minigpt-v2": (100, "xyxy"),
+    "geochat": (100, "xyxy"),
     "earthdial": (100, "xyxy"),
+    "rscovlm": ("input-pixels", "xyxyxyxy"),
+    "rscovlm-angle": ("input-pixels", "xywh"),
+    "lmmrotate": (1000, "xyxyxyxy"),
     "seed": (1000, "xyxy"),
     "json-px": ("pixels", "xyxy"),
     "json-1000": (1000, "xyxy"),
@@ -55,7 +60,7 @@ def test_entries_are_consistent(name):
     assert fmt.models
     assert fmt.syntax in ("template", "list", "brackets")
     assert fmt.label in ("before", "after", "key")
-    fields = {"x1", "y1", "x2", "y2"} | ({"angle"} if fmt.angle else set())
+    fields = set(fmt.order) | ({"angle"} if fmt.angle else set())
     fields |= {"label"} if fmt.label == "key" else set()
     assert set(placeholders(fmt.box)) == fields
     assert placeholders(fmt.mark) == (["label"] if fmt.mark else [])
@@ -122,9 +127,7 @@ def test_a_resized_image_keeps_to_the_rule(width, height, factor, smallest, more
         assert seen[0] * seen[1] <= rule.max_pixels or seen[0] * seen[1] <= smallest * 4
 
 
-@given(
-    st.sampled_from([name for name in FORMAT_NAMES if name != "qwen2.5-vl"]), st.integers(1, 4000), st.integers(1, 4000)
-)
+@given(st.sampled_from([name for name in UPRIGHT if name not in RESIZED]), st.integers(1, 4000), st.integers(1, 4000))
 def test_pixels_come_back_within_a_step_and_a_half_of_the_unit(name, width, height):
     fmt = get_format(name)
     scale = scale_of(fmt, width, height)

@@ -2,13 +2,13 @@
 
 import pytest
 from built_fixture import sample_build
-from family_writers import INPUT_SIZE, WRITERS, rewrite
+from family_writers import INPUT_SIZE, RESIZED, UPRIGHT, WRITERS, rewrite
 from hypothesis import given
 from hypothesis import strategies as st
 from support import slow
 
 from builders.data.reader import open_build
-from builders.notation.formats import FORMAT_NAMES, get_format
+from builders.notation.formats import get_format
 from builders.notation.input_size import InputSize
 from builders.notation.render import render_text
 from builders.notation.translate import translate
@@ -16,12 +16,12 @@ from sarchat_metric import parse_boxes, read_answer, score
 
 CASES = [(name, writer) for name, (writers, _) in WRITERS.items() for writer in writers]
 # Formats of whole percents: 20 pixels in an image of 800 are 2.5 of them, so that a few small boxes are lost.
-COARSE = ("minigpt-v2", "earthdial")
+COARSE = ("minigpt-v2", "geochat", "earthdial")
 COLUMNS = ["id", "task", "scenario", "messages", "width", "height", "objects"]
 
 
 def size_for(name):
-    return InputSize(*INPUT_SIZE) if name == "qwen2.5-vl" else None
+    return InputSize(*INPUT_SIZE) if name in RESIZED else None
 
 
 @pytest.fixture(scope="module", params=["test", *slow("train")])
@@ -31,7 +31,7 @@ def records(request):
 
 
 def test_every_format_has_a_writer():
-    assert set(WRITERS) == set(FORMAT_NAMES) - {"sarchat"}
+    assert set(WRITERS) == set(UPRIGHT) - {"sarchat"}
 
 
 def read_back(name, text, row):
@@ -61,7 +61,7 @@ def test_gold_answers_come_back(name, writer, records):
         assert result["overall"] == 100
 
 
-@pytest.mark.parametrize("name", FORMAT_NAMES)
+@pytest.mark.parametrize("name", UPRIGHT)
 def test_what_the_project_writes_it_reads(name, records):
     answers = []
     for row in records:

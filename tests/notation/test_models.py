@@ -32,8 +32,9 @@ NAMES = {
     "llava-hf/llava-1.5-7b-hf": "llava-1.5",
     "liuhaotian/llava-v1.5-13b": "llava-1.5",
     "Vision-CAIR/MiniGPT-v2": "minigpt-v2",
-    "MBZUAI/geochat-7B": "minigpt-v2",
+    "MBZUAI/geochat-7B": "geochat",
     "akshaydudhane/EarthDial_4B_RGB": "earthdial",
+    "Qingyun/RSCoVLM": "rscovlm",
     "jirvin16/TEOChat": "earthdial",
     "doubao-seed-1-6-vision": "seed",
     # Hosted names that changed their model, families that write no boxes, and text models.

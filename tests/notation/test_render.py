@@ -3,12 +3,13 @@
 import re
 
 import pytest
+from family_writers import RESIZED, UPRIGHT
 from hypothesis import given
 from hypothesis import strategies as st
 from support import write_boxes
 
 from builders.core.errors import SARChatError
-from builders.notation.formats import FORMAT_NAMES, get_format
+from builders.notation.formats import get_format
 from builders.notation.input_size import InputSize
 from builders.notation.render import render_text
 from sarchat_metric import parse_boxes
@@ -59,6 +60,7 @@ WRITTEN = {
     "list-1": "A ship [0.2500, 0.2500, 0.7500, 0.7500], [0.0000, 0.0000, 0.0500, 0.0500] near 2 cars, one in the top "
     "left [0.9750, 0.9500, 1.0000, 1.0000].",
 }
+WRITTEN["geochat"] = WRITTEN["minigpt-v2"].replace("}{", "}<delim>{")
 WRITTEN["json-1000"] = WRITTEN["qwen3-vl"]
 WRITTEN["list-1000"] = WRITTEN["list-px"].replace(
     "[100, 50, 300, 150], [0, 0, 20, 10]", "[250, 250, 750, 750], [0, 0, 50, 50]"
@@ -67,22 +69,22 @@ WRITTEN["list-1000"] = WRITTEN["list-1000"].replace("[390, 190, 400, 200]", "[97
 
 
 def size_for(name):
-    return InputSize(800, 400) if name == "qwen2.5-vl" else None
+    return InputSize(800, 400) if name in RESIZED else None
 
 
-@pytest.mark.parametrize("name", FORMAT_NAMES)
+@pytest.mark.parametrize("name", UPRIGHT)
 def test_a_text_is_written_as_the_family_writes_it(name):
     assert render_text(TEXT, get_format(name), *SIZE, size_for(name)) == WRITTEN[name]
 
 
 @given(text=st.text(max_size=60).filter(lambda text: not parse_boxes(text)))
 def test_a_text_without_a_box_stays_as_it_is(text):
-    for name in FORMAT_NAMES:
+    for name in UPRIGHT:
         assert render_text(text, get_format(name), 640, 480, size_for(name)) == text
 
 
 @given(
-    st.sampled_from(FORMAT_NAMES),
+    st.sampled_from(UPRIGHT),
     st.lists(st.tuples(*[st.integers(0, 99)] * 4)),
     st.sampled_from([" the ", "", ". ", " \n"]),
 )
@@ -97,7 +99,7 @@ def test_every_box_is_rewritten_and_no_word_is_lost(name, boxes, between):
     assert len(numbers) == 4 * len(boxes)
 
 
-@pytest.mark.parametrize("name", FORMAT_NAMES)
+@pytest.mark.parametrize("name", UPRIGHT)
 def test_a_tiny_box_is_never_written_empty(name):
     fmt = get_format(name)
     for box in ((0, 0, 1, 1), (3999, 2999, 4000, 3000), (2000, 1000, 2001, 1001)):

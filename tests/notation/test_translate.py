@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from family_writers import RESIZED, UPRIGHT
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -70,6 +71,7 @@ PUBLISHED = [
     ("llava-1.5", "[0.61, 0.36, 0.92, 0.83]", "", [(610, 110, 920, 580)]),
     ("minigpt-v2", "<p>a ship</p> {<4><50><30><65>}", "a ship", [(40, 250, 300, 325)]),
     ("minigpt-v2", "{<4><50><30><65>|<0>}", "", [(40, 250, 300, 325)]),
+    ("geochat", "<p>a ship</p> {<4><50><30><65>|<0>}", "a ship", [(40, 250, 300, 325)]),
     ("earthdial", "[[78, 83, 88, 99, 0]]", "", [(780, 415, 880, 495)]),
     ("earthdial", "[78, 83, 88, 99]", "", [(780, 415, 880, 495)]),
     ("seed", "<bbox>175 98 791 476</bbox>", "", [(175, 49, 791, 238)]),
@@ -94,7 +96,7 @@ def test_what_a_family_publishes_is_read(name, answer, label, boxes):
 
 
 def test_every_format_has_a_published_example():
-    assert {name for name, *_ in PUBLISHED} == set(FORMAT_NAMES) - {"qwen2.5-vl"}
+    assert {name for name, *_ in PUBLISHED} == set(UPRIGHT) - {"qwen2.5-vl"}
 
 
 @pytest.mark.parametrize(
@@ -213,7 +215,7 @@ def test_an_answer_that_was_cut_off_keeps_its_whole_boxes_and_is_counted(name, a
 @pytest.mark.parametrize("name", FORMAT_NAMES)
 @pytest.mark.parametrize("text", ["", "A ship (see below).", "3 ships", "a [b] {c} <d> (e)", "[]", "{}", "2 (two)"])
 def test_whole_answers_without_a_box_are_not_truncated_and_stay(name, text):
-    size = InputSize(8, 8) if name == "qwen2.5-vl" else None
+    size = InputSize(8, 8) if name in RESIZED else None
     assert read(name, text, input_size=size) == Translation(text)
 
 
@@ -234,7 +236,7 @@ def test_rotated_boxes_are_reported_and_are_no_boxes_to_the_metric():
 def test_points_polygons_and_foreign_boxes_are_taken_out_and_counted():
     for name, answer, count in [
         ("qwen3-vl", '[{"point_2d": [30, 40], "label": "ship"}]', 1),
-        ("list-px", "[30, 40] [1, 2, 3, 4, 5, 6, 7, 8]", 2),
+        ("list-px", "[30, 40] [1, 2, 3, 4, 5, 6, 7]", 2),
         ("qwen2-vl", "(30,40)", 1),
         ("list-1000", "{<1><2><3><4>}", 1),
         ("list-1000", "[1, 2, 3, 4, 0.99]", 1),
@@ -275,7 +277,7 @@ BITS = st.sampled_from(
     st.sampled_from(FORMAT_NAMES), st.lists(BITS, max_size=40).map("".join), st.integers(1, 900), st.integers(1, 900)
 )
 def test_any_text_gives_a_result_that_the_metric_reads(name, text, width, height):
-    size = InputSize(28, 28) if name == "qwen2.5-vl" else None
+    size = InputSize(28, 28) if name in RESIZED else None
     result = read(name, text, width, height, size)
     assert len(parse_boxes(result.text)) == result.boxes
     assert 0 <= result.out_of_image <= result.boxes
@@ -287,7 +289,7 @@ def test_any_text_gives_a_result_that_the_metric_reads(name, text, width, height
 
 @given(st.sampled_from(FORMAT_NAMES), st.text(), st.integers(1, 900), st.integers(1, 900))
 def test_any_unicode_gives_a_result(name, text, width, height):
-    size = InputSize(28, 28) if name == "qwen2.5-vl" else None
+    size = InputSize(28, 28) if name in RESIZED else None
     result = read(name, text, width, height, size)
     assert result.boxes == len(parse_boxes(result.text))
 
