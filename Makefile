@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Each worker imports everything. Plugins by name: pytest compiles the modules of all others too, in each worker.
 WORKERS := -n auto --maxprocesses 4 --dist worksteal --disable-plugin-autoload -p xdist
 
-.PHONY: demo test style bench fuzz clean
+.PHONY: demo test style bench docs fuzz clean
 
 demo: $(VENV)/.installed  ## Build the sample into ./sarchat and show what it holds.
 	$(BIN)/sarchat build --sample --out sarchat
@@ -25,6 +25,10 @@ style: $(VENV)/.installed  ## Style and types.
 
 bench: $(VENV)/.installed  ## Measure speed, memory and size on a corpus of full size.
 	$(BIN)/python benchmarks/run.py
+
+docs: $(VENV)/.installed  ## Write the site of the documentation into build/site, and refuse broken links.
+	$(BIN)/python -m pip install --quiet --editable '.[test,pictures,docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 SECONDS ?= 30
 READER ?=
