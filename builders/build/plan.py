@@ -104,7 +104,11 @@ class Plan:
         """Return a table of what was left out or clipped: its header, then rows of a name and a number per split."""
         tallies = self.tallies.values()
         others = sorted(sum(tallies, Counter[str]()).keys() - {*DROP_REASONS, CLIPPED, KEPT, ORIENTED})
-        boxes = [[f"box: {name}", *(tally[name] for tally in tallies)] for name in (*DROP_REASONS, CLIPPED, *others)]
+        boxes = [
+            # A fault of labels or images says what it counts.
+            [name if ": " in name else f"box: {name}", *(tally[name] for tally in tallies)]
+            for name in (*DROP_REASONS, CLIPPED, *others)
+        ]
         return [["left out or clipped", *self.tallies], *boxes, ["image: no target", *self.without_target.values()]]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import struct
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import groupby
 from operator import itemgetter
 from pathlib import PurePath
@@ -69,8 +69,8 @@ class AnnotationTable:
         self._parts.append(name)
         self._used.append(Counter())
 
-    def add_image(self, image_id: int, file_name: str, width: int, height: int) -> None:
-        """Add an image of the current part.
+    def add_image(self, image_id: int, file_name: str, width: int | None, height: int | None) -> None:
+        """Add an image of the current part; without a size if `fill_sizes` is called later.
 
         Raises:
             SARChatError: if the disk is full.
@@ -89,6 +89,31 @@ class AnnotationTable:
         numbers = _BOTH.pack(*box.bbox, *box.corners) if box.corners else _BBOX.pack(*box.bbox)
         flags = box.ignored + 2 * box.difficult
         self._boxes.add((len(self._parts), image_id, annotation_id, box.category, flags, numbers))
+
+    def fill_sizes(self, read_sizes: Callable[[Iterator[str]], Iterable[tuple[int, int]]]) -> None:
+        """Set the size of the images that have none.
+
+        Args:
+            read_sizes: yields the width and height, in pixels, of each image whose name it gets.
+
+        Raises:
+            SARChatError: if the disk is full.
+        """
+        self._images.flush()
+        unsized = "from images where width is null order by rowid"
+        sizes = read_sizes(name for (name,) in self._query(f"select name {unsized}"))
+        for (row,), size in zip(self._query(f"select rowid {unsized}"), sizes, strict=True):
+            # The queries have passed the row, and do not see the change.
+            with naming_disk(_PURPOSE):
+                self._database.execute("update images set width = ?, height = ? where rowid = ?", (*size, row))
+
+    def category_counts(self) -> Counter[str]:
+        """Return the number of boxes of each category that has any, by its name as annotated."""
+        counts: Counter[str] = Counter()
+        for labels, used in zip(self._labels, self._used, strict=True):
+            for category_id, number in used.items():
+                counts[labels[category_id]] += number
+        return counts
 
     def set_categories(self, labels: Mapping[int, str]) -> None:
         """Finish the current part: set the name of each of its category ids, as annotated.

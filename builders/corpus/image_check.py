@@ -12,9 +12,12 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from builders.core.errors import SARChatError
 from builders.corpus.plain_jpeg import read_plain_size
+from builders.corpus.source import Source
 from builders.corpus.targets import AnnotatedImage
 from builders.corpus.viewing import FORMATS
 
+# Contains the header of most images.
+_HEAD = 1 << 16
 # A PNG without any of these has no orientation (PNG 3, 11.3.2.1; Pillow reads the other two as well).
 _PNG_ORIENTATION = (b"eXIf", b"Raw profile type exif", b"tiff:Orientation")
 
@@ -50,6 +53,25 @@ def check_image(stream: BinaryIO, image: AnnotatedImage, name: str, *, decode: b
             f"{name} has EXIF orientation {turned}, so its boxes would not fit the image as displayed; "
             "store it upright, with orientation 1"
         )
+
+
+def read_size(source: Source, relative: str) -> tuple[int, int]:
+    """Return the width and height, in pixels, in the header of an image; of a remote one, only its start is read.
+
+    Raises:
+        SARChatError: if it does not exist, or is not an image of `FORMATS`.
+    """
+    with source.open(relative, _HEAD) as stream:
+        size = _plain_size(stream)
+        if size is None:
+            try:
+                with readable(stream, source.show(relative)) as opened:
+                    size = opened.size
+            except SARChatError:
+                # A TIFF may have its header at the end, and a JPEG metadata of any length.
+                with readable(io.BytesIO(source.read(relative)), source.show(relative)) as opened:
+                    size = opened.size
+    return size
 
 
 def check_decodes(content: bytes, name: str) -> None:

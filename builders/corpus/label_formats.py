@@ -14,18 +14,16 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.metadata import entry_points
 from typing import Any, NamedTuple, Protocol
 
-from builders.core.errors import SARChatError, check_name, near
+from builders.core.errors import SARChatError, near
+from builders.core.registry import Registry
 from builders.corpus import formats
 from builders.corpus.labels import Labels
 from builders.corpus.source import Source
-
-_GROUP = "sarchat.formats"
 
 
 class Option(NamedTuple):
@@ -40,6 +38,20 @@ class Option(NamedTuple):
     default: Any
     choices: tuple[Any, ...] | type
     help: str
+
+
+# What folders and lists call the splits, in the order in which they are taken; nothing where there is one split only.
+CALLED = {
+    "train": ("train", "trainval", "default", "all", ""),
+    "validation": ("validation", "val", "valid", "validate"),
+    "test": ("test", "test/all"),
+}
+
+
+def find_splits(names: Iterable[str]) -> dict[str, str]:
+    """Return which of the names of files or folders are those of splits, by the name in small letters."""
+    known = {name for called in CALLED.values() for name in called}
+    return {name.lower(): name for name in sorted(names) if name.lower() in known}
 
 
 @dataclass(frozen=True)
@@ -66,7 +78,7 @@ class Candidate(NamedTuple):
 
     Attributes:
         name: what its layout is called.
-        splits: where the labels of each split are: keys are those of `SPLITS`, or others that its folders have.
+        splits: where the labels of each split are, by one of the names in `CALLED`.
     """
 
     name: str
@@ -99,25 +111,18 @@ class Format(Protocol):
         """
 
 
-def format_names() -> list[str]:
-    """Return the names of the formats, sorted."""
-    own = (module.name for module in pkgutil.iter_modules(formats.__path__))
-    return sorted({*own, *entry_points(group=_GROUP).names})
-
-
 @cache
-def get_format(name: str) -> Format:
-    """Return a format.
+def registry() -> Registry[Format]:
+    """Return the formats by name."""
+    names = sorted(found.name for found in pkgutil.iter_modules(formats.__path__))
+    # A module of this package is a `Format`, which mypy cannot see.
+    included: dict[str, Any] = {name: importlib.import_module(f"{formats.__name__}.{name}") for name in names}
+    return Registry("label format", "sarchat.formats", included)
 
-    Raises:
-        SARChatError: if there is none of this name.
-    """
-    check_name("label format", name, format_names())
-    if any(module.name == name for module in pkgutil.iter_modules(formats.__path__)):
-        module: Any = importlib.import_module(f"{formats.__name__}.{name}")
-    else:
-        module = entry_points(group=_GROUP)[name].load()
-    return module
+
+def format_names() -> tuple[str, ...]:
+    """Return the names of the formats."""
+    return tuple(registry())
 
 
 def complete_options(format: str, options: Mapping[str, Any], place: str) -> dict[str, Any]:
@@ -131,10 +136,10 @@ def complete_options(format: str, options: Mapping[str, Any], place: str) -> dic
     Raises:
         SARChatError: if there is no such format or option, or it may not have this value.
     """
-    known = get_format(format).OPTIONS
+    known = registry()[format].OPTIONS
     for name, value in options.items():
         if name not in known:
-            listed = ", ".join(known) or "none"
+            listed = ", ".join(known)
             raise SARChatError(
                 f"{place}: the label format {format} has no option {name!r}{near(str(name), known)}; it has {listed}"
             )
@@ -152,7 +157,8 @@ def complete_options(format: str, options: Mapping[str, Any], place: str) -> dic
 
 def find_candidates(top: Source) -> list[Candidate]:
     """Return the corpora, of any format, that a folder may contain; errors as in `Format.find`."""
-    return [candidate for name in format_names() for candidate in get_format(name).find(top)]
+    remembering = top.remembering()
+    return [candidate for format in registry().values() for candidate in format.find(remembering)]
 
 
 def open_labels(top: Source, split: SplitLabels, images: Source | None = None, place: str = "") -> Labels:
@@ -171,4 +177,4 @@ def open_labels(top: Source, split: SplitLabels, images: Source | None = None, p
     complete = SplitLabels(split.format, split.labels, split.images, split.listed, options)
     if images is None:
         images = top.inside(split.images) if split.images else top
-    return get_format(split.format).open_labels(top, complete, images)
+    return registry()[split.format].open_labels(top, complete, images)

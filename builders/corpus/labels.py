@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from builders.core.errors import SARChatError
 from builders.corpus.annotation_table import AnnotationTable
 from builders.corpus.box_convention import BoxConvention
 from builders.corpus.categories import Naming
+from builders.corpus.image_check import read_size
 from builders.corpus.info import Shares
+from builders.corpus.reading_ahead import read_ahead
 from builders.corpus.source import Source
 from builders.corpus.targets import KEPT, ORIENTED, AnnotatedImage, clean
 
@@ -44,8 +48,12 @@ class Labels(ABC):
         """Return a hash of what the file system knows about the files, which changes with them."""
 
     @abstractmethod
-    def read_into(self, table: AnnotationTable) -> str:
+    def read_into(self, table: AnnotationTable, tally: Counter[str]) -> str:
         """Add images, boxes and names of categories to a table; return what `digest` does.
+
+        Args:
+            table: takes them; every image must get a size.
+            tally: takes the numbers of what could not be read, see `FAULTS`.
 
         Raises:
             SARChatError: if a file is wrong.
@@ -67,9 +75,10 @@ class Labels(ABC):
             SARChatError: if a file is wrong.
         """
         with AnnotationTable(corners=corners) as table:
-            digest = self.read_into(table)
+            tally: Counter[str] = Counter()
+            digest = self.read_into(table, tally)
             convention = BoxConvention() if self.may_be_other_boxes and not trust_boxes else None
-            yield Annotations(table, self.name, digest, naming, convention)
+            yield Annotations(table, self.name, digest, naming, convention, tally)
 
 
 class Annotations:
@@ -80,18 +89,27 @@ class Annotations:
         digest: a hash of the files.
         category_names: the names of their categories, in lower case.
         unknown: the number of boxes of each unknown category, by file.
-        tally: what became of the boxes in the images that `images` has yielded so far, see `clean`.
+        category_counts: the number of boxes of each category that has any, by its name as annotated.
+        tally: the number of faults by kind, see `FAULTS`, and what became of the boxes in the images that `images` has
+            yielded so far, see `clean`.
     """
 
     def __init__(
-        self, table: AnnotationTable, name: str, digest: str, naming: Naming, convention: BoxConvention | None
+        self,
+        table: AnnotationTable,
+        name: str,
+        digest: str,
+        naming: Naming,
+        convention: BoxConvention | None,
+        tally: Counter[str],
     ) -> None:
         """Set what is known before the boxes are cleaned; without a convention, it is not checked."""
         self.name = name
         self.digest = digest
         self.category_names = table.category_names()
+        self.category_counts = table.category_counts()
         self.unknown = table.unknown_categories(naming)
-        self.tally: Counter[str] = Counter()
+        self.tally = tally
         self._table = table
         self._naming = naming
         self._convention = convention
@@ -138,3 +156,20 @@ class Annotations:
             self._convention.check(self.name)
         if info.oriented and self.tally[KEPT] and not self.tally[ORIENTED]:
             raise SARChatError(f"{self.name} has no oriented box; build with upright boxes, the default")
+
+
+def fill_sizes(table: AnnotationTable, images: Source) -> None:
+    """Read the size of each image that a table has without one; of remote images, many at a time.
+
+    Raises:
+        SARChatError: if one does not exist or is not an image.
+    """
+    read = partial(read_size, images)
+    table.fill_sizes(lambda names: read_ahead(images, ((name, None) for name in names), read))
+
+
+def hash_chunks(chunks: Iterator[bytes], digest: hashlib.blake2b) -> Iterator[bytes]:
+    """Yield pieces of a file, and add each to its hash."""
+    for chunk in chunks:
+        digest.update(chunk)
+        yield chunk

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 from builders.core.storage import REQUESTS_AT_ONCE
 from builders.corpus.source import Source
@@ -13,8 +14,10 @@ from builders.corpus.source import Source
 BYTES_AHEAD = 256_000_000
 
 
-def read_ahead(source: Source, files: Iterable[tuple[str, int | None]]) -> Generator[bytes, None, None]:
-    """Yield the content of each file, in order.
+def read_ahead(
+    source: Source, files: Iterable[tuple[str, int | None]], read: Callable[[str], Any] | None = None
+) -> Generator[Any, None, None]:
+    """Yield the content of each file, in order, or what `read` returns for its path.
 
     From a remote folder, up to `REQUESTS_AT_ONCE` files are read at a time, as long as together they have no more than
     `BYTES_AHEAD` bytes; a larger file is read alone. A local file is read when it is needed, and so is one in an
@@ -24,23 +27,28 @@ def read_ahead(source: Source, files: Iterable[tuple[str, int | None]]) -> Gener
         source: the corpus's files.
         files: path, relative to the top folder, and size in bytes of each file; a size may be unknown, as web servers
             list files without it, and then counts as an equal part of `BYTES_AHEAD`.
+        read: called with the path of each file, in threads if the source is remote; default: reads it whole.
 
     Raises:
         SARChatError: if a file does not exist or cannot be read, when its turn comes.
     """
+    read = read or source.read
     if source.is_local_folder or source.is_archive:
-        yield from (source.read(relative) for relative, _ in files)
+        yield from (read(relative) for relative, _ in files)
         return
-    coming = deque((relative, BYTES_AHEAD // REQUESTS_AT_ONCE if size is None else size) for relative, size in files)
-    reading: deque[tuple[Future[bytes], int]] = deque()
+    coming = ((relative, BYTES_AHEAD // REQUESTS_AT_ONCE if size is None else size) for relative, size in files)
+    following = next(coming, None)
+    reading: deque[tuple[Future[Any], int]] = deque()
     ahead = 0
     pool = ThreadPoolExecutor(REQUESTS_AT_ONCE, thread_name_prefix="read-ahead")
     try:
-        while coming or reading:
-            while coming and len(reading) < REQUESTS_AT_ONCE and (not reading or ahead + coming[0][1] <= BYTES_AHEAD):
-                relative, size = coming.popleft()
-                reading.append((pool.submit(source.read, relative), size))
-                ahead += size
+        while following or reading:
+            while (
+                following and len(reading) < REQUESTS_AT_ONCE and (not reading or ahead + following[1] <= BYTES_AHEAD)
+            ):
+                reading.append((pool.submit(read, following[0]), following[1]))
+                ahead += following[1]
+                following = next(coming, None)
             future, size = reading.popleft()
             yield future.result()
             ahead -= size

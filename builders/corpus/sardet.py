@@ -17,7 +17,7 @@ from builders.core.errors import SARChatError, near
 from builders.core.schema import SPLITS
 from builders.corpus.categories import Naming
 from builders.corpus.info import DEFAULT, CorpusInfo, known_corpus
-from builders.corpus.label_formats import Candidate, SplitLabels, find_candidates, format_names, open_labels
+from builders.corpus.label_formats import CALLED, Candidate, SplitLabels, find_candidates, format_names, open_labels
 from builders.corpus.labels import Annotations, Labels
 from builders.corpus.layouts import known_layouts
 from builders.corpus.location import Location, locate
@@ -32,12 +32,6 @@ _HOW_TO_NAME = (
     "or name the files with --annotations SPLIT=FILE and --images DIR, or in a YAML file (`sarchat describe`)"
 )
 _NAMED_FILES, _DESCRIBED = "named files", "described"
-# What folders and lists call the splits, in the order in which they are taken; nothing where there is one split only.
-_CALLED = {
-    "train": ("train", "trainval", "default", "all", ""),
-    "validation": ("validation", "val", "valid", "validate"),
-    "test": ("test", "test/all"),
-}
 
 
 @dataclass(frozen=True)
@@ -278,7 +272,7 @@ def name_splits(candidate: Candidate, place: str) -> dict[str, SplitLabels]:
         SARChatError: if it is not clear which split a name means.
     """
     splits, used = {}, set()
-    for split, names in _CALLED.items():
+    for split, names in CALLED.items():
         name = next((name for name in names if name in candidate.splits), None)
         if name is not None:
             splits[split] = candidate.splits[name]

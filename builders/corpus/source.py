@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import os
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
+from posixpath import splitext
 from typing import Any, BinaryIO
 
 import fsspec
@@ -23,6 +25,8 @@ from builders.core.storage import PerProcess, cannot_open, describe, open_url
 
 # Far above any file of a corpus; a small archive may claim far more.
 _MOST_BYTES = 1 << 30
+# Of macOS, in an archive: a second, hidden file for each one.
+_HIDDEN = (".", "__MACOSX")
 # Large enough for most images in one request, small enough that reading one image transfers little of an archive.
 _REMOTE_BLOCK = 256 * 1024
 _LINK_ADVICE = "copy it into the folder, or give the folder of the images with --images DIR --annotations SPLIT=FILE"
@@ -38,6 +42,7 @@ class Source:
         root: the tree's top folder in the file system.
         is_local_folder: whether the files are ordinary files on this machine.
         is_archive: whether the source is a zip, which is read without unpacking.
+        known: what was found in folders, if it is to be remembered, see `remembering`.
     """
 
     location: str
@@ -45,6 +50,7 @@ class Source:
     root: str
     is_local_folder: bool
     is_archive: bool
+    known: dict[tuple[str, str], Any] | None = field(default=None, compare=False, repr=False)
 
     @property
     def fs(self) -> AbstractFileSystem:
@@ -80,6 +86,18 @@ class Source:
                 stream = open(copy, "rb") if copy else self.fs.open(self.path(relative), "rb")
             with stream, self._errors_naming(relative):
                 yield from read_pieces(stream)
+
+    @contextmanager
+    def open(self, relative: str, head: int) -> Iterator[BinaryIO]:
+        """Open one file; of a file at a URL, only its first `head` bytes are there; errors as in `read`."""
+        self.check_links(relative)
+        with self._errors_naming(relative):
+            if self._is_remote_folder:
+                stream: BinaryIO = io.BytesIO(self.fs.cat_file(self.path(relative), 0, head))
+            else:
+                stream = self.fs.open(self.path(relative), "rb")
+        with stream:
+            yield stream
 
     def check_links(self, relative: str) -> None:
         """Check that a file or folder on this machine is not a link out of the top folder, which may be a link itself.
@@ -124,13 +142,31 @@ class Source:
                 return os.path.getsize(self.path(relative))
             return self.fs.size(self.path(relative)) if self.is_archive else 0
 
+    def remembering(self) -> Source:
+        """Return the source, for a moment in which its folders do not change: a remote one is listed once each."""
+        return replace(self, known={}) if self._is_remote_folder else self
+
+    def _remember(self, what: str, relative: str, find: Callable[[str], Any]) -> Any:  # noqa: ANN401
+        if self.known is None:
+            return find(relative)
+        # A folder inside this one has its own path.
+        key = what, self.path(relative)
+        if key not in self.known:
+            self.known[key] = find(relative)
+        return self.known[key]
+
     def is_dir(self, relative: str) -> bool:
         """Return whether a folder exists."""
+        found: bool = self._remember("is_dir", relative, self._is_dir)
+        return found
+
+    def _is_dir(self, relative: str) -> bool:
         with self._errors_naming(relative):
             if self._is_in_s3:
                 # `isdir` of s3fs lists the whole folder, and keeps the list.
                 return any(_list_s3(self.fs, self.path(relative), most=1))
-            return self.fs.isdir(self.path(relative))
+            found: bool = self.fs.isdir(self.path(relative))
+            return found
 
     def is_file(self, relative: str) -> bool:
         """Return whether a file exists."""
@@ -153,19 +189,43 @@ class Source:
 
     def files(self, relative: str) -> list[str]:
         """List the files in a folder, sorted, without hidden ones and subfolders; empty if there is no such folder."""
-        if not self.is_dir(relative):
-            return []
-        with self._errors_naming(relative):
-            entries = self.fs.ls(self.path(relative), detail=True)
-        names = (PurePosixPath(entry["name"]).name for entry in entries if entry["type"] == "file")
-        return sorted(name for name in names if not name.startswith("."))
+        return self._list(relative)[0] if self.is_dir(relative) else []
 
     def folders(self, relative: str = "") -> list[str]:
         """List the folders in a folder, by default the top one, without hidden ones, sorted."""
+        return self._list(relative)[1]
+
+    def _list(self, relative: str) -> tuple[list[str], list[str]]:
+        found: tuple[list[str], list[str]] = self._remember("list", relative, self._list_folder)
+        return found
+
+    def _list_folder(self, relative: str) -> tuple[list[str], list[str]]:
         with self._errors_naming(relative):
-            entries = self.fs.ls(self.path(relative), detail=True)
-        names = (PurePosixPath(entry["name"].rstrip("/")).name for entry in entries if entry["type"] == "directory")
-        return sorted(name for name in names if not name.startswith("."))
+            if self.is_local_folder:
+                # Links count as what they lead to; for fsspec, they are neither.
+                with os.scandir(self.path(relative)) as listed:
+                    entries = [(entry.name, entry.is_dir()) for entry in listed if entry.is_dir() or entry.is_file()]
+            else:
+                found = self.fs.ls(self.path(relative), detail=True)
+                kinds = ("file", "directory")
+                entries = [
+                    (PurePosixPath(entry["name"].rstrip("/")).name, entry["type"] == "directory")
+                    for entry in found
+                    if entry["type"] in kinds
+                ]
+        shown = sorted((name, is_folder) for name, is_folder in entries if not name.startswith("."))
+        return [name for name, is_folder in shown if not is_folder], [name for name, is_folder in shown if is_folder]
+
+    def has_file(self, relative: str, endings: Collection[str]) -> bool:
+        """Return whether a folder, not those in it, has a file with one of the endings, which are in small letters.
+
+        On this machine and in S3, the folder is listed no further than to the first one.
+        """
+        if self.is_local_folder or self._is_in_s3:
+            names = (name for name, _, _ in self.walk(relative, deep=False))
+        else:
+            names = iter(self.files(relative))
+        return any(splitext(name)[1].lower() in endings for name in names)
 
     def list_sizes(self, relative: str) -> Iterator[tuple[str, int | None]]:
         """Yield path and size in bytes of each file under a folder of an archive or at a URL, in any order.
@@ -181,6 +241,26 @@ class Source:
             found = self.fs.find(top, detail=True)
         for name, entry in found.items():
             yield name[len(top) :].lstrip("/"), entry["size"]
+
+    def walk(self, relative: str, *, deep: bool = True) -> Iterator[tuple[str, int | None, int]]:
+        """Yield each file under a folder, without hidden files and folders, in any order; none if it does not exist.
+
+        Args:
+            relative: the folder.
+            deep: whether to yield the files in its folders, too.
+
+        Yields:
+            Path, relative to the folder; size in bytes, if known; and on this machine the time of the last change.
+        """
+        if self.is_local_folder:
+            if relative:
+                self.check_links(relative)
+            yield from _walk_local(self.path(relative), deep=deep)
+        elif self.is_dir(relative):
+            for name, size in self.list_sizes(relative):
+                parts = name.split("/")
+                if not any(part.startswith(_HIDDEN) for part in parts) and (deep or len(parts) == 1):
+                    yield name, size, 0
 
     @contextmanager
     def _errors_naming(self, relative: str) -> Iterator[None]:
@@ -200,6 +280,25 @@ class Source:
     def inside(self, folder: str) -> Source:
         """Return the source that starts at a folder of this one."""
         return replace(self, location=self.show(folder), root=self.path(folder))
+
+
+def _walk_local(top: str, inside: str = "", *, deep: bool = True) -> Iterator[tuple[str, int, int]]:
+    try:
+        entries = os.scandir(join(top, inside))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    with entries:
+        for entry in entries:
+            if entry.name.startswith(_HIDDEN):
+                continue
+            path = join(inside, entry.name)
+            # A link to a folder may lead to one around it.
+            if entry.is_dir(follow_symlinks=False):
+                if deep:
+                    yield from _walk_local(top, path)
+            elif entry.is_file():
+                status = entry.stat()
+                yield path, status.st_size, status.st_mtime_ns
 
 
 # An image's folder is that of many others.

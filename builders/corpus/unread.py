@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterator
 from builders.corpus.source import Source, join
 
 _ANNOTATIONS = (".json", ".parquet")
-_IMAGES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff")
+# Endings of image files.
+IMAGES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff")
 # Names of annotation files; others, such as package.json, do not belong to a corpus.
 _LIKE_ANNOTATIONS = re.compile(r"annot|instances|coco|(^|/)(train|val|test|dev)[^/]*$", re.IGNORECASE)
 # The mark of a folder that `sarchat build` wrote, perhaps inside its source.
@@ -40,7 +41,7 @@ def _walk(source: Source, folder: str, files: Collection[str], images: Collectio
     for path in (join(folder, name) for name in names if name.lower().endswith(_ANNOTATIONS)):
         if path not in files and (not files or _LIKE_ANNOTATIONS.search(path)):
             yield path
-    if folder and any(name.lower().endswith(_IMAGES) for name in names):
+    if folder and any(name.lower().endswith(IMAGES) for name in names):
         yield f"{folder}/"
     if depth < _DEEPEST:
         for name in source.folders(folder):

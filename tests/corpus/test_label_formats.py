@@ -14,8 +14,7 @@ from builders.corpus.source import open_source
 
 
 def test_every_module_of_the_folder_is_a_format():
-    for name in label_formats.format_names():
-        module = label_formats.get_format(name)
+    for module in label_formats.registry().values():
         assert module.ABOUT and "\n" not in module.ABOUT
         for option in module.OPTIONS.values():
             assert option.help
@@ -27,8 +26,8 @@ def test_every_module_of_the_folder_is_a_format():
 
 def test_unknown_formats_and_options_are_one_line(monkeypatch):
     with pytest.raises(SARChatError, match=r"unknown label format 'cooc' \(did you mean 'coco'\?\)"):
-        label_formats.get_format("cooc")
-    module = label_formats.get_format("coco")
+        label_formats.registry()["cooc"]
+    module = label_formats.registry()["coco"]
     options = {"first_pixel": Option(0, (0, 1), "the first pixel"), "folder": Option("a", str, "a folder")}
     monkeypatch.setattr(module, "OPTIONS", options)
     assert complete_options("coco", {"first_pixel": 1}, "c.yaml") == {"first_pixel": 1, "folder": "a"}
@@ -60,5 +59,6 @@ def test_another_package_can_bring_a_format(tmp_path, monkeypatch):
     (folder / "entry_points.txt").write_text("[sarchat.formats]\nother = other_labels\n")
     (tmp_path / "other_labels.py").write_text("ABOUT = 'another'\nOPTIONS = {}\nfind = open_labels = print\n")
     monkeypatch.syspath_prepend(tmp_path)
-    assert "other" in label_formats.format_names()
-    assert label_formats.get_format.__wrapped__("other").ABOUT == "another"
+    label_formats.registry.cache_clear()
+    assert label_formats.registry()["other"].ABOUT == "another"
+    label_formats.registry.cache_clear()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from builders.corpus.annotation_table import AnnotationTable
 from builders.corpus.entries import get, get_box, get_flag, get_id, get_image, is_id, short
 from builders.corpus.json_lists import read_lists
 from builders.corpus.label_formats import Candidate, Option, SplitLabels
-from builders.corpus.labels import Labels
+from builders.corpus.labels import Labels, hash_chunks
 from builders.corpus.layouts import known_layouts
 from builders.corpus.parquet_annotations import read_parquet
 from builders.corpus.source import Source
@@ -31,14 +31,19 @@ _ENDINGS = (".json", _PARQUET)
 def find(top: Source) -> list[Candidate]:
     """Return the corpora in any of the known layouts; errors as in `Format.find`."""
     found = []
+    # A web server may list no folder, though there are some.
+    folders = top.folders()
     for layout in known_layouts():
         splits = {}
         for split in SPLITS:
+            above = layout.annotation_file(split).rpartition("/")[0]
+            if folders and above and above.partition("/")[0] not in folders:
+                continue
             if files := find_files(top, layout.annotation_file(split)):
-                folders = layout.image_folders(split)
-                images = next(filter(top.is_dir, folders), None)
+                places = layout.image_folders(split)
+                images = next(filter(top.is_dir, places), None)
                 if images is None:
-                    raise SARChatError(f"{top.location} contains no images: none of {', '.join(folders)} exists")
+                    raise SARChatError(f"{top.location} contains no images: none of {', '.join(places)} exists")
                 splits[split] = SplitLabels("coco", (files.folder or files.parts[0]).path, images)
         if splits:
             found.append(Candidate(layout.name, splits))
@@ -84,7 +89,7 @@ class AnnotationFile:
                 read_parquet(path, self.name, table)
                 return hash_file(path)
         digest = new_digest()
-        read_coco(_hash_chunks(self.source.chunks(self.path), digest), self.name, table)
+        read_coco(hash_chunks(self.source.chunks(self.path), digest), self.name, table)
         return digest.hexdigest()
 
 
@@ -126,7 +131,7 @@ class AnnotationFiles(Labels):
         """The paths of the files."""
         return [part.path for part in self.parts]
 
-    def read_into(self, table: AnnotationTable) -> str:
+    def read_into(self, table: AnnotationTable, tally: Counter[str]) -> str:
         """Add images, boxes and names of categories to a table; see `Labels.read_into`."""
         # Shown when it takes longer than a moment.
         parts = tqdm(self.parts, f"Reading {self.name}", unit=" files", disable=None, leave=False, delay=2)
@@ -179,12 +184,6 @@ def find_parts(source: Source, folder: str) -> AnnotationFiles | None:
     for part in parts:
         source.check_links(part.path)
     return AnnotationFiles(parts, AnnotationFile(source, folder))
-
-
-def _hash_chunks(chunks: Iterator[bytes], digest: hashlib.blake2b) -> Iterator[bytes]:
-    for chunk in chunks:
-        digest.update(chunk)
-        yield chunk
 
 
 def read_coco(chunks: Iterable[bytes], name: str, table: AnnotationTable) -> None:

@@ -1,0 +1,61 @@
+"""DOTA's text: a file per image, and in each line four corners, a category and whether the object is difficult."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from builders.core.errors import SARChatError
+from builders.corpus.entries import short
+from builders.corpus.faults import IMAGES_WITHOUT_LABEL, LABELS_WITHOUT_IMAGE, UNFIT_ROWS, Faults, fault_options
+from builders.corpus.label_folder import FolderLabels, LabelFile, Layout, find_layouts, read_lines, read_number
+from builders.corpus.label_formats import Candidate, SplitLabels
+from builders.corpus.labels import Labels
+from builders.corpus.oriented_boxes import quadrilateral
+from builders.corpus.source import Source
+
+ABOUT = "DOTA text: x1 y1 x2 y2 x3 y3 x4 y4 category difficult"
+OPTIONS = fault_options(UNFIT_ROWS, LABELS_WITHOUT_IMAGE, IMAGES_WITHOUT_LABEL)
+_HEADERS = ("imagesource:", "gsd:", "acquisition dates:")
+_LAYOUTS = [
+    layout
+    for folder in ("labelTxt", "labelTxt-v1.0", "labelTxt-v1.5", "labelTxt-v2.0", "annfiles")
+    for layout in (
+        Layout(f"DOTA, {folder}", folder, ("images", "JPEGImages"), ("ImageSets", "ImageSets/Main")),
+        Layout(f"DOTA by split, {folder}", f"{{split}}/{folder}", ("{split}/images", "{split}")),
+    )
+]
+
+
+@dataclass(frozen=True)
+class DotaLabels(FolderLabels):
+    """A folder with a text file per image."""
+
+    def parse(
+        self, content: bytes, place: str, size: tuple[int, int] | None, corners: bool, faults: Faults
+    ) -> LabelFile:
+        """Read a file; see `FolderLabels.parse`."""
+        parsed = LabelFile()
+        for number, line in read_lines(content, place):
+            if line.lower().startswith(_HEADERS):
+                continue
+            fields = line.split()
+            numbers: Any = [read_number(text) for text in fields[:8]]
+            difficult = read_number(fields[9]) if len(fields) == 10 else 0.0
+            if len(fields) not in (9, 10) or None in numbers or difficult is None:
+                faults.add(UNFIT_ROWS, f"{place}, line {number}: {short(line)}")
+            else:
+                parsed.boxes.append((fields[8], quadrilateral(tuple(numbers), difficult=difficult != 0)))
+        return parsed
+
+
+def open_labels(top: Source, split: SplitLabels, images: Source) -> Labels:
+    """Return a folder of text files; arguments and errors as in `Format.open_labels`."""
+    if not top.is_dir(split.labels):
+        raise SARChatError(f"no such folder of labels: {top.show(split.labels)}")
+    return DotaLabels(top, split, images)
+
+
+def find(top: Source) -> list[Candidate]:
+    """Return the corpora in any of the known layouts; errors as in `Format.find`."""
+    return find_layouts(top, "dota", DotaLabels.ending, _LAYOUTS)

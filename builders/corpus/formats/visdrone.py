@@ -1,0 +1,60 @@
+"""VisDrone's own text: a file per image with lines x,y,width,height,score,category,truncation,occlusion in pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from builders.core.errors import SARChatError
+from builders.corpus.entries import short
+from builders.corpus.faults import (
+    IMAGES_WITHOUT_LABEL,
+    LABELS_WITHOUT_IMAGE,
+    UNDECLARED_CLASSES,
+    UNFIT_ROWS,
+    Faults,
+    fault_options,
+)
+from builders.corpus.label_folder import FolderLabels, LabelFile, read_lines, read_number
+from builders.corpus.label_formats import Candidate, SplitLabels
+from builders.corpus.labels import Labels
+from builders.corpus.source import Source
+from builders.corpus.targets import RawBox
+
+ABOUT = "VisDrone text: x,y,width,height,score,category,truncation,occlusion; boxes with score 0 are ignored"
+OPTIONS = fault_options(UNFIT_ROWS, UNDECLARED_CLASSES, LABELS_WITHOUT_IMAGE, IMAGES_WITHOUT_LABEL)
+_NAMES = (
+    "ignored regions, pedestrian, people, bicycle, car, van, truck, tricycle, awning-tricycle, bus, motor, others"
+).split(", ")
+
+
+@dataclass(frozen=True)
+class VisDroneLabels(FolderLabels):
+    """A folder with a text file per image."""
+
+    def parse(
+        self, content: bytes, place: str, size: tuple[int, int] | None, corners: bool, faults: Faults
+    ) -> LabelFile:
+        """Read a file; see `FolderLabels.parse`."""
+        parsed = LabelFile()
+        for number, line in read_lines(content, place):
+            numbers: Any = [read_number(text) for text in line.rstrip(",").split(",")]
+            if len(numbers) != 8 or None in numbers:
+                faults.add(UNFIT_ROWS, f"{place}, line {number}: {short(line)}")
+            elif numbers[5] not in range(len(_NAMES)):
+                faults.add(UNDECLARED_CLASSES, f"{place}, line {number}: category {numbers[5]:g}")
+            else:
+                parsed.boxes.append((_NAMES[int(numbers[5])], RawBox(0, tuple(numbers[:4]), numbers[4] == 0)))
+        return parsed
+
+
+def open_labels(top: Source, split: SplitLabels, images: Source) -> Labels:
+    """Return a folder of text files; arguments and errors as in `Format.open_labels`."""
+    if not top.is_dir(split.labels):
+        raise SARChatError(f"no such folder of labels: {top.show(split.labels)}")
+    return VisDroneLabels(top, split, images)
+
+
+def find(top: Source) -> list[Candidate]:
+    """Return none: its folders have the names of other formats', so that a description must say that it is this one."""
+    return []

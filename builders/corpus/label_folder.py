@@ -1,0 +1,377 @@
+"""Labels in a folder with a file per image, which has the image's name: the base of such formats."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from itertools import islice
+from posixpath import splitext
+from typing import ClassVar, NamedTuple
+
+from tqdm import tqdm
+
+from builders.core.digests import hash_text, new_digest
+from builders.core.errors import SARChatError
+from builders.corpus.annotation_table import AnnotationTable
+from builders.corpus.entries import check_file_name
+from builders.corpus.faults import IMAGES_WITHOUT_LABEL, LABELS_WITHOUT_IMAGE, Faults
+from builders.corpus.image_check import read_size
+from builders.corpus.label_formats import Candidate, SplitLabels, find_splits
+from builders.corpus.labels import Labels, fill_sizes
+from builders.corpus.reading_ahead import read_ahead
+from builders.corpus.source import Source, join
+from builders.corpus.targets import RawBox
+from builders.corpus.temporary_database import naming_disk, open_database
+from builders.corpus.unread import IMAGES
+
+_PURPOSE = "list the images and labels"
+_BATCH = 1_000
+_TABLES = """
+create table labels (key text, path text, bytes integer, primary key (key, path)) without rowid;
+create table images (key text, name text, bytes integer, primary key (key, name)) without rowid;
+create table listed (key text primary key) without rowid;
+"""
+
+
+@dataclass
+class LabelFile:
+    """What a label file says: width and height in pixels, if it does, and boxes with the names of their categories."""
+
+    size: tuple[int, int] | None = None
+    boxes: list[tuple[str, RawBox]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class FolderLabels(Labels):
+    """The labels of a split, a file per image.
+
+    Boxes are numbered in the order of the file. Images without a label are counted only.
+
+    Attributes:
+        source: where they are.
+        split: the folder of the labels, the list of images, and the options.
+        images: the folder of the images.
+    """
+
+    source: Source
+    split: SplitLabels
+    images: Source
+    ending: ClassVar[str] = ".txt"
+    # Whether a file can only be read with the size of its image.
+    needs_size: ClassVar[bool] = False
+
+    def settings(self) -> str:
+        """Return what other files say of all label files, such as the names of the classes."""
+        return ""
+
+    @abstractmethod
+    def parse(
+        self, content: bytes, place: str, size: tuple[int, int] | None, corners: bool, faults: Faults
+    ) -> LabelFile:
+        """Read a label file.
+
+        Args:
+            content: the file.
+            place: its name, for messages.
+            size: width and height of its image in pixels; `None` if the format does not need it.
+            corners: whether the corners of boxes are wanted.
+            faults: takes what cannot be read.
+
+        Raises:
+            SARChatError: if the file as a whole is wrong.
+        """
+
+    @property
+    def name(self) -> str:
+        """The folder as shown to the user."""
+        return self.source.show(self.split.labels)
+
+    @property
+    def paths(self) -> list[str]:
+        """The folder, and the list of images if there is one."""
+        return [path for path in (self.split.labels, self.split.listed) if path]
+
+    def identity(self) -> str:
+        """Return a hash of the names and sizes of the files, and on this machine of the times of their last change."""
+        listed = [self.source.identity(self.split.listed)] if self.split.listed else []
+        found = sorted(f"{path} {size} {time}" for path, size, time in self.source.walk(self.split.labels))
+        return hash_text("\n".join([*listed, *found]))
+
+    def digest(self) -> str:
+        """Return a hash of the content of the files that have an image."""
+        digest = new_digest(self.settings())
+        with closing(Files(self)) as files:
+            for (path, _, name), content in zip(files.pairs(), self._contents(files), strict=True):
+                digest.update(f"{path}:{name}:{len(content)}\n".encode() + content)
+        return digest.hexdigest()
+
+    def read_into(self, table: AnnotationTable, tally: Counter[str]) -> str:
+        """Add images, boxes and names of categories to a table; see `Labels.read_into`."""
+        faults = Faults(self.name, self.split.options, tally)
+        digest = new_digest(self.settings())
+        writer = Writer(table, self)
+        with closing(Files(self)) as files:
+            pairs = tqdm(files.pairs(), f"Reading {self.name}", unit=" files", disable=None, leave=False, delay=2)
+            read = zip(pairs, self._contents(files), self._sizes(files), strict=True)
+            for (path, _, name), content, size in read:
+                digest.update(f"{path}:{name}:{len(content)}\n".encode() + content)
+                place = self.source.show(join(self.split.labels, path))
+                writer.add(name, self.parse(content, place, size, table.corners, faults))
+            files.add_faults(faults)
+        faults.check()
+        writer.finish()
+        return digest.hexdigest()
+
+    def _contents(self, files: Files) -> Iterator[bytes]:
+        paths = ((join(self.split.labels, path), size) for path, size, _ in files.pairs())
+        return read_ahead(self.source, paths)
+
+    def _sizes(self, files: Files) -> Iterator[tuple[int, int] | None]:
+        if not self.needs_size:
+            return (None for _ in files.pairs())
+        names = ((name, None) for _, _, name in files.pairs())
+        return read_ahead(self.images, names, lambda name: read_size(self.images, name))
+
+
+class Writer:
+    """Adds images and their boxes to a table as one part, numbered in the order in which they come, from 1."""
+
+    def __init__(self, table: AnnotationTable, labels: FolderLabels) -> None:
+        """Start the part."""
+        self._table = table
+        self._labels = labels
+        self._numbers: dict[str, int] = {}
+        self._images = self._unsized = 0
+        table.begin_part(labels.name)
+
+    def add(self, name: str, parsed: LabelFile) -> None:
+        """Add an image.
+
+        Raises:
+            SARChatError: if its name cannot be one.
+        """
+        check_file_name(name, self._labels.name)
+        self._images += 1
+        self._unsized += parsed.size is None
+        self._table.add_image(self._images, name, *(parsed.size or (None, None)))
+        for number, (category, box) in enumerate(parsed.boxes):
+            category_id = self._numbers.setdefault(category, len(self._numbers))
+            self._table.add_box(self._images, number, box._replace(category=category_id))
+
+    def finish(self) -> None:
+        """Read the sizes of images that labels do not say, and name the categories.
+
+        Raises:
+            SARChatError: if an image cannot be read.
+        """
+        if self._unsized:
+            fill_sizes(self._table, self._labels.images)
+        self._table.set_categories({number: category for category, number in self._numbers.items()})
+
+
+class Files:
+    """The label files of a split and its images, in a temporary database, joined by their names without ending."""
+
+    def __init__(self, labels: FolderLabels) -> None:
+        """List the files.
+
+        Raises:
+            SARChatError: if two of them have one name but for the ending, or the list of images cannot be read.
+        """
+        self._database = open_database(_TABLES)
+        self._listed = labels.split.listed
+        self._fill(
+            "labels",
+            (
+                (splitext(path)[0], path, size)
+                for path, size, _ in labels.source.walk(labels.split.labels)
+                if path.lower().endswith(labels.ending)
+            ),
+        )
+        self._fill(
+            "images",
+            (
+                (splitext(path)[0], path, size)
+                for path, size, _ in labels.images.walk("")
+                if path.lower().endswith(IMAGES)
+            ),
+        )
+        if labels.split.listed:
+            self._fill("listed", self._read_list(labels))
+        self._check_names(labels)
+
+    def close(self) -> None:
+        """Remove the database."""
+        self._database.close()
+
+    def pairs(self) -> Iterator[tuple[str, int | None, str]]:
+        """Yield each label file that has an image: its path and size, and the image's name."""
+        yield from self._query(
+            "select path, labels.bytes, name from images join labels on images.key = labels.key"
+            f" {self._if_listed('images')} order by images.key"
+        )
+
+    def images_of(self, name: str) -> list[str]:
+        """Return the images of a name, with or without its ending, that are in the list if there is one."""
+        where = f"{self._if_listed('images')} and key in (?, ?)"
+        return [image for (image,) in self._query(f"select name from images {where}", name, splitext(name)[0])]
+
+    def add_labelled(self, image: str) -> bool:
+        """Note that an image has a label that is not a file of its own; return whether it had one already."""
+        with naming_disk(_PURPOSE):
+            added = self._database.execute("insert or ignore into labels values (?, '', 0)", (splitext(image)[0],))
+        return added.rowcount == 0
+
+    def add_faults(self, faults: Faults) -> None:
+        """Add labels without image and images without label to the faults."""
+        for (path,) in self._query(
+            f"select path from labels {self._if_listed('labels')} and key not in (select key from images) order by key"
+        ):
+            faults.add(LABELS_WITHOUT_IMAGE, path)
+        for (key,) in self._query(
+            "select key from listed where key not in (select key from images union all select key from labels)"
+            " order by key"
+        ):
+            faults.add(LABELS_WITHOUT_IMAGE, f"{self._listed}: {key}")
+        for (name,) in self._query(
+            f"select name from images {self._if_listed('images')} and key not in (select key from labels) order by key"
+        ):
+            faults.add(IMAGES_WITHOUT_LABEL, name)
+
+    def _if_listed(self, table: str) -> str:
+        return f"where {table}.key in (select key from listed)" if self._listed else "where true"
+
+    def _fill(self, table: str, rows: Iterable[tuple]) -> None:
+        iterator = iter(rows)
+        while some := list(islice(iterator, _BATCH)):
+            places = ", ".join("?" * len(some[0]))
+            with naming_disk(_PURPOSE):
+                self._database.executemany(f"insert or ignore into {table} values ({places})", some)
+
+    def _read_list(self, labels: FolderLabels) -> Iterator[tuple[str]]:
+        """Yield the names, without ending, of the images in a list: names, or paths from any folder."""
+        path = labels.split.listed
+        lines = [*read_lines(labels.source.read(path), labels.source.show(path))]
+        if not lines:
+            raise SARChatError(f"{labels.source.show(path)} lists no image; give the file with their names")
+        for _, line in lines:
+            yield (self._find_key(line),)
+
+    def _find_key(self, line: str) -> str:
+        """Return the name of the image or label file that a line of a list means.
+
+        A path may begin at any folder above that of the images: the longest end of it that exists is taken.
+        """
+        parts = [part for part in line.replace("\\", "/").split("/") if part not in ("", ".")]
+        for start in range(len(parts)):
+            name = "/".join(parts[start:])
+            keys = (name, splitext(name)[0]) if name.lower().endswith(IMAGES) else (name,)
+            for key in keys:
+                if [*self._query("select 1 from images where key = ?1 union select 1 from labels where key = ?1", key)]:
+                    return key
+        return "/".join(parts)
+
+    def _check_names(self, labels: FolderLabels) -> None:
+        for table, path, place in (("images", "name", labels.images.location), ("labels", "path", labels.name)):
+            for (found,) in self._query(
+                f"select group_concat({path}, ', ') from {table} {self._if_listed(table)}"
+                " group by key having count(*) > 1 limit 1"
+            ):
+                raise SARChatError(f"{place}: {found} have one name but for the ending; keep one of them")
+
+    def _query(self, statement: str, *values: str) -> Iterator[tuple]:
+        with naming_disk(_PURPOSE):
+            # Not `yield from`, which would close the cursor of an abandoned query, perhaps after the database.
+            for row in self._database.execute(statement, values):  # noqa: UP028
+                yield row
+
+
+def read_lines(content: bytes, place: str) -> Iterator[tuple[int, str]]:
+    """Yield number and text of each line of a text file that is not empty, without surrounding spaces.
+
+    Raises:
+        SARChatError: if it is not UTF-8, with or without a byte order mark.
+    """
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SARChatError(f"{place} is not text in UTF-8: {error}; convert it") from error
+    # Not `splitlines`, which ends lines at further characters.
+    for number, line in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), 1):
+        if line.strip():
+            yield number, line.strip()
+
+
+def read_number(text: str) -> float | None:
+    """Return a number that a coordinate can be, or `None`."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if -1e15 < number < 1e15 else None
+
+
+class Layout(NamedTuple):
+    """Where a corpus has folders; `{split}` stands for the name of a split there, and `{rest}` for test or trainval.
+
+    Attributes:
+        name: the data set or program that has it.
+        labels: the folder of the labels.
+        images: the folders that may have the images, in the order in which they are tried.
+        lists: the folders that may have a list of images for each split, `NAME.txt`.
+    """
+
+    name: str
+    labels: str
+    images: Sequence[str]
+    lists: Sequence[str] = ()
+
+
+def find_layouts(top: Source, format: str, ending: str, layouts: Iterable[Layout]) -> list[Candidate]:
+    """Return the corpora in layouts of a format with a label file per image; errors as in `Format.find`."""
+    found = []
+    folders = top.folders()
+    for layout in layouts:
+        splits = {}
+        above, divided, _ = layout.labels.partition("{split}")
+        first = above.partition("/")[0]
+        if first and first not in folders:
+            continue
+        if divided:
+            above = above.rstrip("/")
+            names = find_splits(top.folders(above)) if top.is_dir(above) else {}
+            for split, name in names.items():
+                if _contains(top, layout, name, ending):
+                    labels = layout.labels.format(split=name)
+                    splits[split] = SplitLabels(format, labels, _find_images(top, layout, split, name))
+        elif _contains(top, layout, "", ending):
+            lists = next(filter(None, (_find_lists(top, folder) for folder in layout.lists)), {"": ""})
+            for split, listed in lists.items():
+                splits[split] = SplitLabels(format, layout.labels, _find_images(top, layout, split, split), listed)
+        if splits:
+            found.append(Candidate(layout.name, splits))
+    return found
+
+
+def _contains(top: Source, layout: Layout, name: str, ending: str) -> bool:
+    """Return whether the folder of the labels has any, and images if both are in one."""
+    folder = layout.labels.format(split=name)
+    # Other layouts have further folders in it.
+    return top.has_file(folder, [ending]) and (layout.labels not in layout.images or top.has_file(folder, IMAGES))
+
+
+def _find_images(top: Source, layout: Layout, split: str, name: str) -> str:
+    rest = "test" if split == "test" else "trainval"
+    folders = [folder.format(split=name, rest=rest) for folder in layout.images]
+    found = next(filter(top.is_dir, folders), None)
+    if found is None:
+        raise SARChatError(f"{top.location} contains no images: none of {', '.join(folders)} exists")
+    return found
+
+
+def _find_lists(top: Source, folder: str) -> dict[str, str]:
+    names = [splitext(name)[0] for name in top.files(folder) if name.endswith(".txt")]
+    return {split: join(folder, f"{name}.txt") for split, name in find_splits(names).items()}

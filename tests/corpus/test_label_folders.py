@@ -1,0 +1,361 @@
+"""Labels with a file per image: VOC, YOLO, DOTA and their relatives."""
+
+from __future__ import annotations
+
+import logging
+import zipfile
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from corpora import Picture
+from label_corpora import voc, write_labels
+from PIL import Image
+
+from builders.core.errors import SARChatError
+from builders.corpus.annotation_table import AnnotationTable
+from builders.corpus.categories import Naming
+from builders.corpus.info import DEFAULT, known_corpus
+from builders.corpus.label_formats import SplitLabels, open_labels
+from builders.corpus.source import open_source
+from builders.corpus.targets import LEFT_OUT
+
+FORMATS = ("coco", "voc", "yolo", "dota")
+NAMING = Naming(known_corpus(DEFAULT))
+PICTURES = [
+    Picture("b.png", 256, 512, [("ship", 16, 32, 64, 48), ("car", 0, 0, 256, 512)]),
+    Picture("a.jpg", 128, 128, [("harbor", 100, 96, 28, 32)]),
+    Picture("none.jpg", 64, 64, []),
+    Picture("sub/c.bmp", 256, 256, [("ship", 1, 2, 3, 4), ("ship", 1, 2, 3, 4), ("tank", 5, 5, 9, 9)]),
+]
+
+
+def read(top: Path | str, split: SplitLabels):
+    with open_labels(open_source(top), split).read(NAMING) as annotations:
+        images = list(annotations.images())
+        return images, annotations.count_images(), annotations.tally, annotations.category_counts
+
+
+def boxes_of(top: Path, labels: str, *, corners: bool = False, images: str = "images", listed: str = "", **options):
+    """Return category and box of each row as it was read, by image, and what was counted."""
+    split = SplitLabels(options.pop("format", "voc"), labels, images, listed, options)
+    tally: Counter[str] = Counter()
+    with AnnotationTable(corners=corners) as table:
+        open_labels(open_source(top), split).read_into(table, tally)
+        naming = Naming(known_corpus(DEFAULT), {name.lower(): None for name in table.category_counts()})
+        found = {name: (size, boxes) for _, name, *size, boxes in table.images_in_order(naming)}
+    assert all(box.category == LEFT_OUT for _, boxes in found.values() for box in boxes)
+    return found, tally
+
+
+def write_image(path: Path, size: tuple[int, int] = (100, 80)) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("L", size).save(path)
+    return path
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+# One corpus in all formats
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip", "memory"])
+def test_one_corpus_gives_the_same_images_and_targets_in_every_format(tmp_path, kind):
+    found = {}
+    for format in FORMATS:
+        split = write_labels(tmp_path / format, PICTURES, format)
+        top = tmp_path / format
+        if kind == "zip":
+            with zipfile.ZipFile(tmp_path / f"{format}.zip", "w") as archive:
+                for path in sorted(top.rglob("*")):
+                    archive.write(path, path.relative_to(top))
+            top = tmp_path / f"{format}.zip"
+        elif kind == "memory":
+            top = copy_to_memory(top)
+        found[format] = read(top, split)
+    images, number, tally, counts = found["coco"]
+    assert [image.file_name for image in images] == ["a.jpg", "b.png", "sub/c.bmp"]
+    assert number == 4 and tally["duplicate"] == 1 and counts == {"ship": 3, "car": 1, "harbor": 1, "tank": 1}
+    for format in FORMATS[1:]:
+        assert found[format][:2] == (images, number), format
+        assert found[format][2]["duplicate"] == 1 and found[format][3] == counts
+
+
+def copy_to_memory(folder: Path) -> str:
+    import fsspec
+
+    place = f"memory://{folder}"
+    fsspec.filesystem("memory").put(f"{folder}/", place, recursive=True)
+    return place
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_the_digest_is_that_of_the_read_files_and_changes_with_them(tmp_path, format):
+    split = write_labels(tmp_path, PICTURES, format)
+    labels = open_labels(open_source(tmp_path), split)
+    with labels.read(NAMING) as annotations:
+        assert annotations.digest == labels.digest()
+    before = labels.digest(), labels.identity()
+    path = next(path for path in sorted((tmp_path / "labels").rglob("*.*")) or [tmp_path / "labels.json"])
+    path = path if path.is_file() else tmp_path / "labels.json"
+    path.write_text(path.read_text().replace("ship", "tank").replace("harbor", "tank") + "\n")
+    after = labels.digest(), labels.identity()
+    assert before[0] != after[0] and before[1] != after[1]
+
+
+# Faults that every format has
+
+
+@pytest.mark.parametrize("format", FORMATS[1:])
+def test_labels_without_image_and_images_without_label_are_named(tmp_path, format, caplog):
+    split = write_labels(tmp_path, PICTURES, format)
+    (tmp_path / "images" / "a.jpg").unlink()
+    next((tmp_path / "labels").glob("b.*")).unlink()
+    ending = ".xml" if format == "voc" else ".txt"
+    images_too = "" if format == "yolo" else "; images without a label (b.png)"
+    with pytest.raises(SARChatError) as refused:
+        read(tmp_path, split)
+    assert f"labels has labels without an image (a{ending}){images_too}; correct" in str(refused.value)
+    assert "labels_without_image: skip" in str(refused.value)
+    skip = {"labels_without_image": "skip", "images_without_label": "skip"}
+    with caplog.at_level(logging.WARNING):
+        images, number, tally, _ = read(
+            tmp_path, SplitLabels(format, "labels", "images", "", {**split.options, **skip})
+        )
+    assert [image.file_name for image in images] == ["sub/c.bmp"] and number == 2
+    assert tally["label: no image"] == 1 and tally["image: no label"] == 1
+    assert f"left out: labels without an image (a{ending})" in caplog.text.replace("\n", " ")
+
+
+@pytest.mark.parametrize("format", FORMATS[1:])
+def test_hidden_twins_and_other_files_are_passed_over(tmp_path, format):
+    split = write_labels(tmp_path, PICTURES, format)
+    expected = read(tmp_path, split)
+    for path in ("labels/._a.xml", "labels/._a.txt", "labels/#temp", "images/._a.jpg", "images/notes.md"):
+        (tmp_path / path).write_bytes(b"\0\5\26\7")
+    write(tmp_path / "labels/__MACOSX/a.xml", "no")
+    write(tmp_path / "images/__MACOSX/z.jpg", "no")
+    assert read(tmp_path, split)[:2] == expected[:2]
+
+
+def test_two_images_of_one_name_are_refused(tmp_path):
+    split = write_labels(tmp_path, PICTURES, "dota")
+    write_image(tmp_path / "images/a.png")
+    with pytest.raises(SARChatError, match=r"images: a\.jpg, a\.png have one name but for the ending"):
+        read(tmp_path, split)
+
+
+@pytest.mark.parametrize("line", ["a", "a.jpg", "./a.jpg", "images/a.jpg", "data/images/a.jpg", "C:\\data\\a.jpg"])
+def test_a_list_names_images_with_or_without_folders(tmp_path, line):
+    split = write_labels(tmp_path, PICTURES, "voc")
+    (tmp_path / "train.txt").write_bytes(b"\xef\xbb\xbf" + line.encode() + b"\r\n\r\nsub/c\r\n")
+    images, number, _, _ = read(tmp_path, SplitLabels("voc", split.labels, split.images, "train.txt"))
+    assert [image.file_name for image in images] == ["a.jpg", "sub/c.bmp"] and number == 2
+
+
+def test_a_list_that_names_what_is_not_there_is_refused(tmp_path):
+    split = write_labels(tmp_path, PICTURES, "voc")
+    (tmp_path / "train.txt").write_text("a\nzz\n")
+    with pytest.raises(SARChatError, match=r"labels without an image \(train\.txt: zz\); correct"):
+        read(tmp_path, SplitLabels("voc", split.labels, split.images, "train.txt"))
+    (tmp_path / "train.txt").write_text("\n")
+    with pytest.raises(SARChatError, match=r"train\.txt lists no image"):
+        read(tmp_path, SplitLabels("voc", split.labels, split.images, "train.txt"))
+
+
+# VOC
+
+
+def object_of(name: str, box: str, more: str = "") -> str:
+    return f"<object><name>{name}</name>{more}{box}</object>"
+
+
+def sides(*numbers: object) -> str:
+    keys = ("xmin", "ymin", "xmax", "ymax")
+    return "<bndbox>" + "".join(f"<{key}>{n}</{key}>" for key, n in zip(keys, numbers, strict=True)) + "</bndbox>"
+
+
+def voc_corpus(folder: Path, objects: str, size: str = "<size><width>100</width><height>80</height></size>") -> Path:
+    write_image(folder / "images/a.jpg")
+    write(folder / "labels/a.xml", f"<annotation><filename>zz</filename>{size}{objects}</annotation>")
+    return folder
+
+
+def test_pixels_that_count_from_one(tmp_path):
+    split = write_labels(tmp_path, PICTURES, "voc")
+    expected, *_ = read(tmp_path, split)
+    for picture in PICTURES:
+        path = tmp_path / "labels" / Path(picture.name).with_suffix(".xml")
+        path.write_text(voc(picture, first=1))
+    shifted = SplitLabels("voc", "labels", "images", "", {"first_pixel": 1})
+    assert read(tmp_path, shifted)[0] == expected
+    # A box at 0 contradicts it.
+    (tmp_path / "labels/b.xml").write_text(voc(PICTURES[0]))
+    with pytest.raises(SARChatError, match=r"b\.xml, object 2 has xmin, ymin 0, 0, but .* set first_pixel: 0"):
+        read(tmp_path, shifted)
+
+
+def test_floats_slashes_and_what_difficult_may_be(tmp_path):
+    texts = ("0", "1", "", "Unspecified", "true", "2", "no")
+    objects = "".join(
+        object_of("A320/321", sides(1.5, 2.25, 30, 40), f"<difficult>{text}</difficult>") for text in texts
+    )
+    part = f"<part><name>head</name>{sides(1, 1, 2, 2)}</part>"
+    objects += object_of("A220", sides(1, 2, 3, 4), part)
+    found, tally = boxes_of(voc_corpus(tmp_path, objects), "labels")
+    _, boxes = found["a.jpg"]
+    assert [box.difficult for box in boxes] == [False, True, False, False, True, True, False, False]
+    assert boxes[0].bbox == (1.5, 2.25, 28.5, 37.75) and boxes[-1].bbox == (1, 2, 2, 2)
+    assert not tally
+
+
+@pytest.mark.parametrize(
+    "size", ["", "<size><width>0</width><height>0</height></size>", "<size><width>9</width></size>"]
+)
+def test_a_size_that_is_missing_is_read_from_the_image(tmp_path, size):
+    found, _ = boxes_of(voc_corpus(tmp_path, object_of("ship", sides(1, 2, 3, 4)), size), "labels")
+    assert found["a.jpg"][0] == [100, 80]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        object_of("ship", ""),
+        object_of("", sides(1, 2, 3, 4)),
+        object_of("ship", sides(1, 2, 3, "x")),
+        object_of("ship", sides(1, 2, 3, "nan")),
+        object_of("ship", sides(1, 2, 3, 4), "<difficult>maybe</difficult>"),
+    ],
+)
+def test_an_object_that_does_not_fit_is_named_and_left_out_if_wished(tmp_path, wrong):
+    top = voc_corpus(tmp_path, object_of("ship", sides(1, 2, 3, 4)) + wrong)
+    with pytest.raises(SARChatError, match=r"labels has boxes that do not fit the format \(a\.xml, object 2: "):
+        boxes_of(top, "labels")
+    found, tally = boxes_of(top, "labels", unfit_rows="skip")
+    assert len(found["a.jpg"][1]) == 1 and tally == {"does not fit the format": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("<annotation><object>", "is not valid XML: no element found"),
+        ("", "is not valid XML"),
+        ("<html/>", "is not Pascal VOC.s XML or a relative: it begins with <html>, not <annotation>"),
+        ("<annotations><image name='a'/></annotations>", "is in CVAT's own XML; export the task as COCO"),
+        ("<annotations/>", "has 0 images, not one"),
+        ("<?xml version='1.0' encoding='gb2312'?><annotation/>", "is not valid XML: multi-byte encodings"),
+        ("<?xml version='1.0' encoding='no'?><annotation/>", "is not valid XML: unknown encoding"),
+    ],
+)
+def test_other_xml_is_one_line(tmp_path, text, message):
+    top = voc_corpus(tmp_path, "")
+    (tmp_path / "labels/a.xml").write_text(text)
+    with pytest.raises(SARChatError, match=rf"a\.xml {message}"):
+        boxes_of(top, "labels")
+
+
+def test_entities_are_never_expanded(tmp_path):
+    top = voc_corpus(tmp_path, "")
+    bomb = '<!DOCTYPE a [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]>'
+    secret = f'<!DOCTYPE a [<!ENTITY a SYSTEM "file://{write(tmp_path / "secret", "hidden")}">]>'
+    for declaration in (bomb, secret, "<!DOCTYPE annotation SYSTEM 'http://localhost/voc.dtd'>"):
+        (tmp_path / "labels/a.xml").write_text(
+            f"<?xml version='1.0'?>{declaration}<annotation><object><name>&a;</name></object></annotation>"
+        )
+        with pytest.raises(SARChatError, match="has a document type declaration; remove its line"):
+            boxes_of(top, "labels")
+
+
+def test_all_images_in_one_file(tmp_path):
+    split = write_labels(tmp_path, PICTURES, "voc")
+    expected = read(tmp_path, split)
+    entries = [voc(picture) for picture in sorted(PICTURES, key=lambda picture: picture.name)]
+    write(
+        tmp_path / "all.xml", f"<?xml version='1.0' encoding='utf-8'?>\n<annotations>{''.join(entries)}</annotations>"
+    )
+    merged = SplitLabels("voc", "all.xml", "images")
+    assert read(tmp_path, merged)[:2] == expected[:2]
+    labels = open_labels(open_source(tmp_path), merged)
+    with labels.read(NAMING) as annotations:
+        assert annotations.digest == labels.digest()
+    write(tmp_path / "all.xml", f"<annotations>{entries[0]}{entries[0]}</annotations>")
+    with pytest.raises(SARChatError, match=r"all\.xml: image 'a\.jpg' is in it, or in its images, twice"):
+        read(tmp_path, merged)
+    write(tmp_path / "all.xml", f"<annotations>{entries[0]}{entries[1].replace('b.png', 'q.png')}</annotations>")
+    with pytest.raises(
+        SARChatError, match=r"labels without an image \('q\.png'\); images without a label \(b\.png, none\.jpg, sub"
+    ):
+        read(tmp_path, merged)
+
+
+def rotated(*numbers: float) -> str:
+    keys = ("cx", "cy", "w", "h", "angle")
+    return "<robndbox>" + "".join(f"<{key}>{n}</{key}>" for key, n in zip(keys, numbers, strict=True)) + "</robndbox>"
+
+
+DIOR_R = "".join(
+    f"<{axis}_{corner}>{n}</{axis}_{corner}>"
+    for corner, point in zip(
+        ("left_top", "right_top", "right_bottom", "left_bottom"), ((9, 1), (19, 11), (14, 16), (4, 6)), strict=True
+    )
+    for axis, n in zip("xy", point, strict=True)
+)
+
+
+def test_corners_of_every_relative(tmp_path):
+    """A square of 10 about (50, 40), turned by 45 degrees: its corners are 5 * sqrt(2) from the centre."""
+    far = 50**0.5
+    turned = {"angle_unit": "degrees", "angle_direction": "clockwise"}
+    top = voc_corpus(tmp_path, object_of("ship", rotated(50, 40, 10, 10, 45)))
+    (box,) = boxes_of(top, "labels", corners=True, **turned)[0]["a.jpg"][1]
+    assert box.corners == pytest.approx((50, 40 - far, 50 + far, 40, 50, 40 + far, 50 - far, 40))
+    assert box.bbox == pytest.approx((50 - far, 40 - far, 2 * far, 2 * far))
+    # Three times as long as high: turned clockwise by 30 degrees, the right end goes down.
+    voc_corpus(tmp_path, object_of("ship", rotated(50, 40, 30, 10, 0.5235987755982988)))
+    for direction, sign in (("clockwise", 1), ("counter-clockwise", -1)):
+        options = {"angle_unit": "radians", "angle_direction": direction}
+        (box,) = boxes_of(top, "labels", corners=True, **options)[0]["a.jpg"][1]
+        right = (box.corners[2] + box.corners[4]) / 2 - 50, (box.corners[3] + box.corners[5]) / 2 - 40
+        assert right == pytest.approx((15 * 3**0.5 / 2, sign * 7.5))
+    # DIOR-R has both; FAIR1M repeats the first corner.
+    voc_corpus(tmp_path, object_of("ship", f"<robndbox>{DIOR_R}</robndbox><angle>9</angle>{sides(4, 1, 19, 16)}"))
+    (box,) = boxes_of(top, "labels", corners=True)[0]["a.jpg"][1]
+    assert box.corners == (9, 1, 19, 11, 14, 16, 4, 6)
+    assert boxes_of(top, "labels")[0]["a.jpg"][1][0].corners is None
+    points = "".join(f"<point>{x}.0,{y}.0</point>" for x, y in ((1, 2), (3, 2), (3, 9), (1, 9), (1, 2)))
+    name = "<possibleresult><name>Dry Cargo</name></possibleresult>"
+    fair = f"<object><coordinate>pixel</coordinate>{name}<points>{points}</points></object>"
+    voc_corpus(tmp_path, f"<objects>{fair}</objects>")
+    (box,) = boxes_of(top, "labels", corners=True)[0]["a.jpg"][1]
+    assert box.corners == (1, 2, 3, 2, 3, 9, 1, 9) and box.bbox == (1, 2, 2, 7)
+
+
+def test_hrsc(tmp_path):
+    write_image(tmp_path / "images/a.bmp", (60, 50))
+    numbers = "".join(
+        f"<mbox_{key}>{n}</mbox_{key}>"
+        for key, n in zip(("cx", "cy", "w", "h", "ang"), (30, 25, 20, 4, 1.5707963267948966), strict=True)
+    )
+    upright = "<box_xmin>1</box_xmin><box_ymin>2</box_ymin><box_xmax>9</box_xmax><box_ymax>12</box_ymax>"
+    write(
+        tmp_path / "labels/a.xml",
+        "<HRSC_Image><Img_FileName>a</Img_FileName><Img_SizeWidth>60</Img_SizeWidth><Img_SizeHeight>50</Img_SizeHeight>"
+        f"<HRSC_Objects><HRSC_Object><Class_ID>100000013</Class_ID><difficult>1</difficult>{upright}{numbers}"
+        "</HRSC_Object></HRSC_Objects></HRSC_Image>",
+    )
+    size, (box,) = boxes_of(tmp_path, "labels")[0]["a.bmp"]
+    assert (size, box.bbox, box.difficult) == ([60, 50], (1, 2, 8, 10), True)
+    turned = {"angle_unit": "radians", "angle_direction": "clockwise"}
+    (box,) = boxes_of(tmp_path, "labels", corners=True, **turned)[0]["a.bmp"][1]
+    assert box.bbox == pytest.approx((28, 15, 4, 20))
+
+
+def test_an_angle_means_nothing_until_it_is_said(tmp_path):
+    top = voc_corpus(tmp_path, object_of("ship", rotated(50, 40, 10, 10, 0.5)))
+    for options in ({}, {"angle_unit": "radians"}, {"angle_direction": "clockwise"}):
+        with pytest.raises(SARChatError, match=r"a\.xml, object 1 has an angle, 0\.5, .* set the options angle_unit"):
+            boxes_of(top, "labels", **options)
