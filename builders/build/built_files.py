@@ -9,14 +9,14 @@ from builders.build.provenance import read_build_info
 from builders.core.checksums import SUMS, is_untouched, sums_of
 from builders.core.errors import SARChatError
 from builders.core.schema import SPLITS, TASKS
-from builders.data.reader import BUILD_INFO, CARD
+from builders.data.reader import BASELINE, BUILD_INFO, CARD
 
 # Beside the Parquet of the sample, whose corpus is a temporary folder, if its images are not embedded.
 IMAGES = "images"
 _CARD_START = re.compile(r"---\r?\npretty_name: SARChat\b")
 _SPLIT = "|".join(SPLITS)
 _BUILT_FILE = re.compile(
-    rf"{CARD}|{re.escape(BUILD_INFO)}|pictures/[a-z]+\.png|{IMAGES}/(?:{_SPLIT})/[0-9]+\.[a-z]+|"
+    rf"{CARD}|{re.escape(BUILD_INFO)}|{re.escape(BASELINE)}|pictures/[a-z]+\.png|{IMAGES}/(?:{_SPLIT})/[0-9]+\.[a-z]+|"
     rf"(?:{'|'.join(TASKS)})/(?:{_SPLIT})-[0-9]{{5,}}-of-[0-9]{{5,}}\.parquet"
 )
 

@@ -27,6 +27,8 @@ from builders.data.rows import ImageKey, ParquetPart, find_single_records, read_
 CARD = "README.md"
 # A build's file with its versions and options.
 BUILD_INFO = "build.json"
+# The scores of blind players, which `sarchat baseline` adds to a build.
+BASELINE = "baseline.json"
 _FRONT_MATTER = re.compile(r"---\r?\n(.*?\n)---\r?\n", re.DOTALL)
 # Of a text file.
 _MOST_BYTES = 10_000_000
@@ -138,6 +140,10 @@ class Build(Records):
 
     def _parts(self, config: str, split: str) -> list[ParquetPart]:
         return [part for task in self.select(config, split) for part in self.configs[task][split]]
+
+    def read_text(self, name: str) -> str | None:
+        """Return the text of one of the build's small files; see `Records.read_text`."""
+        return self._place.read_text(name)
 
     def count(self, config: str, split: str) -> int:
         """Return the number of records of a split, from the files' footers."""

@@ -67,6 +67,14 @@ class Records(ABC):
             SARChatError: if there is no such config or split, or a file cannot be read.
         """
 
+    def read_text(self, name: str) -> str | None:
+        """Return the text of a small file that belongs to the data set; `None` if there is none.
+
+        Raises:
+            SARChatError: if it cannot be read.
+        """
+        return None
+
     def splits(self, config: str | None = None) -> tuple[str, ...]:
         """Return the splits that a config has, or those of any task.
 

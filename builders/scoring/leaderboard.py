@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from builders.core.errors import SARChatError, check_name, near
 from builders.core.resources import read_text
 from builders.core.schema import in_order_of_table_3, task_facts
 from builders.core.tables import Figure, Table
 from builders.data.analysis.paper import read_test_sizes
-from builders.scoring.result import OWN, PUBLISHED, WEIGHTS, Result, refuse_other_corpus
+from builders.scoring.blind import BlindScores
+from builders.scoring.result import OWN, PUBLISHED, WEIGHTS, Result, lift
 from sarchat_metric import AVERAGED, SUB_SCORES
 
 # The columns of tasks, as the paper's Table 3 heads them.
@@ -63,12 +65,9 @@ def leaderboard_sizes(own: Sequence[Result], weights: str) -> dict[str, int]:
     """Return the weights of a leaderboard's overall score, the same for every model in it.
 
     Raises:
-        SARChatError: if the weights are unknown, a test set is of another corpus, or there is not one own test set with
-            all six tasks.
+        SARChatError: if the weights are unknown, or there is not one own test set with all six tasks.
     """
     check_name("weights", weights, WEIGHTS)
-    for result in own:
-        refuse_other_corpus(result.corpus, f"{result.location} cannot be ranked among the paper's models")
     if weights == PUBLISHED:
         return read_test_sizes()
     sizes = [{task: size for task, size in result.sizes.items() if task in AVERAGED} for result in own]
@@ -90,10 +89,13 @@ def tabulate_leaderboard(own: Sequence[Result], weights: str = PUBLISHED) -> Tab
     """
     sizes = leaderboard_sizes(own, weights)
     # A score that the paper's models have, to be ranked by: none on a small test set or without every task.
-    scored = [(result, result.overall_by(sizes)) for result in (*published_results(), *own)]
+    blind = _common_blind(own)
+    published = [replace(result, blind_scores=blind) for result in published_results()]
+    scored = [(result, result.overall_by(sizes)) for result in (*published, *own)]
     ranked = [(result, overall) for result, overall in scored if overall is not None and result.is_comparable]
     ranked.sort(key=lambda pair: -(pair[1] or 0.0))
     unranked = [pair for pair in scored if pair not in ranked]
+    with_blind = any(result.blind_scores for result in own)
     rows = [
         [
             place,
@@ -101,6 +103,7 @@ def tabulate_leaderboard(own: Sequence[Result], weights: str = PUBLISHED) -> Tab
             result.params,
             _percent(result.printed),
             _percent(overall),
+            *([_percent(result.blind_by(sizes)), _percent(_lift(result, sizes))] if with_blind else []),
             *(_percent(result.tasks.get(task)) for task in _COLUMNS.values()),
         ]
         for place, (result, overall) in [*enumerate(ranked, 1), *((None, pair) for pair in unranked)]
@@ -119,7 +122,24 @@ def tabulate_leaderboard(own: Sequence[Result], weights: str = PUBLISHED) -> Tab
             f">: your models. `sarchat score` weighs by their own numbers of records unless --weights {PUBLISHED} is "
             "given."
         )
-    return Table("", ["rank", "model", "params", "Avg", "Eq. 4", *_COLUMNS], rows, notes)
+    if with_blind:
+        notes.append(
+            "blind: the best overall score without the image on your test set, for the published models too if it is "
+            "the same for all of yours; lift: 100 (Eq. 4 - blind) / (100 - blind)."
+        )
+    header = ["rank", "model", "params", "Avg", "Eq. 4", *(["blind", "lift"] if with_blind else []), *_COLUMNS]
+    return Table("", header, rows, notes)
+
+
+def _common_blind(own: Sequence[Result]) -> BlindScores:
+    """Return the blind scores that all of the user's models have; none if they differ."""
+    first: BlindScores = own[0].blind_scores if own else {}
+    return first if all(result.blind_scores == first for result in own) else {}
+
+
+def _lift(result: Result, sizes: Mapping[str, int]) -> float | None:
+    overall, blind = result.overall_by(sizes), result.blind_by(sizes)
+    return None if overall is None or blind is None or blind >= 100 else lift(overall, blind)
 
 
 def list_warnings(own: Sequence[Result]) -> list[str]:

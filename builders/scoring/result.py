@@ -11,10 +11,11 @@ from typing import Any
 
 from builders.core.digests import new_digest
 from builders.core.errors import SARChatError, check_name
-from builders.corpus.info import DEFAULT, known_corpus
 from builders.data.analysis.paper import read_test_sizes
+from builders.scoring.blind import BlindScores
 from sarchat_metric import AVERAGED, Tally, averages, sub_scores, task_scores
 
+_PERFECT = 100.0
 AVERAGES = ("sample", "corpus")
 # What the metric counts of the answers that say nothing, or too much.
 UNREAD = ("unparsed", "hedged")
@@ -44,13 +45,13 @@ class Result:
         weights: the weights of `overall`: `own` or `published`.
         tally: the counts of each record; `None` if only the scores are known.
         records: a hash of the records and their gold answers; empty if unknown.
-        corpus: the name of the corpus that the records are about; empty if unknown.
         intervals: for each score, the ends of its 95 % interval; empty if they were not computed.
         counts: numbers of answers and of boxes by name and task, `UNREAD` and `COUNTED`; a file of an older
             version has fewer.
         costs: mean and median per answer by the names of `COSTS`, where the file of answers has them.
         missing: the number of records without a prediction.
         left_out: the number of answers to other records of the split, see `JoinedAnswers`.
+        blind_scores: the sub-scores of blind players on the split, by kind of player; empty if unknown.
         printed: the average as the paper prints it; `None` for the user's own models.
         location: the file that the scores were read from, for messages.
     """
@@ -63,12 +64,12 @@ class Result:
     weights: str = OWN
     tally: Tally | None = field(default=None, compare=False, repr=False)
     records: str = ""
-    corpus: str = ""
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     costs: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     missing: int = 0
     left_out: int = 0
+    blind_scores: BlindScores = field(default_factory=dict)
     printed: float | None = None
     location: str = field(default="", compare=False)
 
@@ -89,7 +90,7 @@ class Result:
         Raises:
             SARChatError: if the weights are the published ones, but not all six tasks were scored.
         """
-        return self.overall_by(choose_sizes(self.weights, self.sizes, self.corpus))
+        return self.overall_by(choose_sizes(self.weights, self.sizes))
 
     def overall_by(self, sizes: Mapping[str, int]) -> float | None:
         """Return the overall score, Eq. 4, with given weights, or `None` if a task is missing."""
@@ -104,7 +105,30 @@ class Result:
     @cached_property
     def figures(self) -> dict[str, float]:
         """All scores in percent: `scores`, those of the tasks, and, if known, the averages; errors as `overall`."""
-        return {**self.scores, **self.tasks, **self.averages_by(choose_sizes(self.weights, self.sizes, self.corpus))}
+        return {**self.scores, **self.tasks, **self.averages_by(choose_sizes(self.weights, self.sizes))}
+
+    @cached_property
+    def blind(self) -> dict[str, float]:
+        """The highest score of a blind player for each of `figures`, where it is known."""
+        best: dict[str, float] = {}
+        for player in self._players():
+            for key, value in player.figures.items():
+                if key in self.figures:
+                    best[key] = max(value, best.get(key, 0.0))
+        return best
+
+    def blind_by(self, sizes: Mapping[str, int]) -> float | None:
+        """Return the highest overall score of a blind player, with given weights, or `None` if it is not known."""
+        found = [overall for player in self._players() if (overall := player.overall_by(sizes)) is not None]
+        return max(found, default=None)
+
+    def _players(self) -> list[Result]:
+        return [replace(self, scores=scores, blind_scores={}) for scores in self.blind_scores.values()]
+
+    @property
+    def lifts(self) -> dict[str, float]:
+        """What a model has of what sight can add, in percent; see `lift`. Below 0 if a blind player does better."""
+        return {key: lift(self.figures[key], blind) for key, blind in self.blind.items() if blind < _PERFECT}
 
     @property
     def flat(self) -> dict[str, Any]:
@@ -166,32 +190,23 @@ def scores_of(tally: Tally, average: str) -> dict[str, float]:
     return {key: float(value) for key, value in sub_scores(tally, average).items()}
 
 
-def refuse_other_corpus(corpus: str, use: str) -> None:
-    """Refuse to use scores beside the paper's if they are of another corpus.
+def lift(score: float, blind: float) -> float:
+    """Return the part of what a blind player lacks that a score has, in percent: 100 (score - blind) / (100 - blind).
 
-    Args:
-        corpus: the name of the corpus; empty if unknown.
-        use: what cannot be done, for the message.
-
-    Raises:
-        SARChatError: if it is not the paper's.
+    0 is what is reached without looking at the image, 100 is perfect. Both scores are in percent; `blind` is below 100.
     """
-    paper = known_corpus(DEFAULT).name
-    if corpus not in ("", paper):
-        raise SARChatError(f"{use}: the records are about {corpus}, but the paper's are about {paper}")
+    return 100 * (score - blind) / (_PERFECT - blind)
 
 
-def choose_sizes(weights: str, own: Mapping[str, int], corpus: str = "") -> dict[str, int]:
+def choose_sizes(weights: str, own: Mapping[str, int]) -> dict[str, int]:
     """Return the number of records by which each task is weighted: its own, or that of the published test set.
 
     Raises:
-        SARChatError: if the name is unknown, or the published sizes are wanted but not all six tasks were scored or the
-            records are of another corpus.
+        SARChatError: if the name is unknown, or the published sizes are wanted but not all six tasks were scored.
     """
     check_name("weights", weights, WEIGHTS)
     if weights == OWN:
         return dict(own)
-    refuse_other_corpus(corpus, f"--weights {PUBLISHED} cannot be used, choose {OWN}")
     published = read_test_sizes()
     if missing := [task for task in published if task not in own]:
         raise SARChatError(

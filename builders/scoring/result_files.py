@@ -22,6 +22,7 @@ from builders.core.redact import one_line
 from builders.core.resources import load_json
 from builders.core.writing import writing_whole
 from builders.scoring.answer_rows import read_rows
+from builders.scoring.blind import parse_blind
 from builders.scoring.bootstrap import count_table, tally_of, unique_rows
 from builders.scoring.readers import COSTS, measured
 from builders.scoring.result import AVERAGES, COUNTED, UNREAD, Result, scores_of, update_hash
@@ -49,8 +50,8 @@ def write_result(path: Path, result: Result, run: Mapping[str, Any]) -> None:
         "costs": result.costs,
         "metric_version": VERSION,
         "intervals": result.intervals,
+        **({"blind": result.blind_scores, "lift": result.lifts} if result.blind_scores else {}),
         "records": result.records,
-        "corpus": result.corpus,
         "record_counts": {} if result.tally is None else pack_counts(result.tally),
     }
     with writing_whole(path) as stream:
@@ -84,7 +85,6 @@ def read_result(path: Path) -> Result:
             raise SARChatError(f"{path}: {key} is {value!r}, not a number from 0 to 100")
     sizes = _read_sizes(path, content.get("n"))
     name, params, average, records = (content.get(key) for key in ("model", "params", "average", "records"))
-    corpus = content.get("corpus")
     return Result(
         # Shown in tables, charts and warnings.
         one_line(name) if isinstance(name, str) and name else path.stem,
@@ -94,12 +94,19 @@ def read_result(path: Path) -> Result:
         average if average in AVERAGES else None,
         tally=_read_counts(path, content.get("record_counts"), sizes),
         records=records if isinstance(records, str) else "",
-        corpus=one_line(corpus) if isinstance(corpus, str) else "",
         counts=_read_tables(content, sizes),
         costs=_read_costs(content.get("costs")),
+        blind_scores=_read_blind(path, content.get("blind")),
         missing=content["missing"] if type(content.get("missing")) is int else 0,
         location=str(path),
     )
+
+
+def _read_blind(path: Path, blind: object) -> dict[str, dict[str, float]]:
+    try:
+        return {str(kind): parse_blind(scores) for kind, scores in blind.items()} if isinstance(blind, dict) else {}
+    except ValueError as error:
+        raise SARChatError(f"{path}: {error}; {_HINT}") from error
 
 
 def _read_tables(content: Mapping[str, Any], sizes: Mapping[str, int]) -> dict[str, dict[str, int]]:

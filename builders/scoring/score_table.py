@@ -21,6 +21,7 @@ _TOO_MANY_OUTSIDE = 0.2
 def tabulate_scores(result: Result) -> list[Table]:
     """Return every score with its number of records and 95 % interval, and what could not be read.
 
+    If the scores of blind players are known, the best one stands beside each score, with the lift over it.
     Columns at the right: answers from which nothing could be read, answers that offer a choice, answers that were cut
     off, and boxes that reach beyond their image.
     """
@@ -35,13 +36,13 @@ def tabulate_scores(result: Result) -> list[Table]:
         elif key in result.figures:
             rows.append([*_row(result, task, name, key), *[None] * len(lost)])
     columns = ["task", "sub-score", "n", "score", *(["95 % interval"] if result.intervals else [])]
+    columns += ["blind", "lift"] if result.blind_scores else []
     lost_columns = [name.replace("_", " ") for name in lost]
-    tables = [Table("", [*columns, *lost_columns], rows, list(filter(None, [describe_weights(result)])))]
-    further = [
-        _row(result, key.partition("/")[0], key.partition("/")[2], key) for key in EXTRA_SCORES if key in result.scores
-    ]
+    notes = list(filter(None, [describe_weights(result), _describe_blind(result)]))
+    tables = [Table("", [*columns, *lost_columns], rows, notes)]
+    further = [_row(result, *key.split("/", 1), key, seen=False) for key in EXTRA_SCORES if key in result.scores]
     if further:
-        header = [columns[0], "figure", *columns[2:]]
+        header = [columns[0], "figure", *columns[2 : len(further[0])]]
         tables.append(Table("Additional scores, not in any average:", header, further))
     return tables
 
@@ -104,6 +105,19 @@ def list_warnings(result: Result, box_format: str) -> list[str]:
     return warnings
 
 
-def _row(result: Result, task: str, name: str, key: str) -> list[object]:
-    interval = [Interval(*result.intervals[key])] if result.intervals else []
-    return [task, name, result.numbers.get(key), Figure(result.figures[key]), *interval]
+def _describe_blind(result: Result) -> str:
+    if not result.blind_scores:
+        return ""
+    return (
+        "blind: the best score without the image, of the players of `sarchat baseline` on the whole split; lift: 100 "
+        "(score - blind) / (100 - blind)."
+    )
+
+
+def _row(result: Result, task: str, name: str, key: str, *, seen: bool = True) -> list[object]:
+    """Return a row of a table; `seen` says whether blind scores stand beside the scores, where they are known."""
+    row: list[object] = [task, name, result.numbers.get(key), Figure(result.figures[key])]
+    row += [Interval(*result.intervals[key])] if result.intervals else []
+    if seen and result.blind_scores:
+        row += [Figure(values[key]) if key in values else None for values in (result.blind, result.lifts)]
+    return row

@@ -15,6 +15,7 @@ import numpy as np
 from builders.core.errors import check_name
 from builders.core.writing import writing_whole
 from builders.data.open_data import open_data
+from builders.scoring.blind import read_blind
 from builders.scoring.bootstrap import RESAMPLES, intervals
 from builders.scoring.gold import read_gold, read_rows
 from builders.scoring.readers import COSTS, Answer, AnswerSource
@@ -135,8 +136,7 @@ class _AnswerCounts:
         tally, average = self._collector.tally(), self._average
         flat = summarise(tally, average)
         counters = {name: {task: counter[task] for task in flat["n"]} for name, counter in self._counters.items()}
-        corpus = joined.gold.data.info.name
-        sizes = choose_sizes(self._weights, flat["n"], corpus)
+        sizes = choose_sizes(self._weights, flat["n"])
         return Result(
             joined.source.name,
             scores_of(tally, average),
@@ -145,7 +145,6 @@ class _AnswerCounts:
             weights=self._weights,
             tally=tally,
             records=hash_records(joined.gold.records),
-            corpus=corpus,
             intervals=intervals(tally, average, sizes, resamples) if resamples else {},
             counts={"unparsed": flat["unparsed"], "hedged": flat["hedged"], **counters},
             costs={
@@ -154,6 +153,7 @@ class _AnswerCounts:
             },
             missing=joined.missing,
             left_out=joined.left_out,
+            blind_scores=read_blind(joined.gold.data, joined.gold.split, average),
             location=joined.source.location,
         )
 

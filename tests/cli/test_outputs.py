@@ -45,6 +45,11 @@ def show(top: Path, *options: object) -> list[object]:
 
 # By command and option. A command with another output, and a new command, must be added here.
 OUTPUTS = {
+    ("baseline", "out"): Output(
+        lambda top, out: ["baseline", top / "s", "--config", "counting", "--kind", "majority", "--out", out],
+        ("s",),
+        ".jsonl",
+    ),
     ("build", "out"): Output(
         lambda top, out: ["build", top / "c", "--out", out, "--task", "counting", "--no-pictures"],
         ("c",),
@@ -81,7 +86,7 @@ OUTPUTS = {
 }
 # Always `.eval_results/sarchat.yaml`; see the last test.
 AT_A_FIXED_PLACE = {("score", "eval_results")}
-WITHOUT_OUTPUT = {"compare", "corpora", "push", "stats"}
+WITHOUT_OUTPUT = {"compare", "push", "stats"}
 URL = ["http://127.0.0.1:9/v1"]
 
 
