@@ -107,6 +107,20 @@ class AnnotationTable:
             with naming_disk(_PURPOSE):
                 self._database.execute("update images set width = ?, height = ? where rowid = ?", (*size, row))
 
+    def names_with_folder(self, most: int) -> list[str]:
+        """Return some file names of images that have a folder in them, the first ones in order."""
+        self._images.flush()
+        return [
+            name for (name,) in self._query(f"select name from images where name like '%/%' order by name limit {most}")
+        ]
+
+    def rename(self, change: Callable[[str], str]) -> None:
+        """Change the file name of every image."""
+        self._images.flush()
+        self._database.create_function("change", 1, change, deterministic=True)
+        with naming_disk(_PURPOSE):
+            self._database.execute("update images set name = change(name)")
+
     def category_counts(self) -> Counter[str]:
         """Return the number of boxes of each category that has any, by its name as annotated."""
         counts: Counter[str] = Counter()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, TypeGuard
 
+from builders.core.digests import hash_text
 from builders.core.errors import SARChatError, near
 from builders.corpus.targets import RawBox
 
@@ -12,6 +13,7 @@ from builders.corpus.targets import RawBox
 _DRIVE = re.compile("[A-Za-z]:")
 # ASCII's and Latin-1's control characters, and Unicode's line and paragraph separators.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_NUMBER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _FLAGS = {"0": False, "false": False, "1": True, "true": True}
 
 
@@ -31,15 +33,27 @@ def get(entry: Any, key: str, name: str, kind: str) -> Any:  # noqa: ANN401
 
 
 def get_id(entry: Any, key: str, name: str, kind: str) -> int:  # noqa: ANN401
-    """Return an id of an entry.
+    """Return an id of an entry: a whole number of 64 bits, also as text; other text is replaced by a hash.
 
     Raises:
-        SARChatError: if it is missing or not a whole number of 64 bits.
+        SARChatError: if it is missing or anything else.
     """
     value = get(entry, key, name, kind)
-    if not is_id(value):
-        raise SARChatError(f"{name}: an entry of kind '{kind}' has '{key}' {value!r}, not a whole number; fix the file")
-    return value
+    found = as_id(value)
+    if found is None:
+        raise SARChatError(
+            f"{name}: an entry of kind '{kind}' has '{key}' {short(value)}, not a whole number; fix the file"
+        )
+    return found
+
+
+def as_id(value: object) -> int | None:
+    """Return the whole number of 64 bits that an id stands for, or `None`."""
+    if isinstance(value, str) and value.strip():
+        text = value.strip()
+        # One text is one number, and two are hardly ever the same.
+        return int(text) if _NUMBER.fullmatch(text) else int(hash_text(text)[:15], 16)
+    return value if is_id(value) else None
 
 
 def is_id(value: object) -> TypeGuard[int]:
@@ -47,15 +61,31 @@ def is_id(value: object) -> TypeGuard[int]:
     return type(value) is int and -(2**63) <= value < 2**63
 
 
-def get_image(entry: Any, id_key: str, name: str) -> tuple[int, str, int, int]:  # noqa: ANN401
-    """Return id, file name, width and height of an image's entry.
+def get_image(
+    entry: Any,  # noqa: ANN401
+    id_key: str,
+    name: str,
+    name_key: str = "file_name",
+    *,
+    sized: bool = True,
+) -> tuple[int, str, int | None, int | None]:
+    """Return id, file name, width and height of an image's entry; no size if one is missing that need not be there.
+
+    Args:
+        entry: the entry.
+        id_key: the key of the id.
+        name: the file, for messages.
+        name_key: the key of the file name.
+        sized: whether width and height must be there.
 
     Raises:
         SARChatError: if one is missing or wrong.
     """
     image_id = get_id(entry, id_key, name, "image")
-    file_name = get(entry, "file_name", name, "image")
+    file_name = get(entry, name_key, name, "image")
     check_file_name(file_name, name)
+    if not sized and None in (entry.get("width"), entry.get("height")):
+        return image_id, file_name, None, None
     width, height = get(entry, "width", name, "image"), get(entry, "height", name, "image")
     if not (_is_side(width) and _is_side(height)):
         raise SARChatError(
@@ -100,7 +130,7 @@ def get_box(category: int, bbox: Any, ignored: bool, owner: str) -> RawBox:  # n
     Raises:
         SARChatError: if `bbox` is not a list of four finite numbers.
     """
-    if not (type(bbox) is list and len(bbox) == 4 and all(map(_is_finite_number, bbox))):
+    if not (type(bbox) is list and len(bbox) == 4 and all(map(is_finite_number, bbox))):
         raise SARChatError(f"{owner} has bbox {short(bbox)}, not four finite numbers x, y, w, h; fix the file")
     x, y, width, height = map(float, bbox)
     return RawBox(category, (x, y, width, height), ignored)
@@ -127,9 +157,10 @@ def get_flag(entry: Any, key: str, owner: str) -> bool:  # noqa: ANN401
     raise SARChatError(f"{owner} has '{key}' {short(value)}, not 0, 1, true or false; fix the file")
 
 
-def _is_finite_number(value: Any) -> bool:  # noqa: ANN401
+def is_finite_number(value: object) -> bool:
+    """Return whether a value is a number that a coordinate can be."""
     # No image comes near the bound, below which sums of two numbers are exact enough. It excludes NaN and infinity too.
-    return type(value) in (int, float) and -1e15 < value < 1e15
+    return isinstance(value, (int, float)) and type(value) is not bool and -1e15 < value < 1e15
 
 
 def short(value: object) -> str:

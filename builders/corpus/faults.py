@@ -67,7 +67,7 @@ class Faults:
         self._tally[FAULTS[fault].counted] += number
         examples = self._examples.setdefault(fault, [])
         if len(examples) < _NAMED:
-            examples.append(example.removeprefix(f"{self._name}/"))
+            examples.append(example.removeprefix(self._name).lstrip("/: "))
 
     def check(self) -> None:
         """Log a warning for those that are left out, and refuse the others.

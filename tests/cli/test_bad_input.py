@@ -151,7 +151,7 @@ def test_no_annotations(place):
 
 def test_annotations_of_no_split(place):
     for split in ("train", "val", "test"):
-        place.annotations(split).rename(place.annotations(f"instances_{split}"))
+        place.annotations(split).rename(place.annotations(f"{split}_labels"))
     place.check_refused(pattern="Annotations/{train,val,test}.json")
 
 
@@ -211,7 +211,7 @@ def test_fault_of_any_split_is_found(place, split):
     place.check_refused(pattern=rf"{split}\.json")
 
 
-NOT_IDS = [None, "1", 1.5, True, [1], {}, float("nan"), float("inf"), 10**30]
+NOT_IDS = [None, "", 1.5, True, [1], {}, float("nan"), float("inf"), 10**30]
 
 
 IDS = [
@@ -233,7 +233,7 @@ def test_id_that_is_no_whole_number(place, listed, key, value):
 @pytest.mark.parametrize(
     ("listed", "key"),
     [
-        *(("images", "id"), ("images", "file_name"), ("images", "width"), ("images", "height")),
+        *(("images", "id"), ("images", "file_name")),
         *(("annotations", "id"), ("annotations", "image_id"), ("annotations", "category_id"), ("annotations", "bbox")),
         *(("categories", "id"), ("categories", "name")),
     ],
@@ -246,9 +246,11 @@ def test_entry_that_lacks_a_key(place, listed, key):
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (lambda coco: coco["images"][0].pop("width"), "an entry of kind 'image' has no 'width'"),
         (lambda coco: coco["images"][0].update(filename=coco["images"][0].pop("file_name")), "mean 'filename'"),
-        (lambda coco: coco["annotations"][0].update(bbox=[1, 2, 3, 4, 5]), r"bbox \[1, 2, 3, 4, 5\], not four"),
+        (
+            lambda coco: coco["annotations"][0].update(bbox=[1, 2, 3, 4, 5]),
+            "bbox .*, five numbers as of",
+        ),
         (lambda coco: coco.update(annotation=coco.pop("annotations")), "no list 'annotations' .*mean 'annotation'"),
         (lambda coco: coco.pop("categories"), "no list 'categories'; its keys are 'images, type, annotations'"),
     ],
@@ -268,7 +270,7 @@ def test_mark_that_is_neither_true_nor_false(place, key, value):
     place.check_refused(pattern=rf"train\.json: annotation 0 has '{key}'")
 
 
-@pytest.mark.parametrize("value", [0, -5, 2**40, 256.5, "256", None, True, [256]])
+@pytest.mark.parametrize("value", [0, -5, 2**40, 256.5, "256", True, [256]])
 @pytest.mark.parametrize("key", ["width", "height"])
 def test_image_side_that_is_none(place, key, value):
     place.edit(lambda coco: coco["images"][0].update({key: value}))

@@ -13,6 +13,7 @@ import os
 import shutil
 import tempfile
 import zipfile
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -36,9 +37,11 @@ from builders.core.errors import SARChatError
 from builders.core.tables import write_tables
 from builders.corpus.annotation_table import AnnotationTable
 from builders.corpus.categories import Naming
-from builders.corpus.formats.coco import read_coco
+from builders.corpus.faults import Faults
+from builders.corpus.formats.coco import Reading, read_coco
 from builders.corpus.image_check import check_image
 from builders.corpus.info import DEFAULT, known_corpus
+from builders.corpus.label_formats import complete_options
 from builders.corpus.parquet_annotations import read_parquet
 from builders.corpus.sardet import find_corpus
 from builders.corpus.targets import AnnotatedImage
@@ -182,7 +185,8 @@ def _good_file(name: str) -> list[bytes]:
 
 def _read_coco(data: bytes) -> object:
     with AnnotationTable() as table:
-        read_coco([data], "train.json", table)
+        options = complete_options("coco", {}, "")
+        read_coco([data], Reading("train.json", table, options, Faults("train.json", options, Counter())))
         return _images(table)
 
 

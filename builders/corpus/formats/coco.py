@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tqdm import tqdm
@@ -13,23 +15,47 @@ from builders.core.digests import hash_file, new_digest
 from builders.core.errors import SARChatError, near
 from builders.core.schema import SPLITS
 from builders.corpus.annotation_table import AnnotationTable
-from builders.corpus.entries import get, get_box, get_flag, get_id, get_image, is_id, short
+from builders.corpus.entries import as_id, get, get_box, get_flag, get_id, get_image, is_finite_number, short
+from builders.corpus.faults import UNFIT_ROWS, Faults, fault_options
 from builders.corpus.json_lists import read_lists
-from builders.corpus.label_formats import Candidate, Option, SplitLabels
-from builders.corpus.labels import Labels, hash_chunks
+from builders.corpus.label_formats import Candidate, Option, SplitLabels, find_splits
+from builders.corpus.labels import Labels, fill_sizes, hash_chunks
 from builders.corpus.layouts import known_layouts
+from builders.corpus.oriented_boxes import ANGLE_OPTIONS, quadrilateral, turn_rectangle
 from builders.corpus.parquet_annotations import read_parquet
-from builders.corpus.source import Source
+from builders.corpus.segmentation import box_of_segmentation, corners_of_segmentation
+from builders.corpus.source import Source, join
+from builders.corpus.targets import RawBox
+from builders.corpus.unread import IMAGES
 
 ABOUT = "COCO detection: JSON, or Parquet with a row per image; one file, or parts in a folder"
-OPTIONS: dict[str, Option] = {}
+OPTIONS = {
+    "box_from": Option("bbox", ("bbox", "segmentation"), "what the box is of an annotation that has both"),
+    "annotations_key": Option("annotations", str, "what the file calls the list 'annotations'"),
+    "file_name_key": Option("file_name", str, "what the file calls the 'file_name' of an image"),
+    **ANGLE_OPTIONS,
+    **fault_options(UNFIT_ROWS),
+}
+_LOG = logging.getLogger(__name__)
+_HEAD = 1 << 16
+_KEYS = re.compile(rb'"(images|annotations|annotation|categories)"\s*:\s*\[')
+_ANNOTATION_FOLDERS = ("annotations", "annotation", "labels")
+# What names of files have beside that of a split: `instances_train2017.json`.
+_NAME_OF_SPLIT = re.compile(r"^(instances|annotations)?_|[_-]?20[0-9]{2}$|^_?annotations\.coco$")
+_IMAGES_OF_ALL = ("images/{split}", "{split}", "JPEGImages/{split}", "images", "JPEGImages", "data", "Images")
+_IMAGES_BESIDE = ("{above}/images", "{above}/JPEGImages", "{above}")
+_PARTS_OF_TEST = ("all", "inshore", "offshore")
+# Names with folders that are looked up to find out how all are meant.
+_TRIED = 5
+# What entries have: no width or height; an angle beside the bbox; not the four corners that all were to have.
+_NO_SIZE, _ROTATED, _NO_CORNERS = "no size", "rotation", "has no four corners"
 # The suffix of annotation files in Parquet; all others are COCO's JSON.
 _PARQUET = ".parquet"
 _ENDINGS = (".json", _PARQUET)
 
 
 def find(top: Source) -> list[Candidate]:
-    """Return the corpora in any of the known layouts; errors as in `Format.find`."""
+    """Return the corpora in any of the known layouts, or one of plausible files; errors as in `Format.find`."""
     found = []
     # A web server may list no folder, though there are some.
     folders = top.folders()
@@ -47,20 +73,63 @@ def find(top: Source) -> list[Candidate]:
                 splits[split] = SplitLabels("coco", (files.folder or files.parts[0]).path, images)
         if splits:
             found.append(Candidate(layout.name, splits))
-    return found
+    # Only if none is known: the splits of one that is have further names in some programs.
+    return found or _find_others(top, folders)
+
+
+def _find_others(top: Source, folders: Sequence[str]) -> list[Candidate]:
+    """Return what JSON files at the top, in a folder of annotations or in one of each split may be, by their names."""
+    found = []
+    for folder in ("", *(name for name in folders if name.lower() in _ANNOTATION_FOLDERS)):
+        named: dict[str, str] = {}
+        single: dict[str, str] = {}
+        for name in top.files(folder):
+            path = join(folder, name)
+            called = _NAME_OF_SPLIT.sub("", name.removesuffix(".json").lower())
+            if name.endswith(".json") and _is_coco(top, path):
+                (named if find_splits([called]) else single)[called] = path
+        # A file whose name says no split is all there is, or belongs to another set of them.
+        paths = named or ({"": next(iter(single.values()))} if len(single) == 1 else {})
+        splits = {split: _beside(top, path, split, _IMAGES_OF_ALL) for split, path in paths.items()}
+        if splits and all(splits.values()):
+            found.append(Candidate(f"COCO, {join(folder, '*.json')}", splits))
+    splits = {}
+    for split, folder in find_splits(folders).items():
+        for inner in ("", *(name for name in _PARTS_OF_TEST if split == "test" and top.is_dir(f"{folder}/{name}"))):
+            above = join(folder, inner)
+            paths = [join(above, name) for name in top.files(above) if name.endswith(".json")]
+            if len(paths) == 1 and _is_coco(top, paths[0]):
+                splits[join(split, inner)] = _beside(top, paths[0], split, _IMAGES_BESIDE)
+    if splits and all(splits.values()):
+        found.append(Candidate("COCO, a folder for each split", splits))
+    return [Candidate(name, {split: labels for split, labels in of.items() if labels}) for name, of in found]
+
+
+def _is_coco(top: Source, path: str) -> bool:
+    """Return whether a JSON file begins like COCO's; of a large one, only the start is read."""
+    with top.open(path, _HEAD) as stream:
+        return _KEYS.search(stream.read(_HEAD)) is not None
+
+
+def _beside(top: Source, path: str, split: str, folders: Sequence[str]) -> SplitLabels | None:
+    above = path.rpartition("/")[0]
+    # Of a split without a name, no folder has the name.
+    places = [folder.format(above=above, split=split) for folder in folders if split or "{split}" not in folder]
+    images = next(filter(top.is_dir, filter(None, places)), "")
+    return SplitLabels("coco", path, images) if images or (not above and top.has_file("", IMAGES)) else None
 
 
 def open_labels(top: Source, split: SplitLabels, images: Source) -> Labels:
     """Return a file of annotations, or the parts in a folder; arguments and errors as in `Format.open_labels`."""
     if top.is_file(split.labels):
         top.check_links(split.labels)
-        return AnnotationFiles([AnnotationFile(top, split.labels)])
+        return AnnotationFiles([AnnotationFile(top, split.labels)], None, images, split.options)
     parts = find_parts(top, split.labels)
     if parts is None and top.is_dir(split.labels):
         raise SARChatError(f"the folder {top.show(split.labels)} contains no annotations: no *.json and no *.parquet")
     if parts is None:
         raise SARChatError(f"no such annotation file: {top.show(split.labels)}")
-    return parts
+    return replace(parts, images=images, options=split.options)
 
 
 @dataclass(frozen=True)
@@ -82,15 +151,16 @@ class AnnotationFile:
             digest.update(chunk)
         return digest.hexdigest()
 
-    def read_into(self, table: AnnotationTable) -> str:
-        """Add images, boxes and names of categories to a table; return a hash of the content."""
+    def read_into(self, table: AnnotationTable, options: Mapping[str, Any], faults: Faults) -> tuple[str, Counter[str]]:
+        """Add images, boxes and names of categories to a table; return a hash of the content, and `Reading.seen`."""
         if self.path.endswith(_PARQUET):
             with self.source.local_copy(self.path) as path:
                 read_parquet(path, self.name, table)
-                return hash_file(path)
+                return hash_file(path), Counter()
         digest = new_digest()
-        read_coco(hash_chunks(self.source.chunks(self.path), digest), self.name, table)
-        return digest.hexdigest()
+        reading = Reading(self.name, table, options, faults)
+        read_coco(hash_chunks(self.source.chunks(self.path), digest), reading)
+        return digest.hexdigest(), reading.seen
 
 
 @dataclass(frozen=True)
@@ -100,10 +170,16 @@ class AnnotationFiles(Labels):
     Attributes:
         parts: the files.
         folder: the folder of the parts; `None` if it is one file.
+        images: the folder of the images; `None` if it is not known.
+        options: the values of `OPTIONS`; none while it is only looked for.
     """
 
     parts: Sequence[AnnotationFile]
     folder: AnnotationFile | None = None
+    images: Source | None = None
+    options: Mapping[str, Any] = field(
+        default_factory=lambda: {name: option.default for name, option in OPTIONS.items()}
+    )
     may_be_other_boxes = True
 
     @property
@@ -133,9 +209,27 @@ class AnnotationFiles(Labels):
 
     def read_into(self, table: AnnotationTable, tally: Counter[str]) -> str:
         """Add images, boxes and names of categories to a table; see `Labels.read_into`."""
+        faults = Faults(self.name, self.options, tally)
         # Shown when it takes longer than a moment.
         parts = tqdm(self.parts, f"Reading {self.name}", unit=" files", disable=None, leave=False, delay=2)
-        return self._combine([part.read_into(table) for part in parts])
+        read = [part.read_into(table, self.options, faults) for part in parts]
+        faults.check()
+        seen = sum((seen for _, seen in read), Counter[str]())
+        if seen[_ROTATED]:
+            _LOG.warning(
+                "%s: %s annotations have attributes.rotation, with which CVAT turns boxes, but their bbox is that "
+                "before the turn; export them as polygons, or check that they fit",
+                *(self.name, f"{seen[_ROTATED]:,}"),
+            )
+        if table.corners:
+            tally[_NO_CORNERS] += seen[_NO_CORNERS]
+        if self.images:
+            _find_images(table, self.images)
+        if seen[_NO_SIZE]:
+            if self.images is None:
+                raise SARChatError(f"{self.name}: images have no width and height, and it is not known where they are")
+            fill_sizes(table, self.images)
+        return self._combine([digest for digest, _ in read])
 
     def _combine(self, digests: Iterable[str]) -> str:
         if not self.folder:
@@ -186,21 +280,39 @@ def find_parts(source: Source, folder: str) -> AnnotationFiles | None:
     return AnnotationFiles(parts, AnnotationFile(source, folder))
 
 
-def read_coco(chunks: Iterable[bytes], name: str, table: AnnotationTable) -> None:
+def _find_images(table: AnnotationTable, images: Source) -> None:
+    """Change file names with folders that are not in the folder of the images, and say how: all in the same way."""
+    names = table.names_with_folder(_TRIED)
+    for change, how in (
+        (str, ""),
+        (lambda name: name.partition("/")[2] or name, "without their first folder"),
+        (lambda name: name.rpartition("/")[2], "without their folders"),
+    ):
+        found = next((name for name in names if images.is_file(change(name))), None)
+        if found is not None:
+            if how:
+                _LOG.warning(
+                    "%s: file names such as %s are not in it; images are looked up %s: %s",
+                    *(images.location, found, how, change(found)),
+                )
+                table.rename(change)
+            return
+
+
+def read_coco(chunks: Iterable[bytes], reading: Reading) -> None:
     """Add the images and boxes of a COCO detection file to a table.
 
     Only one entry is in memory at a time. The lists `images`, `annotations` and `categories` may come in any order.
 
     Args:
         chunks: the file's bytes, in pieces of any length.
-        name: the file's name in error messages.
-        table: takes images, boxes and the names of categories.
+        reading: takes the entries.
 
     Raises:
         SARChatError: if the file is not JSON, not COCO, or has a wrong entry; the message names file, entry and value.
     """
-    part = _Part(name, table)
-    handlers = {"images": part.add_image, "annotations": part.add_annotation, "categories": part.add_category}
+    name, annotations = reading.name, reading.options["annotations_key"]
+    handlers = {"images": reading.add_image, annotations: reading.add_annotation, "categories": reading.add_category}
     try:
         found = read_lists(chunks, handlers)
     except SARChatError:
@@ -212,48 +324,101 @@ def read_coco(chunks: Iterable[bytes], name: str, table: AnnotationTable) -> Non
         if not found.get(key):
             keys = f"its keys are {short(', '.join(found))}" if found else "it is not an object with keys"
             hint = near(key, found.keys() - handlers.keys())
+            other = "; if it has another name, set the option annotations_key" if hint and key == annotations else ""
             raise SARChatError(
                 f"{name} is not a COCO detection file: it has no list '{key}'{hint}; {keys}; give a file with the "
-                "lists images, annotations and categories"
+                f"lists images, annotations and categories{other}"
             )
-    table.set_categories(part.labels)
+    reading.table.set_categories(reading.labels)
 
 
-class _Part:
+class Reading:
     """One file while it is read.
 
     Attributes:
+        name: its name in error messages.
+        table: takes images, boxes and the names of categories.
+        options: the values of `OPTIONS`.
         labels: the names of its categories by id.
+        seen: the numbers of entries with something that is said at the end.
     """
 
-    def __init__(self, name: str, table: AnnotationTable) -> None:
+    def __init__(self, name: str, table: AnnotationTable, options: Mapping[str, Any], faults: Faults) -> None:
+        """Begin a part of the table."""
+        self.name, self.table, self.options = name, table, options
         self.labels: dict[int, str] = {}
-        self._name = name
-        self._table = table
+        self.seen: Counter[str] = Counter()
+        self._faults = faults
+        self._name_key = options["file_name_key"]
+        self._from_segmentation = options["box_from"] == "segmentation"
         table.begin_part(name)
 
     def add_category(self, entry: Any) -> None:  # noqa: ANN401
-        label = str(get(entry, "name", self._name, "category")).strip()
-        category_id = get_id(entry, "id", self._name, "category")
+        """Add an entry of `categories`."""
+        label = str(get(entry, "name", self.name, "category")).strip()
+        category_id = get_id(entry, "id", self.name, "category")
         if category_id in self.labels:
             raise SARChatError(
-                f"{self._name}: category id {category_id} is in 'categories' more than once; fix the file"
+                f"{self.name}: category id {category_id} is in 'categories' more than once; fix the file"
             )
         self.labels[category_id] = label
 
     def add_image(self, entry: Any) -> None:  # noqa: ANN401
-        self._table.add_image(*get_image(entry, "id", self._name))
+        """Add an entry of `images`."""
+        if isinstance(entry, dict) and self._name_key not in entry and "filename" in entry:
+            raise SARChatError(
+                f"{self.name}: an entry of kind 'image' has no '{self._name_key}' (did you mean 'filename'?): "
+                f"{short(entry)}; fix the file, or set the option file_name_key: filename"
+            )
+        image = get_image(entry, "id", self.name, self._name_key, sized=False)
+        if image[2] is None:
+            self.seen[_NO_SIZE] += 1
+        self.table.add_image(*image)
 
     def add_annotation(self, entry: Any) -> None:  # noqa: ANN401
-        annotation_id = get_id(entry, "id", self._name, "annotation")
-        category_id = get(entry, "category_id", self._name, "annotation")
-        image_id = get(entry, "image_id", self._name, "annotation")
-        bbox = get(entry, "bbox", self._name, "annotation")
-        owner = f"{self._name}: annotation {annotation_id}"
-        if not is_id(category_id):
-            raise SARChatError(f"{owner} has category id {short(category_id)}, not a whole number; fix the file")
+        """Add an entry of `annotations`."""
+        annotation_id = get_id(entry, "id", self.name, "annotation")
+        category = get(entry, "category_id", self.name, "annotation")
+        image = get(entry, "image_id", self.name, "annotation")
+        owner = f"{self.name}: annotation {annotation_id}"
+        category_id, image_id = as_id(category), as_id(image)
+        if category_id is None:
+            raise SARChatError(f"{owner} has category id {short(category)}, not a whole number; fix the file")
         ignored = get_flag(entry, "iscrowd", owner) or get_flag(entry, "ignore", owner)
-        box = get_box(category_id, bbox, ignored, owner)
-        if type(image_id) is not int:
-            raise SARChatError(f"{owner} has image id {short(image_id)}, not a whole number; fix the file")
-        self._table.add_box(image_id, annotation_id, box)
+        box = self._get_box(entry, category_id, ignored, owner)
+        if image_id is None:
+            raise SARChatError(f"{owner} has image id {short(image)}, not a whole number; fix the file")
+        if box is None:
+            self._faults.add(UNFIT_ROWS, f"{owner}: no bbox, and no segmentation to make it of")
+            return
+        attributes = entry.get("attributes")
+        if isinstance(attributes, dict) and attributes.get("rotation"):
+            self.seen[_ROTATED] += 1
+        if entry.get("difficult") is not None:
+            box = box._replace(difficult=get_flag(entry, "difficult", owner))
+        self.table.add_box(image_id, annotation_id, box)
+
+    def _get_box(self, entry: dict[str, Any], category_id: int, ignored: bool, owner: str) -> RawBox | None:
+        """Return the box of an annotation; `None` if it has none."""
+        segmentation = entry.get("segmentation")
+        bbox = entry.get("bbox") if segmentation else get(entry, "bbox", self.name, "annotation")
+        corners = None
+        if isinstance(bbox, list) and len(bbox) == 5 and all(map(is_finite_number, bbox)):
+            if not self.table.corners:
+                raise SARChatError(
+                    f"{owner} has bbox {short(bbox)}, five numbers as of an oriented box; if it is x and y of the "
+                    "centre, width, height and angle, say boxes: oriented in a description, with the options "
+                    "angle_unit and angle_direction"
+                )
+            corners = turn_rectangle(bbox, self.options, owner)
+        elif self.table.corners:
+            corners = corners_of_segmentation(segmentation)
+            self.seen[_NO_CORNERS] += corners is None
+        if corners:
+            return quadrilateral(corners)._replace(category=category_id, ignored=ignored)
+        if bbox in (None, []) or self._from_segmentation:
+            # Of an annotation with both, the bbox is better than nothing.
+            around = box_of_segmentation(segmentation)
+            if around or bbox in (None, []):
+                return RawBox(category_id, around, ignored) if around else None
+        return get_box(category_id, bbox, ignored, owner)
