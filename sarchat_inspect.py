@@ -20,7 +20,7 @@ from builders.core.schema import ALL, asks_for_boxes
 from builders.data.open_data import open_data
 from builders.export.pipeline import make_record
 from builders.export.record import harness_row
-from builders.notation.formats import Notation, read_notation
+from builders.notation.formats import Notation, check_oriented, read_notation
 from builders.notation.phrasing import Phrasing
 from builders.predict.images import encode_image
 from builders.scoring.exported import figures, score_row
@@ -72,6 +72,8 @@ def _read_samples(location: str, config: str, split: str, limit: int | None, phr
     tasks = data.select_scored(config, split)
     subset = data.subset(tasks, split, limit)
     notation: Notation = phrasing.notation
+    if data.info.oriented:
+        check_oriented(notation.format)
     # Many records share an image; its text is in memory once.
     urls: dict[str, str] = {}
     for name in tqdm(tasks, desc="Reading", unit=" tasks", disable=None):
@@ -80,10 +82,7 @@ def _read_samples(location: str, config: str, split: str, limit: int | None, phr
             if key not in urls:
                 urls[key] = encode_image(row["image"])
             record = make_record(row, "", notation.format.name, notation.format, notation.input_size, data.info)
-            size, categories = (row["width"], row["height"]), data.info.vocabulary
-            question = phrasing.phrase(
-                row["messages"][0]["content"], *size, categories, asks_for_boxes=asks_for_boxes(name)
-            )
+            question = phrasing.phrase(row, data.info, asks_for_boxes=asks_for_boxes(name))
             content = [ContentImage(image=urls[key]), ContentText(text=question)]
             columns = harness_row(record)
             yield Sample(

@@ -113,6 +113,11 @@ def clip(points: Sequence[Point], width: float, height: float) -> list[Point]:
     return inside
 
 
+def covered_area(corners: Iterable[float], width: float, height: float) -> float:
+    """Return the area of convex corners inside an image, in square pixels."""
+    return abs(area(clip(to_points(corners), width, height)))
+
+
 def rectangle(corners: Iterable[float]) -> Rectangle:
     """Return the smallest rectangle around corners that enclose an area."""
     points = hull(to_points(corners))

@@ -14,8 +14,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from builders.core.polygons import bounds, canonical, to_points
 from builders.core.redact import printable
-from sarchat_metric import Box, Match, box_iou
+from builders.core.schema import Box, Corners
+from sarchat_metric import Match, box_iou
+
+# A box (x1, y1, x2, y2), or the corners (x1, y1, ..., x4, y4) of an oriented one.
+Shape = Box | Corners
 
 # At most this many boxes are drawn, and at most this many have labels: with more, no box has one.
 MOST_BOXES, MOST_LABELS = 200, 30
@@ -31,10 +36,10 @@ _WIDTHS = {"ijl.,:;|'I ": 0.4, "frst()": 0.6, "mwMW@%#&": 1.11}
 
 
 class Marked(NamedTuple):
-    """A box to draw: its kind, such as `gold`, its label (or none), and a mark that may stand for the label."""
+    """A box or four corners to draw: the kind, such as `gold`, a label (or none), and a mark that may stand for it."""
 
     kind: str
-    box: Box
+    box: Shape
     label: str = ""
     mark: str = ""
 
@@ -54,21 +59,30 @@ class Scene(NamedTuple):
     Attributes:
         canvas: what is visible: the image, and room around it if it is very narrow.
         letter: the height of a letter.
-        boxes: kind and box, without parts far outside of the canvas.
+        boxes: kind and box or corners, without parts far outside of the canvas.
         labels: the texts.
         legend: kind, marks and what they mean, for all marks that stand for a label.
     """
 
     canvas: Box
     letter: float
-    boxes: list[tuple[str, Box]]
+    boxes: list[tuple[str, Shape]]
     labels: list[Label]
     legend: list[tuple[str, str, str]]
 
 
-def is_proper(box: Box) -> bool:
-    """Return whether a box can be drawn: neither inverted nor empty nor out of range."""
-    return all(abs(edge) < _FARTHEST for edge in box) and box[0] < box[2] and box[1] < box[3]
+def is_proper(shape: Shape) -> bool:
+    """Return whether a box or corners can be drawn: neither inverted nor empty nor out of range."""
+    if not all(abs(edge) < _FARTHEST for edge in shape):
+        return False
+    if len(shape) == 8:
+        return canonical(shape) is not None
+    return shape[0] < shape[2] and shape[1] < shape[3]
+
+
+def outer_box(shape: Shape) -> Box:
+    """Return the upright box around a box or corners."""
+    return bounds(to_points(shape))
 
 
 def estimate_width(text: str) -> float:
@@ -104,11 +118,13 @@ def compose(
     across, down = (max(least - side, 0.0) / 2 for side in (width, height))
     canvas = (0.0 - across, 0.0 - down, width + across, height + down)
     # Browsers may fail for numbers far outside the visible range.
-    drawn = [
-        item._replace(box=tuple(np.clip(item.box, [-width, -height] * 2, [2.0 * width, 2.0 * height] * 2).tolist()))
-        for item in boxes
-    ]
-    obstacles = np.array([item.box for item in drawn]).reshape(-1, 4)
+    drawn = []
+    for item in boxes:
+        # Corners that cross are drawn as they are read, as their convex hull.
+        found = canonical(item.box) if len(item.box) == 8 else None
+        shape = np.reshape(found[0] if found else item.box, (-1, 2))
+        drawn.append(item._replace(box=tuple(np.clip(shape, [-width, -height], [2 * width, 2 * height]).ravel())))
+    obstacles = np.array([outer_box(item.box) for item in drawn]).reshape(-1, 4)
     taken = np.empty((0, 4))
     labels: list[Label] = []
     meanings: dict[tuple[str, str], list[str]] = {}
@@ -116,7 +132,7 @@ def compose(
         if not item.label:
             continue
         mark = item.mark or item.label
-        own = _as_box(np.clip(item.box, canvas[:2] * 2, canvas[2:] * 2))
+        own = _as_box(np.clip(outer_box(item.box), canvas[:2] * 2, canvas[2:] * 2))
         sizes = {text: ((measure(text) + 2 * PADDING) * letter, HEIGHT * letter) for text in (item.label, mark)}
         gap = _GAP * letter
         tries = (
@@ -209,9 +225,9 @@ def _as_box(values: np.ndarray) -> Box:
 
 
 def mark_answers(
-    gold: Sequence[Box],
+    gold: Sequence[Shape],
     names: Sequence[str],
-    read: Sequence[Box],
+    read: Sequence[Shape],
     matches: Sequence[Match],
     size: tuple[float, float],
 ) -> tuple[list[Marked], list[str]]:
@@ -249,9 +265,9 @@ def mark_answers(
     improper = sum(not is_proper(box) for box in read)
     if improper:
         notes.append(f"{_count(improper)} of the answer cannot be drawn: inverted, empty or out of range.")
-    outside = sum(
-        is_proper(box) and not (box[0] >= 0 and box[1] >= 0 and box[2] <= size[0] and box[3] <= size[1]) for box in read
-    )
+    outside = 0
+    for left, top, right, bottom in map(outer_box, filter(is_proper, read)):
+        outside += not (left >= 0 and top >= 0 and right <= size[0] and bottom <= size[1])
     if outside:
         notes.append(f"{_count(outside)} of the answer reach beyond the {size[0]:g} x {size[1]:g} pixels drawn.")
     return marked, notes
@@ -269,9 +285,13 @@ def _count(number: int) -> str:
 def to_svg(scene: Scene, escape: Callable[[str], str] = lambda text: escape_html(printable(text))) -> str:
     """Return boxes and labels as SVG elements of the classes `rim`, `box`, `line` and `label`, with their kinds."""
     parts = []
-    for kind, (x1, y1, x2, y2) in scene.boxes:
-        place = f'x="{x1:.1f}" y="{y1:.1f}" width="{x2 - x1:.1f}" height="{y2 - y1:.1f}"'
-        parts.append(f'<rect {place} class="rim"/><rect {place} class="box {kind}"/>')
+    for kind, shape in scene.boxes:
+        if len(shape) == 4:
+            x1, y1, x2, y2 = shape
+            drawn = f'rect x="{x1:.1f}" y="{y1:.1f}" width="{x2 - x1:.1f}" height="{y2 - y1:.1f}"'
+        else:
+            drawn = f'polygon points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in to_points(shape))}"'
+        parts.append(f'<{drawn} class="rim"/><{drawn} class="box {kind}"/>')
     for label in scene.labels:
         if label.line is not None:
             x1, y1, x2, y2 = label.line
@@ -291,14 +311,14 @@ def view_box(scene: Scene) -> str:
     return f"{x1:.6g} {y1:.6g} {x2 - x1:.6g} {y2 - y1:.6g}"
 
 
-def answer_ious(answer: Sequence[Box], gold: Sequence[Box], matches: Sequence[Match]) -> list[float]:
+def answer_ious(answer: Sequence[Shape], gold: Sequence[Shape], matches: Sequence[Match]) -> list[float]:
     """Return for each box of an answer the IoU of its match, or its highest IoU with any gold box if unmatched."""
     matched = {index: iou for index, _, iou in matches}
     best = box_iou(answer, gold).max(axis=1, initial=0.0).tolist()
     return [matched.get(index, iou) for index, iou in enumerate(best)]
 
 
-def label_ious(answer: Sequence[Box], gold: Sequence[Box], matches: Sequence[Match]) -> list[str]:
+def label_ious(answer: Sequence[Shape], gold: Sequence[Shape], matches: Sequence[Match]) -> list[str]:
     """Return a label for each box of an answer: the IoU of `answer_ious`, and whether it is that of a match."""
     matched = {index for index, _, _ in matches}
     ious = answer_ious(answer, gold, matches)

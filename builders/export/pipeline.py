@@ -27,7 +27,7 @@ from builders.export.recipe import mixture, resize_rule
 from builders.export.record import ExportRecord, Row, to_json
 from builders.export.sample import Sample
 from builders.export.side_files import write_side_files
-from builders.notation.formats import INPUT_PIXELS, NATIVE, BoxFormat, Notation, get_format
+from builders.notation.formats import INPUT_PIXELS, NATIVE, BoxFormat, Notation, check_oriented, get_format
 from builders.notation.input_size import InputSize, ResizeRule
 from builders.notation.models import describe_unit, other_family
 from builders.notation.phrasing import Phrasing
@@ -90,8 +90,8 @@ def export(location: str, out: Path, options: ExportOptions) -> Export:
         OSError: if writing fails.
     """
     fmt = _check(options)
-    notation = _read_notation(fmt, options)
     data = open_data(location)
+    notation = _read_notation(fmt, options, data.info)
     parts = _select_parts(data, fmt, options)
     folder = Path(os.path.realpath(out))
     with replacing_folder(out, is_export) as staging:
@@ -148,9 +148,12 @@ def _warn_of_unit(fmt: Format, box_format: BoxFormat) -> None:
         )
 
 
-def _read_notation(fmt: Format, options: ExportOptions) -> _Notation:
-    name = options.box_format or fmt.box_format
+def _read_notation(fmt: Format, options: ExportOptions, info: CorpusInfo) -> _Notation:
+    # Four corners are text in any export: no consumer rescales them.
+    name = options.box_format or fmt.box_format or (NATIVE if info.oriented else None)
     box_format = get_format(name or NATIVE)
+    if info.oriented:
+        check_oriented(box_format)
     return _Notation(name, box_format, resize_rule() if box_format.unit == INPUT_PIXELS else None)
 
 
@@ -246,10 +249,7 @@ class _Writer:
                 place = self._images.place(split, image)
             record = make_record(row, place, notation.name, notation.format, notation.resize, data.info)
             if phrasing is not None:
-                size, categories = (row["width"], row["height"]), data.info.vocabulary
-                question = phrasing.phrase(
-                    row["messages"][0]["content"], *size, categories, asks_for_boxes=asks_for_boxes(task)
-                )
+                question = phrasing.phrase(row, data.info, asks_for_boxes=asks_for_boxes(task))
                 record = record._replace(question=question)
             yield record, convert(record)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
+from builders.corpus.info import CorpusInfo
 from builders.notation.formats import Notation
 from builders.notation.render import render_text
-from sarchat_metric import Categories
 
 
 class Phrasing(NamedTuple):
@@ -20,13 +21,18 @@ class Phrasing(NamedTuple):
     notation: Notation
     suffix: str | None = None
 
-    def phrase(self, text: str, width: int, height: int, categories: Categories, *, asks_for_boxes: bool) -> str:
-        """Return a question, with boxes in SARChat's notation in pixels, in the form that is sent.
+    def phrase(self, row: Mapping[str, Any], info: CorpusInfo, *, asks_for_boxes: bool) -> str:
+        """Return a record's question in the form that is sent.
 
-        The categories are the corpus's, as the metric takes them.
+        Args:
+            row: the record's columns `messages`, `width` and `height`.
+            info: what its corpus is about.
+            asks_for_boxes: whether its answer contains boxes.
         """
-        text = render_text(text, self.notation.format, width, height, self.notation.input_size, categories)
+        fmt = self.notation.format
+        text, size = row["messages"][0]["content"], (row["width"], row["height"])
+        text = render_text(text, fmt, *size, self.notation.input_size, info.vocabulary)
         suffix = self.suffix
         if suffix is None:
-            suffix = self.notation.format.prompt_suffix if asks_for_boxes else ""
+            suffix = (fmt.corners_suffix if info.oriented else fmt.prompt_suffix) if asks_for_boxes else ""
         return f"{text} {suffix}" if suffix else text

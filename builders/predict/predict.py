@@ -16,7 +16,7 @@ from tqdm import tqdm
 from builders.core.redact import redact, split_secrets
 from builders.core.tables import format_table
 from builders.data.open_data import open_data
-from builders.notation.formats import BoxFormat, read_notation
+from builders.notation.formats import BoxFormat, check_oriented, read_notation
 from builders.notation.models import describe_unit, warn_of_unit
 from builders.notation.phrasing import Phrasing
 from builders.predict.answers import open_answers
@@ -127,6 +127,8 @@ def predict(
     if is_new:
         client.check_server()
     data = open_data(location)
+    if data.info.oriented:
+        check_oriented(phrasing.notation.format)
     tasks = data.select_scored(options.config, options.split)
     subset = data.subset(tasks, options.split, options.limit)
     ids = read_rows(data, tasks, options.split, subset, ("id",))

@@ -75,8 +75,7 @@ def generate_questions(
                 digest, url = hash_bytes(content), encode_content(content, image.name)
             except SARChatError as error:
                 fault = str(error)
-        size, categories = (row["width"], row["height"]), data.info.vocabulary
-        text = phrasing.phrase(row["messages"][0]["content"], *size, categories, asks_for_boxes=asks_for_boxes(task))
+        text = phrasing.phrase(row, data.info, asks_for_boxes=asks_for_boxes(task))
         yield Question(row["id"], text, row["file_name"], url, fault, digest)
 
 

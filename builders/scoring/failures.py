@@ -8,11 +8,13 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from builders.core.schema import CORNERS
+from builders.corpus.targets import Target
 from builders.data.analysis.target_table import sources_of_targets
 from builders.data.records import Records
 from builders.scoring.error_kinds import name_error
 from builders.scoring.scored_records import ScoredRecord
-from builders.tasks.geometry import CELLS, IDENTIFICATION_SIZES, area_share, cell, corners, identification_size
+from builders.tasks.geometry import CELLS, IDENTIFICATION_SIZES, cell, corners, covered_share, identification_size
 from sarchat_metric import best_ious
 
 # What `Failures` reads of a record, besides the columns that are scored.
@@ -95,9 +97,10 @@ class Failures:
     def _add_target(self, record: ScoredRecord, index: int, is_found: bool) -> None:
         objects, width, height = (record.reference[name] for name in ("objects", "width", "height"))
         box = corners(objects["bbox"][index])
+        eight = tuple(objects[CORNERS][index]) if CORNERS in objects else None
         values = {
             "category": self.aspects["category"][objects["category"][index]],
-            "size": identification_size(area_share(box, width, height)),
+            "size": identification_size(covered_share(Target(0, box, False, eight), width, height)),
             "cell": cell(box, width, height),
         }
         for aspect, value in values.items():

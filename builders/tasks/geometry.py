@@ -6,10 +6,12 @@ A box is a `schema.Box`, in pixels; of an oriented target, cell, distance and di
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
-from builders.core.polygons import area, clip, rectangle, to_points
-from builders.core.schema import Box, Corners
+from builders.core.polygons import area, covered_area, rectangle, to_points
+from builders.core.schema import CORNERS, Box, Corners
 from builders.corpus.targets import Target
 
 ROWS = ("top", "middle", "bottom")
@@ -37,6 +39,12 @@ def corners(bbox: tuple[float, float, float, float]) -> Box:
     """Return the box of a COCO `(x, y, width, height)`."""
     x, y, w, h = bbox
     return x, y, x + w, y + h
+
+
+def shapes_of(objects: Mapping[str, Any]) -> list[Box | Corners]:
+    """Return the boxes of a record's column `objects`: the corners of oriented ones."""
+    oriented = objects.get(CORNERS)
+    return [corners(bbox) for bbox in objects["bbox"]] if oriented is None else [tuple(eight) for eight in oriented]
 
 
 def center(box: Box) -> tuple[float, float]:
@@ -72,8 +80,8 @@ def covered_share(target: Target, width: int, height: int) -> float:
     """Return the fraction of the image's area that a target covers, 0 to 1: that of its corners, if it has any."""
     if target.corners is None:
         return area_share(target.box, width, height)
-    points = to_points(target.corners)
-    return area(points if target.whole else clip(points, width, height)) / (width * height)
+    inside = area(to_points(target.corners)) if target.whole else covered_area(target.corners, width, height)
+    return inside / (width * height)
 
 
 def description_size(share: float) -> str:

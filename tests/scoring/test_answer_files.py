@@ -20,6 +20,7 @@ from support import refusal
 
 from builders.cli.demo import add_noise
 from builders.core.errors import SARChatError
+from builders.corpus.info import DEFAULT, Category, known_corpus
 from builders.data.open_data import open_data
 from builders.notation.formats import read_notation
 from builders.notation.phrasing import Phrasing
@@ -461,5 +462,7 @@ def test_a_copy_of_the_gold_is_recognized_by_the_categories_of_its_corpus():
 
 def test_a_question_is_sent_with_the_categories_of_its_corpus():
     phrasing = Phrasing(read_notation("internvl"), "")
-    sent = phrasing.phrase("Is the windmill {<10><10><90><90>} large?", 100, 100, ["windmill"], asks_for_boxes=False)
+    info = replace(known_corpus(DEFAULT), categories=(Category("windmill"),))
+    question = {"content": "Is the windmill {<10><10><90><90>} large?"}
+    sent = phrasing.phrase({"messages": [question], "width": 100, "height": 100}, info, asks_for_boxes=False)
     assert sent == "Is the <ref>windmill</ref><box>[[100, 100, 900, 900]]</box> large?"

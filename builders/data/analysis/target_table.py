@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from builders.core.schema import fewest_records_first, task_facts
+from builders.core.polygons import covered_area
+from builders.core.schema import CORNERS, fewest_records_first, task_facts
 from builders.data.records import Records
 
 _COLUMNS = ("width", "height", "objects")
@@ -21,21 +22,19 @@ class TargetTable(NamedTuple):
         category: class labels; ints of shape (N,).
         bbox: COCO x, y, w, h in pixels; floats of shape (N, 4).
         image_size: width and height of each target's image in pixels; ints of shape (N, 2).
+        area_share: the share of its image's area that each target covers, 0 to 1: that of its corners, if it is
+            oriented; floats of shape (N,).
     """
 
     category: np.ndarray
     bbox: np.ndarray
     image_size: np.ndarray
+    area_share: np.ndarray
 
     @property
     def aspect_ratio(self) -> np.ndarray:
         """Width over height of each target; floats of shape (N,)."""
         return self.bbox[:, 2] / self.bbox[:, 3]
-
-    @property
-    def area_share(self) -> np.ndarray:
-        """The share of its image's area that each target covers, 0 to 1; floats of shape (N,)."""
-        return self.bbox[:, 2] * self.bbox[:, 3] / self.image_size.prod(axis=1)
 
     @property
     def center(self) -> np.ndarray:
@@ -78,8 +77,10 @@ def _read_batch(batch: pa.RecordBatch, choose: Callable[[np.ndarray], np.ndarray
     lengths = bbox.value_lengths().to_numpy()
     of_chosen_row = np.repeat(choose(lengths), lengths)
     sizes = np.column_stack([batch.column(side).to_numpy() for side in ("width", "height")])
-    return TargetTable(
-        category.flatten().to_numpy()[of_chosen_row],
-        bbox.flatten().flatten().to_numpy().reshape(-1, 4)[of_chosen_row],
-        np.repeat(sizes, lengths, axis=0)[of_chosen_row],
-    )
+    boxes = bbox.flatten().flatten().to_numpy().reshape(-1, 4)[of_chosen_row]
+    image_size = np.repeat(sizes, lengths, axis=0)[of_chosen_row]
+    area = boxes[:, 2] * boxes[:, 3]
+    if any(field.name == CORNERS for field in objects.type):
+        eights = objects.field(CORNERS).flatten().flatten().to_numpy().reshape(-1, 8)[of_chosen_row]
+        area = np.array([covered_area(*both) for both in zip(eights.tolist(), *image_size.T.tolist(), strict=True)])
+    return TargetTable(category.flatten().to_numpy()[of_chosen_row], boxes, image_size, area / image_size.prod(axis=1))

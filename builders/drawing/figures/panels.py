@@ -13,7 +13,7 @@ from builders.drawing.box_shapes import Marked, Scene, compose
 from builders.drawing.figures.scene import draw_image, draw_scene, legend_text, measure_label
 from builders.drawing.figures.style import FAINT, INK, LINE, category_colors, new_figure
 from builders.drawing.figures.text_wrap import LINE_HEIGHT, wrap
-from builders.tasks.geometry import corners
+from builders.tasks.geometry import shapes_of
 
 _WIDTH = 12.4
 _ROW = 3.4
@@ -44,12 +44,12 @@ def draw_panels(examples: Mapping[str, Mapping[str, Any]], names: Sequence[str])
 
 
 def _compose(record: Mapping[str, Any], names: Sequence[str]) -> Scene:
-    objects = list(zip(record["objects"]["bbox"], record["objects"]["category"], strict=True))
+    objects = list(zip(shapes_of(record["objects"]), record["objects"]["category"], strict=True))
     is_pair = record["task"] == "identification" and len(objects) == 2
     roles = (" (target)", " (reference)") if is_pair else [""] * len(objects)
     marked = [
-        Marked(names[category], corners(bbox), names[category] + role, str(number))
-        for number, ((bbox, category), role) in enumerate(zip(objects, roles, strict=True), 1)
+        Marked(names[category], shape, names[category] + role, str(number))
+        for number, ((shape, category), role) in enumerate(zip(objects, roles, strict=True), 1)
     ]
     letter = _LABEL_SIZE / 72 * max(record["width"], record["height"]) / _IMAGE
     return compose(marked, record["width"], record["height"], letter, measure_label)

@@ -12,13 +12,12 @@ from matplotlib.lines import Line2D
 
 from builders.core.errors import SARChatError
 from builders.core.redact import one_line
-from builders.core.schema import Box
 from builders.corpus.info import CorpusInfo
-from builders.drawing.box_shapes import Marked, compose, mark_answers
+from builders.drawing.box_shapes import Marked, Shape, compose, mark_answers
 from builders.drawing.figures.scene import draw_image, draw_scene, legend_text, measure_label
 from builders.drawing.figures.style import FAINT, GOLD, INK, LINE, PREDICTED, new_figure, save, styled
 from builders.drawing.figures.text_wrap import LINE_HEIGHT, wrap
-from builders.tasks.geometry import corners
+from builders.tasks.geometry import shapes_of
 from sarchat_metric import RecordScore, final_answer, match_boxes, parse_boxes, score_record
 
 _MARGIN, _COLUMN = 0.25, 5.6
@@ -75,9 +74,9 @@ def draw_record(record: Mapping[str, Any], info: CorpusInfo, prediction: str | N
     return figure
 
 
-def gold_boxes(record: Mapping[str, Any]) -> list[Box]:
+def gold_boxes(record: Mapping[str, Any]) -> list[Shape]:
     """Return a record's boxes: those in its answer, as they are scored, or otherwise those of its targets."""
-    return parse_boxes(record["messages"][-1]["content"]) or [corners(bbox) for bbox in record["objects"]["bbox"]]
+    return parse_boxes(record["messages"][-1]["content"]) or shapes_of(record["objects"])
 
 
 def _score(record: Mapping[str, Any], info: CorpusInfo, prediction: str | None) -> RecordScore:

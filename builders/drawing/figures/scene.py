@@ -10,12 +10,12 @@ import matplotlib.patheffects as effects
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Polygon, Rectangle
 
 from builders.core.errors import SARChatError
-from builders.core.schema import Box
+from builders.core.polygons import corners_of, to_points
 from builders.corpus.viewing import read_view
-from builders.drawing.box_shapes import BASELINE, Scene
+from builders.drawing.box_shapes import BASELINE, Scene, Shape
 from builders.drawing.figures.style import hide_frame
 from builders.drawing.figures.text_wrap import measure
 
@@ -51,8 +51,8 @@ def draw_scene(axes: Axes, scene: Scene, colors: Mapping[str, str], size: float)
         colors: the colour of each kind.
         size: the font's size in points; with the axes' scale, it is the scene's letter.
     """
-    for kind, box in scene.boxes:
-        _draw_box(axes, box, colors[kind], dashed=kind == "read")
+    for kind, shape in scene.boxes:
+        _draw_box(axes, shape, colors[kind], dashed=kind == "read")
     for label in scene.labels:
         x1, y1, x2, y2 = label.place
         color = colors[label.kind]
@@ -76,14 +76,13 @@ def legend_text(scene: Scene) -> str:
     return "; ".join(f"{marks}: {meaning}" for _, marks, meaning in scene.legend)
 
 
-def _draw_box(axes: Axes, box: Box, color: str, *, dashed: bool) -> None:
-    """Draw a box, with a dark rim that keeps it visible on a bright background."""
-    x1, y1, x2, y2 = box
+def _draw_box(axes: Axes, shape: Shape, color: str, *, dashed: bool) -> None:
+    """Draw a box or corners, with a dark rim that keeps it visible on a bright background."""
+    corners = to_points(corners_of(shape) if len(shape) == 4 else shape)
     axes.add_patch(
-        Rectangle(
-            (x1, y1),
-            x2 - x1,
-            y2 - y1,
+        Polygon(
+            corners,
+            closed=True,
             fill=False,
             edgecolor=color,
             linewidth=_LINE_WIDTH,

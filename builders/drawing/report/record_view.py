@@ -6,13 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from builders.core.redact import printable
-from builders.core.schema import Box
-from builders.drawing.box_shapes import Scene, compose, mark_answers
+from builders.drawing.box_shapes import Scene, Shape, compose, mark_answers
 from builders.drawing.readings import list_items, mark_shared
 from builders.drawing.report.thumbnails import Thumbnail
 from builders.scoring.error_kinds import ErrorKind, name_error
 from builders.scoring.scored_records import ScoredRecord
-from builders.tasks.geometry import corners
+from builders.tasks.geometry import shapes_of
 
 _LONGEST_TEXT = 1500
 _MOST_ITEMS = 24
@@ -130,7 +129,7 @@ def _draw(record: ScoredRecord) -> tuple[Scene, list[str]]:
     """Return the drawing of a record's boxes, and notes on what it leaves out."""
     size = width, height = record.reference["width"], record.reference["height"]
     objects, read = record.reference["objects"], record.result.prediction
-    gold: Sequence[Box] = record.result.reference.get("boxes") or [corners(bbox) for bbox in objects["bbox"]]
+    gold: Sequence[Shape] = record.result.reference.get("boxes") or shapes_of(objects)
     names = [record.info.names[index] for index in objects["category"]]
     matches = record.result.matches.get("iou@0.25", [])
     marked, notes = mark_answers(gold, names, read.get("boxes", []), matches, size)

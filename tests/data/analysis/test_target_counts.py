@@ -18,7 +18,7 @@ def test_coarser_grids_count_the_same_centres(bins):
     edges = np.arange(97) / 96
     x, y = (side.ravel() for side in np.meshgrid(edges, edges))
     bbox = np.column_stack([x * 10 - 1, y * 10 - 1, np.full((len(x), 2), 2.0)])
-    targets = TargetTable(np.zeros(len(x), int), bbox, np.full((len(x), 2), 10))
+    targets = TargetTable(np.zeros(len(x), int), bbox, np.full((len(x), 2), 10), np.full(len(x), 0.04))
     expected = np.zeros((bins, bins), int)
     for across, down in targets.center.tolist():
         expected[min(int(down * bins), bins - 1), min(int(across * bins), bins - 1)] += 1
@@ -28,8 +28,7 @@ def test_coarser_grids_count_the_same_centres(bins):
 def test_parts_add_up():
     targets = read_targets(open_build(sample_build()), "train")
     parts = [
-        TargetTable(targets.category[chosen], targets.bbox[chosen], targets.image_size[chosen])
-        for chosen in (slice(0, 1), slice(1, 20), slice(20, None))
+        TargetTable(*(column[chosen] for column in targets)) for chosen in (slice(0, 1), slice(1, 20), slice(20, None))
     ]
     added_up = add_counts(count_targets(part, tuple(NAMES)) for part in parts)
     for added, counted in zip(added_up, count_targets(targets, tuple(NAMES)), strict=True):
