@@ -16,11 +16,11 @@ from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, metric
 from inspect_ai.solver import TaskState
 from tqdm import tqdm
 
-from builders.core.schema import ALL, asks_for_boxes
+from builders.core.schema import ALL
 from builders.data.open_data import open_data
 from builders.export.pipeline import make_record
 from builders.export.record import harness_row
-from builders.notation.formats import Notation, check_oriented, read_notation
+from builders.notation.formats import check_oriented, read_notation
 from builders.notation.phrasing import Phrasing
 from builders.predict.images import encode_image
 from builders.scoring.exported import figures, score_row
@@ -71,9 +71,8 @@ def _read_samples(location: str, config: str, split: str, limit: int | None, phr
     data = open_data(location)
     tasks = data.select_scored(config, split)
     subset = data.subset(tasks, split, limit)
-    notation: Notation = phrasing.notation
     if data.info.oriented:
-        check_oriented(notation.format)
+        check_oriented(phrasing.notation.format)
     # Many records share an image; its text is in memory once.
     urls: dict[str, str] = {}
     for name in tqdm(tasks, desc="Reading", unit=" tasks", disable=None):
@@ -81,9 +80,8 @@ def _read_samples(location: str, config: str, split: str, limit: int | None, phr
             key = row["image"].key
             if key not in urls:
                 urls[key] = encode_image(row["image"])
-            record = make_record(row, "", notation.format.name, notation.format, notation.input_size, data.info)
-            question = phrasing.phrase(row, data.info, asks_for_boxes=asks_for_boxes(name))
-            content = [ContentImage(image=urls[key]), ContentText(text=question)]
+            record = make_record(row, "", phrasing, data.info)
+            content = [ContentImage(image=urls[key]), ContentText(text=record.question)]
             columns = harness_row(record)
             yield Sample(
                 input=[ChatMessageUser(content=content)],

@@ -22,7 +22,15 @@ from builders.cli.options import SPLIT
 @click.option("--task", "tasks", multiple=True, metavar="TASK", help="Only this task; may be repeated.")
 @click.option("--split", "splits", type=SPLIT, multiple=True, metavar="SPLIT", help="Only this split; may be repeated.")
 @click.option("--limit", type=int, help="At most N records per task, split and scenario.")
-@click.option("--box-format", metavar="NAME", help="Box format, such as qwen2.5-vl, qwen3-vl or internvl.")
+@click.option(
+    "--model",
+    metavar="NAME",
+    help="Model to train or evaluate, such as Qwen/Qwen3-VL-8B-Instruct: its boxes and sizes.",
+)
+@click.option("--box-format", metavar="NAME", help="Box format instead of the model's: qwen2.5-vl, qwen3-vl, ...")
+@click.option(
+    "--resize", metavar="FACTOR,MIN,MAX", help="Factor, minimum and maximum pixels, if not as in the model's processor."
+)
 @click.option(
     "--images",
     default="copy",
@@ -40,7 +48,9 @@ def command(
     tasks: tuple[str, ...],
     splits: tuple[str, ...],
     limit: int | None,
+    model: str | None,
     box_format: str | None,
+    resize: str | None,
     images: str,
     layout: str,
 ) -> None:
@@ -54,5 +64,5 @@ def command(
 
     check_replaced(out, [data])
     check_outside(out, [data])
-    options = ExportOptions(to, tasks, splits, limit, box_format, images, layout)
+    options = ExportOptions(to, tasks, splits, limit, box_format, images, layout, model, resize)
     click.echo(format_report(export(data, out, options)))

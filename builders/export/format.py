@@ -11,6 +11,8 @@ import pyarrow as pa
 from builders.export.recipe import default_model
 from builders.export.record import ExportRecord, Row
 from builders.notation.formats import NATIVE, BoxFormat
+from builders.notation.input_size import ResizeRule
+from builders.notation.models import Choice
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -42,7 +44,9 @@ class Export(NamedTuple):
         folder: the absolute path of the folder's final place.
         tables: all files of records.
         training: the files that the recipe trains on.
+        choice: the model, and how its boxes are written.
         box_format: the box format.
+        resize: how trainers show images to the model.
         marks_boxes: whether boxes are in a column, which the consumer rescales, instead of the text.
         images: the number of images by how they were stored, in words.
     """
@@ -51,7 +55,9 @@ class Export(NamedTuple):
     folder: Path
     tables: list[Table]
     training: list[Table]
+    choice: Choice
     box_format: BoxFormat
+    resize: ResizeRule
     marks_boxes: bool
     images: Mapping[str, int]
 
@@ -67,7 +73,8 @@ class Format(NamedTuple):
         suffix: `.jsonl`, `.json` (one list), `.tsv` or `.parquet`.
         box_format: the default box format: that of the model that its scripts name, or `None` if the consumer rescales
             boxes itself.
-        model: returns the model that its scripts name for a box format.
+        model: returns the model that its scripts name for a box format, if no model was named.
+        skips: returns whether a side file does not fit the export.
         schema: completes the Parquet schema that Arrow infers from the records.
         draws_samples: whether the trainer can use a random part of a file; if not, a sample is written beside the file.
         evaluates: whether a harness reads it: one split, test by default, is written, questions ask for boxes as in
@@ -82,6 +89,7 @@ class Format(NamedTuple):
     suffix: str = ".jsonl"
     box_format: str | None = NATIVE
     model: Callable[[str], str] = default_model
+    skips: Callable[[str, Export], bool] = lambda name, export: False
     schema: Callable[[pa.Schema], pa.Schema] = lambda schema: schema
     draws_samples: bool = True
     evaluates: bool = False

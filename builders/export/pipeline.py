@@ -23,19 +23,20 @@ from builders.export.formats import FORMATS
 from builders.export.images import COPY, WAYS, ImageStore
 from builders.export.layout import LAYOUTS, PAPER, TASKS_AND_SPLITS, by_paper, by_task_and_split
 from builders.export.manifest import is_export, write_manifest
-from builders.export.recipe import mixture, resize_rule
+from builders.export.recipe import mixture, resize_of
 from builders.export.record import ExportRecord, Row, to_json
 from builders.export.sample import Sample
 from builders.export.side_files import write_side_files
-from builders.notation.formats import INPUT_PIXELS, NATIVE, BoxFormat, Notation, check_oriented, get_format
-from builders.notation.input_size import InputSize, ResizeRule
-from builders.notation.models import describe_unit, other_family
+from builders.notation.formats import NATIVE, BoxFormat, check_oriented, get_format
+from builders.notation.input_size import read_resize_rule
+from builders.notation.models import FAMILY_NAMES, Choice, choose, describe_unit, family_of, other_family
 from builders.notation.phrasing import Phrasing
 from builders.notation.render import render_text
 
 _LOG = logging.getLogger(__name__)
 _COLUMNS = ("id", "image", "width", "height", "task", "scenario", "messages")
 _TRAIN, _TEST = "train", "test"
+_CONFIGURATION = "train.yaml"
 # The format that the paper trained and inferred with.
 _PAPER_FORMAT = "ms-swift"
 # Written last, since the other tasks decide how many of its records the recipe trains on.
@@ -53,6 +54,8 @@ class ExportOptions(NamedTuple):
         box_format: a name of the box formats; `None` for the export format's default.
         images: `copy`, `link` or `path`; see `ImageStore`.
         layout: `tasks` (a file for each task and split) or `paper` (nine test files).
+        model: the model to train or evaluate, which decides box format and sizes; `None` for the format's default.
+        resize: `factor,min_pixels,max_pixels`, if the model is shown images in another size than by its own processor.
     """
 
     format: str
@@ -62,14 +65,8 @@ class ExportOptions(NamedTuple):
     box_format: str | None = None
     images: str = COPY
     layout: str = TASKS_AND_SPLITS
-
-
-class _Notation(NamedTuple):
-    """How boxes are written; the native format if the export format marks them itself."""
-
-    name: str | None
-    format: BoxFormat
-    resize: ResizeRule | None
+    model: str | None = None
+    resize: str | None = None
 
 
 def export(location: str, out: Path, options: ExportOptions) -> Export:
@@ -91,14 +88,17 @@ def export(location: str, out: Path, options: ExportOptions) -> Export:
     """
     fmt = _check(options)
     data = open_data(location)
-    notation = _read_notation(fmt, options, data.info)
+    marks, choice = _choose(fmt, options, data.info.oriented)
+    phrasing = None if marks else Phrasing(choice.notation)
+    resize = read_resize_rule(choice.resize or options.resize or "") if choice.resize or options.resize else None
     parts = _select_parts(data, fmt, options)
     folder = Path(os.path.realpath(out))
     with replacing_folder(out, is_export) as staging:
         images = ImageStore(staging, options.images)
-        made = Export(fmt, folder, [], [], notation.format, notation.name is None, images.counts)
+        box_format = get_format(choice.box_format)
+        made = Export(fmt, folder, [], [], choice, box_format, resize or resize_of(choice.model), marks, images.counts)
         with tqdm(total=_count(data, parts, options), desc="Exporting", unit=" records", disable=None) as bar:
-            writer = _Writer(fmt, notation, options, images, staging, bar.update)
+            writer = _Writer(fmt, phrasing, options, images, staging, bar.update)
             for split, tasks in parts:
                 keep = data.subset(tasks, split, options.limit)
                 for task in tasks:
@@ -110,9 +110,11 @@ def export(location: str, out: Path, options: ExportOptions) -> Export:
             made.training.extend(writer.training(made.tables))
         names = {table.name for table in (*made.tables, *made.training)}
         names.update(write_side_files(made, staging))
-        write_manifest(staging, _describe(data, options, notation, made), names, images.names)
+        write_manifest(staging, _describe(data, options, made), names, images.names)
     if made.training and not made.marks_boxes:
-        _warn_of_unit(fmt, notation.format)
+        _warn_of_unit(choice.model, box_format)
+    if made.training and fmt.skips(_CONFIGURATION, made):
+        _LOG.warning("no template of %s is known for %s; %s is not written", fmt.name, choice.model, _CONFIGURATION)
     return made
 
 
@@ -133,9 +135,8 @@ def _check(options: ExportOptions) -> Format:
     return fmt._replace(suffix=".json", box_format=NATIVE) if options.layout == PAPER else fmt
 
 
-def _warn_of_unit(fmt: Format, box_format: BoxFormat) -> None:
+def _warn_of_unit(model: str, box_format: BoxFormat) -> None:
     """Warn if the family of the model that the scripts name is known to write boxes in another unit."""
-    model = fmt.model(box_format.name)
     family = other_family(model, box_format)
     if family is not None:
         _LOG.warning(
@@ -148,13 +149,33 @@ def _warn_of_unit(fmt: Format, box_format: BoxFormat) -> None:
         )
 
 
-def _read_notation(fmt: Format, options: ExportOptions, info: CorpusInfo) -> _Notation:
-    # Four corners are text in any export: no consumer rescales them.
-    name = options.box_format or fmt.box_format or (NATIVE if info.oriented else None)
-    box_format = get_format(name or NATIVE)
-    if info.oriented:
-        check_oriented(box_format)
-    return _Notation(name, box_format, resize_rule() if box_format.unit == INPUT_PIXELS else None)
+def _choose(fmt: Format, options: ExportOptions, oriented: bool = False) -> tuple[bool, Choice]:
+    """Return whether the consumer rescales marked boxes itself, and the model with the way its boxes are written.
+
+    Options come before the model's family, and that before the format's default, which fits the model that its scripts
+    then name. Four corners are text in any export: no consumer rescales them.
+    """
+    marks = fmt.box_format is None and options.box_format is None and not oriented
+    choice = _choose_by(fmt, options, marks)
+    if oriented:
+        check_oriented(get_format(choice.box_format))
+    return marks, choice
+
+
+def _choose_by(fmt: Format, options: ExportOptions, marks: bool) -> Choice:
+    if options.model is None:
+        name = options.box_format or fmt.box_format or NATIVE
+        return choose("" if fmt.evaluates else fmt.model(name), name, resize=None if marks else options.resize)
+    if options.layout == PAPER:
+        raise SARChatError("the paper's layout has boxes as the paper's models wrote them; leave out --model")
+    if marks:
+        return choose(options.model, NATIVE)
+    if options.box_format is None and family_of(options.model) is None:
+        raise SARChatError(
+            f"the model {options.model} is of no known family ({', '.join(FAMILY_NAMES)}); say with "
+            "--box-format how it writes boxes"
+        )
+    return choose(options.model, options.box_format, resize=options.resize)
 
 
 def _select_parts(data: Records, fmt: Format, options: ExportOptions) -> list[tuple[str, list[str]]]:
@@ -192,14 +213,14 @@ class _Writer:
     def __init__(
         self,
         fmt: Format,
-        notation: _Notation,
+        phrasing: Phrasing | None,
         options: ExportOptions,
         images: ImageStore,
         staging: Path,
         advance: Callable[[int], object],
     ) -> None:
         self._format = fmt
-        self._notation = notation
+        self._phrasing = phrasing
         self._name = by_paper if options.layout == PAPER else by_task_and_split
         self._images = images
         self._staging = staging
@@ -240,17 +261,13 @@ class _Writer:
     def _convert(
         self, data: Records, task: str, split: str, keep: Container[str] | None
     ) -> Iterator[tuple[ExportRecord, Row]]:
-        convert, notation = self._format.convert, self._notation
-        phrasing = Phrasing(Notation(notation.format, notation.resize)) if self._format.evaluates else None
+        convert = self._format.convert
         image, place = None, ""
         for row in data.rows(task, split, keep, _COLUMNS):
             if row["image"] is not image:
                 image = row["image"]
                 place = self._images.place(split, image)
-            record = make_record(row, place, notation.name, notation.format, notation.resize, data.info)
-            if phrasing is not None:
-                question = phrasing.phrase(row, data.info, asks_for_boxes=asks_for_boxes(task))
-                record = record._replace(question=question)
+            record = make_record(row, place, self._phrasing, data.info)
             yield record, convert(record)
 
     def _open(self, name: str) -> RecordFile[Any]:
@@ -269,53 +286,46 @@ class _Writer:
         self._sample = Table(task, split, file.path.name, file.records, file.records)
 
 
-def make_record(
-    row: dict[str, Any],
-    image: str,
-    name: str | None,
-    box_format: BoxFormat,
-    resize: InputSize | ResizeRule | None,
-    info: CorpusInfo,
-) -> ExportRecord:
+def make_record(row: dict[str, Any], image: str, phrasing: Phrasing | None, info: CorpusInfo) -> ExportRecord:
     """Return a row of the data set as an export format gets it.
 
     Args:
         row: the columns `id`, `task`, `scenario`, `width`, `height` and `messages`.
         image: where the image is for the consumer.
-        name: the notation's name, `None` if the format of export marks boxes itself.
-        box_format: the notation.
-        resize: the resizing that the notation depends on, if it does.
+        phrasing: how questions are asked and boxes written; `None` if the format of export marks boxes itself.
         info: what the corpus is about.
     """
-    width, height = row["width"], row["height"]
-    user, assistant = row["messages"]
-    question = user["content"]
-    gold = answer = assistant["content"]
-    if not box_format.is_native:
-        question = render_text(question, box_format, width, height, resize, info.vocabulary)
-        answer = render_text(gold, box_format, width, height, resize, info.vocabulary)
+    size, task = (row["width"], row["height"]), row["task"]
+    question, gold = (message["content"] for message in row["messages"])
+    answer = gold
+    notation = None if phrasing is None else phrasing.notation
+    if phrasing is not None and notation is not None:
+        question = phrasing.phrase(row, info, asks_for_boxes=asks_for_boxes(task))
+        answer = render_text(gold, notation.format, *size, notation.input_size, info.vocabulary)
     return ExportRecord(
         id=row["id"],
-        task=row["task"],
+        task=task,
         scenario=row["scenario"],
         question=question,
         answer=answer,
         gold=gold,
         image=image,
-        width=width,
-        height=height,
-        input_size=resize.of(width, height) if resize else None,
-        box_format=name,
+        width=size[0],
+        height=size[1],
+        input_size=notation.input_size.of(*size) if notation and notation.input_size else None,
+        box_format=notation.format.name if notation else None,
         categories=to_json(info.words) if info.words is not None else None,
     )
 
 
-def _describe(data: Records, options: ExportOptions, notation: _Notation, made: Export) -> dict[str, Any]:
+def _describe(data: Records, options: ExportOptions, made: Export) -> dict[str, Any]:
     return {
         "format": options.format,
         "data": {"location": data.location, "version": data.version, "fingerprint": data.fingerprint},
         "layout": options.layout,
         "limit": options.limit,
-        "box_format": notation.name,
+        "model": made.choice.model,
+        "box_format": None if made.marks_boxes else made.choice.box_format,
+        "resize": made.choice.resize,
         "records": {table.name: table.records for table in made.tables},
     }

@@ -7,39 +7,43 @@ from typing import Any
 
 from builders.core.resources import read_yaml
 from builders.core.schema import fewest_records_first
-from builders.notation.input_size import ResizeRule
+from builders.notation.input_size import ResizeRule, read_resize_rule
+from builders.notation.models import checkpoint_of, family_of, max_tokens_of
 
 
 def _recipe() -> Mapping[str, Any]:
     return read_yaml("recipe.yaml", "builders.export")
 
 
-def resize_rule() -> ResizeRule:
-    """Return the resizing rule in the trainers' configurations."""
-    return ResizeRule(**_recipe()["resize"])
-
-
 def default_model(box_format: str) -> str:
     """Return the model to fine-tune for a box format."""
-    return _entry(box_format)["model"]
+    return checkpoint_of(box_format) or _recipe()["model"]
 
 
-def _entry(box_format: str) -> dict[str, str]:
-    models = _recipe()["models"]
-    return models.get(box_format) or next(iter(models.values()))
-
-
-def settings(box_format: str) -> dict[str, str]:
+def settings(model: str, resize: ResizeRule) -> dict[str, str]:
     """Return the recipe's values by their placeholder names in the templates.
 
     Args:
-        box_format: selects the model to fine-tune.
+        model: the model to fine-tune.
+        resize: how trainers show images to it.
     """
-    recipe = _recipe()
-    resize = {name: value for name, value in recipe["resize"].items() if name != "factor"}
-    batch = recipe["settings"]["effective_batch"] // recipe["settings"]["batch_per_gpu"]
-    values = recipe["settings"] | resize | _entry(box_format) | {"accumulation_on_one_gpu": batch}
+    recipe = _recipe()["settings"]
+    family = family_of(model)
+    values = recipe | {
+        "model": model,
+        "template": family.template if family else "",
+        "min_pixels": resize.min_pixels,
+        "max_pixels": resize.max_pixels,
+        "max_tokens": max_tokens_of(model),
+        "accumulation_on_one_gpu": recipe["effective_batch"] // recipe["batch_per_gpu"],
+    }
     return {name: str(value) for name, value in values.items()}
+
+
+def resize_of(model: str) -> ResizeRule:
+    """Return how trainers show images to a model: as its own processor, or, where that is unknown, as the default's."""
+    families = (family_of(name) for name in (model, _recipe()["model"]))
+    return read_resize_rule(next(family.resize for family in families if family and family.resize))
 
 
 def mixture(counts: Mapping[str, int]) -> dict[str, int]:

@@ -23,9 +23,10 @@ def format_report(made: Export) -> str:
 
 
 def _describe_boxes(made: Export) -> str:
-    unit = describe_unit(made.box_format)
+    """Return one line: the unit of boxes, why it was chosen, and the model that scripts name."""
+    model = f"; the scripts train {made.choice.model}" if made.training else ""
     if made.marks_boxes:
-        return f"{unit}, in a column; {made.format.name} rescales them for its model"
-    if made.format.evaluates and made.box_format.name == NATIVE:
-        return f"{unit}; if the model writes others, name its format with --box-format"
-    return f"{unit} ({made.box_format.name})"
+        return f"{describe_unit(made.box_format)}, in a column; {made.format.name} rescales them for its model{model}"
+    if made.format.evaluates and not made.choice.model and made.box_format.name == NATIVE:
+        return f"{made.choice.describe()}; if the model writes others, name it with --model"
+    return made.choice.describe() + model

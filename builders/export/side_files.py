@@ -29,14 +29,15 @@ def write_side_files(export: Export, staging: Path) -> list[str]:
     """
     fmt = export.format
     known = {
-        **settings(export.box_format.name),
+        **settings(export.choice.model, export.resize),
         "box_format": export.box_format.name,
         **fmt.values(export),
     }
     names = []
     folder = fmt.templates or files("builders.export.templates").joinpath(fmt.name)
     for template in sorted(folder.iterdir(), key=lambda file: file.name):
-        if template.is_dir() or (template.name.startswith(_TRAINING) and not export.training):
+        is_needless = template.name.startswith(_TRAINING) and not export.training
+        if template.is_dir() or is_needless or fmt.skips(template.name, export):
             continue
         text = template.read_text(encoding="utf-8")
         of_each = (

@@ -166,7 +166,7 @@ def check_input_size(fmt: BoxFormat, input_size: InputSize | ResizeRule | None) 
     if fmt.unit == INPUT_PIXELS and input_size is None:
         raise SARChatError(
             f"box format {fmt.name} is in pixels of the image as the model saw it, a size that answers do not contain; "
-            "give --input-size WxH, or --resize factor,min_pixels,max_pixels as in the model's processor"
+            "give --input-size WxH or --resize factor,min_pixels,max_pixels, or --model where its processor is known"
         )
     if fmt.unit != INPUT_PIXELS and input_size is not None:
         raise SARChatError(

@@ -26,7 +26,7 @@ from support import ROOT
 from builders.core.schema import TASKS
 from builders.data.open_data import open_data
 from builders.export.pipeline import ExportOptions, export
-from builders.export.recipe import resize_rule
+from builders.export.recipe import default_model, resize_of
 from builders.notation.formats import get_format
 from builders.notation.input_size import InputSize
 from builders.notation.translate import translate
@@ -211,7 +211,9 @@ def test_llama_factory_encodes_every_record(box_format, exported, records):
         record = known[line["labels"].removesuffix(END), line["image"]]
         gold.append(record)
         if box_format == "qwen2.5-vl":
-            assert tuple(line["size"]) == tuple(resize_rule().of(record["width"], record["height"])), line
+            assert tuple(line["size"]) == tuple(
+                resize_of(default_model(box_format)).of(record["width"], record["height"])
+            ), line
             scale = [
                 side / own for side, own in zip(line["size"], (record["width"], record["height"]), strict=True)
             ] * 2

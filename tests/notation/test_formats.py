@@ -82,7 +82,7 @@ def test_an_unknown_format_is_refused_with_all_names():
 
 
 def test_a_format_in_input_pixels_needs_their_number_and_no_other_takes_it():
-    with pytest.raises(SARChatError, match="give --input-size WxH, or --resize"):
+    with pytest.raises(SARChatError, match="give --input-size WxH or --resize"):
         read_notation("qwen2.5-vl")
     assert read_notation("qwen2.5-vl", input_size="640x480").input_size == InputSize(640, 480)
     assert read_notation("qwen2.5-vl", resize="28,3136,1003520").input_size == ResizeRule(28, 3136, 1003520)

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from builders.notation.formats import FORMAT_NAMES, get_format, read_notation
+from builders.notation.formats import FORMAT_NAMES, get_format
+from builders.notation.input_size import read_resize_rule
 from builders.notation.models import _FAMILIES, describe_unit, family_of, warn_of_unit
 
 # Names as their publishers or servers spell them.
@@ -65,8 +66,8 @@ def test_no_name_matches_two_families_and_each_family_has_a_name():
 def test_each_family_has_a_format_and_a_rule_that_can_be_read():
     for family in _FAMILIES:
         assert family.format in FORMAT_NAMES and family.source.startswith("https://")
-        if family.resize:
-            assert read_notation(family.format, resize=family.resize).input_size is not None
+        for rule in filter(None, (family.resize, *family.harnesses.values())):
+            assert read_resize_rule(rule)
 
 
 @pytest.mark.parametrize(

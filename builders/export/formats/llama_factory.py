@@ -8,6 +8,7 @@ from typing import Any
 
 from builders.export.format import Export, Format, Table
 from builders.export.record import ExportRecord, quote, write_messages
+from builders.notation.models import family_of
 
 
 def convert(record: ExportRecord) -> str:
@@ -40,4 +41,10 @@ def _entry(table: Table, use: int | None) -> dict[str, Any]:
     }
 
 
-FORMATS = [Format("llama-factory", convert, values, box_format="qwen2.5-vl")]
+def skips(name: str, export: Export) -> bool:
+    """Return whether a file is the configuration, which needs a template, and none is known for the model."""
+    family = family_of(export.choice.model)
+    return name.startswith("train") and not (family and family.template)
+
+
+FORMATS = [Format("llama-factory", convert, values, box_format="qwen2.5-vl", skips=skips)]

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from builders.export.format import Export, Format
 from builders.export.recipe import default_model
 from builders.export.record import ExportRecord, quote
-from builders.notation.formats import NATIVE
+from builders.notation.formats import INPUT_PIXELS, NATIVE
+from builders.notation.models import family_of
 
 SUFFIX = ".json"
 
@@ -20,18 +21,41 @@ def convert(record: ExportRecord) -> str:
 
 
 def values(export: Export) -> Mapping[str, str]:
-    """Return the names of the files to train on, without their suffix, and the model of qwen-vl-finetune."""
-    names = (table.name.removesuffix(SUFFIX) for table in export.training)
-    return {"datasets": ",".join(names), "qwen_model": qwen_model(export.box_format.name)}
+    """Return the names of the files to train on, without their suffix."""
+    return {"datasets": ",".join(table.name.removesuffix(SUFFIX) for table in export.training)}
 
 
 def qwen_model(box_format: str) -> str:
-    """Return the model for a box format, or the first of the recipe if qwen-vl-finetune cannot train that one."""
+    """Return the model for a box format, or the recipe's if qwen-vl-finetune cannot train that one."""
     model = default_model(box_format)
-    return model if model.startswith("Qwen/") else default_model(NATIVE)
+    return model if _is_qwen(model) else default_model(NATIVE)
+
+
+def skips(name: str, export: Export) -> bool:
+    """Return whether a script trains a model that would see the images in another size, or is another one.
+
+    qwen-vl-finetune trains Qwen's models alone, LLaVA-NeXT its own, whose images are cut into tiles.
+    """
+    if "llava-next" in name:
+        return export.box_format.unit == INPUT_PIXELS
+    return "qwen" in name and not _is_qwen(export.choice.model)
+
+
+def _is_qwen(model: str) -> bool:
+    family = family_of(model)
+    return family is not None and family.name.startswith("Qwen")
 
 
 # Thousandths, which are valid at any size: LLaVA-NeXT cuts an image into tiles.
 FORMATS = [
-    Format("llava", convert, values, suffix=SUFFIX, box_format="qwen3-vl", model=qwen_model, draws_samples=False)
+    Format(
+        "llava",
+        convert,
+        values,
+        suffix=SUFFIX,
+        box_format="qwen3-vl",
+        model=qwen_model,
+        skips=skips,
+        draws_samples=False,
+    )
 ]

@@ -8,9 +8,12 @@ from functools import lru_cache
 
 from builders.export.format import Export, Format
 from builders.export.record import ExportRecord, quote, reward_columns, to_json, write_messages
+from builders.notation.models import family_of
 from sarchat_metric import BOX
 
 _PLACEHOLDER = "<bbox>"
+# Box formats of families whose boxes ms-swift spells with special tokens; all others as lists.
+_OLD = ("qwen-vl", "qwen2-vl")
 _BRACED = re.compile(r"(\{[^{}]*\})")
 
 
@@ -35,7 +38,9 @@ def convert(record: ExportRecord) -> str:
 def values(export: Export) -> Mapping[str, str]:
     """Return the arguments that name the data."""
     files = [table.name + (f"#{table.use}" if table.use < table.records else "") for table in export.training]
-    return {"datasets": " ".join(files)}
+    family = family_of(export.choice.model)
+    is_old = family is not None and family.format in _OLD
+    return {"datasets": " ".join(files), "box_style": "legacy" if is_old else "new"}
 
 
 def _take_boxes(text: str) -> tuple[str, list[str]]:

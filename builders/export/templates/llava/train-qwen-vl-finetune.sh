@@ -7,7 +7,7 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 GPUS=${GPUS:-1}
 
 torchrun --nproc_per_node "$GPUS" "$HERE/train_qwen_vl_finetune.py" \
-    --model_name_or_path "${MODEL:-@qwen_model}" \
+    --model_name_or_path "${MODEL:-@model}" \
     --dataset_use @datasets \
     --min_pixels @min_pixels \
     --max_pixels @max_pixels \

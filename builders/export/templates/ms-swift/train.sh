@@ -11,10 +11,10 @@ if [ -e "$MODEL" ]; then MODEL=$(realpath "$MODEL"); fi
 OUTPUT=$(realpath -m "${OUTPUT:-$HERE-lora}")
 cd "$HERE"
 if [ "$GPUS" -gt 1 ]; then export NPROC_PER_NODE=$GPUS; fi
-# The size at which Qwen2-VL and Qwen2.5-VL see an image; `sarchat score --resize 28,@min_pixels,@max_pixels`.
+# The size at which Qwen's models see an image.
 export MIN_PIXELS=@min_pixels MAX_PIXELS=@max_pixels
-# Boxes as [x1, y1, x2, y2], which Qwen2.5-VL and Qwen3-VL write; `legacy` for Qwen2-VL.
-export QWENVL_BBOX_FORMAT=${QWENVL_BBOX_FORMAT:-new}
+# How `<bbox>` becomes text: new for [x1, y1, x2, y2], which Qwen2.5-VL and Qwen3-VL write; legacy for Qwen2-VL.
+export QWENVL_BBOX_FORMAT=${QWENVL_BBOX_FORMAT:-@box_style}
 
 swift sft \
     --model "$MODEL" \
