@@ -86,7 +86,11 @@ Box = tuple[float, float, float, float]
 Counts = tuple[int, int, int]
 Match = tuple[int, int, float]
 Reading = dict[str, Any]
+# (kind, meaning) of a part of an answer.
+_Token = tuple[str, str]
+_BOX, _END = ("box", ""), ("end", "")
 
+_ATTRIBUTES = {"category": "accuracy"} | {name: name for name in ("size", "shape", "cell", "direction", "proximity")}
 # (TP, FP, FN) of a number or an attribute.
 _RIGHT: Counts = (1, 0, 0)
 _WRONG: Counts = (0, 0, 1)
@@ -96,21 +100,28 @@ IOU_THRESHOLDS = {"iou@0.25": 0.25, "iou@0.5": 0.5}
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Reading an answer. Every pattern is ASCII (other scripts' digits and letters are neither numbers nor words) and can
-# only be matched in one way, so that reading takes time linear in the length of the text, whatever the text.
+# Words. Every pattern is ASCII (other scripts' digits and letters are neither numbers nor words) and can only be
+# matched in one way, so that reading takes time linear in the length of the text, whatever the text.
 # ---------------------------------------------------------------------------------------------------------------------
 
 _NUMBER = r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
 _CORNER = rf"\s*<\s*({_NUMBER})\s*>"
 BOX = re.compile(rf"\{{{_CORNER * 4}\s*\}}", re.ASCII)
 _BARE_BOX = BOX.pattern.replace(f"({_NUMBER})", _NUMBER)
+# A box, or the end of a sentence; a "." before a digit is none. `re` is twice as fast without a set `[!?;]`.
+_BREAK = re.compile(rf"({_BARE_BOX}|!|\?|;|\r|\n|\.(?![0-9]))", re.ASCII)
+# Words and punctuation marks. Spaces and hyphens only separate words; a "." before a digit is skipped.
+_WORD = re.compile(r"\w+|[^\s\w.-]", re.ASCII)
+# Pieces of a text up to this length are remembered.
+_SHORT = 512
 
+_IMAGE = ("image", "picture", "scene", "frame", "photo")
 _MIDDLE = ("middle", "center", "centre", "central")
 _ROW_OF = {"top": "top", "upper": "top", "bottom": "bottom", "lower": "bottom"} | dict.fromkeys(_MIDDLE, "middle")
 _COLUMN_OF = {"left": "left", "right": "right"} | dict.fromkeys(_MIDDLE, "center")
-_CELL_OF = {"left": "middle left", "right": "middle right", "top": "top center", "bottom": "bottom center"}
+_CELL_OF = {f"{row} {column}": f"{_ROW_OF[row]} {_COLUMN_OF[column]}" for row in _ROW_OF for column in _COLUMN_OF}
+_CELL_OF |= {"left": "middle left", "right": "middle right", "top": "top center", "bottom": "bottom center"}
 _CELL_OF |= dict.fromkeys(_MIDDLE, "middle center")
-
 _DIRECTION_OF_CELL = {
     "top left": "upper left",
     "top center": "above",
@@ -121,19 +132,24 @@ _DIRECTION_OF_CELL = {
     "bottom center": "below",
     "bottom right": "lower right",
 }
-_IMAGE = ("image", "picture", "scene", "frame", "photo")
-
-# Words with a meaning of their own, besides the categories: (kind, meaning).
-_MEANING_OF = {word: ("direction", word) for word in ("above", "below")}
-_MEANING_OF |= {word: ("size", word) for word in ("small", "medium", "large")}
+# Words and phrases with a meaning of their own, besides the categories: (kind, meaning).
+_MEANING_OF = {words: ("cell", cell) for words, cell in _CELL_OF.items()}
+_MEANING_OF |= {
+    f"to the {words} of": ("direction", _DIRECTION_OF_CELL[cell])
+    for words, cell in _CELL_OF.items()
+    if cell in _DIRECTION_OF_CELL
+}
+_MEANING_OF |= {
+    f"to the {words} of {the} {image}": ("cell", cell)
+    for words, cell in _CELL_OF.items()
+    for the in ("the", "this")
+    for image in _IMAGE
+}
+_MEANING_OF |= {word: ("direction", word) for word in ("above", "below")}
+_MEANING_OF |= {word: ("size", word) for word in ("small", "medium", "large", "very small", "very large")}
 _MEANING_OF |= {word: ("shape", word) for word in ("wide", "tall", "square")}
 _MEANING_OF |= {"near": ("proximity", "near"), "close": ("proximity", "near")}
 _MEANING_OF |= {"far": ("proximity", "far"), "away": ("proximity", "far")}
-
-# A box, or the end of a sentence; a "." before a digit is none. `re` is twice as fast without a set `[!?;]`.
-_BREAK = re.compile(rf"({_BARE_BOX}|!|\?|;|\r|\n|\.(?![0-9]))", re.ASCII)
-# Words and punctuation marks. Spaces and hyphens only separate words; a "." before a digit is skipped.
-_WORD = re.compile(r"\w+|[^\s\w.-]", re.ASCII)
 
 _UNITS = "one two three four five six seven eight nine".split()
 _TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
@@ -170,8 +186,6 @@ _CHOICE = re.compile(
 )
 _BETWEEN = re.compile(r"between\s{1,3}\Z", re.ASCII), re.compile(rf"\s{{1,3}}and\s{{1,3}}{_OTHER_NUMBER}", re.ASCII)
 _MOST_DIGITS = 18
-_SHORT = 512
-
 
 # Negation and choice. The categories and numbers of a negated clause are not named: from one of these words (before the
 # word beside it, if one is given; "n't" is "not") ...
@@ -181,7 +195,7 @@ _NEGATIONS |= {"lack": "of", "absence": "of", "instead": "of", "rather": "than"}
 # ... to one of these, or to "," or "and" before one of those, or to a box or the end of the sentence.
 _ENDS = dict.fromkeys("but except only just merely than besides instead rather doubt".split(), "")
 _ENDS |= dict.fromkeys("however while whereas although though".split(), "") | {"apart": "from", "aside": "from"}
-_NEW_CLAUSE = {*"it this that these those there they he she we i here".split()}
+_NEW_CLAUSE = {*"it this that these that those there they he she we i here".split()}
 # A list of categories has nothing but these words and punctuation marks in it. After "or" or "/" it is a choice.
 _IN_LIST = {*"a an the any other another some kind type sort of and or either very sized".split()}
 _IN_LIST |= {*"possibly perhaps maybe probably likely even small medium large wide tall square".split()}
@@ -207,11 +221,28 @@ _PLAIN_FOR = str.maketrans(
 )
 
 
+def final_answer(text: str) -> str:
+    """Returns the answer in a text, without the reasoning.
+
+    The answer is the text after the last `</think>`; a `<think>` after it that is never closed leaves no answer, an
+    empty string. The tags are those of the chat templates of reasoning models, in lower case; if the template puts
+    `<think>` into the prompt, the text has only the closing tag.
+    """
+    if "think>" not in text:
+        return text
+    answer = text.rpartition("</think>")[2]
+    return "" if "<think>" in answer else answer
+
+
 def _plain(text: str) -> str:
     """Returns an answer as the readers take it: in lower case, with plain spaces and hyphens, and "not" for "n't"."""
     text = final_answer(text)
     text = (text if text.isascii() else text.translate(_PLAIN_FOR)).lower()
     return text.replace("n't", " not") if "n't" in text else text
+
+
+def _is_number(word: str) -> bool:
+    return word.isdigit() or (word in _VALUE_OF and word != "a")
 
 
 def _are_negated(words: list[str]) -> list[bool]:
@@ -235,17 +266,12 @@ def _are_negated(words: list[str]) -> list[bool]:
     return flags
 
 
-def _judge(words: list[str], named: list[int], category_of: Mapping[str, str]) -> tuple[set[int], set[int]]:
-    """Returns which categories of a part of a sentence do not count, and which are the first of a choice.
+def _judge(words: list[str], category_of: Mapping[str, str]) -> tuple[set[int], set[int]]:
+    """Returns the places in a part of a sentence of denied categories, and of each first category of a choice.
 
-    Args:
-        words: the words of the part.
-        named: the places of its categories in it.
-        category_of: the category that a word means.
-
-    Returns:
-        The places of the denied categories, and of each first category of a choice between different ones.
+    A choice is one between different categories. `category_of` is the category that a word means.
     """
+    named = [place for place, word in enumerate(words) if word in category_of]
     flags = _are_negated(words)
     denied = {place for place in named if flags[place] or (place and words[place - 1] in ("zero", "0"))}
     choices = set()
@@ -267,49 +293,16 @@ def _judge(words: list[str], named: list[int], category_of: Mapping[str, str]) -
     return denied, choices - denied
 
 
-def final_answer(text: str) -> str:
-    """Returns the answer in a text, without the reasoning.
-
-    The answer is the text after the last `</think>`. If a `<think>` in it is never closed, there is no answer. The tags
-    are those of the chat templates of reasoning models, in lower case; if the template puts `<think>` into the prompt,
-    the text has only the closing tag.
-
-    Args:
-        text: the output of a model.
-
-    Returns:
-        The answer: the whole text if it contains neither tag, an empty string if there is no answer.
-    """
-    if "think>" not in text:
-        return text
-    answer = text.rpartition("</think>")[2]
-    return "" if "<think>" in answer else answer
+def _lengths_by_start(phrases: Iterable[str]) -> dict[str, list[int]]:
+    """Returns for each first word of phrases of several words the numbers of their words, in falling order."""
+    lengths: dict[str, set[int]] = {}
+    for phrase in phrases:
+        if " " in phrase:
+            lengths.setdefault(phrase[: phrase.index(" ")], set()).add(phrase.count(" ") + 1)
+    return {word: sorted(own, reverse=True) for word, own in lengths.items()}
 
 
-def parse_boxes(text: str) -> list[Box]:
-    """Reads every box `{<x1><y1><x2><y2>}` of a text, in order.
-
-    Incomplete boxes are ignored. Spaces between the parts, decimals and signs are allowed; the numbers are used as they
-    are, in the unit of the gold boxes (pixels of the image). Inverted and empty boxes are kept: they count as predicted
-    and match nothing. A number too large for a float becomes infinite.
-
-    Args:
-        text: an answer, without reasoning (see `final_answer`).
-
-    Returns:
-        The boxes (x1, y1, x2, y2): left, top, right and bottom edge.
-    """
-    return [(float(x1), float(y1), float(x2), float(y2)) for x1, y1, x2, y2 in BOX.findall(text)]
-
-
-def _cell_at(words: list[str], place: int) -> tuple[str | None, int]:
-    """Returns the cell that starts at a word (in two words or one), or None, and the index of the word after it."""
-    word = words[place]
-    if word in _ROW_OF and words[place + 1] in _COLUMN_OF:
-        return f"{_ROW_OF[word]} {_COLUMN_OF[words[place + 1]]}", place + 2
-    return _CELL_OF.get(word), place + 1
-
-
+_LENGTHS = _lengths_by_start(_MEANING_OF)
 # Words of sizes, places, shapes and numbers: as the word for a category, they would no longer be read as such.
 _RESERVED = {*_MEANING_OF, *_ROW_OF, *_COLUMN_OF, *_VALUE_OF, *_NEGATIONS, *_IMAGE, "very", "the", "to"}
 _CATEGORY_KEYS = {"name", "say", "many", "also", "article", "group", "ignore"}
@@ -346,19 +339,16 @@ class Vocabulary:
                     if rank == 1 and other != name:
                         raise ValueError(f"categories {other!r} and {name!r} are both called {form!r}")
         self._meaning_of = _MEANING_OF | {word: ("category", name) for word, name in self.category_of.items()}
-        self._known = {*self._meaning_of, *_ROW_OF, *_COLUMN_OF, "to", "very"}
-        # The words that may follow the first of a name of several words, the longest name first.
-        self._rests: dict[str, list[list[str]]] = {}
-        for name in sorted(self.category_of, key=len, reverse=True):
-            first, *rest = name.split(" ")
-            if rest:
-                self._rests.setdefault(first, []).append(rest)
+        self._known = {*self._meaning_of, *_LENGTHS}
+        self._lengths = _lengths_by_start(self.category_of)
         numbered = [name for name in self.category_of if any(map(_is_number, name.split(" ")))]
         between = r"[\s.-]{0,3}"
         patterns = "|".join(between.join(map(re.escape, name.split(" "))) for name in sorted(numbered, key=len)[::-1])
         self._numbered = re.compile(rf"(?<![\w<])(?:{patterns})(?![\w>])", re.ASCII) if numbered else None
-        # What stands between boxes and ends of sentences repeats, and so do identifications, three in four answers.
-        self._tokens_of_short = lru_cache(maxsize=2**16)(self._tokens_of)
+        # Nothing but names, negation and choice spans a comma. A line break is in no part of a sentence.
+        self._comma = "\n" if any("," in name for name in self.category_of) else ","
+        # What stands between boxes, ends of sentences and commas repeats, and so do identifications, most answers.
+        self._read_short, self._read_short_piece = map(lru_cache(maxsize=2**16), (self._read, self._read_piece))
         self._identify_short = lru_cache(maxsize=2**16)(self._identify)
 
     def named(self, kind: str, text: str) -> list[str]:
@@ -372,22 +362,21 @@ class Vocabulary:
     def _identify(self, text: str) -> Reading:
         # The last of the reversed tokens is the first.
         first = dict(reversed(self.tokens(_plain(text)))).get
-        category = first("category")
         return {
-            "category": category or None,
+            "category": first("category") or None,
             "size": first("size"),
             "shape": first("shape"),
             "cell": first("cell"),
             "direction": first("direction"),
             "proximity": first("proximity"),
-            "hedged": category == "",
+            "hedged": first("category") == "",
         }
 
     def without_numbers(self, text: str) -> str:
         """Returns a text in lower case without the names that hold a number."""
         return self._numbered.sub("x", text) if self._numbered else text
 
-    def tokens(self, text: str) -> list[tuple[str, str]]:
+    def tokens(self, text: str) -> list[_Token]:
         """Splits a text in lower case into its meaningful parts, in order: (kind, meaning) pairs.
 
         The kinds are "box", "end" (of a sentence: ".", "!", "?", ";" or a line break, but not a "." before a digit),
@@ -395,62 +384,61 @@ class Vocabulary:
         "proximity". A category in a negated clause is left out. A direction is "above", "below" or "to the ... of" with
         left, right, top or bottom in it, unless it continues with "the image", in which case it is a cell.
         """
-        tokens = []
+        tokens: list[_Token] = []
         # Nothing spans a box or the end of a sentence.
         for place, part in enumerate(_BREAK.split(text)):
             if place % 2:
-                tokens.append(("box", part) if part[0] == "{" else ("end", ""))
+                tokens.append(_BOX if part[0] == "{" else _END)
             elif part:
-                tokens += self._tokens_of_short(part) if len(part) <= _SHORT else self._tokens_of(part)
+                tokens += self._read_short(part) if len(part) <= _SHORT else self._read(part)
         return tokens
 
+    def _read(self, part: str) -> list[_Token]:
+        """Returns the tokens of a part of a sentence."""
+        tokens: list[_Token] = []
+        for piece in part.split(self._comma):
+            own = self._read_short_piece(piece) if len(piece) <= _SHORT else self._read_piece(piece)
+            if own is None:
+                words = self._words(part)
+                return self._tokens(words, *_judge(words, self.category_of))
+            tokens += own
+        return tokens
+
+    def _read_piece(self, piece: str) -> list[_Token] | None:
+        """Returns the tokens between two commas; `None` if a negation or choice may concern what is around them."""
+        words = self._words(piece)
+        return self._tokens(words) if _MAY_JUDGE.isdisjoint(words) else None
+
     def _words(self, part: str) -> list[str]:
-        """Returns the words and marks of a part; a name of several words is one."""
+        """Returns the words and marks of a part of a sentence; a name of several words is one."""
         words = _WORD.findall(part)
-        if not self._rests or self._rests.keys().isdisjoint(words):
+        if not self._lengths or self._lengths.keys().isdisjoint(words):
             return words
         joined, place = [], 0
         while place < len(words):
-            rests = self._rests.get(words[place], ())
-            rest = next((rest for rest in rests if words[place + 1 : place + 1 + len(rest)] == rest), [])
-            joined.append(" ".join((words[place], *rest)))
-            place += 1 + len(rest)
+            names = ((" ".join(words[place : place + size]), size) for size in self._lengths.get(words[place], ()))
+            word, size = next((name for name in names if name[0] in self.category_of), (words[place], 1))
+            joined.append(word)
+            place += size
         return joined
 
-    def _tokens_of(self, part: str) -> list[tuple[str, str]]:
-        """Returns the tokens of a part of a text that contains no box and no end of a sentence."""
-        words, meaning_of, all_known = self._words(part), self._meaning_of, self._known
-        known = [place for place, word in enumerate(words) if word in all_known]
-        denied, choices = set[int](), set[int]()
-        if not _MAY_JUDGE.isdisjoint(words):
-            named = [place for place in known if words[place] in self.category_of]
-            denied, choices = _judge(words, named, self.category_of)
-        words += [""] * 6
+    def _tokens(self, words: list[str], denied: Iterable[int] = (), choices: Iterable[int] = ()) -> list[_Token]:
+        meaning_of, known = self._meaning_of, self._known
         tokens = []
         done = 0
-        for place in known:
-            if place < done or place in denied:
-                continue
-            word = words[place]
-            if word in meaning_of:
-                if choices and place in choices:
+        for place, word in enumerate(words):
+            if word in known and place >= done and place not in denied:
+                if place in choices:
                     tokens.append(("category", ""))
-                tokens.append(meaning_of[word])
-            elif word == "to":
-                cell, after = _cell_at(words, place + 2)
-                if words[place + 1] == "the" and cell in _DIRECTION_OF_CELL and words[after] == "of":
-                    if not (words[after + 1] in ("the", "this") and words[after + 2] in _IMAGE):
-                        tokens.append(("direction", _DIRECTION_OF_CELL[cell]))
-                        done = after
-            elif word == "very":
-                if words[place + 1] in ("small", "large"):
-                    tokens.append(("size", f"very {words[place + 1]}"))
-                    done = place + 2
-            else:
-                cell, after = _cell_at(words, place)
-                if cell:
-                    tokens.append(("cell", cell))
-                    done = after
+                for size in _LENGTHS.get(word, ()):
+                    meaning = meaning_of.get(" ".join(words[place : place + size]))
+                    if meaning:
+                        done = place + size
+                        break
+                else:
+                    meaning = meaning_of.get(word)
+                if meaning:
+                    tokens.append(meaning)
         return tokens
 
 
@@ -469,10 +457,6 @@ def _read_category(entry: object) -> tuple[str, list[str], list[str], list[str]]
     return name, [name, say, many], list(also), [f"{noun}s" for noun in (name, say, *also)]
 
 
-def _is_number(word: str) -> bool:
-    return word.isdigit() or (word in _VALUE_OF and word != "a")
-
-
 def _spell(noun: str) -> set[str]:
     """Returns the ways to write a noun, as `Vocabulary.category_of` has them."""
     words = _WORD.findall(_plain(noun).replace("_", " "))
@@ -481,7 +465,16 @@ def _spell(noun: str) -> set[str]:
     return {" ".join(words), "_".join(words)}
 
 
-def vocabulary(categories: Vocabulary | Sequence[str | Mapping[str, Any]] | None = None) -> Vocabulary:
+def _as_list(name: str, values: object) -> list[Any]:
+    if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
+        raise ValueError(f"{name} must be a list, got {type(values).__name__}")
+    return list(values)
+
+
+Categories = Vocabulary | Sequence[str | Mapping[str, Any]] | None
+
+
+def vocabulary(categories: Categories = None) -> Vocabulary:
     """Returns the vocabulary of a corpus; that of a list that was compiled before is the same object.
 
     Args:
@@ -489,9 +482,6 @@ def vocabulary(categories: Vocabulary | Sequence[str | Mapping[str, Any]] | None
             if needed, `say` (the name as answers word it, if it differs), `many` (the plural; default: with an "s"),
             and `also` (a list of further words for it, in the singular; their plurals, with an "s", mean it too). The
             keys `article`, `group` and `ignore` of a corpus's description are allowed, and not used.
-
-    Returns:
-        The vocabulary. All functions that take `categories` take it, too.
 
     Raises:
         ValueError: if the list is empty, an entry or a key of it is wrong, two categories have the same name or plural,
@@ -512,12 +502,6 @@ def _compile(text: str) -> Vocabulary:
     return Vocabulary(json.loads(text))
 
 
-def _as_list(name: str, values: object) -> list[Any]:
-    if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
-        raise ValueError(f"{name} must be a list, got {type(values).__name__}")
-    return list(values)
-
-
 SARDET = Vocabulary(
     [
         {"name": "ship", "also": ["vessel", "boat", "warship", "watercraft"]},
@@ -531,6 +515,21 @@ SARDET = Vocabulary(
 CATEGORIES = SARDET.names
 # The category that a word means, in the singular or plural.
 CATEGORY_OF = SARDET.category_of
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Reading an answer
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def parse_boxes(text: str) -> list[Box]:
+    """Returns every box `{<x1><y1><x2><y2>}` of a text as (left, top, right, bottom), in order.
+
+    Incomplete boxes are ignored. Spaces between the parts, decimals and signs are allowed; the numbers are used as they
+    are, in the unit of the gold boxes (pixels of the image). Inverted and empty boxes are kept: they count as predicted
+    and match nothing. A number too large for a float becomes infinite.
+    """
+    return [(float(x1), float(y1), float(x2), float(y2)) for x1, y1, x2, y2 in BOX.findall(text)]
 
 
 def _read_count(text: str) -> Reading:
@@ -574,7 +573,7 @@ def _negated_places(text: str) -> set[int]:
     return places
 
 
-def _pair_phrases(sentence: list[tuple[str, str]]) -> list[tuple[str, str | None]]:
+def _pair_phrases(sentence: list[_Token]) -> list[tuple[str, str | None]]:
     """Returns the phrases (category, cell) of a sentence, given its "category" and "cell" tokens in order.
 
     If there are as many cells as categories, they are paired in order. Otherwise a cell belongs to the last category
@@ -600,7 +599,7 @@ def _read_phrases(text: str, words: Vocabulary) -> Reading:
     """Returns phrases, boxes, and for each box the last category named before it in any sentence, or None."""
     phrases, labels, sentence = [], [], []
     label = None
-    for token in (*words.tokens(text), ("end", "")):
+    for token in (*words.tokens(text), _END):
         kind, meaning = token
         if kind == "category":
             if meaning:
@@ -614,14 +613,6 @@ def _read_phrases(text: str, words: Vocabulary) -> Reading:
             phrases += _pair_phrases(sentence)
             sentence = []
     return {"phrases": phrases, "boxes": parse_boxes(text), "labels": labels}
-
-
-def _read_grounding(text: str, words: Vocabulary) -> Reading:
-    reading = _read_phrases(text, words)
-    return reading | {"phrases": [phrase for phrase in reading["phrases"] if phrase[1]]}
-
-
-Categories = Vocabulary | Sequence[str | Mapping[str, Any]] | None
 
 
 def read_answer(text: str, task: str, categories: Categories = None) -> Reading:
@@ -659,7 +650,7 @@ def _read(text: str, task: str, words: Vocabulary) -> Reading:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Comparing an answer with the gold
+# Comparing boxes
 # ---------------------------------------------------------------------------------------------------------------------
 
 _LARGEST = 1e100  # beyond this, areas are not finite
@@ -673,6 +664,10 @@ _MOST_STEPS = 500**3
 _Pairs = list[Match] | np.ndarray
 
 
+def _is_proper(left: float, top: float, right: float, bottom: float) -> bool:
+    return -_LARGEST <= left < right <= _LARGEST and -_LARGEST <= top < bottom <= _LARGEST
+
+
 def _as_boxes(boxes: Sequence[Box] | np.ndarray) -> np.ndarray:
     """Returns boxes as a float array of shape (N, 4), with [0, 0, 0, 0] instead of boxes that overlap nothing."""
     array_of = np.asarray(boxes, dtype=float)
@@ -683,10 +678,6 @@ def _as_boxes(boxes: Sequence[Box] | np.ndarray) -> np.ndarray:
     low, high = array_of[:, :2], array_of[:, 2:]
     proper = ((-_LARGEST <= low) & (low < high) & (high <= _LARGEST)).all(axis=1, keepdims=True)
     return np.where(proper, array_of, 0.0)
-
-
-def _is_proper(left: float, top: float, right: float, bottom: float) -> bool:
-    return -_LARGEST <= left < right <= _LARGEST and -_LARGEST <= top < bottom <= _LARGEST
 
 
 def box_iou(boxes1: Sequence[Box] | np.ndarray, boxes2: Sequence[Box] | np.ndarray) -> np.ndarray:
@@ -741,15 +732,7 @@ def _overlaps(boxes1: Sequence[Box], boxes2: Sequence[Box], lowest: float) -> _P
 
 
 def best_ious(predicted: Sequence[Box], gold: Sequence[Box]) -> list[float]:
-    """Computes the highest IoU of each gold box with any predicted box, whether or not the two would be matched.
-
-    Args:
-        predicted: N boxes (x1, y1, x2, y2).
-        gold: M boxes in the same unit.
-
-    Returns:
-        M values from 0 to 1; 0 where no box overlaps.
-    """
+    """Returns the highest IoU of each gold box with any predicted box, from 0 to 1, whether or not the two match."""
     best, overlaps = np.zeros(len(gold)), np.reshape(_overlaps(predicted, gold, 0.0), (-1, 3))
     np.maximum.at(best, overlaps[:, 1].astype(int), overlaps[:, 2])
     return best.tolist()
@@ -758,13 +741,10 @@ def best_ious(predicted: Sequence[Box], gold: Sequence[Box]) -> list[float]:
 def _assign(overlaps: _Pairs, threshold: float) -> list[Match]:
     """Chooses the pairs of `match_boxes` among those that overlap."""
     if isinstance(overlaps, list):
-        pairs = [pair for pair in overlaps if pair[2] >= threshold]
-        if len(pairs) < 2 or len({i for i, _, _ in pairs}) == len(pairs) == len({j for _, j, _ in pairs}):
-            return pairs
-        iou = np.zeros((1 + max(i for i, _, _ in pairs), 1 + max(j for _, j, _ in pairs)))
-        for i, j, value in pairs:
-            iou[i, j] = value
-        return [(i, j, float(iou[i, j])) for i, j in _assign_dense(iou)]
+        overlaps = [pair for pair in overlaps if pair[2] >= threshold]
+        if len(overlaps) < 2 or len({i for i, _, _ in overlaps}) == len(overlaps) == len({j for _, j, _ in overlaps}):
+            return overlaps
+        return _assign_dense(np.array(overlaps))
     overlaps = overlaps[overlaps[:, 2] >= threshold]
     if not len(overlaps):
         return []
@@ -774,23 +754,21 @@ def _assign(overlaps: _Pairs, threshold: float) -> list[Match]:
     links = csr_matrix((np.ones(len(first), bool), (first, height + second)), shape=(height + width,) * 2)
     group = connected_components(links, directed=False)[1][first]
     order = np.argsort(group, kind="stable")
-    chosen = []
-    for places in np.split(order, np.flatnonzero(np.diff(group[order])) + 1):
-        (rows, row_of), (columns, column_of) = _renumber(first[places]), _renumber(second[places])
-        iou = np.zeros((len(rows), len(columns)))
-        iou[row_of, column_of] = overlaps[places, 2]
-        chosen += [(int(rows[i]), int(columns[j]), float(iou[i, j])) for i, j in _assign_dense(iou)]
-    return sorted(chosen)
+    groups = np.split(order, np.flatnonzero(np.diff(group[order])) + 1)
+    return sorted(pair for places in groups for pair in _assign_dense(overlaps[places]))
 
 
-def _assign_dense(iou: np.ndarray) -> list[tuple[int, int]]:
-    """Returns the best pairs by a matrix of IoUs, with 0 for pairs that do not overlap enough."""
+def _assign_dense(overlaps: np.ndarray) -> list[Match]:
+    """Chooses the pairs of `match_boxes` among those that overlap enough, rows (i, j, IoU) of shape (N, 3)."""
+    (rows, row_of), (columns, column_of) = map(_renumber, overlaps[:, :2].astype(int).T)
+    iou = np.zeros((len(rows), len(columns)))
+    iou[row_of, column_of] = overlaps[:, 2]
     worth = iou > 0
     if iou.size * min(iou.shape) <= _MOST_STEPS:
         # One more pair is worth more than any sum of IoUs; the sum of IoUs decides among the largest matchings.
         worth = np.where(worth, iou + min(iou.shape) + 1, 0.0)
-    rows, columns = linear_sum_assignment(worth, maximize=True)
-    return [(i, j) for i, j in zip(rows.tolist(), columns.tolist(), strict=True) if iou[i, j] > 0]
+    chosen = zip(*linear_sum_assignment(worth, maximize=True), strict=True)
+    return [(int(rows[i]), int(columns[j]), float(iou[i, j])) for i, j in chosen if iou[i, j] > 0]
 
 
 def _renumber(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -824,156 +802,126 @@ def match_boxes(predicted: Sequence[Box], gold: Sequence[Box], threshold: float 
     return _assign(_overlaps(predicted, gold, threshold), threshold)
 
 
-class RecordScore(NamedTuple):
-    """The contents of an answer and its gold answer, and their comparison.
+def _compare_boxes(
+    predicted: Reading, gold: Reading, key_of: Mapping[str, str]
+) -> tuple[dict[str, list[Match]], dict[str, Counts]]:
+    """Returns matches at each IoU threshold, and (TP, FP, FN) by key; boxes with different labels do not match."""
+    overlaps = _overlaps(predicted["boxes"], gold["boxes"], min(IOU_THRESHOLDS.values()))
+    if "labels" in gold:
+        equal = [predicted["labels"][int(i)] == gold["labels"][int(j)] for i, j, _ in overlaps]
+        overlaps = list(compress(overlaps, equal)) if isinstance(overlaps, list) else overlaps[np.array(equal, bool)]
+    found, wanted = len(predicted["boxes"]), len(gold["boxes"])
+    matches = {key: _assign(overlaps, threshold) for key, threshold in IOU_THRESHOLDS.items()}
+    counts = {key_of[key]: (len(own), found - len(own), wanted - len(own)) for key, own in matches.items()}
+    return matches, counts
 
-    Attributes:
-        task: the record's task.
-        scenario: "single" or "multi".
-        parsed: whether anything that the task scores could be read from the answer, or it is hedged.
-        hedged: whether the answer offers a choice where one thing was asked for: the category in identification, the
-            number in counting. In the other tasks every category named is scored, also those of a choice.
-        prediction: the contents of the answer (see `read_answer`).
-        reference: the contents of the gold answer.
-        matches: for each IoU threshold ("iou@0.25", "iou@0.5") of a task with boxes, the matched boxes: (index of the
-            predicted box, index of the gold box, IoU).
-        counts: (TP, FP, FN) for each sub-score that the record has. A number or an attribute, which is either right or
-            wrong, gives (1, 0, 0) or (0, 0, 1), so that pooling over records gives the share of right ones.
-    """
 
-    task: str
-    scenario: str
-    parsed: bool
-    hedged: bool
-    prediction: Reading
-    reference: Reading
-    matches: dict[str, list[Match]]
-    counts: dict[str, Counts]
-
-    @property
-    def accuracies(self) -> dict[str, float]:
-        """The accuracy of the record for each of its sub-scores in percent, Eq. 3: 100 TP / (TP + FP + FN)."""
-        return {key: 100 * tp / (tp + fp + fn) for key, (tp, fp, fn) in self.counts.items()}
+# ---------------------------------------------------------------------------------------------------------------------
+# Comparing an answer with the gold
+# ---------------------------------------------------------------------------------------------------------------------
 
 
 def _count_common(predicted: list[Any], gold: list[Any]) -> Counts:
     """Returns (TP, FP, FN) of two multisets."""
     if predicted == gold:
         return len(gold), 0, 0
-    left, common = Counter(gold), 0
-    for value in predicted:
-        if left[value]:
-            left[value] -= 1
-            common += 1
+    common = (Counter(predicted) & Counter(gold)).total()
     return common, len(predicted) - common, len(gold) - common
-
-
-def _keep_equal_labels(overlaps: _Pairs, predicted: Sequence[str | None], gold: Sequence[str | None]) -> _Pairs:
-    kept = [predicted[int(i)] == gold[int(j)] for i, j, _ in overlaps]
-    return list(compress(overlaps, kept)) if isinstance(overlaps, list) else overlaps[np.array(kept, bool)]
-
-
-def _compare_boxes(predicted: Reading, gold: Reading) -> tuple[dict[str, list[Match]], dict[str, Counts]]:
-    """Matches, and (TP, FP, FN), at each IoU threshold; where boxes have labels, only equal labels match."""
-    overlaps = _overlaps(predicted["boxes"], gold["boxes"], min(IOU_THRESHOLDS.values()))
-    if "labels" in gold:
-        overlaps = _keep_equal_labels(overlaps, predicted["labels"], gold["labels"])
-    found, wanted = len(predicted["boxes"]), len(gold["boxes"])
-    matches = {key: _assign(overlaps, threshold) for key, threshold in IOU_THRESHOLDS.items()}
-    return matches, {key: (len(pairs), found - len(pairs), wanted - len(pairs)) for key, pairs in matches.items()}
 
 
 class _Row(NamedTuple):
     """A task: how its answers are read and compared, and what it scores.
 
     Attributes:
-        read: reads an answer, given the vocabulary.
+        read: reads an answer in lower case, given the vocabulary.
         gist: a parsed answer has one of these entries or more, a gold answer has all.
-        compare: returns (TP, FP, FN) by key, given the scenario, what was read of the answer and of the gold answer,
-            and (TP, FP, FN) of the boxes by IoU threshold.
-        sub_scores: the keys that Eq. 5 averages.
-        extra_scores: the keys that enter no average.
+        compare: returns (TP, FP, FN) by key, given what was read of the answer and of the gold answer, (TP, FP, FN) of
+            the boxes by key, and the keys by the names of the scores.
+        sub_scores: the scores that Eq. 5 averages; with "*/" before those that are kept for each scenario.
+        extra_scores: the same for those that enter no average.
         beside: whether the task's score enters neither `overall` nor `balanced`.
     """
 
     read: Callable[[str, Vocabulary], Reading]
     gist: tuple[str, ...]
-    compare: Callable[[str, Reading, Reading, dict[str, Counts]], dict[str, Counts]]
+    compare: Callable[[Reading, Reading, dict[str, Counts], dict[str, str]], dict[str, Counts]]
     sub_scores: tuple[str, ...]
     extra_scores: tuple[str, ...] = ()
     beside: bool = False
 
 
-def _keys(task: str, *names: str) -> tuple[str, ...]:
-    return tuple(f"{task}/{scenario}/{name}" for scenario in SCENARIOS for name in names)
+def _read_grounding(text: str, words: Vocabulary) -> Reading:
+    reading = _read_phrases(text, words)
+    return reading | {"phrases": [phrase for phrase in reading["phrases"] if phrase[1]]}
 
-
-_ATTRIBUTES = {"category": "accuracy"} | {name: name for name in ("size", "shape", "cell", "direction", "proximity")}
-_KEYS_OF_ATTRIBUTES = {
-    scenario: [(name, f"identification/{scenario}/{key}") for name, key in _ATTRIBUTES.items()]
-    for scenario in SCENARIOS
-}
 
 _ROWS = {
     "classification": _Row(
         lambda text, words: {"categories": list(dict.fromkeys(words.named("category", text)))},
         ("categories",),
-        lambda _, read, gold, __: {"classification/accuracy": _count_common(read["categories"], gold["categories"])},
-        ("classification/accuracy",),
+        lambda read, gold, _, key: {key["accuracy"]: _count_common(read["categories"], gold["categories"])},
+        ("accuracy",),
     ),
     "description": _Row(
         lambda text, words: {"phrases": _read_phrases(text, words)["phrases"]},
         ("phrases",),
-        lambda _, read, gold, __: {"description/phrases": _count_common(read["phrases"], gold["phrases"])},
-        ("description/phrases",),
+        lambda read, gold, _, key: {key["phrases"]: _count_common(read["phrases"], gold["phrases"])},
+        ("phrases",),
     ),
     "counting": _Row(
         lambda text, words: _read_count(words.without_numbers(text)) | {"boxes": parse_boxes(text)},
         ("count", "boxes"),
-        lambda _, read, gold, boxes: {
-            "counting/count": _RIGHT if read["count"] == gold["count"] else _WRONG,
-            **{f"counting/{key}": counts for key, counts in boxes.items()},
-        },
-        ("counting/count", "counting/iou@0.25", "counting/iou@0.5"),
+        lambda read, gold, boxes, key: {key["count"]: _RIGHT if read["count"] == gold["count"] else _WRONG} | boxes,
+        ("count", "iou@0.25", "iou@0.5"),
     ),
     "grounding": _Row(
         _read_grounding,
         ("phrases", "boxes"),
-        lambda scenario, read, gold, boxes: {
-            "grounding/position": _count_common(read["phrases"], gold["phrases"]),
-            **{f"grounding/{scenario}/{key}": counts for key, counts in boxes.items()},
-        },
-        ("grounding/position", *_keys("grounding", "iou@0.25")),
-        _keys("grounding", "iou@0.5"),
+        lambda read, gold, boxes, key: {key["position"]: _count_common(read["phrases"], gold["phrases"])} | boxes,
+        ("position", "*/iou@0.25"),
+        ("*/iou@0.5",),
     ),
     "identification": _Row(
         lambda text, words: words.identify(text),
         ("category",),
-        lambda scenario, read, gold, _: {
-            key: _RIGHT if read[name] == gold[name] else _WRONG
-            for name, key in _KEYS_OF_ATTRIBUTES[scenario]
-            if gold[name] is not None
+        lambda read, gold, _, key: {
+            key[name]: _RIGHT if read[attribute] == gold[attribute] else _WRONG
+            for attribute, name in _ATTRIBUTES.items()
+            if gold[attribute] is not None
         },
-        _keys("identification", "accuracy"),
-        _keys("identification", "size", "shape", "cell", "direction", "proximity"),
+        ("*/accuracy",),
+        ("*/size", "*/shape", "*/cell", "*/direction", "*/proximity"),
     ),
     "referring": _Row(
         lambda text, words: {"boxes": parse_boxes(text), "cells": words.named("cell", text)},
         ("boxes",),
-        lambda scenario, read, gold, boxes: {
-            **{f"referring/{scenario}/{key}": counts for key, counts in boxes.items()},
-            **({f"referring/{scenario}/cell": _count_common(read["cells"], gold["cells"])} if gold["cells"] else {}),
-        },
-        _keys("referring", "iou@0.25", "iou@0.5"),
-        _keys("referring", "cell"),
+        lambda read, gold, boxes, key: (
+            boxes | ({key["cell"]: _count_common(read["cells"], gold["cells"])} if gold["cells"] else {})
+        ),
+        ("*/iou@0.25", "*/iou@0.5"),
+        ("*/cell",),
     ),
 }
 TASKS = tuple(_ROWS)
 # Those whose scores `overall` and `balanced` average.
 AVERAGED = tuple(task for task, row in _ROWS.items() if not row.beside)
+
+
+def _keys(task: str, names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(f"{task}/{name.replace('*', case)}" for case in SCENARIOS for name in names))
+
+
 # By task, what Eq. 5 averages; and all keys that enter no average.
-SUB_SCORES = {task: row.sub_scores for task, row in _ROWS.items()}
-EXTRA_SCORES = tuple(key for row in _ROWS.values() for key in row.extra_scores)
+SUB_SCORES = {task: _keys(task, row.sub_scores) for task, row in _ROWS.items()}
+EXTRA_SCORES = tuple(key for task, row in _ROWS.items() for key in _keys(task, row.extra_scores))
+# By task and scenario, the key of each score.
+_KEY_OF = {
+    (task, case): {
+        name.removeprefix("*/"): f"{task}/{name.replace('*', case)}" for name in row.sub_scores + row.extra_scores
+    }
+    for task, row in _ROWS.items()
+    for case in SCENARIOS
+}
 
 
 def _gold_text(reference: Mapping[str, Any]) -> str:
@@ -1032,6 +980,37 @@ def _read_gold(text: str, task: str, words: Vocabulary) -> Reading:
     return gold
 
 
+class RecordScore(NamedTuple):
+    """The contents of an answer and its gold answer, and their comparison.
+
+    Attributes:
+        task: the record's task.
+        scenario: "single" or "multi".
+        parsed: whether anything that the task scores could be read from the answer, or it is hedged.
+        hedged: whether the answer offers a choice where one thing was asked for: the category in identification, the
+            number in counting. In the other tasks every category named is scored, also those of a choice.
+        prediction: the contents of the answer (see `read_answer`).
+        reference: the contents of the gold answer.
+        matches: for each IoU threshold ("iou@0.25", "iou@0.5") of a task with boxes, the matches of `match_boxes`.
+        counts: (TP, FP, FN) for each sub-score that the record has. A number or an attribute, which is either right or
+            wrong, gives (1, 0, 0) or (0, 0, 1), so that pooling over records gives the share of right ones.
+    """
+
+    task: str
+    scenario: str
+    parsed: bool
+    hedged: bool
+    prediction: Reading
+    reference: Reading
+    matches: dict[str, list[Match]]
+    counts: dict[str, Counts]
+
+    @property
+    def accuracies(self) -> dict[str, float]:
+        """The accuracy of the record for each of its sub-scores in percent, Eq. 3: 100 TP / (TP + FP + FN)."""
+        return {key: 100 * tp / (tp + fp + fn) for key, (tp, fp, fn) in self.counts.items()}
+
+
 def score_record(prediction: str, reference: Mapping[str, Any], categories: Categories = None) -> RecordScore:
     """Reads one answer and its gold answer, and compares them.
 
@@ -1041,9 +1020,9 @@ def score_record(prediction: str, reference: Mapping[str, Any], categories: Cate
         categories: the corpus's categories, see `vocabulary`; SARDet-100K's if None.
 
     Returns:
-        The contents of both, the matched boxes, and (TP, FP, FN) for each sub-score that the record has. An answer that
-        cannot be parsed scores 0 in all of them. An additional score is present only if the gold has the attribute. The
-        contents may be shared with other results, so they must not be changed.
+        The contents of both, which may be shared with other results and must not be changed; the matched boxes; and
+        (TP, FP, FN) for each sub-score that the record has. An answer that cannot be parsed scores 0 in all of them. An
+        additional score is present only if the gold has the attribute.
 
     Raises:
         ValueError: if the prediction is not a string, the task or scenario is unknown, or the gold answer cannot be
@@ -1052,15 +1031,14 @@ def score_record(prediction: str, reference: Mapping[str, Any], categories: Cate
             and no box may be inverted or empty.
     """
     task, scenario, prediction, answer = _texts(prediction, reference)
-    words = vocabulary(categories)
+    words, row = vocabulary(categories), _ROWS[task]
     gold, read = _read_gold(answer, task, words), _read(prediction, task, words)
     hedged = read.get("hedged", False)
     # A count of 0 is an answer, too.
-    parsed = hedged or any(map(read.get, _ROWS[task].gist)) or read.get("count") == 0
-    matches, boxes = _compare_boxes(read, gold) if "boxes" in gold else ({}, {})
-    return RecordScore(
-        task, scenario, parsed, hedged, read, gold, matches, _ROWS[task].compare(scenario, read, gold, boxes)
-    )
+    parsed = hedged or any(map(read.get, row.gist)) or read.get("count") == 0
+    key_of = _KEY_OF[task, scenario]
+    matches, boxes = _compare_boxes(read, gold, key_of) if "boxes" in gold else ({}, {})
+    return RecordScore(task, scenario, parsed, hedged, read, gold, matches, row.compare(read, gold, boxes, key_of))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -1095,25 +1073,6 @@ def _as_lists(predictions: object, references: object) -> tuple[list[Any], list[
     return predictions, references
 
 
-def tally(predictions: Iterable[str], references: Iterable[Mapping[str, Any]], categories: Categories = None) -> Tally:
-    """Scores each record and returns the counts, for `summarise` and for resampling over records.
-
-    Args:
-        predictions: N answers.
-        references: N references, see `score_record`.
-        categories: the corpus's categories, see `vocabulary`; SARDet-100K's if None.
-
-    Returns:
-        The counts of all records.
-
-    Raises:
-        ValueError: if the lengths differ, there are no records, or `score_record` raises; then with the record's index.
-    """
-    predictions, references = _as_lists(predictions, references)
-    words = vocabulary(categories)
-    return collect(_for_each(partial(score_record, categories=words), predictions, references))
-
-
 def _for_each(function: Callable[[Any, Any], Any], predictions: list[Any], references: list[Any]) -> Iterator[Any]:
     """Yields what a function returns for each record; its errors name the record."""
     for index, (prediction, reference) in enumerate(zip(predictions, references, strict=True)):
@@ -1134,7 +1093,7 @@ class Collector:
 
     def add(self, result: RecordScore) -> None:
         """Adds the result of `score_record` for the next record."""
-        outcome = (result.task, result.parsed, result.hedged, *result.counts.items())
+        outcome = (result.task, result.parsed, result.hedged, *result.counts, *result.counts.values())
         self._records.append(self._outcomes.setdefault(outcome, len(self._outcomes)))
 
     def tally(self) -> Tally:
@@ -1142,7 +1101,7 @@ class Collector:
         records = np.array(self._records, dtype=np.int64)
         figures: dict[str, np.ndarray] = {}
         for number, (_, _, _, *counts) in enumerate(self._outcomes):
-            for key, values in counts:
+            for key, values in zip(counts[: len(counts) // 2], counts[len(counts) // 2 :], strict=True):
                 if key not in figures:
                     figures[key] = np.full((len(self._outcomes), 3), -1)
                 figures[key][number] = values
@@ -1165,6 +1124,26 @@ def collect(results: Iterable[RecordScore]) -> Tally:
     return collector.tally()
 
 
+def tally(predictions: Iterable[str], references: Iterable[Mapping[str, Any]], categories: Categories = None) -> Tally:
+    """Scores each record and returns the counts, for `summarise` and for resampling over records.
+
+    Arguments and errors are those of `score`.
+    """
+    predictions, references = _as_lists(predictions, references)
+    return collect(_for_each(partial(score_record, categories=vocabulary(categories)), predictions, references))
+
+
+def _weights(counts: Tally, average: str, weights: np.ndarray | None) -> np.ndarray:
+    """Returns the weights, 1 if not given, after checking them and the average."""
+    if average not in ("sample", "corpus"):
+        raise ValueError(f"unknown average {average!r}, expected 'sample' or 'corpus'")
+    if weights is None:
+        return np.ones(len(counts.tasks), dtype=np.int64)
+    if np.shape(weights)[-1:] != counts.tasks.shape:
+        raise ValueError(f"expected weights of shape {counts.tasks.shape}, got {np.shape(weights)}")
+    return weights
+
+
 def sub_scores(counts: Tally, average: str = "sample", weights: np.ndarray | None = None) -> dict[str, np.ndarray]:
     """Computes the sub-scores of weighted records, in percent.
 
@@ -1185,13 +1164,7 @@ def sub_scores(counts: Tally, average: str = "sample", weights: np.ndarray | Non
     Raises:
         ValueError: if the average is unknown or there is not one weight per record.
     """
-    if average not in ("sample", "corpus"):
-        raise ValueError(f"unknown average {average!r}, expected 'sample' or 'corpus'")
-    size = len(counts.tasks)
-    if weights is None:
-        weights = np.ones(size, dtype=np.int64)
-    elif np.shape(weights)[-1:] != (size,):
-        raise ValueError(f"expected weights of shape {counts.tasks.shape}, got {np.shape(weights)}")
+    weights = _weights(counts, average, weights)
     scores = {}
     for key in (*(key for keys in SUB_SCORES.values() for key in keys), *EXTRA_SCORES):
         if key in counts.counts:
@@ -1205,27 +1178,21 @@ def sub_scores(counts: Tally, average: str = "sample", weights: np.ndarray | Non
 
 
 def task_scores(sub_scores: Mapping[str, float]) -> dict[str, float]:
-    """Computes the score of each task, Eq. 5: the plain mean of its given sub-scores.
+    """Computes the score of each task, Eq. 5: the plain mean of its sub-scores that are given.
 
-    Args:
-        sub_scores: values in any unit, or arrays of one shape, by the keys of `SUB_SCORES`; other keys are ignored.
-
-    Returns:
-        The mean for each task with a sub-score, in the same unit.
+    Sub-scores are values in any unit, or arrays of one shape, by the keys of `SUB_SCORES`; other keys are ignored. The
+    means are in the same unit; a task without any sub-score is absent.
     """
     given = {task: [sub_scores[key] for key in keys if key in sub_scores] for task, keys in SUB_SCORES.items()}
     return {task: sum(values) / len(values) for task, values in given.items() if values}
 
 
 def overall_score(task_scores: Mapping[str, float], sizes: Mapping[str, int]) -> float:
-    """Computes the overall score, Eq. 4: the sum of n_t a_t over the sum of n_t.
+    """Computes the overall score, Eq. 4: the sum of n_t a_t over the sum of n_t, in the unit of the scores.
 
     Args:
         task_scores: the score a_t of each task.
         sizes: the number of records n_t of each of these tasks.
-
-    Returns:
-        The weighted mean, in the unit of the scores.
 
     Raises:
         ValueError: if the two differ in their tasks, a size is negative, or there are no records.
@@ -1255,23 +1222,19 @@ def averages(task_scores: Mapping[str, float], sizes: Mapping[str, int]) -> dict
 
 
 def summarise(counts: Tally, average: str = "sample", weights: np.ndarray | None = None) -> dict[str, Any]:
-    """Averages the counts of all records into the scores.
+    """Averages the counts of all records into the flat dict of `score`.
 
     Args:
         counts: the result of `tally`.
         average: "sample" or "corpus", see `sub_scores`.
         weights: how many times each record counts, ints of shape (N,); once if not given.
 
-    Returns:
-        The flat dict of `score`.
-
     Raises:
         ValueError: if the average is unknown or there is not one weight per record.
     """
-    if weights is None:
-        weights = np.ones(len(counts.tasks), dtype=np.int64)
-    elif np.shape(weights) != counts.tasks.shape:
-        raise ValueError(f"expected weights of shape {counts.tasks.shape}, got {np.shape(weights)}")
+    weights = _weights(counts, average, weights)
+    if weights.ndim != 1:
+        raise ValueError(f"expected weights of shape {counts.tasks.shape}, got {weights.shape}")
     by_key = {key: float(value) for key, value in sub_scores(counts, average, weights).items() if not np.isnan(value)}
     by_task = task_scores(by_key)
     n, unparsed, hedged = (

@@ -63,8 +63,8 @@ ROW = """
 _ROWS["naming"] = _Row(
     lambda text, words: {"categories": list(dict.fromkeys(words.named("category", text)))},
     ("categories",),
-    lambda _, read, gold, __: {"naming/accuracy": _count_common(read["categories"], gold["categories"])},
-    ("naming/accuracy",),
+    lambda read, gold, _, key: {key["accuracy"]: _count_common(read["categories"], gold["categories"])},
+    ("accuracy",),
 )
 TASKS = tuple(_ROWS)
 """
