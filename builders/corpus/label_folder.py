@@ -183,22 +183,9 @@ class Files:
         """
         self._database = open_database(_TABLES)
         self._listed = labels.split.listed
-        self._fill(
-            "labels",
-            (
-                (splitext(path)[0], path, size)
-                for path, size, _ in labels.source.walk(labels.split.labels)
-                if path.lower().endswith(labels.ending)
-            ),
-        )
-        self._fill(
-            "images",
-            (
-                (splitext(path)[0], path, size)
-                for path, size, _ in labels.images.walk("")
-                if path.lower().endswith(IMAGES)
-            ),
-        )
+        folders = tuple(f"{folder}/" for folder in labels.split.options.get("folders", ()))
+        self._list("labels", labels.source, labels.split.labels, (labels.ending,), folders)
+        self._list("images", labels.images, "", IMAGES, folders)
         if labels.split.listed:
             self._fill("listed", self._read_list(labels))
         self._check_names(labels)
@@ -243,6 +230,17 @@ class Files:
 
     def _if_listed(self, table: str) -> str:
         return f"where {table}.key in (select key from listed)" if self._listed else "where true"
+
+    def _list(self, table: str, source: Source, top: str, endings: tuple[str, ...], folders: tuple[str, ...]) -> None:
+        found = source.walk(top)
+        self._fill(
+            table,
+            (
+                (splitext(path)[0], path, size)
+                for path, size, _ in found
+                if path.lower().endswith(endings) and (not folders or path.startswith(folders))
+            ),
+        )
 
     def _fill(self, table: str, rows: Iterable[tuple]) -> None:
         iterator = iter(rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -16,7 +17,7 @@ from builders.core.errors import SARChatError
 from builders.corpus.annotation_table import AnnotationTable
 from builders.corpus.categories import Naming
 from builders.corpus.info import DEFAULT, known_corpus
-from builders.corpus.label_formats import SplitLabels, open_labels
+from builders.corpus.label_formats import SplitLabels, find_candidates, open_labels
 from builders.corpus.source import open_source
 from builders.corpus.targets import LEFT_OUT
 
@@ -359,3 +360,366 @@ def test_an_angle_means_nothing_until_it_is_said(tmp_path):
     for options in ({}, {"angle_unit": "radians"}, {"angle_direction": "clockwise"}):
         with pytest.raises(SARChatError, match=r"a\.xml, object 1 has an angle, 0\.5, .* set the options angle_unit"):
             boxes_of(top, "labels", **options)
+
+
+# YOLO
+
+
+def yolo_corpus(folder: Path, rows: str, names: str = "names: [ship, car]", size: tuple[int, int] = (100, 80)) -> Path:
+    write_image(folder / "images/a.jpg", size)
+    write(folder / "labels/a.txt", rows)
+    write(folder / "data.yaml", f"train: images\n{names}\n")
+    return folder
+
+
+def yolo_boxes(folder: Path, **options):
+    found, tally = boxes_of(folder, "labels", format="yolo", **{"names_in": "data.yaml", **options})
+    return [box for _, boxes in found.values() for box in boxes], tally
+
+
+def test_boxes_and_polygons_of_one_file(tmp_path):
+    """Ultralytics drops an image that has both."""
+    rows = "\ufeff0 0.5 0.5 0.2 0.5\r\n1\t0.1 0.1 0.3 0.1 0.2 0.5\n\n0 .1 .25 .5 .25 .5 .5 .1 .5"
+    boxes, tally = yolo_boxes(yolo_corpus(tmp_path, rows))
+    assert [box.bbox for box in boxes] == [
+        pytest.approx((40, 20, 20, 40)),
+        pytest.approx((10, 8, 20, 32)),
+        pytest.approx((10, 20, 40, 20)),
+    ]
+    assert not tally and all(box.corners is None for box in boxes)
+
+
+def test_nine_values_are_corners_only_if_the_corpus_says_so(tmp_path):
+    top = yolo_corpus(tmp_path, "0 0.1 0.25 0.5 0.125 0.6 0.5 0.2 0.75\n1 0.5 0.5 0.2 0.5\n")
+    quad, upright = yolo_boxes(top, corners=True)[0]
+    assert quad.corners == pytest.approx((10, 20, 50, 10, 60, 40, 20, 60)) and upright.corners is None
+    assert quad.bbox == yolo_boxes(top)[0][0].bbox == pytest.approx((10, 10, 50, 50))
+
+
+def test_rounding_does_not_put_a_box_past_the_edge(tmp_path):
+    """As programs write the whole image of an odd size, and a box at the right edge, with six decimals."""
+    size = 1333, 777
+    left, width = 1001, 332
+    rows = f"0 0.500000 0.500000 1.000000 1.000000\n0 {(left + width / 2) / 1333:.6f} 0.5 {width / 1333:.6f} 0.1\n"
+    boxes, _ = yolo_boxes(yolo_corpus(tmp_path, rows, size=size))
+    assert boxes[0].bbox == (0, 0, *size)
+    assert boxes[1].bbox[0] + boxes[1].bbox[2] == 1333
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        *("0 0.5 0.5 0.2", "0 0.5 0.5 0.2 0.5 0.9", "0 0.1 0.1 0.2 0.2 0.3 0.3 0.4", "0,0.5,0.5,0.2,0.5", "a b c d e"),
+        *(
+            "0 50 40 20 40",
+            "0 0.5 0.5 nan 0.5",
+            "0.5 0.5 0.5 0.2 0.5",
+            "ship 0.5 0.5 0.2 0.5",
+            "0",
+            "0 1.2 0.5 0.2 0.5",
+        ),
+    ],
+)
+def test_a_row_that_does_not_fit_leaves_its_image(tmp_path, row):
+    top = yolo_corpus(tmp_path, f"0 0.5 0.5 0.2 0.5\n\n{row}\n")
+    with pytest.raises(SARChatError, match=r"labels has boxes that do not fit the format \(a\.txt, line 3: '"):
+        yolo_boxes(top)
+    boxes, tally = yolo_boxes(top, unfit_rows="skip")
+    assert len(boxes) == 1 and tally == {"does not fit the format": 1}
+
+
+def test_values_a_little_outside_are_clipped_as_everywhere(tmp_path):
+    boxes, tally = yolo_boxes(yolo_corpus(tmp_path, "0 0.9 0.5 0.3 0.5\n0 0.1 0.2 1.03 0.2 1.03 0.4 0.1 0.4\n"))
+    assert boxes[0].bbox == pytest.approx((75, 20, 30, 40)) and boxes[1].bbox == pytest.approx((10, 16, 93, 16))
+    assert not tally
+
+
+def test_class_ids_that_are_not_declared_are_counted(tmp_path):
+    top = yolo_corpus(tmp_path, "44 0.5 0.5 0.2 0.5\n1 0.5 0.5 0.2 0.5\n-1 0.5 0.5 0.2 0.5\n")
+    with pytest.raises(
+        SARChatError, match=r"not declared \(a\.txt, line 1: class 44, a\.txt, line 3: class -1\); .*skip"
+    ):
+        yolo_boxes(top)
+    boxes, tally = yolo_boxes(top, undeclared_classes="skip")
+    assert len(boxes) == 1 and tally == {"class id not declared": 2}
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ("names: [ship, car]", ["ship", "car"]),
+        ("names: {0: ship, 1: car}", ["ship", "car"]),
+        ("names: {'0': ship, '1': car}\nnc: '2'", ["ship", "car"]),
+        ("nc: 2.0", ["class_0", "class_1"]),
+        ("names:\n- 747\n- yes", ["747", "True"]),
+    ],
+)
+def test_how_names_may_be_declared(tmp_path, names, expected):
+    top = yolo_corpus(tmp_path, "0 0.5 0.5 0.2 0.5\n1 0.5 0.5 0.2 0.5\n", names)
+    split = SplitLabels("yolo", "labels", "images", "", {"names_in": "data.yaml"})
+    with AnnotationTable() as table:
+        open_labels(open_source(top), split).read_into(table, Counter())
+        assert [*table.category_counts()] == expected
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ("nc: 3\nnames: [ship, car]", "has 2 names, but nc is 3"),
+        ("nc: many", "nc: 'many' is not a whole number"),
+        ("names: {a: ship}", "names: 'a' is not a whole number"),
+        ("names: ship", "has no names of classes"),
+        ("names: []", "has no names of classes"),
+        ("names: [", "YAML cannot be read"),
+        ("names: !!python/object/apply:os.system ['touch x']", "YAML cannot be read"),
+    ],
+)
+def test_names_that_contradict_or_are_none(tmp_path, names, message):
+    with pytest.raises(SARChatError, match=rf"data\.yaml.*{message}"):
+        yolo_boxes(yolo_corpus(tmp_path, "", names))
+
+
+def test_names_must_be_given_once(tmp_path):
+    top = yolo_corpus(tmp_path, "0 0.5 0.5 0.2 0.5\n")
+    for options in ({"names_in": ""}, {"names": ["ship"]}):
+        with pytest.raises(SARChatError, match="give either their names, or the file"):
+            yolo_boxes(top, **options)
+    assert len(yolo_boxes(top, names_in="", names=["ship"])[0]) == 1
+
+
+def yolo_layout(folder: Path, yaml: str, images: list[str], labels: list[str]):
+    for path in images:
+        write_image(folder / path)
+    for path in labels:
+        write(folder / path, "0 0.5 0.5 0.2 0.5\n")
+    write(folder / "data.yaml", yaml)
+    return {
+        split: (of.labels, of.images, of.listed, of.options.get("folders"))
+        for candidate in find_candidates(open_source(folder))
+        for split, of in candidate.splits.items()
+    }
+
+
+SPLITS_OF_YOLO = (
+    ["images/train/a.jpg", "images/val/b.jpg", "images/extra/c.jpg"],
+    ["labels/train/a.txt", "labels/val/b.txt", "labels/extra/c.txt"],
+)
+
+
+@pytest.mark.parametrize(
+    ("yaml", "expected"),
+    [
+        ("train: images/train\nval: images/val\ntest:\n", {"train": ("train", None), "val": ("val", None)}),
+        (
+            "path: .\ntrain: images/train\nvalidation: ./images/val/",
+            {"train": ("train", None), "validation": ("val", None)},
+        ),
+        ("path: ../datasets/ships\ntrain: images/train", {"train": ("train", None)}),
+        ("path: /content/ships\ntrain: ../images/train", {"train": ("train", None)}),
+        ("train: [images/train, images/extra]", {"train": ("", ["train", "extra"])}),
+    ],
+)
+def test_paths_of_a_yaml_file(tmp_path, yaml, expected):
+    found = yolo_layout(
+        tmp_path, f"{yaml}\nnames: [ship]\ndownload: |\n  raise SystemExit('never run')\n", *SPLITS_OF_YOLO
+    )
+    assert found == {
+        split: (f"labels/{folder}".rstrip("/"), f"images/{folder}".rstrip("/"), "", folders)
+        for split, (folder, folders) in expected.items()
+    }
+
+
+def test_the_folders_of_a_split_are_read_alone(tmp_path):
+    yolo_layout(tmp_path, "train: [images/train, images/extra]\nnames: [ship]", *SPLITS_OF_YOLO)
+    ((candidate,)) = find_candidates(open_source(tmp_path))
+    images, number, _, _ = read(tmp_path, candidate.splits["train"])
+    assert [image.file_name for image in images] == ["extra/c.jpg", "train/a.jpg"] and number == 2
+
+
+def test_roboflow_names_a_folder_that_is_not_there(tmp_path, caplog):
+    yaml = "train: ../train/images\nval: ../valid/images\nnc: 1\nnames: [ship]\nroboflow: {license: CC BY 4.0}"
+    images = ["train/images/a.jpg", "validate/images/b.jpg"]
+    with caplog.at_level(logging.WARNING):
+        found = yolo_layout(tmp_path, yaml, images, ["train/labels/a.txt", "validate/labels/b.txt"])
+    assert found["val"] == ("validate/labels", "validate/images", "", None)
+    assert "val is ../valid/images, which does not exist; read is validate/images" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("yaml", "message"),
+    [
+        ("train: images/trian", "train is images/trian, which does not exist in"),
+        ("train: ../../../etc", "train is ../../../etc, which does not exist in"),
+        ("train: 7", "train is 7, not the path"),
+        ("train: images/train\nval: images/val", "there are images, but no folder of labels labels/val; add it"),
+    ],
+)
+def test_a_yaml_file_that_does_not_fit_the_folder(tmp_path, yaml, message):
+    with pytest.raises(SARChatError, match=re.escape(message)):
+        yolo_layout(
+            tmp_path, f"{yaml}\nnames: [ship]", ["images/train/a.jpg", "images/val/b.jpg"], ["labels/train/a.txt"]
+        )
+
+
+def test_yaml_of_other_programs_is_none_of_yolo(tmp_path):
+    write_image(tmp_path / "images/a.jpg")
+    for text in ("site: !ENV [NAME]", "train: images", "a: [", "names_of: x"):
+        write(tmp_path / "mkdocs.yml", text)
+        assert not find_candidates(open_source(tmp_path))
+
+
+def test_a_list_of_image_paths(tmp_path):
+    yaml = "train: train.txt\nval: val.txt\nnames: [ship, car]"
+    write(tmp_path / "train.txt", "\ufeff./images/x/a.jpg\n")
+    write(tmp_path / "val.txt", "/home/me/data/images/y/a.jpg\n")
+    images, labels = ["images/x/a.jpg", "images/y/a.jpg"], ["labels/x/a.txt", "labels/y/a.txt"]
+    found = yolo_layout(tmp_path, yaml, images, labels)
+    assert found == {split: ("labels", "images", f"{split}.txt", None) for split in ("train", "val")}
+    (candidate,) = find_candidates(open_source(tmp_path))
+    for split, name in (("train", "x/a.jpg"), ("val", "y/a.jpg")):
+        assert [image.file_name for image in read(tmp_path, candidate.splits[split])[0]] == [name]
+
+
+def test_darknet(tmp_path):
+    write(tmp_path / "obj.data", "classes = 2\ntrain = data/train.txt\nnames = data/obj.names\nbackup = backup/\n")
+    write(tmp_path / "obj.names", "ship\ncar\n")
+    write(tmp_path / "train.txt", "data/obj_train_data/a.jpg\n")
+    write_image(tmp_path / "obj_train_data/a.jpg")
+    write(tmp_path / "obj_train_data/a.txt", "1 0.5 0.5 0.2 0.5\n")
+    (candidate,) = find_candidates(open_source(tmp_path))
+    images, _, _, counts = read(tmp_path, candidate.splits["train"])
+    assert counts == {"car": 1} and [image.file_name for image in images] == ["a.jpg"]
+
+
+def test_label_studio(tmp_path):
+    write(tmp_path / "classes.txt", "car\nship\n")
+    write(tmp_path / "notes.json", "{}")
+    write_image(tmp_path / "images/a.jpg")
+    write(tmp_path / "labels/a.txt", "1 0.5 0.5 0.2 0.5\n")
+    (candidate,) = find_candidates(open_source(tmp_path))
+    assert read(tmp_path, candidate.splits[""])[3] == {"ship": 1}
+
+
+# DOTA and VisDrone
+
+
+def text_corpus(folder: Path, text: str) -> Path:
+    write_image(folder / "images/a.png")
+    (folder / "labels").mkdir()
+    (folder / "labels/a.txt").write_bytes(text.encode())
+    return folder
+
+
+def test_dota_with_headers_and_either_number_of_fields(tmp_path):
+    text = (
+        "imagesource:GoogleEarth\r\ngsd:null\r\n1 2 11 2 11 22 1 22 small-vehicle 0\r\n"
+        "20 30 40 10 60.5 30 40 50 ship\r\n-5 0 5 0 5 5 -5 5 ship 2\r\n"
+    )
+    found, tally = boxes_of(text_corpus(tmp_path, text), "labels", format="dota")
+    size, boxes = found["a.png"]
+    assert size == [100, 80] and not tally
+    assert [box.bbox for box in boxes] == [(1, 2, 10, 20), (20, 10, 40.5, 40), (-5, 0, 10, 5)]
+    assert [box.corners for box in boxes][1] == (20, 30, 40, 10, 60.5, 30, 40, 50)
+    assert [box.difficult for box in boxes] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    "row", ["1 2 3 4 5 6 7 8", "1 2 3 4 5 6 7 ship 0", "1 2 3 4 5 6 7 8 a ship 0", "x", "1 2 3 4 5 6 7 8 ship x"]
+)
+def test_a_row_that_is_not_dotas(tmp_path, row):
+    with pytest.raises(SARChatError, match=r"labels has boxes that do not fit the format \(a\.txt, line 2: "):
+        boxes_of(text_corpus(tmp_path, f"gsd:0.1\n{row}\n"), "labels", format="dota")
+
+
+def test_text_that_is_not_utf_8_is_one_line(tmp_path):
+    text_corpus(tmp_path, "")
+    (tmp_path / "labels/a.txt").write_bytes(b"\xff\xfe1\0")
+    with pytest.raises(SARChatError, match=r"labels/a\.txt is not text in UTF-8"):
+        boxes_of(tmp_path, "labels", format="dota")
+
+
+def test_visdrone(tmp_path):
+    rows = "684,8,27,16,0,0,0,0\n406,119,26,24,1,4,0,1,\n1,2,3,4,1,77,0,0\n1 2 3 4\n"
+    top = text_corpus(tmp_path, rows)
+    with pytest.raises(
+        SARChatError, match=r"not declared \(a\.txt, line 3: category 77\); .* \(a\.txt, line 4: '1 2 3 4'\)"
+    ):
+        boxes_of(top, "labels", format="visdrone")
+    found, tally = boxes_of(top, "labels", format="visdrone", unfit_rows="skip", undeclared_classes="skip")
+    first, second = found["a.png"][1]
+    assert (first.ignored, second.ignored) == (True, False) and second.bbox == (406, 119, 26, 24)
+    assert sum(tally.values()) == 2
+
+
+# Layouts
+
+
+@pytest.mark.parametrize(
+    ("labels", "images", "lists", "expected"),
+    [
+        (["Annotations/a.xml"], ["JPEGImages/a.jpg"], [], {"": ("Annotations", "JPEGImages", "")}),
+        (
+            ["Annotations/a.xml"],
+            ["JPEGImages/a.jpg"],
+            ["ImageSets/Main/train.txt", "ImageSets/Main/val.txt", "ImageSets/Main/ship_train.txt"],
+            {s: ("Annotations", "JPEGImages", f"ImageSets/Main/{s}.txt") for s in ("train", "val")},
+        ),
+        (
+            ["train/a.xml", "valid/b.xml"],
+            ["train/a.jpg", "valid/b.jpg"],
+            [],
+            {s: (s, s, "") for s in ("train", "valid")},
+        ),
+        (["a.xml"], ["a.jpg"], [], {"": ("", "", "")}),
+        (
+            ["Annotations/Horizontal Bounding Boxes/1.xml"],
+            ["JPEGImages-trainval/1.jpg", "JPEGImages-test/2.jpg"],
+            ["ImageSets/Main/train.txt", "ImageSets/Main/test.txt"],
+            {
+                "train": ("Annotations/Horizontal Bounding Boxes", "JPEGImages-trainval", "ImageSets/Main/train.txt"),
+                "test": ("Annotations/Horizontal Bounding Boxes", "JPEGImages-test", "ImageSets/Main/test.txt"),
+            },
+        ),
+        (
+            ["FullDataSet/Annotations/1.xml"],
+            ["FullDataSet/AllImages/1.bmp"],
+            ["ImageSets/trainval.txt", "ImageSets/test.txt"],
+            {
+                s: ("FullDataSet/Annotations", "FullDataSet/AllImages", f"ImageSets/{s}.txt")
+                for s in ("trainval", "test")
+            },
+        ),
+        (["labelXml/1.xml"], ["images/1.tif"], [], {"": ("labelXml", "images", "")}),
+        (
+            ["train/labelTxt/P1.txt", "val/labelTxt/P2.txt"],
+            ["train/images/P1.png", "val/images/P2.png"],
+            [],
+            {s: (f"{s}/labelTxt", f"{s}/images", "") for s in ("train", "val")},
+        ),
+        (["labelTxt/P1.txt"], ["images/P1.png"], [], {"": ("labelTxt", "images", "")}),
+        (["train/annfiles/P1.txt"], ["train/images/P1.png"], [], {"train": ("train/annfiles", "train/images", "")}),
+    ],
+)
+def test_layouts(tmp_path, labels, images, lists, expected):
+    for path in images:
+        write_image(tmp_path / path)
+    for path in labels:
+        write(tmp_path / path, "")
+    for path in lists:
+        write(tmp_path / path, "1\n")
+    (candidate,) = find_candidates(open_source(tmp_path))
+    assert {s: (of.labels, of.images, of.listed) for s, of in candidate.splits.items()} == expected
+
+
+def test_both_folders_of_dior_are_two_candidates(tmp_path):
+    write_image(tmp_path / "JPEGImages-trainval/1.jpg")
+    for kind in ("Horizontal", "Oriented"):
+        write(tmp_path / f"Annotations/{kind} Bounding Boxes/1.xml", "<annotation/>")
+    names = [candidate.name for candidate in find_candidates(open_source(tmp_path))]
+    assert names == ["DIOR, upright boxes", "DIOR, oriented boxes"]
+
+
+def test_labels_without_any_image_folder_name_what_was_expected(tmp_path):
+    write(tmp_path / "labelTxt/P1.txt", "")
+    with pytest.raises(SARChatError, match="contains no images: none of images, JPEGImages exists"):
+        find_candidates(open_source(tmp_path))
