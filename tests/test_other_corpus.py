@@ -84,6 +84,19 @@ def test_gold_scores_100_and_other_words_do_not(corpus, tmp_path, capsys):
         assert result["overall"] == overall if overall else result["overall"] < 90
 
 
+def test_scores_are_not_ranked_among_those_of_the_paper(corpus, tmp_path, capsys):
+    dataset = load_dataset(str(corpus / "wind"), "all", split="test", cache_dir=str(tmp_path)).remove_columns("image")
+    lines = [json.dumps({"id": row["id"], "prediction": row["messages"][1]["content"]}) for row in dataset]
+    (tmp_path / "answers.jsonl").write_text("\n".join(lines))
+    score = ("score", tmp_path / "answers.jsonl", "--references", corpus / "wind", "--output", tmp_path / "own.json")
+    capsys.readouterr()
+    assert "the records are about Wind" in refusal(capsys, *score, "--weights", "published")
+    main([*map(str, score)])
+    capsys.readouterr()
+    line = refusal(capsys, "leaderboard", tmp_path / "own.json")
+    assert "own.json cannot be ranked" in line and "about Wind" in line and "SARDet-100K" in line
+
+
 def test_the_card_is_about_the_corpus(corpus):
     card = (corpus / "wind/README.md").read_text(encoding="utf-8")
     assert "license: cc-by-4.0" in card and "infrared images" in card and "Wind" in card

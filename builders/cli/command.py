@@ -18,8 +18,9 @@ from builders.core.signals import raising_once
 
 COMMANDS = {
     "baseline": "Answer without the images, to see what a model's scores must exceed.",
-    "build": "Build the data set from SARDet-100K, your own images, or the sample.",
+    "build": "Build the data set from SARDet-100K, another corpus, or the sample.",
     "compare": "Compare models with a baseline, record by record.",
+    "corpora": "List the corpora whose descriptions come along.",
     "demo": "Show a record of each task, and score answers with mistakes.",
     "export": "Write a data set as the files of a trainer or a harness.",
     "leaderboard": "Print the published results together with your own.",

@@ -37,9 +37,12 @@ def load_yaml(text: str) -> Any:  # noqa: ANN401
     return yaml.load(text, Loader=_LOADER)
 
 
-def dump_yaml(value: Any) -> str:  # noqa: ANN401
-    """Return plain data as YAML, in the order of its keys."""
-    text: str = yaml.dump(value, Dumper=_DUMPER, sort_keys=False, allow_unicode=True, width=120)
+def dump_yaml(value: Any, *, inline: bool = False) -> str:  # noqa: ANN401
+    """Return plain data as YAML, in the order of its keys; `inline` with brackets, on one line."""
+    width = 1_000_000 if inline else 120
+    text: str = yaml.dump(
+        value, Dumper=_DUMPER, sort_keys=False, allow_unicode=True, width=width, default_flow_style=inline
+    )
     return text
 
 

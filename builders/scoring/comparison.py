@@ -45,7 +45,7 @@ def compare(model: Result, baseline: Result) -> Comparison:
     differences = {key: model.figures[key] - baseline.figures[key] for key in shared}
     if model.tally is None or baseline.tally is None:
         return Comparison(differences, {}, {}, {}, np.empty(0))
-    average, sizes = model.average or AVERAGES[0], choose_sizes(model.weights, model.sizes)
+    average, sizes = model.average or AVERAGES[0], choose_sizes(model.weights, model.sizes, model.corpus)
     try:
         ends = paired_intervals(model.tally, baseline.tally, average, sizes)
     except ValueError as error:

@@ -12,7 +12,7 @@ from builders.core.schema import in_order_of_table_3, task_facts
 from builders.core.tables import Figure, Table
 from builders.data.analysis.paper import read_test_sizes
 from builders.scoring.blind import BlindScores
-from builders.scoring.result import OWN, PUBLISHED, WEIGHTS, Result, lift
+from builders.scoring.result import OWN, PUBLISHED, WEIGHTS, Result, lift, refuse_other_corpus
 from sarchat_metric import AVERAGED, SUB_SCORES
 
 # The columns of tasks, as the paper's Table 3 heads them.
@@ -65,9 +65,12 @@ def leaderboard_sizes(own: Sequence[Result], weights: str) -> dict[str, int]:
     """Return the weights of a leaderboard's overall score, the same for every model in it.
 
     Raises:
-        SARChatError: if the weights are unknown, or there is not one own test set with all six tasks.
+        SARChatError: if the weights are unknown, a test set is of another corpus, or there is not one own test set with
+            all six tasks.
     """
     check_name("weights", weights, WEIGHTS)
+    for result in own:
+        refuse_other_corpus(result.corpus, f"{result.location} cannot be ranked among the paper's models")
     if weights == PUBLISHED:
         return read_test_sizes()
     sizes = [{task: size for task, size in result.sizes.items() if task in AVERAGED} for result in own]

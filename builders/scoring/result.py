@@ -11,6 +11,7 @@ from typing import Any
 
 from builders.core.digests import new_digest
 from builders.core.errors import SARChatError, check_name
+from builders.corpus.info import DEFAULT, known_corpus
 from builders.data.analysis.paper import read_test_sizes
 from builders.scoring.blind import BlindScores
 from sarchat_metric import AVERAGED, Tally, averages, sub_scores, task_scores
@@ -45,6 +46,7 @@ class Result:
         weights: the weights of `overall`: `own` or `published`.
         tally: the counts of each record; `None` if only the scores are known.
         records: a hash of the records and their gold answers; empty if unknown.
+        corpus: the name of the corpus that the records are about; empty if unknown.
         intervals: for each score, the ends of its 95 % interval; empty if they were not computed.
         counts: numbers of answers and of boxes by name and task, `UNREAD` and `COUNTED`; a file of an older
             version has fewer.
@@ -64,6 +66,7 @@ class Result:
     weights: str = OWN
     tally: Tally | None = field(default=None, compare=False, repr=False)
     records: str = ""
+    corpus: str = ""
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     costs: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
@@ -90,7 +93,7 @@ class Result:
         Raises:
             SARChatError: if the weights are the published ones, but not all six tasks were scored.
         """
-        return self.overall_by(choose_sizes(self.weights, self.sizes))
+        return self.overall_by(choose_sizes(self.weights, self.sizes, self.corpus))
 
     def overall_by(self, sizes: Mapping[str, int]) -> float | None:
         """Return the overall score, Eq. 4, with given weights, or `None` if a task is missing."""
@@ -105,7 +108,7 @@ class Result:
     @cached_property
     def figures(self) -> dict[str, float]:
         """All scores in percent: `scores`, those of the tasks, and, if known, the averages; errors as `overall`."""
-        return {**self.scores, **self.tasks, **self.averages_by(choose_sizes(self.weights, self.sizes))}
+        return {**self.scores, **self.tasks, **self.averages_by(choose_sizes(self.weights, self.sizes, self.corpus))}
 
     @cached_property
     def blind(self) -> dict[str, float]:
@@ -198,15 +201,32 @@ def lift(score: float, blind: float) -> float:
     return 100 * (score - blind) / (_PERFECT - blind)
 
 
-def choose_sizes(weights: str, own: Mapping[str, int]) -> dict[str, int]:
+def refuse_other_corpus(corpus: str, use: str) -> None:
+    """Refuse to use scores beside the paper's if they are of another corpus.
+
+    Args:
+        corpus: the name of the corpus; empty if unknown.
+        use: what cannot be done, for the message.
+
+    Raises:
+        SARChatError: if it is not the paper's.
+    """
+    paper = known_corpus(DEFAULT).name
+    if corpus not in ("", paper):
+        raise SARChatError(f"{use}: the records are about {corpus}, but the paper's are about {paper}")
+
+
+def choose_sizes(weights: str, own: Mapping[str, int], corpus: str = "") -> dict[str, int]:
     """Return the number of records by which each task is weighted: its own, or that of the published test set.
 
     Raises:
-        SARChatError: if the name is unknown, or the published sizes are wanted but not all six tasks were scored.
+        SARChatError: if the name is unknown, or the published sizes are wanted but not all six tasks were scored or the
+            records are of another corpus.
     """
     check_name("weights", weights, WEIGHTS)
     if weights == OWN:
         return dict(own)
+    refuse_other_corpus(corpus, f"--weights {PUBLISHED} cannot be used, choose {OWN}")
     published = read_test_sizes()
     if missing := [task for task in published if task not in own]:
         raise SARChatError(

@@ -52,6 +52,7 @@ def write_result(path: Path, result: Result, run: Mapping[str, Any]) -> None:
         "intervals": result.intervals,
         **({"blind": result.blind_scores, "lift": result.lifts} if result.blind_scores else {}),
         "records": result.records,
+        "corpus": result.corpus,
         "record_counts": {} if result.tally is None else pack_counts(result.tally),
     }
     with writing_whole(path) as stream:
@@ -85,6 +86,7 @@ def read_result(path: Path) -> Result:
             raise SARChatError(f"{path}: {key} is {value!r}, not a number from 0 to 100")
     sizes = _read_sizes(path, content.get("n"))
     name, params, average, records = (content.get(key) for key in ("model", "params", "average", "records"))
+    corpus = content.get("corpus")
     return Result(
         # Shown in tables, charts and warnings.
         one_line(name) if isinstance(name, str) and name else path.stem,
@@ -94,6 +96,7 @@ def read_result(path: Path) -> Result:
         average if average in AVERAGES else None,
         tally=_read_counts(path, content.get("record_counts"), sizes),
         records=records if isinstance(records, str) else "",
+        corpus=one_line(corpus) if isinstance(corpus, str) else "",
         counts=_read_tables(content, sizes),
         costs=_read_costs(content.get("costs")),
         blind_scores=_read_blind(path, content.get("blind")),

@@ -136,7 +136,8 @@ class _AnswerCounts:
         tally, average = self._collector.tally(), self._average
         flat = summarise(tally, average)
         counters = {name: {task: counter[task] for task in flat["n"]} for name, counter in self._counters.items()}
-        sizes = choose_sizes(self._weights, flat["n"])
+        corpus = joined.gold.data.info.name
+        sizes = choose_sizes(self._weights, flat["n"], corpus)
         return Result(
             joined.source.name,
             scores_of(tally, average),
@@ -145,6 +146,7 @@ class _AnswerCounts:
             weights=self._weights,
             tally=tally,
             records=hash_records(joined.gold.records),
+            corpus=corpus,
             intervals=intervals(tally, average, sizes, resamples) if resamples else {},
             counts={"unparsed": flat["unparsed"], "hedged": flat["hedged"], **counters},
             costs={

@@ -86,7 +86,7 @@ OUTPUTS = {
 }
 # Always `.eval_results/sarchat.yaml`; see the last test.
 AT_A_FIXED_PLACE = {("score", "eval_results")}
-WITHOUT_OUTPUT = {"compare", "push", "stats"}
+WITHOUT_OUTPUT = {"compare", "corpora", "push", "stats"}
 URL = ["http://127.0.0.1:9/v1"]
 
 
