@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from builders.build.engines import ENGINES
-from builders.cli.options import SPLIT
+from builders.cli.options import SPLIT, label_options, read_label_options, read_pairs
 from builders.core.errors import SARChatError
 
 
@@ -46,7 +45,7 @@ from builders.core.errors import SARChatError
     metavar="NAME|FILE",
     help="Description of the corpus, if it is not SARDet-100K: a name from `sarchat corpora`, or a YAML file.",
 )
-@click.option("--format", "label_format", metavar="NAME", help="Format of the labels, if several are found.")
+@label_options
 @click.option(
     "--boxes",
     metavar="upright|oriented",
@@ -87,6 +86,7 @@ def command(
     license: str | None,
     corpus: str | None,
     label_format: str | None,
+    options: tuple[str, ...],
     boxes: str | None,
     sample: bool,
     out: str,
@@ -113,9 +113,10 @@ def command(
         )
     if (images is None) != (not annotations):
         raise SARChatError("give --annotations SPLIT=FILE and --images DIR together")
-    if sample and (renames or drops or source_name or license or corpus or label_format):
+    if sample and (renames or drops or source_name or license or corpus or label_format or options):
         raise SARChatError(
-            "--corpus, --format, --rename, --drop, --source-name and --license are for your own images, not --sample"
+            "--corpus, --format, --option, --rename, --drop, --source-name and --license are for your own images, not "
+            "for --sample"
         )
     # Imported here to keep `sarchat --help` fast.
     from builders.build.options import BuildOptions
@@ -125,7 +126,7 @@ def command(
     from builders.corpus.location import locate
     from builders.corpus.sample.sample import write_sample
 
-    options = BuildOptions(
+    build_options = BuildOptions(
         tasks=tasks,
         splits=splits,
         seed=seed,
@@ -143,28 +144,16 @@ def command(
             write_sample(Path(folder))
         location = locate(
             source or images or folder,
-            _read_pairs("--annotations", annotations),
-            _read_pairs("--rename", renames),
+            read_pairs("--annotations", annotations),
+            read_pairs("--rename", renames),
             drops,
             info=read_corpus(corpus) if corpus else None,
             label_format=label_format,
+            label_options=read_label_options(options),
             trust_boxes=trust_boxes,
             source_name=source_name,
             license=license,
             boxes=boxes,
         )
-        report = build(location, out, options)
+        report = build(location, out, build_options)
     click.echo(format_report(report))
-
-
-def _read_pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
-    """Read the values of an option that is given as `KEY=VALUE`, once or several times."""
-    pairs: dict[str, str] = {}
-    for text in texts:
-        key, sign, value = map(str.strip, text.partition("="))
-        if not (key and sign and value):
-            raise SARChatError(f"{option} {text!r} is not of the form KEY=VALUE")
-        if key in pairs:
-            raise SARChatError(f"{option}: {key!r} is given more than once")
-        pairs[key] = value
-    return pairs

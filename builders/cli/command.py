@@ -22,6 +22,7 @@ COMMANDS = {
     "compare": "Compare models with a baseline, record by record.",
     "corpora": "List the corpora whose descriptions come along.",
     "demo": "Show a record of each task, and score answers with mistakes.",
+    "describe": "Draft the description of a corpus from its labels.",
     "export": "Write a data set as the files of a trainer or a harness.",
     "leaderboard": "Print the published results together with your own.",
     "predict": "Ask a model the questions of a data set, through a server.",

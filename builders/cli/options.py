@@ -36,6 +36,51 @@ class _Split(click.ParamType):
 SPLIT = _Split()
 
 
+def label_options(command: Command) -> Command:
+    """Add `--format` and `--option`, which say how labels are read."""
+    for option in (
+        click.option(
+            "--option",
+            "options",
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="Option of the labels' format, as in the description; may be repeated.",
+        ),
+        click.option("--format", "label_format", metavar="NAME", help="Format of the labels, if several fit."),
+    ):
+        command = option(command)
+    return command
+
+
+def read_pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
+    """Read the values of an option that is given as `KEY=VALUE`, once or several times.
+
+    Raises:
+        SARChatError: if one has another form, or a key is given twice.
+    """
+    pairs: dict[str, str] = {}
+    for text in texts:
+        key, sign, value = map(str.strip, text.partition("="))
+        if not (key and sign and value):
+            raise SARChatError(f"{option} {text!r} is not of the form KEY=VALUE")
+        if key in pairs:
+            raise SARChatError(f"{option}: {key!r} is given more than once")
+        pairs[key] = value
+    return pairs
+
+
+def read_label_options(texts: Sequence[str]) -> dict[str, Any]:
+    """Read the values of `--option`, which are written as in YAML; errors as in `read_pairs`."""
+    from builders.core.resources import load_foreign_yaml
+
+    try:
+        return {name: load_foreign_yaml(value) for name, value in read_pairs("--option", texts).items()}
+    except SARChatError:
+        raise
+    except ValueError as error:
+        raise SARChatError(f"--option: {error}") from error
+
+
 def box_format_options(command: Command) -> Command:
     """Add `--box-format`, `--input-size` and `--resize`, which `read_notation` reads."""
     for option in (

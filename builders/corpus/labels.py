@@ -131,6 +131,10 @@ class Annotations:
             )
         self._keep = lambda name, file: shares.split_of(name, file) == split
 
+    def image_files(self) -> Iterator[tuple[str, str]]:
+        """Yield the file name of each image, and the name of the annotation file that has it."""
+        return self._table.image_files()
+
     def count_images(self) -> int:
         """Return the number of images, including those without a target."""
         if self._keep is None:

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from builders.core.errors import SARChatError, check_name, near
 from builders.core.schema import SPLITS, split_name
@@ -52,6 +53,7 @@ def locate(
     *,
     info: CorpusInfo | None = None,
     label_format: str | None = None,
+    label_options: Mapping[str, Any] | None = None,
     trust_boxes: bool = False,
     source_name: str | None = None,
     license: str | None = None,
@@ -67,6 +69,7 @@ def locate(
         drop: names of categories in the annotations whose boxes are left out.
         info: what the corpus is about; default: SARDet-100K's categories.
         label_format: the format of its labels, if not the one that `info` says.
+        label_options: options of the format, besides those that `info` says.
         trust_boxes: whether to accept boxes that seem to be in another convention than COCO's.
         source_name: what the images are, for the card.
         license: their licence, by the Hub's name, for the card.
@@ -87,6 +90,8 @@ def locate(
     if label_format:
         check_name("label format", label_format, format_names())
         info = replace(info, format=label_format, splits={})
+    if label_options:
+        info = replace(info, options={**info.options, **label_options})
     path = path or info.root
     if not path:
         raise SARChatError(f"the description of {info.name} does not say where its images are; give their folder")

@@ -56,6 +56,7 @@ OUTPUTS = {
         is_folder=True,
     ),
     ("demo", "out"): Output(lambda top, out: ["demo", top / "s", "--out", out], ("s",), is_folder=True),
+    ("describe", "out"): Output(lambda top, out: ["describe", top / "c", "--out", out], ("c",), ".yaml"),
     ("export", "out"): Output(
         lambda top, out: ["export", top / "s", "--to", "trl", "--limit", "1", "--out", out], ("s",), is_folder=True
     ),
