@@ -27,7 +27,8 @@ from scipy.sparse.csgraph import connected_components
 
 _DESCRIPTION = """\
 Scores the answers of a vision-language model to the six tasks of SARChat, a conversation data set on synthetic aperture
-radar images: classification, description, counting, grounding, identification and referring. Every sub-score is the
+radar images: classification, description, counting, grounding, identification and referring; and to a task beside them,
+presence, whose score enters no average. Every sub-score is the
 accuracy TP / (TP + FP + FN) in percent; a task's score is the plain mean of its sub-scores, the overall score is the
 mean of the tasks, weighted by their numbers of records, and the balanced score is their plain mean.
 """
@@ -62,12 +63,15 @@ Args:
 
 Returns:
     dict: scores are floats in percent, from 0 to 100; a score without records is absent.
-        - `overall`, `balanced`, and one score per task, `classification` ... `referring`.
+        - `overall`, `balanced`, and one score per task, `classification` ... `referring`, and `presence`, which enters
+          neither of the two.
         - the sub-scores that enter the averages: `classification/accuracy`, `description/phrases`, `counting/count`,
           `counting/iou@0.25`, `counting/iou@0.5`, `grounding/position`, `grounding/{single,multi}/iou@0.25`,
-          `identification/{single,multi}/accuracy`, `referring/{single,multi}/iou@0.25`, `.../iou@0.5`.
+          `identification/{single,multi}/accuracy`, `referring/{single,multi}/iou@0.25`, `.../iou@0.5`,
+          `presence/accuracy`.
         - scores that do not enter any average: `grounding/{single,multi}/iou@0.5`, `referring/{single,multi}/cell`,
-          `identification/{single,multi}/{size,shape,cell,direction,proximity}`.
+          `identification/{single,multi}/{size,shape,cell,direction,proximity}`; `presence/{precision,recall,f1}` of
+          the answer yes, and `presence/yes`, its share.
         - `n`, `unparsed` and `hedged`: per task, the number of records, of answers that could not be parsed, and of
           answers that offer a choice where one thing was asked for ("a ship or a tank", "3 or 4").
 
@@ -632,10 +636,11 @@ def read_answer(text: str, task: str, categories: Categories = None) -> Reading:
             - identification: `category`, `size`, `shape`, `cell`, `direction` and `proximity`, each as first named, and
               `hedged`.
             - referring: `boxes` and `cells`.
+            - presence: `answer`, "yes" or "no", and `hedged`.
 
         Categories, cells, sizes, shapes, directions and proximities are given in the data set's terms: "harbor",
         "top left", "very small", "square", "upper left" or "above", "near". `hedged` says whether the answer offers a
-        choice instead: "a ship or a tank", "3 or 4", "3-5"; then `category` or `count` is None.
+        choice instead: "a ship or a tank", "3 or 4", "3-5", "maybe"; then `category`, `count` or `answer` is None.
 
     Raises:
         ValueError: if the task is unknown.
@@ -855,6 +860,59 @@ def _read_grounding(text: str, words: Vocabulary) -> Reading:
     return reading | {"phrases": [phrase for phrase in reading["phrases"] if phrase[1]]}
 
 
+# What answers "is there", or leaves it open: the first in a text decides. "no doubt" is none.
+_VERDICT = re.compile(
+    r"""
+    \b(?: (?P<open> yes\W{1,3}(?:or\W{1,3})?no | un(?:sure|certain|clear|known) | maybe | perhaps | possibly
+          | (?:may|might|could)\s(?:be|have|contain|show) | (?:not|cannot|unable|impossible|hard|difficult)
+            (?:\s(?:able|to|be|possible|quite|entirely|really|definitively|confidently)){0,2}
+            \s(?:sure|certain|clear|know|say|tell|determined?|confirm(?:ed)?|judged?|verify|verified) )
+      | (?P<yes> yes | yeah | yep | true | correct | affirmative )
+      | (?P<no> no(?!\s(?:doubt|question|problem)) | nope | false | negative | incorrect ) )\b
+    """,
+    re.ASCII | re.VERBOSE,
+)
+# Without such a word, a statement: that something is there, unless the sentence has a negation.
+_STATEMENT = re.compile(r"\bthere (?:is|are)\b|\b(?:present|visible|absent|missing)\b", re.ASCII)
+
+
+def _read_presence(text: str, words: Vocabulary) -> Reading:
+    """Returns `answer`, "yes" or "no": as the first sentence says that is no question and that says either.
+
+    Sentences without such a word say yes by naming a category, or that something is there, and no by denying it. An
+    answer that leaves it open ("maybe", "yes or no", "I cannot tell") is `hedged`.
+    """
+    parts = _BREAK.split(text)
+    for part, end in zip(parts[::2], [*parts[1::2], ""], strict=True):
+        if end == "?":
+            continue
+        if found := _VERDICT.search(part):
+            verdict = found.lastgroup
+            return {"answer": None if verdict == "open" else verdict, "hedged": verdict == "open"}
+        in_part = words._words(part)
+        if not words.category_of.keys().isdisjoint(in_part):
+            return {"answer": "yes" if words.named("category", part) else "no", "hedged": False}
+        negated = any(_are_negated(in_part)) or not {"absent", "missing"}.isdisjoint(in_part)
+        if negated or _STATEMENT.search(part):
+            return {"answer": "no" if negated else "yes", "hedged": False}
+    return {"answer": None, "hedged": False}
+
+
+def _compare_presence(read: Reading, gold: Reading, _: dict[str, Counts], key: dict[str, str]) -> dict[str, Counts]:
+    """Returns what a yes or no counts: the mean over the records that have a key is the figure of its name."""
+    said, truth = read["answer"], gold["answer"]
+    right = _RIGHT if said == truth else _WRONG
+    counts = {key["accuracy"]: right, key["yes"]: _RIGHT if said == "yes" else _WRONG}
+    if said == "yes":
+        counts[key["precision"]] = right
+    if truth == "yes":
+        counts[key["recall"]] = right
+    if "yes" in (said, truth):
+        # 2 TP / (2 TP + FP + FN), once pooled.
+        counts[key["f1"]] = (2, 0, 0) if said == truth else (0, 1, 0) if said == "yes" else _WRONG
+    return counts
+
+
 _ROWS = {
     "classification": _Row(
         lambda text, words: {"categories": list(dict.fromkeys(words.named("category", text)))},
@@ -901,6 +959,14 @@ _ROWS = {
         ("*/iou@0.25", "*/iou@0.5"),
         ("*/cell",),
     ),
+    "presence": _Row(
+        _read_presence,
+        ("answer",),
+        _compare_presence,
+        ("accuracy",),
+        ("precision", "recall", "f1", "yes"),
+        beside=True,
+    ),
 }
 TASKS = tuple(_ROWS)
 # Those whose scores `overall` and `balanced` average.
@@ -922,6 +988,9 @@ _KEY_OF = {
     for task, row in _ROWS.items()
     for case in SCENARIOS
 }
+# What says nothing about whether an answer is right, and what is pooled over the records whatever the average.
+_SHARES = ("presence/yes",)
+_POOLED = ("presence/f1",)
 
 
 def _gold_text(reference: Mapping[str, Any]) -> str:
@@ -988,7 +1057,8 @@ class RecordScore(NamedTuple):
         scenario: "single" or "multi".
         parsed: whether anything that the task scores could be read from the answer, or it is hedged.
         hedged: whether the answer offers a choice where one thing was asked for: the category in identification, the
-            number in counting. In the other tasks every category named is scored, also those of a choice.
+            number in counting, yes or no in presence. In the other tasks every category named is scored, also those of
+            a choice.
         prediction: the contents of the answer (see `read_answer`).
         reference: the contents of the gold answer.
         matches: for each IoU threshold ("iou@0.25", "iou@0.5") of a task with boxes, the matches of `match_boxes`.
@@ -1008,7 +1078,7 @@ class RecordScore(NamedTuple):
     @property
     def accuracies(self) -> dict[str, float]:
         """The accuracy of the record for each of its sub-scores in percent, Eq. 3: 100 TP / (TP + FP + FN)."""
-        return {key: 100 * tp / (tp + fp + fn) for key, (tp, fp, fn) in self.counts.items()}
+        return {key: 100 * tp / (tp + fp + fn) for key, (tp, fp, fn) in self.counts.items() if key not in _SHARES}
 
 
 def score_record(prediction: str, reference: Mapping[str, Any], categories: Categories = None) -> RecordScore:
@@ -1170,7 +1240,7 @@ def sub_scores(counts: Tally, average: str = "sample", weights: np.ndarray | Non
         if key in counts.counts:
             own = weights[..., counts.records[key]]
             hits, totals = counts.counts[key][:, 0], counts.counts[key].sum(axis=1)
-            if average == "sample":
+            if average == "sample" and key not in _POOLED:
                 hits, totals = hits / totals, np.ones_like(totals)
             with np.errstate(invalid="ignore"):
                 scores[key] = 100 * (own * hits).sum(axis=-1) / (own * totals).sum(axis=-1)

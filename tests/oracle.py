@@ -15,8 +15,12 @@ from fractions import Fraction
 from itertools import combinations
 from pathlib import Path
 
-TASKS = ("classification", "description", "counting", "grounding", "identification", "referring")
+TASKS = ("classification", "description", "counting", "grounding", "identification", "referring", "presence")
+# Those of the config `all`, and whose scores are averaged.
+IN_ALL = TASKS[:-1]
 TAGS = {"counting": "[count] ", "grounding": "[grounding] ", "identification": "[identify] ", "referring": "[refer] "}
+TAGS["presence"] = "[presence] "
+CELLS = [f"{row} {column}" for row in ("top", "middle", "bottom") for column in ("left", "center", "right")]
 NAMES = ("ship", "aircraft", "car", "tank", "bridge", "harbor")
 NOUNS = {noun: name for name in NAMES for noun in (name, name + ("" if name == "aircraft" else "s"))}
 SECTORS = ("right", "upper right", "above", "upper left", "left", "lower left", "below", "lower right")
@@ -67,6 +71,7 @@ class View:
     width: int
     height: int
     targets: tuple[Seen, ...]
+    annotated: tuple[tuple[str, float, float, float, float], ...] = ()
 
     def share(self, target: Seen) -> Fraction:
         return target.w * target.h / (self.width * self.height)
@@ -76,6 +81,34 @@ class View:
         row = [r for r in range(3) if Fraction(r * self.height, 3) <= y][-1]
         column = [c for c in range(3) if Fraction(c * self.width, 3) <= x][-1]
         return f"{('top', 'middle', 'bottom')[row]} {('left', 'center', 'right')[column]}"
+
+    def bounds(self, cell: str) -> tuple[Fraction, Fraction, Fraction, Fraction]:
+        row, column = divmod(CELLS.index(cell), 3)
+        across = [Fraction(self.width * (column + end), 3) for end in (0, 1)]
+        down = [Fraction(self.height * (row + end), 3) for end in (0, 1)]
+        return across[0], down[0], across[1], down[1]
+
+    def inside(self, category: str, cell: str) -> list[Seen]:
+        """The targets of a category that have their centre and half of their area in a cell."""
+        left, top, right, bottom = self.bounds(cell)
+        found = []
+        for target in self.of(category):
+            w = min(Fraction(target.x2), right) - max(Fraction(target.x1), left)
+            h = min(Fraction(target.y2), bottom) - max(Fraction(target.y1), top)
+            is_half = w > 0 and h > 0 and 2 * w * h >= target.w * target.h * (1 - Fraction(1, 10**8))
+            found += [target] if is_half and self.cell(target) == cell else []
+        return found
+
+    def is_free(self, category: str, cell: str) -> bool:
+        """Whether no annotation of a category, target or not, has a point in the image and in the cell."""
+        left, top, right, bottom = self.bounds(cell)
+        for name, x, y, w, h in self.annotated:
+            x1, x2 = sorted((x, x + w))
+            y1, y2 = sorted((y, y + h))
+            is_seen = x1 <= self.width and x2 >= 0 and y1 <= self.height and y2 >= 0
+            if name == category and is_seen and x1 <= right and x2 >= left and y1 <= bottom and y2 >= top:
+                return False
+        return True
 
     def near(self, one: Seen, other: Seen) -> bool:
         return _distance_squared(one, other) < Fraction(self.width + self.height, 8) ** 2
@@ -104,6 +137,8 @@ def read_split(corpus: Path, split: str) -> dict[int, View]:
     for image in coco["images"]:
         width, height = image["width"], image["height"]
         kept, seen = [], set()
+        own = [annotation for annotation in coco["annotations"] if annotation["image_id"] == image["id"]]
+        annotated = tuple((names[annotation["category_id"]], *annotation["bbox"]) for annotation in own)
         for annotation in sorted(coco["annotations"], key=lambda a: a["id"]):
             x, y, w, h = annotation["bbox"]
             this = (names[annotation["category_id"]], x, y, w, h)
@@ -114,7 +149,7 @@ def read_split(corpus: Path, split: str) -> dict[int, View]:
             seen.add(this)
             inside = x >= 0 and y >= 0 and x + w <= width and y + h <= height
             kept.append(Seen(this[0], max(x, 0), max(y, 0), min(x + w, width), min(y + h, height), inside))
-        views[image["id"]] = View(image["id"], image["file_name"], width, height, tuple(kept))
+        views[image["id"]] = View(image["id"], image["file_name"], width, height, tuple(kept), annotated)
     return views
 
 
@@ -128,6 +163,10 @@ def expected_keys(views: dict[int, View], task: str) -> Counter:
             keys.update([(view.image_id,)] if view.described else [])
         elif task in ("counting", "referring"):
             keys.update((view.image_id, name) for name in {target.category for target in view.targets})
+        elif task == "presence":
+            for name in {target.category for target in view.targets}:
+                if any(view.inside(name, cell) for cell in CELLS) and any(view.is_free(name, cell) for cell in CELLS):
+                    keys.update([(view.image_id, name, True), (view.image_id, name, False)])
         else:
             keys.update((view.image_id, target.key) for target in view.targets)
             pairs = ((a, b) for i, a in enumerate(view.targets) for j, b in enumerate(view.targets) if i != j)
@@ -138,6 +177,8 @@ def expected_keys(views: dict[int, View], task: str) -> Counter:
 def key_of(record: dict) -> tuple:
     """Return the key of what a record asks for, by its columns."""
     objects = objects_of(record)
+    if record["task"] == "presence":
+        return record["image_id"], nouns(record["messages"][0]["content"])[0], bool(objects)
     if record["task"] in ("counting", "referring"):
         return record["image_id"], objects[0][0]
     return (record["image_id"], *(objects if record["task"] == "identification" else ()))
@@ -273,6 +314,15 @@ def _check_identification(record: dict, view: View, question: str, answer: str) 
         assert PROXIMITY.findall(answer) == ["near" if view.near(asked, other) else "far from"]
         assert directions(answer) == _direction(asked, other)
         assert not SHAPE.search(answer) and not CELL.search(answer)
+
+
+def _check_presence(record: dict, view: View, question: str, answer: str) -> None:
+    assert "{" not in question + answer and not re.search(r"\b(?:yes|no)\b", question.lower().replace("yes or no", ""))
+    (category,), (cell,) = nouns(question), CELL.findall(question)
+    assert nouns(answer) == [category] and CELL.findall(answer) == [cell]
+    present = view.inside(category, cell)
+    assert objects_of(record) == [target.key for target in present]
+    assert answer.startswith("Yes, ") if present else answer.startswith("No, ") and view.is_free(category, cell)
 
 
 def nouns(text: str) -> list[str]:

@@ -38,6 +38,8 @@ _SCHEMA = pa.schema(
                 }
             )
         ),
+        # The label and the box, likewise, of what is annotated but no target.
+        "left_out": pa.list_(pa.struct({"category": pa.int8(), "box": pa.list_(pa.float64(), 4)})),
     }
 )
 
@@ -107,6 +109,7 @@ def _to_table(rows: list[IndexedImage]) -> pa.Table:
         fields=list(struct),
     )
     offsets = np.fromiter(accumulate((len(image.targets) for image in images), initial=0), np.int32)
+    left_out = [[{"category": label, "box": box} for label, box in image.left_out] for image in images]
     columns = [
         pa.array([image.image_id for image in images], pa.int64()),
         pa.array([image.file_name for image in images], pa.string()),
@@ -114,6 +117,7 @@ def _to_table(rows: list[IndexedImage]) -> pa.Table:
         pa.array([image.height for image in images], pa.int32()),
         pa.array([size for _, size in rows], pa.int64()),
         pa.ListArray.from_arrays(pa.array(offsets), of_target),
+        pa.array(left_out, _SCHEMA.field("left_out").type),
     ]
     return pa.Table.from_arrays(columns, schema=_SCHEMA)
 
@@ -181,7 +185,8 @@ def _from_table(table: pa.Table) -> list[IndexedImage]:
     ends = np.cumsum(lists.value_lengths().to_numpy()).tolist()
     of_image = (tuple(targets[start:end]) for start, end in zip([0, *ends], ends, strict=False))
     plain: list[Any] = [table[name].to_pylist() for name in ("image_id", "file_name", "width", "height")]
-    return list(map(IndexedImage, map(AnnotatedImage, *plain, of_image), table["bytes"].to_pylist()))
+    left_out = (tuple((box["category"], tuple(box["box"])) for box in boxes) for boxes in table["left_out"].to_pylist())
+    return list(map(IndexedImage, map(AnnotatedImage, *plain, of_image, left_out), table["bytes"].to_pylist()))
 
 
 def _open_file(location: str) -> pq.ParquetFile:

@@ -17,7 +17,7 @@ from builders.corpus.image_check import read_size
 from builders.corpus.info import Shares
 from builders.corpus.reading_ahead import read_ahead
 from builders.corpus.source import Source
-from builders.corpus.targets import KEPT, ORIENTED, AnnotatedImage, clean
+from builders.corpus.targets import KEPT, ORIENTED, AnnotatedImage, clean, find_left_out
 
 
 class Labels(ABC):
@@ -155,7 +155,8 @@ class Annotations:
                 self._convention.add(boxes, width, height)
             targets = clean(boxes, width, height, self.tally, oriented=info.oriented, difficult=info.difficult)
             if targets:
-                yield AnnotatedImage(image_id, file_name, width, height, targets)
+                left_out = find_left_out(boxes, targets, width, height)
+                yield AnnotatedImage(image_id, file_name, width, height, targets, left_out)
         if self._convention:
             self._convention.check(self.name)
         if info.oriented and self.tally[KEPT] and not self.tally[ORIENTED]:

@@ -63,13 +63,17 @@ class Target(NamedTuple):
 
 
 class AnnotatedImage(NamedTuple):
-    """An image with its targets, in the order of annotation ids; width and height in pixels."""
+    """An image with its targets, in the order of annotation ids; width and height in pixels.
+
+    Beside them, `left_out` has the label, which may be `LEFT_OUT`, and the box of each annotation that is no target.
+    """
 
     image_id: int
     file_name: str
     width: int
     height: int
     targets: tuple[Target, ...]
+    left_out: tuple[tuple[int, Box], ...] = ()
 
     def by_category(self) -> list[tuple[int, list[Target]]]:
         """Return the categories present, in the order of their class labels, each with its targets in their order."""
@@ -141,6 +145,31 @@ def clean(
             kept.append(Target(raw.category, box, whole, corners_of(box) if oriented else None))
     tally[KEPT] += len(kept)
     return tuple(kept)
+
+
+def find_left_out(
+    boxes: Sequence[RawBox], targets: Sequence[Target], width: int, height: int
+) -> tuple[tuple[int, Box], ...]:
+    """Return label and box, clipped to the image, of what is annotated but no target, such as crowds and empty boxes.
+
+    A box that only touches the image's edge is among them, and one that a target repeats is not.
+
+    Args:
+        boxes: an image's boxes as annotated.
+        targets: those of them that are targets, as `clean` returns them.
+        width: the image's width in pixels.
+        height: the image's height in pixels.
+    """
+    if len(targets) == len(boxes):
+        return ()
+    kept = {(target.category, target.box) for target in targets}
+    found: dict[tuple[int, Box], None] = {}
+    for raw in boxes:
+        x, y, w, h = map(float, raw.bbox)
+        box = max(min(x, x + w), 0.0), max(min(y, y + h), 0.0), min(max(x, x + w), width), min(max(y, y + h), height)
+        if box[0] <= box[2] and box[1] <= box[3] and (raw.category, box) not in kept:
+            found[raw.category, box] = None
+    return tuple(found)
 
 
 def _clean_corners(category: int, annotated: Corners, width: int, height: int, tally: Counter[str]) -> Target | None:

@@ -71,6 +71,12 @@ def cell(box: Box, width: int, height: int) -> str:
     return f"{ROWS[_third(y, height)]} {COLUMNS[_third(x, width)]}"
 
 
+def cell_box(name: str, width: int, height: int) -> Box:
+    """Return the box of one of `CELLS` in an image, in pixels."""
+    row, column = divmod(CELLS.index(name), len(COLUMNS))
+    return width * column / 3, height * row / 3, width * (column + 1) / 3, height * (row + 1) / 3
+
+
 def area_share(box: Box, width: int, height: int) -> float:
     """Return the fraction of the image's area that the box covers, 0 to 1 (Eq. 1)."""
     return (box[2] - box[0]) * (box[3] - box[1]) / (width * height)

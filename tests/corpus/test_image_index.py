@@ -35,6 +35,7 @@ IMAGES = st.builds(
     SIDES,
     SIDES,
     st.lists(TARGETS, max_size=4).map(tuple),
+    st.lists(st.tuples(st.integers(-1, 5), st.tuples(*[NUMBERS] * 4)), max_size=3).map(tuple),
 )
 INDEXED = st.lists(st.builds(IndexedImage, IMAGES, st.none() | st.integers(0, 2**62)), max_size=12)
 

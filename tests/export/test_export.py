@@ -24,7 +24,7 @@ from support import build, mounted, refusal, tree
 from builders.build.options import BuildOptions
 from builders.cli.command import main
 from builders.core.errors import SARChatError
-from builders.core.schema import TASKS
+from builders.core.schema import IN_ALL
 from builders.data.encoded_image import EncodedImage
 from builders.data.open_data import open_data
 from builders.export.files import record_file
@@ -92,7 +92,7 @@ def native(name: str) -> ExportOptions:
 def gold(name: str) -> dict[tuple[str, str], list[dict]]:
     """Return the records of an export: of a harness, those of the test split."""
     data = open_data(str(sample_build()))
-    parts = [(task, split) for task in TASKS for split in data.splits(task)]
+    parts = [(task, split) for task in IN_ALL for split in data.splits(task)]
     return {part: list(data.rows(*part)) for part in parts if name not in HARNESSES or part[1] == "test"}
 
 

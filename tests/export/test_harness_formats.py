@@ -11,7 +11,7 @@ from datasets import load_dataset
 from support import refusal
 
 from builders.cli.demo import add_noise
-from builders.core.schema import TASKS
+from builders.core.schema import IN_ALL
 from builders.data.open_data import open_data
 from builders.export.pipeline import ExportOptions, export
 from builders.scoring.exported import figure_names
@@ -51,7 +51,7 @@ def evaluate(utils, rows, answer):
 def test_every_figure_is_that_of_score(folder, utils, tmp_path):
     lines, found, sizes = [], {}, []
     averages = {"overall": [], "balanced": []}
-    for task in TASKS:
+    for task in IN_ALL:
         rows = rows_of(folder, task)
         lines += [{"id": row["id"], "prediction": add_noise(row["solution"], row["id"])} for row in rows]
         own = evaluate(utils, rows, lambda row: add_noise(row["solution"], row["id"]))
@@ -64,7 +64,7 @@ def test_every_figure_is_that_of_score(folder, utils, tmp_path):
     assert utils.average(averages["overall"], sizes, True) == expected.pop("overall")
     assert utils.average(averages["balanced"], sizes, False) == expected.pop("balanced")
     for name in ("n", "unparsed", "hedged"):
-        assert {task: found.pop(f"{task}/{name}") for task in TASKS} == expected.pop(name)
+        assert {task: found.pop(f"{task}/{name}") for task in IN_ALL} == expected.pop(name)
     assert {name: value for name, value in found.items() if value is not None} == expected
 
 
@@ -85,8 +85,8 @@ def test_a_failed_request_is_no_answer(folder, utils):
 
 def test_the_yaml_of_a_task_names_its_file_and_all_its_figures(folder, utils):
     group = yaml.safe_load((folder / "sarchat.yaml").read_text().replace("!function", ""))
-    assert group["task"] == [f"sarchat_{task}" for task in TASKS]
-    for task in TASKS:
+    assert group["task"] == [f"sarchat_{task}" for task in IN_ALL]
+    for task in IN_ALL:
         config = yaml.safe_load((folder / f"sarchat_{task}.yaml").read_text().replace("!function", ""))
         assert [entry["metric"] for entry in config["metric_list"]] == [*figure_names(task)]
         assert config["task"] == f"sarchat_{task}" and (folder / config["include"]).is_file()

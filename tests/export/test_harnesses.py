@@ -22,7 +22,7 @@ from PIL import Image
 from support import ROOT, command, write_answers
 
 from builders.cli.demo import add_noise
-from builders.core.schema import TASKS
+from builders.core.schema import IN_ALL
 from builders.data.open_data import open_data
 from builders.export.pipeline import ExportOptions, export
 from builders.scoring.readers import AnswerSource
@@ -108,7 +108,7 @@ def assert_same_figures(found: dict[str, float], scores: Result) -> None:
 
 
 def assert_as_many_as_load_dataset_has(counts: dict[str, int]) -> None:
-    assert counts == {task: len(load_dataset(str(sample_build()), task, split="test")) for task in TASKS}
+    assert counts == {task: len(load_dataset(str(sample_build()), task, split="test")) for task in IN_ALL}
 
 
 def assert_read_back(files: dict[str, Path], tool: str, scores: Result) -> None:
@@ -139,9 +139,9 @@ def run_lmms_eval(folder: Path, out: Path, url: str, *arguments: object) -> dict
 
 def of_lmms_eval(results: dict[str, dict[str, float]]) -> dict[str, float]:
     found = {
-        name: value for task in TASKS for name, value in results[f"sarchat_{task}"].items() if "_stderr" not in name
+        name: value for task in IN_ALL for name, value in results[f"sarchat_{task}"].items() if "_stderr" not in name
     }
-    for task in TASKS:
+    for task in IN_ALL:
         assert results[f"sarchat_{task}"]["overall"] == results[f"sarchat_{task}"][task]
     return found | {"overall": results["sarchat"]["overall"]}
 
@@ -151,8 +151,8 @@ def test_lmms_eval_has_the_figures_of_score(model, expected, tmp_path):
     with ChatServer(model) as server:
         found = of_lmms_eval(run_lmms_eval(folder, tmp_path / "out", server.url))
     assert_same_figures(found, expected)
-    assert_as_many_as_load_dataset_has({task: found[f"{task}/n"] for task in TASKS})
-    files = {task: next((tmp_path / "out").rglob(f"*_samples_sarchat_{task}.jsonl")) for task in TASKS}
+    assert_as_many_as_load_dataset_has({task: found[f"{task}/n"] for task in IN_ALL})
+    files = {task: next((tmp_path / "out").rglob(f"*_samples_sarchat_{task}.jsonl")) for task in IN_ALL}
     assert_read_back(files, "lmms-eval", expected)
 
 
@@ -161,7 +161,7 @@ def test_lmms_eval_with_a_limit(tmp_path):
     with ChatServer(Model(noisy=False)) as server:
         results = run_lmms_eval(folder, tmp_path / "out", server.url, "--limit", 1)
     found = of_lmms_eval(results)
-    assert [found[f"{task}/n"] for task in TASKS] == [1] * len(TASKS)
+    assert [found[f"{task}/n"] for task in IN_ALL] == [1] * len(IN_ALL)
     scores = [value for name, value in found.items() if not name.endswith(("/n", "/unparsed", "/hedged"))]
     assert None in scores and {value for value in scores if value is not None} == {100.0}
 
@@ -209,7 +209,7 @@ def test_inspect_has_the_figures_of_score(model, expected, installed, tmp_path):
     with ChatServer(model) as server:
         found = run_inspect(installed, tmp_path / "log", server.url)
     assert_same_figures(found, expected)
-    assert_as_many_as_load_dataset_has({task: found[f"{task}/n"] for task in TASKS})
+    assert_as_many_as_load_dataset_has({task: found[f"{task}/n"] for task in IN_ALL})
     for path in (tmp_path / "log").iterdir():
         score = (
             "score",
@@ -231,7 +231,7 @@ def test_inspect_with_a_limit(installed, tmp_path):
         few = run_inspect(installed, tmp_path / "few", server.url, "--limit", 1)
         subset = run_inspect(installed, tmp_path / "subset", server.url, "-T", "limit=1")
     assert few["classification/n"] == 1 and few["overall"] == 100 and "counting" not in few
-    assert {subset[f"{task}/n"] for task in TASKS} <= {1, 2} and subset["overall"] == 100
+    assert {subset[f"{task}/n"] for task in IN_ALL} <= {1, 2} and subset["overall"] == 100
 
 
 def run_vlmevalkit(folder: Path, out: Path, url: str, name: str = "SARChat") -> dict[str, float]:
@@ -253,7 +253,7 @@ def test_vlmevalkit_has_the_figures_of_score(model, expected, tmp_path):
     with ChatServer(model) as server:
         found = run_vlmevalkit(folder, tmp_path / "out", server.url)
     assert_same_figures(found, expected)
-    assert_as_many_as_load_dataset_has({task: found[f"{task}/n"] for task in TASKS})
+    assert_as_many_as_load_dataset_has({task: found[f"{task}/n"] for task in IN_ALL})
     (path,) = (tmp_path / "out").glob("stub/T*/stub_SARChat.tsv")
     read_back = evaluate_file(AnswerSource(str(path), "vlmevalkit"), sample_build(), "all", "test", "sample")
     assert read_back.flat == expected.flat
@@ -282,8 +282,8 @@ def test_evalscope_has_the_figures_of_score(model, expected, tmp_path):
     with ChatServer(model) as server:
         found = run_evalscope(folder, tmp_path / "out", server.url)
     assert_same_figures(found, expected)
-    assert_as_many_as_load_dataset_has({task: found[f"{task}/n"] for task in TASKS})
-    files = {task: next((tmp_path / "out").rglob(f"reviews/*/sarchat_{task}.jsonl")) for task in TASKS}
+    assert_as_many_as_load_dataset_has({task: found[f"{task}/n"] for task in IN_ALL})
+    files = {task: next((tmp_path / "out").rglob(f"reviews/*/sarchat_{task}.jsonl")) for task in IN_ALL}
     assert_read_back(files, "evalscope", expected)
     (path,) = (tmp_path / "out").rglob("reports/*/sarchat.json")
     (accuracy,) = json.loads(path.read_text())["metrics"]
@@ -295,4 +295,4 @@ def test_evalscope_with_a_limit(tmp_path):
     folder = exported("evalscope", tmp_path)
     with ChatServer(Model(noisy=False)) as server:
         found = run_evalscope(folder, tmp_path / "out", server.url, "--limit", 2)
-    assert [found[f"{task}/n"] for task in TASKS] == [2] * len(TASKS) and found["overall"] == 100
+    assert [found[f"{task}/n"] for task in IN_ALL] == [2] * len(IN_ALL) and found["overall"] == 100

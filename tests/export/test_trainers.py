@@ -23,7 +23,7 @@ import yaml
 from built_fixture import sample_build
 from support import ROOT
 
-from builders.core.schema import TASKS
+from builders.core.schema import IN_ALL
 from builders.data.open_data import open_data
 from builders.export.pipeline import ExportOptions, export
 from builders.export.recipe import default_model, resize_of
@@ -48,7 +48,7 @@ def location() -> str:
 @pytest.fixture(scope="module")
 def records() -> dict[str, dict[str, Any]]:
     data = open_data(location())
-    return {row["id"]: row for task in TASKS for row in data.rows(task, SPLIT)}
+    return {row["id"]: row for task in IN_ALL for row in data.rows(task, SPLIT)}
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +67,8 @@ def exported(tmp_path_factory):
 
 
 def of_files(folder: Path) -> list[dict[str, Any]]:
-    """Return the rows of all tasks' JSON Lines in the order of `TASKS`."""
-    return [json.loads(line) for task in TASKS for line in (folder / f"{task}-{SPLIT}.jsonl").read_text().splitlines()]
+    """Return the rows of all tasks' JSON Lines in the order of `IN_ALL`."""
+    return [json.loads(line) for task in IN_ALL for line in (folder / f"{task}-{SPLIT}.jsonl").read_text().splitlines()]
 
 
 def boxes_of(text: str) -> list[list[int]]:
@@ -125,7 +125,7 @@ def test_ms_swift_encodes_every_record(family, template, notation, exported, rec
         "ms_swift_records.py",
         trainers.tiny_model("ms-swift", family),
         template,
-        *(folder / f"{task}-{SPLIT}.jsonl" for task in TASKS),
+        *(folder / f"{task}-{SPLIT}.jsonl" for task in IN_ALL),
         ROOT_IMAGE_DIR=str(folder),
         MIN_PIXELS="3136",
         MAX_PIXELS="12845056",
@@ -159,7 +159,7 @@ def test_ms_swift_trains(exported):
 @pytest.mark.parametrize("box_format", ["sarchat", "qwen3-vl"])
 def test_ms_swift_rewards(box_format, exported, records):
     folder = exported("ms-swift", box_format)
-    files = [folder / f"{task}-{SPLIT}.jsonl" for task in TASKS]
+    files = [folder / f"{task}-{SPLIT}.jsonl" for task in IN_ALL]
     results = trainers.drive("ms-swift", "ms_swift_reward.py", PLUGIN, *files)
     gold, nonsense = ([value for result in results for value in result[name]] for name in ("gold", "nonsense"))
     assert len(gold) == len(nonsense) == len(records)
@@ -242,7 +242,7 @@ def test_trl_learns_the_answer_and_nothing_else(box_format, exported, records):
     lines = trainers.drive("trl", "trl_records.py", model, "train.yaml", cwd=folder)
     chosen = yaml.safe_load((folder / "train.yaml").read_text())["datasets"]
     written = [name for entry in chosen for name in pq.read_table(folder / entry["data_files"])["id"].to_pylist()]
-    assert len(chosen) == len(TASKS) and [line["id"] for line in lines] == written
+    assert len(chosen) == len(IN_ALL) and [line["id"] for line in lines] == written
     for line in lines:
         record = records[line["id"]]
         if box_format == "sarchat":
@@ -282,7 +282,7 @@ def test_verl_reads_every_record_and_rewards_it(exported, records):
         "verl_records.py",
         trainers.tiny_model("verl", "qwen2.5-vl"),
         folder / "sarchat_verl.py",
-        *(folder / f"{task}-{SPLIT}.parquet" for task in TASKS),
+        *(folder / f"{task}-{SPLIT}.parquet" for task in IN_ALL),
     )
     assert set(result["ids"]) == set(records) and len(result["ids"]) == len(records)
     for name, prompt in zip(result["ids"], result["prompts"], strict=True):
@@ -303,11 +303,11 @@ def test_qwen_vl_finetune_loads_every_record(exported, records):
         "qwen_vl_finetune_records.py",
         trainers.tiny_model("qwen-vl-finetune", "qwen2.5-vl"),
         folder,
-        *(f"{task}-{SPLIT}" for task in TASKS),
+        *(f"{task}-{SPLIT}" for task in IN_ALL),
         cwd=trainers.environment("qwen-vl-finetune") / "repository" / "qwen-vl-finetune",
     )
     assert [line["id"] for line in lines] == [
-        row["id"] for task in TASKS for row in json.loads((folder / f"{task}-{SPLIT}.json").read_text())
+        row["id"] for task in IN_ALL for row in json.loads((folder / f"{task}-{SPLIT}.json").read_text())
     ]
     for line in lines:
         assert_boxes_in_the_models_unit(line, records[line["id"]], line["size"])
@@ -345,7 +345,7 @@ def test_llava_next_loads_every_record(exported, records):
         folder,
         cwd=trainers.environment("llava-next") / "repository",
     )
-    rows = {task: [row["id"] for row in json.loads((folder / f"{task}-{SPLIT}.json").read_text())] for task in TASKS}
+    rows = {task: [row["id"] for row in json.loads((folder / f"{task}-{SPLIT}.json").read_text())] for task in IN_ALL}
     largest = max(len(ids) for task, ids in rows.items() if task != "identification")
     read = [line["id"] for line in lines]
     assert len(set(read)) == len(read) and set(read) <= set(records)

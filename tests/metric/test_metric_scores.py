@@ -10,8 +10,10 @@ from support import ROOT
 
 from builders.cli.demo import add_noise
 from sarchat_metric import (
+    AVERAGED,
     EXTRA_SCORES,
     SUB_SCORES,
+    averages,
     box_iou,
     match_boxes,
     overall_score,
@@ -137,7 +139,8 @@ def test_record_shows_what_matched():
 
 def test_gold_scores_100_and_emptiness_0_in_every_score():
     results = score(ANSWERS, REFERENCES)
-    keys = {key for keys in SUB_SCORES.values() for key in keys} | {*SUB_SCORES, *EXTRA_SCORES, "overall", "balanced"}
+    keys = {key for task in AVERAGED for key in SUB_SCORES[task]} | {*AVERAGED, *EXTRA_SCORES, "overall", "balanced"}
+    keys -= {key for key in keys if key.startswith("presence/")}
     absent = {f"identification/{key}" for key in ("single/direction", "single/proximity", "multi/shape", "multi/cell")}
     sizes = dict.fromkeys(("classification", "description", "counting"), 1)
     sizes |= dict.fromkeys(("grounding", "identification", "referring"), 2)
@@ -188,8 +191,8 @@ def test_task_and_overall_scores():
     [("InternVL2.5", "8B", 92.32), ("DeepSeekVL", "1.3B", 83.92), ("Yi-VL", "6B", 84.61)],
 )
 def test_averages_of_the_published_sub_scores(model, params, average):
-    sizes = dict(zip(SUB_SCORES, (10024, 6032, 11704, 11608, 175565, 11703), strict=True))
-    keys = [key for keys in SUB_SCORES.values() for key in keys]
+    sizes = dict(zip(AVERAGED, (10024, 6032, 11704, 11608, 175565, 11703), strict=True))
+    keys = [key for task in AVERAGED for key in SUB_SCORES[task]]
     path = ROOT / "dataset_card" / "paper" / "results.csv"
     with path.open(newline="", encoding="utf-8") as file:
         [row] = [row for row in csv.DictReader(file) if (row["model"], row["params"]) == (model, params)]
@@ -197,6 +200,10 @@ def test_averages_of_the_published_sub_scores(model, params, average):
     columns = {key: [float(row[name]) for name in row if key.startswith(name)] for key in keys}
     by_task = task_scores({key: value for key, [value] in columns.items()})
     assert overall_score(by_task, sizes) == pytest.approx(average, abs=0.005)
+    averaged = averages(by_task | {"presence": 0.0}, sizes | {"presence": 10**9})
+    assert averaged["overall"] == overall_score(by_task, sizes)
+    assert averaged["balanced"] == pytest.approx(sum(by_task.values()) / 6)
+    assert averages({"presence": 1.0}, {"presence": 1}) == {}
 
 
 def test_overall_score_refuses_sizes_that_do_not_fit():

@@ -19,7 +19,7 @@ from support import build, refusal, rewritten, slow
 
 from builders.build.options import BuildOptions
 from builders.cli.command import main
-from builders.core.schema import TASKS
+from builders.core.schema import IN_ALL
 from builders.data.open_data import open_data
 from builders.notation.formats import get_format, read_notation
 from builders.notation.render import render_text
@@ -75,7 +75,7 @@ def test_the_questions_are_the_same_from_any_data(form, out, tmp_path):
     }[form]()
     with ChatServer(Gold(sample_build())) as server:
         main(arguments(server, out, "--limit", "2", data=data))
-    subset = open_data(str(sample_build())).subset(TASKS, "test", 2)
+    subset = open_data(str(sample_build())).subset(IN_ALL, "test", 2)
     assert_all_gold(out, sample_build(), list(subset), limit=2)
 
 

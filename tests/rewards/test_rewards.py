@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from support import ROOT, write_boxes
 
-from builders.core.schema import TASKS
+from builders.core.schema import IN_ALL
 from builders.data.open_data import open_data
 from builders.notation.formats import INPUT_PIXELS, get_format
 from builders.notation.input_size import InputSize
@@ -37,7 +37,7 @@ def write(*several):
 
 def records(split="test"):
     data = open_data(str(sample_build()))
-    return [row for task in TASKS for row in data.rows(task, split)]
+    return [row for task in IN_ALL for row in data.rows(task, split)]
 
 
 def test_gold_earns_1_and_nonsense_0():

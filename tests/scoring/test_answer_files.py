@@ -37,7 +37,7 @@ ODD = ("NA", "None", "nan", "", "2", "3.0", "null", '"', "a,b\tc\nd", "-", "007"
 @pytest.fixture(scope="module")
 def records():
     data = open_data(str(sample_build()))
-    return [row for task in data.tasks for row in data.rows(task, "test", None, COLUMNS)]
+    return [row for task in data.select("all", "test") for row in data.rows(task, "test", None, COLUMNS)]
 
 
 @pytest.fixture(scope="module")

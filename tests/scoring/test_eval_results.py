@@ -10,7 +10,7 @@ from support import refusal, write_answers
 
 from builders.cli.command import main
 from builders.cli.demo import noisy_answers
-from builders.core.schema import TASKS
+from builders.core.schema import IN_ALL
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_a_round_trip_through_the_hubs_client(repo_id, revision, answers, capsys
     assert huggingface_hub.eval_result_entries_to_yaml(entries) == content
     assert {entry.task_id: entry.value for entry in entries} == {
         "all": scores["overall"],
-        **{task: scores[task] for task in TASKS},
+        **{task: scores[task] for task in IN_ALL},
     }
     assert {(entry.dataset_id, entry.dataset_revision) for entry in entries} == {("alice/sarchat", revision)}
     assert all(f"metric {scores['metric_version']}" in entry.notes for entry in entries)

@@ -16,7 +16,7 @@ COLUMNS = ("id", "task", "scenario", "messages", "width", "height")
 @pytest.fixture(scope="module")
 def records():
     data = open_data(str(sample_build()))
-    return [row for task in data.tasks for row in data.rows(task, "test", None, COLUMNS)]
+    return [row for task in data.select("all", "test") for row in data.rows(task, "test", None, COLUMNS)]
 
 
 def write(path, records, change):

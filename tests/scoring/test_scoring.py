@@ -11,7 +11,7 @@ from support import refusal, rewritten, write_answers
 
 from builders.cli.demo import noisy_answers
 from builders.core.errors import SARChatError
-from builders.core.schema import TASKS
+from builders.core.schema import IN_ALL
 from builders.core.tables import write_tables
 from builders.data.analysis.paper import read_test_sizes
 from builders.data.open_data import open_data
@@ -76,7 +76,7 @@ def test_details_tell_every_record(gold, noisy, tmp_path):
 
 def test_a_limit_scores_the_same_records_whatever_else_was_answered(gold, noisy, tmp_path):
     answers, path = noisy
-    subset = open_data(str(sample_build())).subset(TASKS, "test", 3)
+    subset = open_data(str(sample_build())).subset(IN_ALL, "test", 3)
     few = write_answers(tmp_path / "few.jsonl", {key: text for key, text in answers.items() if key in subset})
     expected = score([answers[key] for key in gold if key in subset], [gold[key] for key in gold if key in subset])
     for file in (path, few):

@@ -26,6 +26,7 @@ KEYS = {
     },
     "identification": {"tag", "target", "pair", "orientation"},
     "referring": {"tag", "questions", "answer"},
+    "presence": {"tag", "questions", "answers"},
 }
 # The placeholders that a list of wordings must use, and those that it may.
 PLACEHOLDERS = {
@@ -48,6 +49,8 @@ PLACEHOLDERS = {
     "identification/pair/concentric": ({"size", "category", "other", "proximity"}, set()),
     "identification/orientation": ({"orientation"}, set()),
     "referring/questions": (set(), {"one", "many", "a"}),
+    "presence/questions": ({"cell"}, {"one", "many", "a"}),
+    "presence/answers": ({"cell"}, {"one", "many", "a"}),
 }
 LEAST = {
     "classification/questions": 20,
@@ -59,6 +62,8 @@ LEAST = {
     "identification/pair/questions": 20,
     "identification/pair/answers": 20,
     "referring/questions": 30,
+    "presence/questions": 20,
+    "presence/answers": 20,
 }
 # No sentences: a phrase stands inside one.
 PHRASES = "description/phrases"
@@ -144,7 +149,7 @@ def test_placeholders_are_known_and_none_is_lacking(path):
 @pytest.mark.parametrize("path", PLACEHOLDERS)
 def test_forms_are_one_and_many(path):
     for entry in wordings(path):
-        assert isinstance(entry, str) or set(entry) == {"one", "many"}
+        assert isinstance(entry, str) or set(entry) == ({"yes", "no"} if "presence" in path else {"one", "many"})
 
 
 @pytest.mark.parametrize("path", ["counting/questions", "referring/questions"])

@@ -86,11 +86,11 @@ def _rate(record: Record, others: Sequence[Record]) -> tuple:
         sides[0] < _LEAST_SIDE or sides[1] > 2 * sides[0],
         record["file_name"] in {other["file_name"] for other in others},
         sum(len(message["content"]) for message in record["messages"]) > _LONGEST,
-        min(w * h for _, _, w, h in boxes) / area < _LEAST_SHARE,
+        min((w * h for _, _, w, h in boxes), default=0) / area < _LEAST_SHARE,
         len(categories) < 2,
         not 2 <= len(boxes) <= _MOST_TARGETS,
         _overlap(boxes),
-        sum(map(shown.count, categories)) / len(categories),
+        sum(map(shown.count, categories)) / max(len(categories), 1),
         record["id"],
     )
 
