@@ -21,7 +21,7 @@ class Gold:
         data = open_data(str(location))
         self.answers: dict[tuple[str, str], str] = {}
         self.ids: list[str] = []
-        for task in data.tasks:
+        for task in data.select("all", split):
             for row in data.rows(task, split):
                 question, answer = (message["content"] for message in row["messages"])
                 key = (hash_pixels(row["image"].read()), question)

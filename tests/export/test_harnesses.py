@@ -53,7 +53,7 @@ class Model:
         self.answers: dict[str, str] = {}
         self._known: dict[str, list[tuple[np.ndarray, str]]] = defaultdict(list)
         data = open_data(str(sample_build()))
-        for task in data.tasks:
+        for task in data.select("all", "test"):
             for row in data.rows(task, "test"):
                 question, gold = (message["content"] for message in row["messages"])
                 answer = answer_noisily(len(self.answers), row["id"], gold) if noisy else gold

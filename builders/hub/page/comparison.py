@@ -17,6 +17,7 @@ MOST_PAIRS = 2_000_000
 _MOST_ITEMS = 40
 _MOST_ROWS = 20
 _ENTRIES = {
+    "answer": "answer",
     "categories": "categories",
     "phrases": "phrases",
     "count": "number",
@@ -100,7 +101,7 @@ def _show_scores(record: RecordScore) -> str:
 
 
 def _format_counts(key: str, tp: int, fp: int, fn: int) -> str:
-    if key == "counting/count" or key.startswith("identification/"):
+    if key == "counting/count" or key.startswith(("identification/", "presence/")):
         return "right" if tp else "wrong"
     return f"{tp:,} right, {fp:,} wrong, {fn:,} missed"
 
