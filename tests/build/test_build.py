@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from corpora import NAMES, Picture, noisy_pictures, plain_corpus, random_corpus, write_corpus, zip_corpus
-from oracle import TASKS
+from oracle import IN_ALL, TASKS
 from support import build, comparable, parquet, slow, tree
 
 from builders.build import limits
@@ -45,12 +45,16 @@ def built(corpus, tmp_path_factory) -> Path:
     return out
 
 
-@pytest.fixture(scope="module")
-def live(corpus, tmp_path_factory) -> dict[str, list[dict]]:
-    """What the live builder gives for `all`, by split."""
-    builder = SARChat(data_dir=str(corpus), cache_dir=str(tmp_path_factory.mktemp("live")))
+def generate(corpus, config: str, cache: Path) -> dict[str, list[dict]]:
+    """What the live builder gives for a config, by split."""
+    builder = SARChat(config_name=config, data_dir=str(corpus), cache_dir=str(cache))
     builder.download_and_prepare()
     return {split: [comparable(record) for record in records] for split, records in builder.as_dataset().items()}
+
+
+@pytest.fixture(scope="module")
+def live(corpus, tmp_path_factory) -> dict[str, list[dict]]:
+    return generate(corpus, "all", tmp_path_factory.mktemp("live"))
 
 
 @pytest.mark.parametrize("embed", [True, *slow(False)])
@@ -141,13 +145,14 @@ def test_built_and_live_records_are_the_same_in_the_same_order(tmp_path, built, 
 
 
 @pytest.mark.parametrize("config", [TASKS[-1], *slow(*TASKS[:-1], "all")])
-def test_each_config_loads_and_streams(tmp_path, built, live, config):
+def test_each_config_loads_and_streams(tmp_path, corpus, built, live, config):
     assert set(datasets.get_dataset_config_names(str(built))) == {*TASKS, "all"}
     loaded = datasets.load_dataset(str(built), config, cache_dir=str(tmp_path))
     streamed = datasets.load_dataset(str(built), config, cache_dir=str(tmp_path), streaming=True)
     assert list(loaded) == list(streamed) == list(SPLITS)
     for split in SPLITS:
-        expected = [record for record in live[split] if config in ("all", record["task"])]
+        whole = live if config in ("all", *IN_ALL) else generate(corpus, config, tmp_path / "live")
+        expected = [record for record in whole[split] if config in ("all", record["task"])]
         assert loaded[split].features == streamed[split].features == FEATURES
         assert [comparable(record) for record in loaded[split]] == expected
         assert [comparable(record) for record in streamed[split]] == expected
@@ -157,7 +162,7 @@ def test_card_tells_the_true_sizes(built):
     infos = {info["config_name"]: info for info in card(built)["dataset_info"]}
     assert set(infos) == {*TASKS, "all"}
     for config, info in infos.items():
-        tasks = TASKS if config == "all" else [config]
+        tasks = IN_ALL if config == "all" else [config]
         assert info["download_size"] == sum(p.stat().st_size for task in tasks for p in parquet(built, task))
         assert info["dataset_size"] == sum(split["num_bytes"] for split in info["splits"])
 
@@ -345,7 +350,7 @@ def test_split_and_task_without_a_record_are_left_out(tmp_path):
     }
     corpus = write_corpus(tmp_path, pictures)
     report = build(corpus, tmp_path / "out")
-    assert set(datasets.get_dataset_config_names(str(tmp_path / "out"))) == {"all", *TASKS} - {"description"}
+    assert set(datasets.get_dataset_config_names(str(tmp_path / "out"))) == {"all", *IN_ALL} - {"description"}
     for config in ("all", "referring"):
         assert list(datasets.load_dataset(str(tmp_path / "out"), config, cache_dir=str(tmp_path / "c"))) == ["train"]
     assert report.plan.images == {"train": 1, "validation": 0}

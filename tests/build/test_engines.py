@@ -81,7 +81,7 @@ def test_two_jobs_share_the_files_of_a_shard(tmp_path, corpus, engine):
     jobs = [pickle.loads(sent)[1] for sent in engine.sent]
     for split in ("train", "validation", "test"):
         first, second = (job for job in jobs if job.split == split)
-        assert sorted([*first.paths, *second.paths]) == sorted(TASKS) and len(first.paths) == 3
+        assert sorted([*first.paths, *second.paths]) == sorted(TASKS) and len(first.paths) in (3, 4)
         assert first.start == second.start and first.count == second.count == first.counted + second.counted
     # The longest jobs come first; this engine turns them round.
     assert [job.count for job in jobs] == sorted(job.count for job in jobs)
