@@ -22,9 +22,9 @@ try:
     from builders.core.schema import ALL, CONFIGS, feature_specs, tasks_of
     from builders.core.versions import DATA_VERSION, RELEASE_NOTES, package_version
     from builders.corpus.info import DEFAULT, CorpusInfo, is_description, known_corpus, read_corpus
-    from builders.corpus.location import Location, locate
+    from builders.corpus.location import locate
     from builders.corpus.sardet import find_corpus
-    from builders.data.live import Shard, check_live_choices, generate_examples, has_records, plan_shards
+    from builders.data.live import check_live_choices, generate_tables, has_records, plan_shards
     from builders.data.origin import find_origin
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
@@ -33,6 +33,7 @@ except ModuleNotFoundError as error:
     ) from error
 
 import datasets
+import pyarrow as pa
 
 VERSION = datasets.Version(DATA_VERSION)
 # Defined once for both the card and `datasets`, which reads the card in the same way.
@@ -95,7 +96,7 @@ class SARChatConfig(datasets.BuilderConfig):
         return super().create_config_id(names, custom_features)
 
 
-class SARChat(datasets.GeneratorBasedBuilder):
+class SARChat(datasets.ArrowBasedBuilder, datasets.GeneratorBasedBuilder):
     """Conversations in six tasks over SARDet-100K (arXiv 2502.08168), with one config per task and `all`.
 
     Args:
@@ -122,6 +123,8 @@ class SARChat(datasets.GeneratorBasedBuilder):
     BUILDER_CONFIG_CLASS = SARChatConfig
     BUILDER_CONFIGS = [SARChatConfig(name=name, version=VERSION) for name in CONFIGS]  # noqa: RUF012
     DEFAULT_CONFIG_NAME = ALL
+    # Up to datasets 4.7, that of `GeneratorBasedBuilder` passes an argument on that tables do not take.
+    _download_and_prepare = datasets.DatasetBuilder._download_and_prepare
 
     def __init__(self, *args: object, **kwargs: Any) -> None:  # noqa: ANN401
         """Find the corpus and compute its fingerprint; see `datasets.DatasetBuilder` for further arguments."""
@@ -191,17 +194,23 @@ class SARChat(datasets.GeneratorBasedBuilder):
             check_live_choices(location, self.config.stamp, self.config.corpus_splits, self._index_folder())
         tasks = tasks_of(self.config.name)
         found = {"location": location, "stamp": self.config.stamp, "cache": self._index_folder()}
+        how = {"seed": self.config.seed, "shards": plan_shards(tasks), "is_streaming": dl_manager.is_streaming}
         return [
-            datasets.SplitGenerator(name=split, gen_kwargs={**found, "split": split, "shards": plan_shards(tasks)})
+            datasets.SplitGenerator(name=split, gen_kwargs={**found, **how, "split": split})
             for split in self.config.corpus_splits
             # A stream opens nothing before its first record is read; `datasets` cannot load a split without records.
             if dl_manager.is_streaming or any(has_records(**found, split=split, task=task) for task in tasks)
         ]
 
-    def _generate_examples(
-        self, location: Location, stamp: str, cache: str | None, split: str, shards: list[Shard]
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
-        yield from generate_examples(location, stamp, split, self.config.seed, shards, cache)
+    def _generate_tables(self, **options: Any) -> Iterator[tuple[int, pa.Table]]:  # noqa: ANN401
+        schema = self.info.features.arrow_schema
+        for number, table in enumerate(generate_tables(**options)):
+            yield number, table.cast(schema)
+
+    def _generate_examples(self, **options: Any) -> Iterator[tuple[str, dict[str, Any]]]:  # noqa: ANN401
+        for _, table in self._generate_tables(**options):
+            for row in table.to_pylist():
+                yield row["id"], row
 
     def _index_folder(self) -> str | None:
         """Return the folder of the indices of this corpus, which all processes share; none in a remote cache."""

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import random
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from PIL import Image
 
+from builders.core.schema import TASKS
 from builders.corpus.sample.coco_writer import coco_annotation, coco_document
+from builders.corpus.sardet import find_corpus
+from builders.data.live import generate_tables, plan_shards
 
 NAMES = ("ship", "aircraft", "car", "tank", "bridge", "harbor")
 SPLITS = ("train", "val", "test")
@@ -242,3 +246,9 @@ def zip_corpus(corpus: Path, archive: Path, *, top: bool = True, method: int = z
         for path in sorted(corpus.rglob("*")):
             file.write(path, path.relative_to(corpus.parent if top else corpus))
     return archive
+
+
+def live_records(corpus: Path, split: str, tasks: Sequence[str] = TASKS, seed: int = 0) -> list[dict]:
+    """Return the records that the live builder generates, without loading `datasets`."""
+    tables = generate_tables(str(corpus), find_corpus(corpus).stamp(), split, seed, plan_shards(tasks))
+    return [row for table in tables for row in table.to_pylist()]

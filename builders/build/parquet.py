@@ -6,7 +6,6 @@ import hashlib
 import io
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
-from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,7 +13,6 @@ import pyarrow.parquet as pq
 
 from builders.build import limits
 from builders.build.plan import ShardJob
-from builders.build.row_group import RowGroup, StoredImage
 from builders.core.digests import hash_file
 from builders.core.errors import SARChatError
 from builders.core.schema import CORNERS
@@ -26,13 +24,12 @@ from builders.corpus.source import join
 from builders.corpus.targets import AnnotatedImage
 from builders.data.parquet_features import features_metadata
 from builders.data.parquet_file import ParquetFile
+from builders.data.row_group import RowGroup, RowGroups, StoredImage
 from builders.tasks.record import Record
 from builders.tasks.registry import count_records, generate_records
 from builders.tasks.templating import Chooser
 
 SHARE_OUT = "workers on other machines need an --out in a folder that all of them share, or in object storage"
-# The approximate size of a row without its image. A row of an image with hundreds of targets may exceed it.
-_TEXT_BYTES = 800
 
 
 def write_shard(job: ShardJob, advance: Callable[[int], object] = lambda images: None) -> list[ParquetFile]:
@@ -96,38 +93,21 @@ class _TaskWriter:
         self._task = task
         self._split = split
         self._path = path
-        self._group = RowGroup(task, oriented=info.oriented)
+        self._groups = RowGroups(task, limits.ROW_GROUP_ROWS, limits.ROW_GROUP_DENSE_BYTES, oriented=info.oriented)
         self._writer: pq.ParquetWriter | None = None
         self._sink: pa.NativeFile | None = None
         self._rows = 0
         self._dense_bytes = 0
 
     def write(self, image: AnnotatedImage, stored: StoredImage, number: int, records: Iterator[Record]) -> None:
-        """Add an image's records. Row groups end between two images if possible, so that each image is stored once.
-
-        Args:
-            image: the image.
-            stored: the image as rows store it.
-            number: the number of records.
-            records: the records; only those of one row group are in memory at a time.
-        """
-        if not number:
-            return
-        # The images determine the size of a row group; texts add little.
-        row = len(stored.content or b"") + _TEXT_BYTES
-        most = max(1, min(limits.ROW_GROUP_ROWS, limits.ROW_GROUP_DENSE_BYTES // row))
-        rows, taken = self._group.rows + number, self._group.dense_bytes + number * row
-        if self._group.rows and (rows > limits.ROW_GROUP_ROWS or taken > limits.ROW_GROUP_DENSE_BYTES):
-            self._flush()
-        self._group.extend(image, stored, list(islice(records, most)))
-        while part := list(islice(records, most)):
-            self._flush()
-            self._group.extend(image, stored, part)
+        """Add an image's records, see `RowGroups.add`."""
+        for group in self._groups.add(image, stored, number, records):
+            self._write_group(group)
 
     def finish(self) -> ParquetFile:
         """Close the file and return its description."""
-        if self._group.rows:
-            self._flush()
+        for group in self._groups.rest():
+            self._write_group(group)
         if self._writer is None or self._sink is None:
             raise RuntimeError(f"{self._path}: planned for records that were not generated")
         self._writer.close()
@@ -152,8 +132,8 @@ class _TaskWriter:
             with suppress(OSError):
                 self._sink.close()
 
-    def _flush(self) -> None:
-        table = self._group.to_table()
+    def _write_group(self, group: RowGroup) -> None:
+        table = group.to_table()
         if self._writer is None:
             self._path.parent.mkdir(exist_ok=True)
             # A worker that was lost may have left a part of the file, and if it still runs, it writes the same bytes.
@@ -171,10 +151,9 @@ class _TaskWriter:
                 store_schema=False,
             )
             self._writer.add_key_value_metadata(features_metadata(table.schema, {"objects.category": self._info.names}))
-        self._writer.write_table(table, row_group_size=self._group.rows)
-        self._rows += self._group.rows
-        self._dense_bytes += self._group.dense_bytes
-        self._group = RowGroup(self._task, oriented=self._info.oriented)
+        self._writer.write_table(table, row_group_size=group.rows)
+        self._rows += group.rows
+        self._dense_bytes += group.dense_bytes
 
 
 _DICTIONARY_COLUMNS = [

@@ -20,8 +20,9 @@ def read_ahead(
     """Yield the content of each file, in order, or what `read` returns for its path.
 
     From a remote folder, up to `REQUESTS_AT_ONCE` files are read at a time, as long as together they have no more than
-    `BYTES_AHEAD` bytes; a larger file is read alone. A local file is read when it is needed, and so is one in an
-    archive, whose files share one stream.
+    `BYTES_AHEAD` bytes; a larger file is read alone. One is read at first, and one more at a time with each that is
+    used, since many streams are left after a few. A local file is read when it is needed, and so is one in an archive,
+    whose files share one stream.
 
     Args:
         source: the corpus's files.
@@ -39,18 +40,17 @@ def read_ahead(
     coming = ((relative, BYTES_AHEAD // REQUESTS_AT_ONCE if size is None else size) for relative, size in files)
     following = next(coming, None)
     reading: deque[tuple[Future[Any], int]] = deque()
-    ahead = 0
+    ahead, most = 0, 1
     pool = ThreadPoolExecutor(REQUESTS_AT_ONCE, thread_name_prefix="read-ahead")
     try:
         while following or reading:
-            while (
-                following and len(reading) < REQUESTS_AT_ONCE and (not reading or ahead + following[1] <= BYTES_AHEAD)
-            ):
+            while following and len(reading) < most and (not reading or ahead + following[1] <= BYTES_AHEAD):
                 reading.append((pool.submit(read, following[0]), following[1]))
                 ahead += following[1]
                 following = next(coming, None)
             future, size = reading.popleft()
             yield future.result()
             ahead -= size
+            most = min(most + 1, REQUESTS_AT_ONCE)
     finally:
         pool.shutdown(cancel_futures=True)

@@ -1,4 +1,4 @@
-"""Examples of the live builder: the records of a shard, with images by path if they are files."""
+"""Tables of the live builder: the records of a shard, with images by path if they are files."""
 
 from __future__ import annotations
 
@@ -7,27 +7,32 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
 
+import pyarrow as pa
 from filelock import FileLock
 
 from builders.core.errors import SARChatError
-from builders.core.schema import CORNERS, scenario
 from builders.corpus.image_check import check_image
 from builders.corpus.image_index import ImageIndex, IndexWriter
-from builders.corpus.info import CorpusInfo
 from builders.corpus.location import Location
+from builders.corpus.reading_ahead import read_ahead
 from builders.corpus.sardet import Corpus, open_corpus
-from builders.corpus.source import join
+from builders.corpus.source import Source, join
 from builders.corpus.targets import AnnotatedImage
-from builders.tasks.record import Record
+from builders.data.row_group import RowGroup, RowGroups, StoredImage
 from builders.tasks.registry import count_records, generate_records
 from builders.tasks.templating import Chooser
 
+# Yields for each of some images how rows store it.
+Store = Callable[[Sequence[AnnotatedImage]], Generator[StoredImage, None, None]]
+# The limits of a table, which is in memory with each row's copy of its image.
+MOST_ROWS = 10_000
+MOST_BYTES = 20_000_000
 # Enough for all processes or workers of a machine, few enough that opening each shard costs little.
 SHARDS_PER_TASK = 64
 
@@ -119,10 +124,43 @@ def has_records(location: str | Location, stamp: str, split: str, task: str, cac
     return any(count_records(task, image) for image in open_split(location, stamp, split, cache).images())
 
 
-def generate_examples(
-    location: str | Location, stamp: str, split: str, seed: int, shards: Sequence[Shard], cache: str | None = None
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the examples of the given shards, each with its id as key.
+def generate_groups(
+    opened: OpenSplit, split: str, seed: int, shards: Iterable[Shard], store: Store, first_rows: int | None = None
+) -> Iterator[RowGroup]:
+    """Yield the records of the given shards, in order.
+
+    Args:
+        opened: the split.
+        split: its name.
+        seed: chooses the wordings.
+        shards: the shards to generate.
+        store: yields for each of a list of images how rows store it.
+        first_rows: the most rows of the first group of a shard, see `RowGroups`.
+    """
+    info, total = opened.corpus.info, len(opened.index)
+    chooser = Chooser(seed, info)
+    for shard in shards:
+        start, stop = (number * total // shard.count for number in (shard.index, shard.index + 1))
+        groups = RowGroups(shard.task, MOST_ROWS, MOST_BYTES, first_rows, oriented=info.oriented)
+        counted = [(image, count_records(shard.task, image)) for image in opened.images(start, stop - start)]
+        with_records = [(image, number) for image, number in counted if number]
+        with closing(store([image for image, _ in with_records])) as all_stored:
+            for (image, number), stored in zip(with_records, all_stored, strict=True):
+                yield from groups.add(image, stored, number, generate_records(shard.task, split, image, chooser))
+        yield from groups.rest()
+
+
+def generate_tables(
+    location: str | Location,
+    stamp: str,
+    split: str,
+    seed: int,
+    shards: Iterable[Shard],
+    cache: str | None = None,
+    *,
+    is_streaming: bool = False,
+) -> Iterator[pa.Table]:
+    """Yield the records of the given shards in the columns of a build, whose repeated values are dictionary-encoded.
 
     Args:
         location: the corpus's path or URL.
@@ -131,63 +169,35 @@ def generate_examples(
         seed: chooses the wordings.
         shards: the shards to generate, in order.
         cache: see `open_split`.
-
-    Yields:
-        Key and example; the columns are those of `sarchat_dataset.FEATURES`.
+        is_streaming: whether to begin each shard with small tables, since its first record is waited for.
 
     Raises:
         SARChatError: if an image is missing or cannot be read, or as in `open_split`.
     """
     opened = open_split(location, stamp, split, cache)
-    total = len(opened.index)
-    chooser = Chooser(seed, opened.corpus.info)
-    for shard in shards:
-        start, stop = (number * total // shard.count for number in (shard.index, shard.index + 1))
-        for image in opened.images(start, stop - start):
-            if count_records(shard.task, image):
-                reference = _refer_to_image(opened.corpus, join(opened.folder, image.file_name), image)
-                for record in generate_records(shard.task, split, image, chooser):
-                    yield record.id, make_example(record, shard.task, image, reference, opened.corpus.info)
+    store = partial(_store_images, opened.corpus.source, opened.folder)
+    for group in generate_groups(opened, split, seed, shards, store, 1 if is_streaming else None):
+        yield group.to_table()
 
 
-def make_example(
-    record: Record, task: str, image: AnnotatedImage, reference: object, info: CorpusInfo
-) -> dict[str, Any]:
-    """Return a record in the data set's columns."""
-    corners = {CORNERS: [list(target.corners or ()) for target in record.targets]} if info.oriented else {}
-    return {
-        "id": record.id,
-        "image": reference,
-        "file_name": image.file_name,
-        "image_id": image.image_id,
-        "width": image.width,
-        "height": image.height,
-        "task": task,
-        "scenario": scenario(len(image.targets)),
-        "messages": [
-            {"role": "user", "content": record.question},
-            {"role": "assistant", "content": record.answer},
-        ],
-        "objects": {
-            "bbox": [target.bbox for target in record.targets],
-            "category": [target.category for target in record.targets],
-            **corners,
-        },
-    }
+def _store_images(source: Source, folder: str, images: Sequence[AnnotatedImage]) -> Generator[StoredImage, None, None]:
+    """Yield images by path if they are local files, so that caches contain no copy; otherwise with their bytes."""
+    files = [(join(folder, image.file_name), None) for image in images]
+    if source.is_local_folder:
+        yield from (_refer_to_file(source, path, image) for (path, _), image in zip(files, images, strict=True))
+        return
+    with closing(read_ahead(source, files)) as contents:
+        for image, (path, _), content in zip(images, files, contents, strict=True):
+            check_image(io.BytesIO(content), image, source.show(path), decode=False)
+            yield StoredImage(content, image.file_name, image.file_name.encode())
 
 
-def _refer_to_image(corpus: Corpus, relative: str, image: AnnotatedImage) -> str | dict[str, Any]:
-    """Return an image's path if it is a local file, so that caches contain no copy; otherwise its bytes."""
-    name = corpus.source.show(relative)
-    if not corpus.source.is_local_folder:
-        content = corpus.source.read(relative)
-        check_image(io.BytesIO(content), image, name, decode=False)
-        return {"path": image.file_name, "bytes": content}
+def _refer_to_file(source: Source, relative: str, image: AnnotatedImage) -> StoredImage:
+    name, path = source.show(relative), source.path(relative)
     # Opening a pipe would block.
-    if not os.path.isfile(corpus.source.path(relative)):
+    if not os.path.isfile(path):
         raise SARChatError(f"image missing: {name}; complete the corpus")
-    corpus.source.check_links(relative)
-    with open(corpus.source.path(relative), "rb") as stream:
+    source.check_links(relative)
+    with open(path, "rb") as stream:
         check_image(stream, image, name, decode=False)
-    # A plain path: with a dict, `datasets` would look up the path on disk again for every record.
-    return corpus.source.path(relative)
+    return StoredImage(None, path)

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator, Sequence
-from functools import cached_property
+from collections.abc import Callable, Container, Generator, Iterator, Sequence
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from fsspec.core import url_to_fs
 
 from builders.core.errors import SARChatError
 from builders.core.schema import COLUMNS, TASKS
 from builders.corpus.sardet import Corpus, find_corpus
 from builders.corpus.source import join
+from builders.corpus.targets import AnnotatedImage
 from builders.data.encoded_image import EncodedImage
-from builders.data.live import make_example, open_split
+from builders.data.live import Shard, generate_groups, open_split
 from builders.data.reader import CARD, Build, Place, find_build
 from builders.data.records import Records
-from builders.tasks.registry import count_records, generate_records
-from builders.tasks.templating import Chooser
+from builders.data.row_group import StoredImage, decode
+from builders.data.rows import make_rows
+from builders.tasks.registry import count_records
 
 # A repo id on the Hub, with or without a revision.
 REPO_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
@@ -50,13 +53,22 @@ class LiveRecords(Records):
         """Yield the records of a split in order; see `Records.rows`."""
         for task in self.select(config, split):
             opened = open_split(self.location, self._corpus.stamp(), split)
-            chooser = Chooser(0, opened.corpus.info)
-            for image in opened.images():
-                stored = _refer_to_image(opened.corpus, opened.folder, image.file_name)
-                for record in generate_records(task, split, image, chooser):
-                    if keep is None or record.id in keep:
-                        row = make_example(record, task, image, stored, self.info)
-                        yield {name: row[name] for name in columns}
+            image = lru_cache(maxsize=1)(partial(_refer_to_image, opened.corpus, opened.folder))
+            images_of = partial(_images_of, image)
+            for group in generate_groups(opened, split, 0, [Shard(task, 0, 1)], _store_names):
+                # Otherwise a value of a dictionary would become a new object in each row, which takes longer.
+                table = decode(group.to_table())
+                if keep is not None:
+                    table = table.filter(pa.array([name in keep for name in table["id"].to_pylist()], pa.bool_()))
+                yield from make_rows(table, columns, images_of)
+
+
+def _store_names(images: Sequence[AnnotatedImage]) -> Generator[StoredImage, None, None]:
+    yield from (StoredImage(None, image.file_name) for image in images)
+
+
+def _images_of(image: Callable[[str], EncodedImage], rows: pa.Table) -> list[EncodedImage]:
+    return [image(name) for name in rows["file_name"].to_pylist()]
 
 
 def open_data(location: str) -> Records:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -180,14 +181,25 @@ def _read_group(
     if places is not None:
         table = table.take(places)
     images = _GroupImages(part, group, known)
+    at = iter(range(len(table)) if places is None else places)
+    yield from make_rows(table, columns, lambda batch: images.of_rows(_read_keys(batch), islice(at, len(batch))))
+
+
+def make_rows(
+    table: pa.Table, columns: Sequence[str], images_of: Callable[[pa.Table], list[EncodedImage]]
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a table, in order.
+
+    Args:
+        table: the table.
+        columns: the columns of each dict; all but `image` are those of the table.
+        images_of: returns the image of each row of the next part of the table.
+    """
     for start in range(0, len(table), _BATCH_ROWS):
         batch = table.slice(start, _BATCH_ROWS)
         # Column by column: faster than `Table.to_pylist`.
-        values = {name: batch.column(name).to_pylist() for name in columns if name != "image"}
-        if with_images:
-            at = range(start, start + len(batch)) if places is None else places[start : start + len(batch)]
-            values["image"] = images.of_rows(_read_keys(batch), at)
-        for row in zip(*(values[name] for name in columns), strict=True):
+        values = [images_of(batch) if name == "image" else batch.column(name).to_pylist() for name in columns]
+        for row in zip(*values, strict=True):
             yield dict(zip(columns, row, strict=True))
 
 

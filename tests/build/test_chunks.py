@@ -11,7 +11,7 @@ from corpora import Picture, noisy_pictures, write_corpus
 from support import build, parquet
 
 from builders.build.options import BuildOptions
-from builders.build.row_group import CHUNK_END
+from builders.data.row_group import CHUNK_END
 
 
 def test_a_chunk_ends_after_an_image(tmp_path):

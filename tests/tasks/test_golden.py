@@ -9,11 +9,8 @@ import json
 from pathlib import Path
 
 import pytest
-from corpora import NAMES, Picture, write_corpus
+from corpora import NAMES, Picture, live_records, write_corpus
 from oracle import TASKS
-
-from builders.corpus.sardet import find_corpus
-from builders.data.live import generate_examples, plan_shards
 
 GOLDEN = Path(__file__).parent / "golden"
 PICTURES = {
@@ -30,10 +27,9 @@ PICTURES = {
 def format_records(task: str, folder: Path) -> str:
     """Return a task's records of the corpus as JSON lines."""
     corpus = write_corpus(folder, PICTURES)
-    stamp = find_corpus(corpus).stamp()
     lines = []
     for split in ("train", "validation", "test"):
-        for _, record in generate_examples(str(corpus), stamp, split, 0, plan_shards([task])):
+        for record in live_records(corpus, split, [task]):
             del record["image"]
             lines.append(json.dumps(record) + "\n")
     return "".join(lines)

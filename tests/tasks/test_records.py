@@ -7,27 +7,18 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from corpora import Picture, plain_pictures, random_corpus, write_corpus
+from corpora import Picture, live_records, plain_pictures, random_corpus, write_corpus
 from oracle import TASKS, check_record, directions, expected_keys, key_of, nouns, read_split
 from support import slow
 
 from builders.core.schema import SPLITS
 from builders.corpus.info import DEFAULT, known_corpus
-from builders.corpus.sardet import find_corpus
 from builders.corpus.targets import AnnotatedImage, Target
-from builders.data.live import generate_examples, plan_shards
 from builders.tasks.registry import generate_records
 from builders.tasks.templating import Chooser, load_templates
 
 PLACES = ((0.0, 0.0), (100.0, 0.0), (0.0, 100.0), (150.0, 150.0))
 CHOOSER = Chooser(0, known_corpus(DEFAULT))
-
-
-def records(corpus: Path, split: str, tasks=TASKS, seed: int = 0) -> list[dict]:
-    stamp = find_corpus(corpus).stamp()
-    examples = list(generate_examples(str(corpus), stamp, split, seed, plan_shards(tasks)))
-    assert [key for key, _ in examples] == [example["id"] for _, example in examples]
-    return [example for _, example in examples]
 
 
 def check_corpus(corpus: Path, seed: int = 0) -> list[dict]:
@@ -36,7 +27,7 @@ def check_corpus(corpus: Path, seed: int = 0) -> list[dict]:
     for split, file in SPLITS.items():
         views = read_split(corpus, file)
         for task in TASKS:
-            of_task = records(corpus, split, [task], seed)
+            of_task = live_records(corpus, split, [task], seed)
             for record in of_task:
                 assert record["task"] == task
                 check_record(record, views[record["image_id"]], split)
@@ -62,7 +53,7 @@ def test_records_agree_with_the_true_annotations(real_corpus):
 def one_image(folder: Path, boxes: list[tuple], width: int = 300, height: int = 300) -> list[dict]:
     corpus = write_corpus(folder, {"train": [Picture("0000001.png", width, height, boxes)]})
     views = read_split(corpus, "train")
-    found = records(corpus, "train")
+    found = live_records(corpus, "train")
     for record in found:
         check_record(record, views[record["image_id"]], "train")
     return found
@@ -218,7 +209,7 @@ def test_targets_come_in_the_order_of_annotation_ids(tmp_path):
     for annotation, annotation_id in zip(coco["annotations"], [10, 9, 2, 30], strict=True):
         annotation["id"] = annotation_id
     file.write_text(json.dumps(coco))
-    (record,) = records(corpus, "train", ["referring"])
+    (record,) = live_records(corpus, "train", ["referring"])
     assert [box[0] for box in record["objects"]["bbox"]] == [20, 10, 0, 30]
 
 
@@ -235,11 +226,11 @@ def test_ids_tell_images_of_the_same_name_in_two_folders_apart(tmp_path):
 
 def test_annotations_without_crowd_and_ignore_are_targets(tmp_path):
     corpus = write_corpus(tmp_path, plain_pictures())
-    before = records(corpus, "train")
+    before = live_records(corpus, "train")
     file = corpus / "Annotations" / "train.json"
     file.write_text(file.read_text().replace('"iscrowd": 0, ', "").replace('"ignore": 0, ', ""))
     assert "iscrowd" not in file.read_text() and "ignore" not in file.read_text()
-    assert records(corpus, "train") == before
+    assert live_records(corpus, "train") == before
 
 
 @pytest.mark.parametrize(("ships", "bridges"), [(1, 1), (2, 1), (1, 3), (2, 2)])
@@ -248,7 +239,7 @@ def test_grounding_speaks_of_the_closest_pair_only_where_there_are_several(tmp_p
     boxes += [("bridge", 20 + 40 * i, 200, 30, 20) for i in range(bridges)]
     images = [Picture(f"{i:07d}.png", 300, 300, boxes) for i in range(40)]
     corpus = write_corpus(tmp_path, {"train": images})
-    found = [record["messages"][1]["content"] for record in records(corpus, "train", ["grounding"])]
+    found = [record["messages"][1]["content"] for record in live_records(corpus, "train", ["grounding"])]
     assert len(found) == len(images)
     assert {"closest" in answer for answer in found} == {(ships, bridges) != (1, 1)}
 
@@ -258,8 +249,8 @@ def test_wording_depends_on_the_record_alone(tmp_path):
     pictures = plain_pictures()
     whole = write_corpus(tmp_path / "whole", pictures)
     alone = write_corpus(tmp_path / "alone", {"train": pictures["train"][1:2]})
-    expected = {record["id"]: record["messages"] for record in records(whole, "train")}
-    found = records(alone, "train")
+    expected = {record["id"]: record["messages"] for record in live_records(whole, "train")}
+    found = live_records(alone, "train")
     assert found and all(record["messages"] == expected[record["id"]] for record in found)
 
 
@@ -267,7 +258,7 @@ def test_wording_depends_on_the_record_alone(tmp_path):
 def test_wordings_vary_and_all_are_used(tmp_path, task):
     boxes = [("ship", 30, 30, 100, 100), ("car", 150, 150, 100, 90)]
     corpus = write_corpus(tmp_path, {"train": [Picture(f"{i:07d}.bmp", 256, 256, boxes) for i in range(200)]})
-    questions = {record["messages"][0]["content"] for record in records(corpus, "train", [task])}
+    questions = {record["messages"][0]["content"] for record in live_records(corpus, "train", [task])}
     templates = load_templates(task)
     wordings = templates.get("questions") or templates["target"]["questions"] + templates["pair"]["questions"]
     assert len(questions) >= len(wordings)

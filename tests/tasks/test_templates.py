@@ -10,12 +10,10 @@ from string import Formatter
 
 import pytest
 import yaml
-from corpora import Picture, random_corpus, write_corpus
+from corpora import Picture, live_records, random_corpus, write_corpus
 from oracle import NAMES, TAGS, TASKS
 
 from builders.corpus.info import DEFAULT, known_corpus
-from builders.corpus.sardet import find_corpus
-from builders.data.live import generate_examples, plan_shards
 
 KEYS = {
     "classification": {"tag", "questions", "answers"},
@@ -243,8 +241,8 @@ def spoken(tmp_path_factory) -> list[str]:
         message["content"]
         for corpus in corpora
         for seed in range(3)
-        for _, example in generate_examples(str(corpus), find_corpus(corpus).stamp(), "train", seed, plan_shards(TASKS))
-        for message in example["messages"]
+        for record in live_records(corpus, "train", TASKS, seed)
+        for message in record["messages"]
     ]
 
 

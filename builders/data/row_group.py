@@ -1,13 +1,17 @@
-"""Conversion of records to the Arrow table of a row group, with repeated values stored once."""
+"""Records to Arrow tables, one per row group, with repeated values stored once: the build's and the live builder's."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
+from builders.core.errors import SARChatError
 from builders.core.schema import CORNERS, scenario
 from builders.corpus.targets import AnnotatedImage
 from builders.tasks.record import Record
@@ -18,7 +22,8 @@ _FIXED_BYTES = 85
 _TARGET_BYTES = 40
 # The four corners of an oriented one.
 _ORIENTED_BYTES = 64
-
+# The approximate size of a row without its image. A row of an image with hundreds of targets may exceed it.
+_TEXT_BYTES = 800
 
 # Stored after every image, where no row refers to it, so readers never see it. Xet, the Hub's storage, ends a chunk
 # after these 64 bytes, as their gear hash has 16 zeros on top (https://huggingface.co/docs/xet/chunking). So an image
@@ -32,14 +37,14 @@ class StoredImage(NamedTuple):
     Attributes:
         content: its bytes, or `None` if only its path is stored.
         path: its file name, or its local path.
-        digest: a hash of its bytes.
+        key: what no image of other bytes has.
         in_all_tasks: whether each task of the shard has a record of it.
     """
 
     content: bytes | None
     path: str
-    digest: bytes
-    in_all_tasks: bool
+    key: bytes = b""
+    in_all_tasks: bool = True
 
 
 class RowGroup:
@@ -90,7 +95,16 @@ class RowGroup:
         self.dense_bytes += len(records) * for_each + characters + self._of_target * corners
 
     def to_table(self) -> pa.Table:
-        """Return the rows as a table, with repeated values dictionary-encoded."""
+        """Return the rows as a table, with repeated values dictionary-encoded.
+
+        Raises:
+            SARChatError: if two rows have one id.
+        """
+        if len(set(self._ids)) < self.rows:
+            twice = next(name for name, number in Counter(self._ids).items() if number > 1)
+            raise SARChatError(
+                f"two records have the id {twice}; the module of task {self.task} must give each its own"
+            )
         image_of_row = np.asarray(self._image_of_row, np.int32)
         corners = np.asarray(self._corners, np.float64).reshape(-1, 4)
         # The same subtraction as in `Target.bbox`, so that live and built records have the same numbers.
@@ -139,14 +153,14 @@ class RowGroup:
         values = [CHUNK_END]
         # Parquet writes a dictionary with a repeated value as plain rows, so neither images nor ends may repeat.
         place_of: dict[bytes, int] = {}
-        for content, _, digest, _ in sorted(self._stored, key=lambda stored: not stored.in_all_tasks):
+        for content, _, key, _ in sorted(self._stored, key=lambda stored: not stored.in_all_tasks):
             # All or none: a build embeds either all images or none.
             if content is None:
                 return pa.nulls(self.rows, pa.binary())
-            if digest not in place_of:
-                place_of[digest] = len(values)
-                values += (content, digest + CHUNK_END)
-        places = [place_of[stored.digest] for stored in self._stored]
+            if key not in place_of:
+                place_of[key] = len(values)
+                values += (content, key + CHUNK_END)
+        places = [place_of[stored.key] for stored in self._stored]
         indices = np.asarray(places, np.int32)[image_of_row]
         return pa.DictionaryArray.from_arrays(pa.array(indices), pa.array(values, pa.binary()))
 
@@ -155,6 +169,82 @@ class RowGroup:
         role = pa.DictionaryArray.from_arrays(pa.array(speaker), pa.array(["user", "assistant"]))
         turns = pa.StructArray.from_arrays([role, pa.array(self._contents, pa.string())], names=["role", "content"])
         return _lists(turns, np.full(self.rows, 2, np.int32))
+
+
+def decode(table: pa.Table) -> pa.Table:
+    """Return a table in which no value is dictionary-encoded."""
+    return table.cast(pa.schema([(field.name, _decoded(field.type)) for field in table.schema]))
+
+
+def _decoded(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_list(kind):
+        return pa.list_(_decoded(kind.value_type))
+    if pa.types.is_struct(kind):
+        return pa.struct([(field.name, _decoded(field.type)) for field in kind])
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+class RowGroups:
+    """Divides the records of one task into row groups.
+
+    They end between two images if possible, so that each image is stored once.
+    """
+
+    def __init__(
+        self, task: str, most_rows: int, most_bytes: int, first_rows: int | None = None, *, oriented: bool = False
+    ) -> None:
+        """Set the limits.
+
+        Args:
+            task: the task.
+            most_rows: the most rows of a group.
+            most_bytes: their approximate size when read back, each row with its own copy of its image.
+            first_rows: the most rows of the first group if it is not to be waited for; each further one may have twice
+                as many.
+            oriented: see `RowGroup`.
+        """
+        self._new = partial(RowGroup, task, oriented=oriented)
+        self._group = self._new()
+        self._most_rows = most_rows
+        self._most_bytes = most_bytes
+        self._rows = first_rows or most_rows
+
+    def add(
+        self, image: AnnotatedImage, stored: StoredImage, number: int, records: Iterator[Record]
+    ) -> Iterator[RowGroup]:
+        """Add an image's records.
+
+        Args:
+            image: the image.
+            stored: the image as rows store it.
+            number: the number of records.
+            records: the records; only those of one row group are in memory at a time.
+
+        Yields:
+            The groups that are full.
+        """
+        if not number:
+            return
+        # The images determine the size of a row group; texts add little.
+        row = len(stored.content or b"") + _TEXT_BYTES
+        group = self._group
+        if group.rows and (group.rows + number > self._rows or group.dense_bytes + number * row > self._most_bytes):
+            yield self._take()
+        most = max(1, min(self._most_rows, self._most_bytes // row))
+        self._group.extend(image, stored, list(islice(records, most)))
+        while part := list(islice(records, most)):
+            yield self._take()
+            self._group.extend(image, stored, part)
+
+    def rest(self) -> Iterator[RowGroup]:
+        """Yield the group that is not full, if it has any rows."""
+        if self._group.rows:
+            yield self._take()
+
+    def _take(self) -> RowGroup:
+        group, self._group = self._group, self._new()
+        self._rows = min(2 * self._rows, self._most_rows)
+        return group
 
 
 def _constant(value: str, rows: int) -> pa.DictionaryArray:
