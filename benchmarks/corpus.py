@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import functools
 import hashlib
+import io
 import json
 import shutil
 import sys
@@ -20,6 +21,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from PIL import Image
 from scipy.optimize import least_squares
 from tqdm import tqdm
 
@@ -120,6 +122,38 @@ def write_corpus(root: Path, images: int = ALL_IMAGES, image_bytes: tuple[int, i
     shutil.rmtree(root, ignore_errors=True)
     partial.replace(root)
     return root / "SARDet_100K"
+
+
+def write_labels(root: Path, images: int) -> Path:
+    """Write images with two boxes each, and their labels in the folders `voc`, `yolo` and `dota`, unless they exist."""
+    if root.exists():
+        return root
+    rng = np.random.default_rng(VERSION)
+    partial = root.with_name(f".{root.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    for folder in ("images", "voc", "yolo", "dota"):
+        (partial / folder).mkdir(parents=True)
+    stream = io.BytesIO()
+    Image.new("L", (512, 512)).save(stream, "JPEG")
+    names = known_corpus(DEFAULT).names
+    boxes = rng.integers(1, 200, (images, 2, 4)).tolist()
+    categories = rng.integers(0, len(names), (images, 2)).tolist()
+    for number in range(images):
+        rows: dict[str, list[str]] = {"voc": [], "yolo": [], "dota": []}
+        for category, (x, y, w, h) in zip(categories[number], boxes[number], strict=True):
+            sides = f"<xmin>{x}</xmin><ymin>{y}</ymin><xmax>{x + w}</xmax><ymax>{y + h}</ymax>"
+            more = "<pose>Unspecified</pose><truncated>0</truncated><difficult>0</difficult>"
+            rows["voc"].append(f"<object><name>{names[category]}</name>{more}<bndbox>{sides}</bndbox></object>")
+            shares = " ".join(f"{value / 512:.6f}" for value in (x + w / 2, y + h / 2, w, h))
+            rows["yolo"].append(f"{category} {shares}\n")
+            rows["dota"].append(f"{x} {y} {x + w} {y} {x + w} {y + h} {x} {y + h} {names[category]} 0\n")
+        size = "<size><width>512</width><height>512</height><depth>1</depth></size>"
+        rows["voc"] = ["<annotation>", f"<filename>{number:07d}.jpg</filename>", size, *rows["voc"], "</annotation>"]
+        for folder, ending in (("voc", "xml"), ("yolo", "txt"), ("dota", "txt")):
+            (partial / folder / f"{number:07d}.{ending}").write_text("".join(rows[folder]), encoding="ascii")
+        (partial / "images" / f"{number:07d}.jpg").write_bytes(stream.getvalue())
+    partial.rename(root)
+    return root
 
 
 def write_annotations(root: Path, images: int, kind: str) -> Path:

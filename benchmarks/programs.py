@@ -117,6 +117,25 @@ def plan(location: str) -> dict[str, Any]:
         return result | {"grown_mb": result["peak_mb"] - before}
 
 
+def read_labels(location: str, label_format: str) -> dict[str, Any]:
+    """Read, join, clean and sort the labels of a folder with a file per image; `grown_mb` as in `plan`."""
+    from builders.corpus.categories import Naming
+    from builders.corpus.info import DEFAULT, known_corpus
+    from builders.corpus.label_formats import SplitLabels, open_labels
+    from builders.corpus.source import open_source
+
+    options = {"names": [*known_corpus(DEFAULT).names]} if label_format == "yolo" else {}
+    labels = open_labels(open_source(location), SplitLabels(label_format, label_format, "images", "", options))
+
+    def work() -> int:
+        with labels.read(Naming(known_corpus(DEFAULT))) as annotations:
+            return sum(1 for _ in annotations.images())
+
+    before = measure(lambda: 0)["peak_mb"]
+    result = measure(work)
+    return result | {"grown_mb": result["peak_mb"] - before}
+
+
 def read_remote(how: str, count: str) -> dict[str, Any]:
     """Read images of 60 kB from slow storage one by one, or ahead as a build does."""
     from slow_storage import fill

@@ -18,7 +18,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from corpus import REAL, write_annotations, write_corpus
+from corpus import REAL, write_annotations, write_corpus, write_labels
 from programs import cpu_seconds
 
 from builders.core.schema import TASKS
@@ -195,6 +195,16 @@ def planning() -> Iterator[list[str]]:
     yield ["memory to plan, 1,000,000 images / 50,000", f"{most:,.0f} / {least:,.0f} MB", _ratio(most, least), ""]
 
 
+def labels() -> Iterator[list[str]]:
+    """Read labels with a file per image, with their images' sizes for YOLO: the time, and whether the memory grows."""
+    few, many = (write_labels(CORPORA / f"labels-{images}", images) for images in (10_000, 100_000))
+    for label_format in ("voc", "yolo", "dota"):
+        small, large = run("read_labels", few, label_format), run("read_labels", many, label_format)
+        grown = f"{large['grown_mb']:,.0f} / {small['grown_mb']:,.0f} MB"
+        figures = f"{large['records']:,} images, {large['seconds']:.1f} s, memory {grown}"
+        yield [f"{label_format} labels, 100,000 images / 10,000", figures, _ratio(large["cpu"], small["cpu"]), "<= 11"]
+
+
 def remote() -> Iterator[list[str]]:
     """Read images behind 30 ms of latency, one by one and ahead."""
     ahead, single = in_turns(("read_remote", "ahead", 3_000), ("read_remote", "single", 100))
@@ -282,6 +292,7 @@ def main() -> None:
         scores(full),
         answers(real, small),
         planning(),
+        labels(),
         remote(),
         exports(small, full),
         translations(),
