@@ -221,10 +221,8 @@ class Source:
 
         On this machine and in S3, the folder is listed no further than to the first one.
         """
-        if self.is_local_folder or self._is_in_s3:
-            names = (name for name, _, _ in self.walk(relative, deep=False))
-        else:
-            names = iter(self.files(relative))
+        is_lazy = self.is_local_folder or self._is_in_s3
+        names = (name for name, _, _ in self.walk(relative, deep=False)) if is_lazy else self.files(relative)
         return any(splitext(name)[1].lower() in endings for name in names)
 
     def list_sizes(self, relative: str) -> Iterator[tuple[str, int | None]]:

@@ -42,8 +42,16 @@ _KEYS = re.compile(rb'"(images|annotations|annotation|categories)"\s*:\s*\[')
 _ANNOTATION_FOLDERS = ("annotations", "annotation", "labels")
 # What names of files have beside that of a split: `instances_train2017.json`.
 _NAME_OF_SPLIT = re.compile(r"^(instances|annotations)?_|[_-]?20[0-9]{2}$|^_?annotations\.coco$")
-_IMAGES_OF_ALL = ("images/{split}", "{split}", "JPEGImages/{split}", "images", "JPEGImages", "data", "Images")
-_IMAGES_BESIDE = ("{above}/images", "{above}/JPEGImages", "{above}")
+_IMAGES_OF_ALL: Sequence[str] = (
+    "images/{split}",
+    "{split}",
+    "JPEGImages/{split}",
+    "images",
+    "JPEGImages",
+    "data",
+    "Images",
+)
+_IMAGES_BESIDE: Sequence[str] = ("{above}/images", "{above}/JPEGImages", "{above}")
 _PARTS_OF_TEST = ("all", "inshore", "offshore")
 # Names with folders that are looked up to find out how all are meant.
 _TRIED = 5
@@ -79,30 +87,39 @@ def find(top: Source) -> list[Candidate]:
 
 def _find_others(top: Source, folders: Sequence[str]) -> list[Candidate]:
     """Return what JSON files at the top, in a folder of annotations or in one of each split may be, by their names."""
-    found = []
+    found: list[tuple[str, dict[str, tuple[str, Sequence[str]]]]] = []
     for folder in ("", *(name for name in folders if name.lower() in _ANNOTATION_FOLDERS)):
         named: dict[str, str] = {}
-        single: dict[str, str] = {}
+        others: list[str] = []
         for name in top.files(folder):
             path = join(folder, name)
             called = _NAME_OF_SPLIT.sub("", name.removesuffix(".json").lower())
             if name.endswith(".json") and _is_coco(top, path):
-                (named if find_splits([called]) else single)[called] = path
+                if find_splits([called]):
+                    named[called] = path
+                else:
+                    others.append(path)
         # A file whose name says no split is all there is, or belongs to another set of them.
-        paths = named or ({"": next(iter(single.values()))} if len(single) == 1 else {})
-        splits = {split: _beside(top, path, split, _IMAGES_OF_ALL) for split, path in paths.items()}
-        if splits and all(splits.values()):
-            found.append(Candidate(f"COCO, {join(folder, '*.json')}", splits))
-    splits = {}
+        paths = named or ({"": others[0]} if len(others) == 1 else {})
+        found.append(
+            (f"COCO, {join(folder, '*.json')}", {split: (path, _IMAGES_OF_ALL) for split, path in paths.items()})
+        )
+    beside: dict[str, tuple[str, Sequence[str]]] = {}
     for split, folder in find_splits(folders).items():
         for inner in ("", *(name for name in _PARTS_OF_TEST if split == "test" and top.is_dir(f"{folder}/{name}"))):
             above = join(folder, inner)
-            paths = [join(above, name) for name in top.files(above) if name.endswith(".json")]
-            if len(paths) == 1 and _is_coco(top, paths[0]):
-                splits[join(split, inner)] = _beside(top, paths[0], split, _IMAGES_BESIDE)
-    if splits and all(splits.values()):
-        found.append(Candidate("COCO, a folder for each split", splits))
-    return [Candidate(name, {split: labels for split, labels in of.items() if labels}) for name, of in found]
+            inside = [join(above, name) for name in top.files(above) if name.endswith(".json")]
+            if len(inside) == 1 and _is_coco(top, inside[0]):
+                beside[join(split, inner)] = inside[0], _IMAGES_BESIDE
+    found.append(("COCO, a folder for each split", beside))
+    candidates = []
+    for name, splits in found:
+        images = {split: _find_beside(top, path, split, places) for split, (path, places) in splits.items()}
+        labels = {split: SplitLabels("coco", splits[split][0], of) for split, of in images.items() if of is not None}
+        # Some without images are none that the layout has.
+        if labels and len(labels) == len(splits):
+            candidates.append(Candidate(name, labels))
+    return candidates
 
 
 def _is_coco(top: Source, path: str) -> bool:
@@ -111,12 +128,13 @@ def _is_coco(top: Source, path: str) -> bool:
         return _KEYS.search(stream.read(_HEAD)) is not None
 
 
-def _beside(top: Source, path: str, split: str, folders: Sequence[str]) -> SplitLabels | None:
+def _find_beside(top: Source, path: str, split: str, folders: Sequence[str]) -> str | None:
+    """Return the folder of the images of a split, given its file; `None` if there is none."""
     above = path.rpartition("/")[0]
     # Of a split without a name, no folder has the name.
     places = [folder.format(above=above, split=split) for folder in folders if split or "{split}" not in folder]
-    images = next(filter(top.is_dir, filter(None, places)), "")
-    return SplitLabels("coco", path, images) if images or (not above and top.has_file("", IMAGES)) else None
+    found = next(filter(top.is_dir, filter(None, places)), None)
+    return "" if found is None and not above and top.has_file("", IMAGES) else found
 
 
 def open_labels(top: Source, split: SplitLabels, images: Source) -> Labels:
