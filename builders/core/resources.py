@@ -75,6 +75,25 @@ def load_foreign_yaml(text: str) -> Any:  # noqa: ANN401
         raise ValueError(f"its YAML cannot be read: {error}") from error
 
 
+def find_repeated_key(text: str) -> str | None:
+    """Return a key that a mapping of a YAML text has twice, of which YAML would use the last; `None` if there is none.
+
+    Raises:
+        yaml.YAMLError: it is not valid.
+    """
+    nodes = [yaml.compose(text, Loader=_LOADER)]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, yaml.MappingNode):
+            keys = [str(key.value) for key, _ in node.value]
+            if repeated := next((key for place, key in enumerate(keys) if key in keys[:place]), None):
+                return repeated
+            nodes += [value for _, value in node.value]
+        elif isinstance(node, yaml.SequenceNode):
+            nodes += node.value
+    return None
+
+
 def _check_events(events: Iterable[yaml.Event]) -> None:
     """Count values as they will be read, with those of aliases, before any is made."""
     # The open collections: anchor, and the number of values so far.

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from builders.core.errors import SARChatError, check_name, near
-from builders.core.resources import load_foreign_yaml, read_text, read_yaml
+from builders.core.resources import find_repeated_key, load_foreign_yaml, read_text, read_yaml
 from builders.core.schema import SPLITS, split_name, stem
 from builders.corpus.targets import DIFFICULT_CHOICES, LEFT_OUT
 
@@ -455,9 +455,12 @@ def read_corpus(file: str | os.PathLike[str]) -> CorpusInfo:
     if path.stat().st_size > _MOST_BYTES:
         raise SARChatError(f"{path} has more than {_MOST_BYTES:,} bytes; a description of a corpus is shorter")
     try:
-        content = load_foreign_yaml(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        content = load_foreign_yaml(text)
     except ValueError as error:
         raise SARChatError(f"{path}: {error}") from error
+    if repeated := find_repeated_key(text):
+        raise SARChatError(f"{path}: the key {repeated!r} is given twice in one place; give it once")
     if isinstance(content, Mapping) and "categories" not in content and content.keys() & {"names", "nc", "train"}:
         raise SARChatError(
             f"{path} is the data.yaml of a YOLO data set, not the description of a corpus; give its folder"
