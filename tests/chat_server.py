@@ -158,7 +158,11 @@ class ChatServer:
 def complete(asked: Asked, answer: str | dict | None) -> dict[str, Any]:
     """A chat completion as vLLM writes it."""
     fields = answer if isinstance(answer, dict) else {"content": answer}
-    choice = {"index": 0, "finish_reason": fields.pop("finish_reason", "stop"), "logprobs": None}
+    choice = {
+        "index": 0,
+        "finish_reason": fields.pop("finish_reason", "stop"),
+        "logprobs": fields.pop("logprobs", None),
+    }
     return {
         "id": "chatcmpl-1",
         "object": "chat.completion",

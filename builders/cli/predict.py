@@ -39,6 +39,12 @@ from builders.core.writing import check_outputs
     "--prompt-suffix", metavar="TEXT", help="Text after every question; default: the box format's request for boxes."
 )
 @box_format_options
+@click.option(
+    "--blind", is_flag=True, help="Send a grey image of the same size instead of each image: what the model guesses."
+)
+@click.option(
+    "--logprobs", is_flag=True, help="Keep the probability of the numbers in answers, for `score --detection`."
+)
 @click.option("--extra-body", metavar="JSON", help="Further fields of each request, as a JSON object.")
 def command(
     data: str,
@@ -58,6 +64,8 @@ def command(
     input_size: str | None,
     resize: str | None,
     extra_body: str | None,
+    blind: bool,
+    logprobs: bool,
 ) -> None:
     """Ask a model every question of a split of DATA, with its image, and write its answers.
 
@@ -87,6 +95,8 @@ def command(
         input_size=input_size,
         resize=resize,
         extra_body=_read_object(extra_body),
+        blind=blind,
+        logprobs=logprobs,
     )
     # A file of answers is resumed; whether it can be is checked when it is opened.
     outputs = {"--out": out, "--out's sidecar": meta_path(out)}

@@ -25,6 +25,9 @@ from builders.cli.options import AnswerOptions, answer_options, average_option, 
     metavar="REPO_ID",
     help="Write .eval_results/sarchat.yaml for the model's repository on the Hub; REPO_ID is the name of the data set.",
 )
+@click.option(
+    "--detection", is_flag=True, help="Score counting and referring as detections too: mAP_nc, mF1 and, if known, AP."
+)
 @click.option("--details", type=click.Path(path_type=Path), help="Write one line per record to this JSON Lines file.")
 def command(
     predictions: str,
@@ -37,6 +40,7 @@ def command(
     params: str | None,
     output: Path | None,
     eval_results: str | None,
+    detection: bool,
     details: Path | None,
 ) -> None:
     """Score FILE, a model's answers, against a data set.
@@ -49,6 +53,7 @@ def command(
     from builders.core.errors import SARChatError
     from builders.core.tables import write_tables
     from builders.core.writing import check_outputs, check_outside
+    from builders.scoring.detection import DetectionCollector, tabulate_detection
     from builders.scoring.eval_results import EVAL_RESULTS, check_replaceable, check_repo_id, write_eval_results
     from builders.scoring.result_files import DETAILS_MARK, SCORES_MARK, write_result
     from builders.scoring.score_table import list_warnings, tabulate_scores
@@ -68,7 +73,13 @@ def command(
             raise SARChatError(
                 f"--eval-results is for the scores of a whole split, but these are of --limit {asked.limit}"
             )
-    result = evaluate_file(source, references, asked.config, asked.split, average, details, asked.limit, weights)
+    detections = DetectionCollector(source.notation) if detection else None
+    result = evaluate_file(
+        source, references, asked.config, asked.split, average, details, asked.limit, weights, detections
+    )
+    found = detections.scores() if detections else {}
+    if detection and not found:
+        raise SARChatError("--detection is for answers to counting or referring, and there are none")
     if output is not None:
         run = {
             "model": source.model or None,
@@ -80,6 +91,7 @@ def command(
             "box_format": asked.box_format,
             "input_size": asked.input_size,
             "resize": asked.resize,
+            **({"detection": {task: own._asdict() for task, own in found.items()}} if detection else {}),
         }
         write_result(output, result, run)
     if eval_results is not None:
@@ -88,7 +100,8 @@ def command(
             f"box format {asked.box_format}"
         )
         write_eval_results(eval_results, result, notes)
-    click.echo(write_tables(tabulate_scores(result), style))
+    tables = tabulate_scores(result) + ([tabulate_detection(found)] if detection else [])
+    click.echo(write_tables(tables, style))
     if eval_results is not None:
         click.echo(f"Wrote {EVAL_RESULTS}; publish it: hf upload MODEL {EVAL_RESULTS} {EVAL_RESULTS}", err=True)
     for warning in list_warnings(result, asked.box_format):

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from builders.notation.coordinates import Scale, scale_of
 from builders.notation.formats import BoxFormat
-from builders.notation.found import OWN_BOX, Group, Reading, numbers_of
+from builders.notation.found import NUMBER, OWN_BOX, Group, Reading, numbers_of
 from builders.notation.input_size import InputSize, ResizeRule
 from builders.notation.lists import read_lists
 from builders.notation.templates import read_template
@@ -83,16 +83,10 @@ def translate(
         return Translation(
             text, len(boxes), _count_outside(boxes, width, height), truncated=unfinished or reading.truncated
         )
-    foreign = 0
-    if not fmt.box.startswith("{<"):
-        text, foreign = OWN_BOX.subn("", text)
-    text = _drop_tokens(text, fmt)
+    text, reading, foreign = _read(text, fmt)
     if fmt.syntax == "template":
-        reading = read_template(text, fmt)
         words, closed = _words_between(text, reading), True
     else:
-        text = _FENCE.sub("", text)
-        reading = read_lists(text, fmt)
         words, closed = _words_around_lists(text, reading)
     writer = _Writer(scale, width, height)
     parts = [words[0]]
@@ -106,6 +100,47 @@ def translate(
         writer.not_boxes + foreign,
         unfinished or reading.truncated or not closed,
     )
+
+
+def _read(text: str, fmt: BoxFormat) -> tuple[str, Reading, int]:
+    """Return a text without the format's tokens, the boxes in it, and the number of boxes in SARChat's own notation."""
+    foreign = 0
+    if not fmt.box.startswith("{<"):
+        text, foreign = OWN_BOX.subn("", text)
+    text = _drop_tokens(text, fmt)
+    if fmt.syntax == "template":
+        return text, read_template(text, fmt), foreign
+    text = _FENCE.sub("", text)
+    return text, read_lists(text, fmt), foreign
+
+
+def box_spans(
+    answer: str, fmt: BoxFormat, width: int, height: int, input_size: InputSize | ResizeRule | None = None
+) -> list[tuple[int, int] | None]:
+    """Return from where to where in an answer the numbers of each box reach, for the boxes that `translate` counts.
+
+    A box whose numbers are not found as written is `None`. Arguments and errors are those of `translate`.
+    """
+    scale = scale_of(fmt, width, height, input_size)
+    text = final_answer(answer)
+    shift = len(answer) - len(text)
+    if fmt.is_native:
+        return [(shift + match.start(), shift + match.end()) for match in OWN_BOX.finditer(text)]
+    _, reading, _ = _read(text, fmt)
+    written = [(float(match[0]), match.span()) for match in re.finditer(NUMBER, text, re.ASCII)]
+    values = [value for value, _ in written]
+    spans: list[tuple[int, int] | None] = []
+    at = 0
+    for box in (box for found in reading.found for group in found.groups for box in group.boxes):
+        places = range(at, len(values) - len(box) + 1)
+        start = next(
+            (place for place in places if values[place] == box[0] and (*values[place : place + len(box)],) == box), None
+        )
+        if start is not None:
+            at = start + len(box)
+        if scale.to_pixels(box) is not None:
+            spans.append(None if start is None else (shift + written[start][1][0], shift + written[at - 1][1][1]))
+    return spans
 
 
 class _Writer:

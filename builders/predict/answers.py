@@ -130,7 +130,8 @@ def _check_settings(path: Path, found: Mapping[str, Any], wanted: Mapping[str, A
     """Check that every setting is unchanged, so that answers are not mixed."""
     before, now = _flatten(found), _flatten(wanted)
     for key, value in now.items():
-        if key not in before or before[key] != value:
+        # An option that older versions did not have is as if it was off.
+        if before.get(key) != value and (key in before or value is not False):
             was = json.dumps(before.get(key), ensure_ascii=False)
             raise SARChatError(
                 f"{path} has answers made with {key} {was}, not {json.dumps(value, ensure_ascii=False)}; "

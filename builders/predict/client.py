@@ -26,6 +26,8 @@ _CONNECT_SECONDS = 10.0
 _LONGEST_MESSAGE = 200
 # Above real numbers of tokens, and with few digits.
 _LARGEST_COUNT = 10**12
+# Servers write minus infinity as a large number, or not at all.
+_LOWEST_LOGPROB = -9999.0
 # Usual parts of a server's path; any other part may be a key, and is not shown.
 _PATH_PARTS = re.compile(r"(v\d+(beta)?|api|openai|inference|compatible-mode|paas|llm|models|chat|)")
 
@@ -48,6 +50,8 @@ class Answer(NamedTuple):
         server_model: the model's name as given by the server.
         retries: the number of failed requests before.
         exposed: whether the response repeated a secret, which was replaced.
+        logprobs: of each token of the answer that has a digit, where it starts and ends in `text`, and the logarithm of
+            its probability; `None` if they are not known.
     """
 
     text: str
@@ -60,6 +64,7 @@ class Answer(NamedTuple):
     server_model: str
     retries: int
     exposed: bool = False
+    logprobs: Sequence[tuple[int, int, float]] | None = None
 
     def cleaned(self, secrets: Secrets) -> Answer:
         """Return the answer with texts that any file can hold, without secrets."""
@@ -68,11 +73,13 @@ class Answer(NamedTuple):
         plain = {name: _replace_surrogates(text) for name, text in texts.items()}
         hidden: dict[str, Any] = {name: secrets.hide_in_answer(text) for name, text in plain.items()}
         words = {name: _shorten(one_line(hidden[name])) for name in _WORDS if name in hidden}
-        return self._replace(**hidden | words, exposed=hidden != plain)
+        # The places in a text that was changed are unknown.
+        logprobs = self.logprobs if hidden["text"] == self.text else None
+        return self._replace(**hidden | words, exposed=hidden != plain, logprobs=logprobs)
 
     def to_line(self, record_id: str, image_hash: str) -> dict[str, Any]:
         """Return the line of the answers file; the hash is that of the image's file."""
-        line = {
+        line: dict[str, Any] = {
             "id": record_id,
             "prediction": self.text,
             "finish_reason": self.finish_reason,
@@ -81,6 +88,8 @@ class Answer(NamedTuple):
             "latency_s": round(self.latency, 3),
             "image": image_hash,
         }
+        if self.logprobs is not None:
+            line["logprobs"] = [[start, end, round(logprob, 6)] for start, end, logprob in self.logprobs]
         return {**line, "reasoning": self.reasoning} if self.reasoning else line
 
 
@@ -284,7 +293,42 @@ def _read_completion(content: bytes, latency: float, retries: int) -> Answer:
         reasoning=_join_parts(message.get("reasoning_content") or message.get("reasoning")),
         server_model=_text_or_none(body.get("model")) or "",
         retries=retries,
+        logprobs=_read_logprobs(choice.get("logprobs"), text),
     )
+
+
+def _read_logprobs(found: object, text: str) -> list[tuple[int, int, float]] | None:
+    """Return the tokens of a text that have a digit, see `Answer.logprobs`.
+
+    A server may return tokens of reasoning before those of the answer, and tokens that show nothing after them. If the
+    tokens do not spell the text, it is not known which belongs where.
+    """
+    content = found.get("content") if isinstance(found, dict) else None
+    if not isinstance(content, list) or not all(isinstance(entry, dict) for entry in content):
+        return None
+    tokens = [(_token_bytes(entry), entry.get("logprob")) for entry in content]
+    spelled, wanted = b"".join(token for token, _ in tokens), text.encode("utf-8", "surrogatepass")
+    # The last occurrence: an answer follows its reasoning.
+    at = -spelled.rfind(wanted) if wanted else 1
+    if at > 0:
+        return None
+    kept = []
+    for token, logprob in tokens:
+        start, at = at, at + len(token)
+        if any(48 <= byte <= 57 for byte in token) and 0 <= start and at <= len(wanted):
+            if type(logprob) not in (int, float) or not logprob <= 0:
+                return None
+            first, last = (len(wanted[:place].decode("utf-8", "ignore")) for place in (start, at))
+            kept.append((first, last, float(max(logprob, _LOWEST_LOGPROB))))
+    return kept
+
+
+def _token_bytes(entry: Mapping[str, Any]) -> bytes:
+    """Return the bytes of a token; a server may give only its text, in which part of a character cannot be shown."""
+    listed, token = entry.get("bytes"), entry.get("token")
+    if isinstance(listed, list) and all(type(byte) is int and 0 <= byte < 256 for byte in listed):
+        return bytes(listed)
+    return token.encode("utf-8", "surrogatepass") if isinstance(token, str) else b""
 
 
 def _join_parts(content: object) -> str:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import base64
+import io
+
+from PIL import Image
 
 from builders.corpus.model_image import encode_for_models
 from builders.data.encoded_image import EncodedImage
 
 _MEDIA_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png"}
+# The middle of the range, not the mean of the image, which would tell something about it.
+_GREY = 128
 
 
 def encode_image(image: EncodedImage) -> str:
@@ -19,11 +24,19 @@ def encode_image(image: EncodedImage) -> str:
     return encode_content(image.read(), image.name)
 
 
-def encode_content(content: bytes, name: str) -> str:
+def encode_content(content: bytes, name: str, *, blind: bool = False) -> str:
     """Return the content of an image file, whose name is for messages, as a `data:` URL for a request.
+
+    If `blind`, it is a grey image instead, of the same size, format and number of channels.
 
     Raises:
         SARChatError: if it cannot be decoded.
     """
     kind, content = encode_for_models(content, name, _MEDIA_TYPES)
+    if blind:
+        with Image.open(io.BytesIO(content)) as image:
+            grey = Image.new(image.mode, image.size, (_GREY,) * len(image.getbands()))
+        stream = io.BytesIO()
+        grey.save(stream, kind)
+        content = stream.getvalue()
     return f"data:{_MEDIA_TYPES[kind]};base64,{base64.b64encode(content).decode('ascii')}"

@@ -42,6 +42,8 @@ class Options:
         input_size: `WxH`, for formats in pixels of the resized image.
         resize: `factor,min_pixels,max_pixels`, likewise.
         extra_body: further fields of each request; the sidecar shows no secrets in them.
+        blind: send a grey image of the same size instead of each image.
+        logprobs: ask for the probability of each token, and keep those of the numbers in answers.
     """
 
     config: str = "all"
@@ -55,12 +57,16 @@ class Options:
     input_size: str | None = None
     resize: str | None = None
     extra_body: Mapping[str, Any] = field(default_factory=dict)
+    blind: bool = False
+    logprobs: bool = False
 
     def parameters(self) -> dict[str, Any]:
         """Return the arguments of each request."""
         parameters: dict[str, Any] = {"temperature": self.temperature}
         if self.max_tokens is not None:
             parameters["max_tokens"] = self.max_tokens
+        if self.logprobs:
+            parameters["logprobs"] = True
         if self.extra_body:
             parameters["extra_body"] = dict(self.extra_body)
         return parameters
@@ -145,7 +151,8 @@ def predict(
             if not is_new:
                 client.check_server()
             _tell_unit(model, phrasing.notation.format)
-        questions = generate_questions(data, tasks, options.split, Remaining(subset, answers.images), phrasing)
+        remaining = Remaining(subset, answers.images)
+        questions = generate_questions(data, tasks, options.split, remaining, phrasing, blind=options.blind)
         start = time.monotonic()
         tally = ask_all(questions, client, answers, concurrency, total)
         return Outcome(tally, before, total, time.monotonic() - start, answers.server_models)

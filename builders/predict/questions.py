@@ -55,9 +55,11 @@ class Remaining(Container[str]):
 
 
 def generate_questions(
-    data: Records, tasks: Sequence[str], split: str, keep: Container[str], phrasing: Phrasing
+    data: Records, tasks: Sequence[str], split: str, keep: Container[str], phrasing: Phrasing, *, blind: bool = False
 ) -> Iterator[Question]:
     """Yield the questions of the given tasks, grouped by image, so that each image is encoded once.
+
+    Each is a request of its own: a model sees no other question about the image. If `blind`, it sees a grey image.
 
     Raises:
         SARChatError: if the data cannot be read. An unreadable image is not an error, but noted in its questions.
@@ -72,7 +74,7 @@ def generate_questions(
             image, url, fault, digest = row["image"], None, "", ""
             try:
                 content = image.read()
-                digest, url = hash_bytes(content), encode_content(content, image.name)
+                digest, url = hash_bytes(content), encode_content(content, image.name, blind=blind)
             except SARChatError as error:
                 fault = str(error)
         text = phrasing.phrase(row, data.info, asks_for_boxes=asks_for_boxes(task))

@@ -6,7 +6,7 @@ Public names: `TOOLS`, `COSTS`, `Answer`, `read_answers(source, split) -> Iterat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -41,6 +41,7 @@ class Answer(NamedTuple):
         latency: the seconds that the request took, if the file has them.
         prompt_tokens: the tokens of question and image, likewise.
         completion_tokens: the tokens of the answer, with its reasoning, likewise.
+        logprobs: of tokens with a digit, where they start and end in the text, and the logarithm of their probability.
     """
 
     place: str
@@ -54,6 +55,7 @@ class Answer(NamedTuple):
     latency: float | None = None
     prompt_tokens: float | None = None
     completion_tokens: float | None = None
+    logprobs: Sequence[tuple[int, int, float]] | None = None
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,18 @@ def _of_plain(row: Mapping[str, Any], place: str) -> dict[str, Any]:
         "truncated": row.get("finish_reason") == "length",
         "latency": measured(row.get("latency_s")),
         **_tokens(row),
+        "logprobs": _logprobs(row.get("logprobs")),
     }
+
+
+def _logprobs(value: object) -> list[tuple[int, int, float]] | None:
+    """Return the tokens of `sarchat predict --logprobs`, or `None` if it is not a list of them."""
+    if not isinstance(value, list):
+        return None
+    try:
+        return [(start, end, float(logprob)) for start, end, logprob in value if start < end and logprob <= 0]
+    except (TypeError, ValueError):
+        return None
 
 
 def _of_csv(row: Mapping[str, Any], place: str) -> dict[str, Any]:
@@ -198,7 +211,7 @@ def _of_inspect(row: Mapping[str, Any], place: str) -> dict[str, Any]:
     }
 
 
-_PLAIN = _Tool(_of_plain, "prediction", ("id", "finish_reason", *COSTS))
+_PLAIN = _Tool(_of_plain, "prediction", ("id", "finish_reason", *COSTS, "logprobs"))
 _TOOLS = {
     "csv": _Tool(_of_csv, "prediction", ("id", *_GOLD_NAMES, *_QUESTION_NAMES), container=".csv"),
     "evalscope": _Tool(_of_evalscope),

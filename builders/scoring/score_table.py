@@ -40,7 +40,11 @@ def tabulate_scores(result: Result) -> list[Table]:
     lost_columns = [name.replace("_", " ") for name in lost]
     notes = list(filter(None, [describe_weights(result), _describe_blind(result)]))
     tables = [Table("", [*columns, *lost_columns], rows, notes)]
-    further = [_row(result, *key.split("/", 1), key, seen=False) for key in EXTRA_SCORES if key in result.scores]
+    further = [
+        _row(result, key.partition("/")[0], key.partition("/")[2], key, seen=False)
+        for key in EXTRA_SCORES
+        if key in result.scores
+    ]
     if further:
         header = [columns[0], "figure", *columns[2 : len(further[0])]]
         tables.append(Table("Additional scores, not in any average:", header, further))

@@ -17,7 +17,8 @@ from builders.core.writing import writing_whole
 from builders.data.open_data import open_data
 from builders.scoring.blind import read_blind
 from builders.scoring.bootstrap import RESAMPLES, intervals
-from builders.scoring.gold import read_gold, read_rows
+from builders.scoring.detection import DetectionCollector
+from builders.scoring.gold import COLUMNS, read_gold, read_rows
 from builders.scoring.readers import COSTS, Answer, AnswerSource
 from builders.scoring.result import AVERAGES, COUNTED, OWN, WEIGHTS, Result, choose_sizes, hash_records, scores_of
 from builders.scoring.scored_records import JoinedAnswers, ScoredRecord, check_order, join_file
@@ -33,6 +34,7 @@ def evaluate_file(
     details: Path | None = None,
     limit: int | None = None,
     weights: str = OWN,
+    detection: DetectionCollector | None = None,
 ) -> Result:
     """Score a file of a model's answers against a split of a data set.
 
@@ -47,6 +49,7 @@ def evaluate_file(
         limit: score only this many records of each task and scenario, see `choose_subset`; answers to the split's
             other records are left out.
         weights: the weights of the overall score: `own` or `published`.
+        detection: what collects the detections in the answers, if they are wanted.
 
     Raises:
         SARChatError: if a file, a row, an id, the config, the split, the average or the weights are wrong, or rows
@@ -54,9 +57,11 @@ def evaluate_file(
     """
     source = predictions if isinstance(predictions, AnswerSource) else AnswerSource(str(predictions))
     check_order(source.location, str(references))
-    joined = join_file(source, read_gold(str(references), config, split, limit))
+    columns = COLUMNS if detection is None else (*COLUMNS, "objects")
+    joined = join_file(source, read_gold(str(references), config, split, limit, columns))
     with writing_whole(details) if details else nullcontext() as lines:
-        watch = [] if lines is None else [lambda record: _write_details(record, lines)]
+        watch = [] if detection is None else [detection.add]
+        watch += [] if lines is None else [lambda record: _write_details(record, lines)]
         return evaluate(joined, average, weights, watch)
 
 

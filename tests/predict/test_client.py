@@ -376,3 +376,62 @@ def test_a_tunnel_without_a_server_behind_it_is_no_server(listener):
 
     threading.Thread(target=drop, daemon=True).start()
     assert find_fault(url_of(listener)) is not None
+
+
+def spelled(*tokens: str) -> dict:
+    """Token probabilities as OpenAI's API has them; each is a hundredth less likely than the one before."""
+    return {
+        "content": [
+            {"token": token, "logprob": -0.01 * number, "bytes": list(token.encode()), "top_logprobs": []}
+            for number, token in enumerate(tokens)
+        ]
+    }
+
+
+TOKENS = ("Schiff", "é", " {<", "12", ">", "<", "3", "4>", "}")
+TEXT = "".join(TOKENS)
+
+
+@pytest.mark.parametrize(
+    "tokens",
+    [TOKENS, ("I count 2.", *TOKENS), (*TOKENS, "<|im_end|>"), ("{<12>", *TOKENS, "")],
+    ids=["alone", "after reasoning", "before an end", "after the same numbers"],
+)
+def test_the_probabilities_of_numbers_are_kept_with_their_places(tokens):
+    answer = answer_to({"content": TEXT, "logprobs": spelled(*tokens)})
+    shift = tokens.index("Schiff")
+    assert [TEXT[start:end] for start, end, _ in answer.logprobs] == ["12", "3", "4>"]
+    assert [logprob for _, _, logprob in answer.logprobs] == pytest.approx([-0.01 * (shift + n) for n in (3, 6, 7)])
+    assert [len(entry) for entry in answer.to_line("a", "hash")["logprobs"]] == [3, 3, 3]
+
+
+def test_a_character_of_several_tokens_moves_no_place():
+    parts = ["\U0001f6a2".encode()[:2], "\U0001f6a2".encode()[2:], b" 7"]
+    found = {"content": [{"token": "?", "bytes": [*part], "logprob": -0.5} for part in parts]}
+    answer = answer_to({"content": "\U0001f6a2 7", "logprobs": found})
+    assert answer.logprobs == [(1, 3, -0.5)]
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        None,
+        {"content": None},
+        {"content": [{"token": "other"}]},
+        {"content": [{"token": TEXT, "logprob": "high"}]},
+        {"content": [{"token": TEXT, "logprob": 1.5}]},
+        {"content": ["12"]},
+        "none",
+        spelled(*TOKENS[:-1]),
+    ],
+)
+def test_probabilities_that_do_not_belong_to_the_answer_are_not_kept(found):
+    answer = answer_to({"content": TEXT, "logprobs": found})
+    assert answer.logprobs is None and "logprobs" not in answer.to_line("a", "hash")
+
+
+def test_a_text_in_which_a_secret_was_hidden_has_no_probabilities(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-1234567890")
+    text = "my key is sk-secret-1234567890, 12"
+    answer = answer_to({"content": text, "logprobs": spelled(text)})
+    assert answer.exposed and answer.logprobs is None

@@ -1,7 +1,9 @@
 """`sarchat predict` from end to end, against a server on loopback that knows the gold answers."""
 
 import asyncio
+import io
 import json
+import re
 import shlex
 import shutil
 import sys
@@ -85,9 +87,9 @@ def test_an_image_is_encoded_once_for_all_its_records_of_all_tasks(gold, out, mo
     encoded = Counter()
     original = questions.encode_content
 
-    def watch(content, name):
+    def watch(content, name, **options):
         encoded[name] += 1
-        return original(content, name)
+        return original(content, name, **options)
 
     monkeypatch.setattr(questions, "encode_content", watch)
     with ChatServer(gold) as server:
@@ -458,8 +460,8 @@ def test_questions_are_read_only_a_little_ahead(gold, out, monkeypatch):
     ahead = []
     original = module.generate_questions
 
-    def watch(*args):
-        for question in original(*args):
+    def watch(*args, **options):
+        for question in original(*args, **options):
             read.append(question.id)
             yield question
 
@@ -509,3 +511,59 @@ def test_without_the_package_the_extra_is_named(out, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "openai", None)
     line = refusal(capsys, "predict", small_build(), "--model", "m", "--base-url", "http://h/v1", "--out", out)
     assert "pip install '.[predict]'" in line
+
+
+def test_blind_sends_a_grey_image_of_the_same_size_and_format(gold, out, tmp_path):
+    with ChatServer(gold) as server:
+        main(arguments(server, out, "--limit", "2"))
+    with ChatServer(lambda asked: "x") as blind:
+        main(arguments(blind, tmp_path / "blind.jsonl", "--limit", "2", "--blind"))
+    assert len(blind.requests) == len(server.requests)
+    by_question = {asked.question: asked for asked in server.requests}
+    for asked in blind.requests:
+        with (
+            Image.open(io.BytesIO(asked.image)) as grey,
+            Image.open(io.BytesIO(by_question[asked.question].image)) as own,
+        ):
+            assert (grey.size, grey.format, grey.mode) == (own.size, own.format, own.mode)
+            assert grey.convert("L").getextrema() == (128, 128)
+    options = json.loads((tmp_path / "blind.jsonl.meta.json").read_text())["options"]
+    assert options["blind"] is True
+
+
+def test_a_run_with_sight_is_not_resumed_blind_and_an_older_one_is_resumed(gold, out, tmp_path, capsys):
+    with ChatServer(gold) as server:
+        main(arguments(server, out, "--limit", "1"))
+        capsys.readouterr()
+        message = refusal(capsys, *arguments(server, out, "--limit", "1", "--blind"))
+        assert "has answers made with options.blind false, not true" in message
+        sidecar = out.with_name("answers.jsonl.meta.json")
+        older = json.loads(sidecar.read_text())
+        del older["options"]["blind"], older["options"]["logprobs"]
+        sidecar.write_text(json.dumps(older))
+        main(arguments(server, out, "--limit", "1"))
+        capsys.readouterr()
+        assert "options.blind null, not true" in refusal(capsys, *arguments(server, out, "--limit", "1", "--blind"))
+
+
+def test_each_question_is_a_conversation_of_its_own(gold, out):
+    with ChatServer(gold) as server:
+        main(arguments(server, out, "--concurrency", "1"))
+    assert [len(asked.body["messages"]) for asked in server.requests] == [1] * len(gold.ids)
+    # Nothing in a request refers to an earlier one.
+    assert all({*asked.body} == {"model", "messages", "temperature", "max_tokens"} for asked in server.requests)
+
+
+def test_probabilities_are_asked_for_and_kept(gold, out, capsys):
+    def answer(asked):
+        text = gold(asked)
+        parts = re.findall(r"[0-9]+|[^0-9]+", text)
+        return {"content": text, "logprobs": {"content": [{"token": part, "logprob": -0.25} for part in parts]}}
+
+    with ChatServer(answer) as server:
+        main(arguments(server, out, "--config", "referring", "--logprobs"))
+    assert all(asked.body["logprobs"] is True for asked in server.requests)
+    capsys.readouterr()
+    main(["score", str(out), "--references", str(small_build()), "--detection", "--format", "json"])
+    (row,) = json.loads(capsys.readouterr().out)["tables"][-1]["rows"]
+    assert row["AP@0.5:0.95"] == row["mAP_nc"] == row["mF1"] == 100
