@@ -15,10 +15,9 @@ from builders.core.errors import SARChatError, check_name
 from builders.core.schema import ALL, split_name
 
 if TYPE_CHECKING:
-    from builders.notation.formats import Notation
     from builders.scoring.readers import AnswerSource
 
-# The options that `read_notation` reads.
+# The options of the notation.
 _NOTATION = ("box_format", "input_size", "resize")
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -81,9 +80,9 @@ def read_label_options(texts: Sequence[str]) -> dict[str, Any]:
         raise SARChatError(f"--option: {error}") from error
 
 
-def box_format_options(command: Command) -> Command:
-    """Add `--box-format`, `--input-size` and `--resize`, which `read_notation` reads."""
-    for option in (
+def box_format_options(default: str | None = "sarchat") -> Callable[[Command], Command]:
+    """Return a decorator that adds `--box-format` with a default, `--input-size` and `--resize`."""
+    options = (
         click.option(
             "--resize",
             metavar="FACTOR,MIN,MAX",
@@ -92,14 +91,19 @@ def box_format_options(command: Command) -> Command:
         click.option("--input-size", metavar="WxH", help="Image size that the model saw, for boxes in its pixels."),
         click.option(
             "--box-format",
-            default="sarchat",
-            show_default=True,
+            default=default,
+            show_default=default or "as the model's family does",
             metavar="NAME",
             help="Format in which the model writes boxes, such as qwen2.5-vl, qwen3-vl, internvl, gemini, list-1000.",
         ),
-    ):
-        command = option(command)
-    return command
+    )
+
+    def add(command: Command) -> Command:
+        for option in options:
+            command = option(command)
+        return command
+
+    return add
 
 
 @dataclass(frozen=True)
@@ -130,7 +134,8 @@ class AnswerOptions:
             SARChatError: if an option is wrong, there is a sidecar that cannot be read, or the models were asked for
                 different records.
         """
-        from builders.scoring.readers import AnswerSource
+        from builders.notation.models import choose
+        from builders.scoring.readers import AnswerSource, notation_of
 
         asked = [self._as_asked(file) for file in files]
         first = asked[0][0]
@@ -142,10 +147,14 @@ class AnswerOptions:
                         f"{files[0]} was asked with --{option} {getattr(first, option)}, but {file} with "
                         f"{getattr(own, option)}; give --{option} for both"
                     )
-            name = name if sources or not model else model
-            sources.append(
-                AnswerSource(file, self.tool, self.id_field, self.prediction_field, own.read_notation(), name or "")
-            )
+            name = (name if sources or not model else model) or ""
+            source = AnswerSource(file, self.tool, self.id_field, self.prediction_field, model=name)
+            # Rows of an export name their notation, with the size of each image.
+            written = None if _is_given("box_format") else notation_of(source)
+            choice = choose(name, written.format.name if written else own.box_format, own.input_size, own.resize)
+            sources.append(replace(source, notation=written or choice.notation))
+            if len(sources) == 1:
+                first = replace(own, box_format=choice.box_format, resize=choice.resize)
         return first, sources
 
     def _as_asked(self, file: str) -> tuple[AnswerOptions, str | None]:
@@ -179,16 +188,6 @@ class AnswerOptions:
             given |= set(_NOTATION) if self.box_format != found["box_format"] else {"input_size", "resize"}
         return replace(self, **{name: value for name, value in found.items() if name not in given}), model
 
-    def read_notation(self) -> Notation:
-        """Return the format in which the model writes boxes.
-
-        Raises:
-            SARChatError: see `builders.notation.formats.read_notation`.
-        """
-        from builders.notation.formats import read_notation
-
-        return read_notation(self.box_format, self.input_size, self.resize)
-
 
 def _is_given(name: str) -> bool:
     """Return whether an option of the running command was given."""
@@ -204,7 +203,7 @@ def answer_options(command: Callable[..., None]) -> Callable[..., None]:
         asked = AnswerOptions(**{field.name: values.pop(field.name) for field in fields(AnswerOptions)})
         command(asked=asked, **values)
 
-    wrapped = box_format_options(collect)
+    wrapped = box_format_options()(collect)
     for option in (
         click.option("--prediction-field", metavar="NAME", help="Column with the answer, if not the tool's default."),
         click.option("--id-field", metavar="NAME", help="Column with the record's id, if not the tool's default."),

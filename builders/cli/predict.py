@@ -28,8 +28,7 @@ from builders.core.writing import check_outputs
 @click.option(
     "--max-tokens",
     type=click.IntRange(0),
-    default=1024,
-    show_default=True,
+    show_default="1024, or 16384 for models that think first",
     help="Maximum number of tokens per answer; 0: the server's limit.",
 )
 @click.option("--temperature", type=click.FloatRange(0), default=0.0, show_default=True, help="Sampling temperature.")
@@ -38,7 +37,13 @@ from builders.core.writing import check_outputs
 @click.option(
     "--prompt-suffix", metavar="TEXT", help="Text after every question; default: the box format's request for boxes."
 )
-@box_format_options
+@box_format_options(None)
+@click.option(
+    "--fine-tuned",
+    type=click.Path(path_type=Path),
+    metavar="EXPORT",
+    help="Folder of `sarchat export` that the model was fine-tuned on: ask as it was trained.",
+)
 @click.option(
     "--blind", is_flag=True, help="Send a grey image of the same size instead of each image: what the model guesses."
 )
@@ -55,14 +60,15 @@ def command(
     split: str,
     limit: int | None,
     concurrency: int,
-    max_tokens: int,
+    max_tokens: int | None,
     temperature: float,
     timeout: float,
     system: str | None,
     prompt_suffix: str | None,
-    box_format: str,
+    box_format: str | None,
     input_size: str | None,
     resize: str | None,
+    fine_tuned: Path | None,
     extra_body: str | None,
     blind: bool,
     logprobs: bool,
@@ -77,12 +83,22 @@ def command(
     left.
     """
     try:
+        from builders.notation.models import max_tokens_of
         from builders.predict.answers import meta_path
         from builders.predict.predict import Options, format_outcome, predict, scoring_command
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "openai":
             raise
         raise SARChatError(f"openai is not installed; {install_extra('predict')}") from error
+    if fine_tuned is not None:
+        trained = _read_trained(fine_tuned, box_format)
+        if box_format is None and input_size is None and resize is None:
+            resize = trained["resize"]
+        box_format = box_format or trained["box_format"]
+        if prompt_suffix is None and not trained["asks"]:
+            prompt_suffix = ""
+    if max_tokens is None:
+        max_tokens = max_tokens_of(model)
     options = Options(
         config=config,
         split=split,
@@ -112,6 +128,18 @@ def command(
         verdict = f"{outcome.tally.verdict}; " if outcome.tally.verdict else ""
         raise SARChatError(f"{verdict}{outcome.left:,} records are left; run the same command to ask them")
     click.echo(f"\nScore it with:\n\n{scoring_command(data, out)}")
+
+
+def _read_trained(folder: Path, box_format: str | None) -> dict[str, Any]:
+    """Return the box format, the resizing and the form of the questions of an export."""
+    from builders.export.manifest import read_export
+
+    found = {"box_format": None, "resize": None, "asks": False} | read_export(folder)
+    if found["box_format"] is None and box_format is None:
+        raise SARChatError(
+            f"in {folder}, {found.get('format')} writes the boxes for its model; name their format with --box-format"
+        )
+    return found
 
 
 def _read_object(text: str | None) -> dict[str, Any]:

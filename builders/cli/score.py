@@ -11,7 +11,7 @@ from builders.cli.options import AnswerOptions, answer_options, average_option, 
 
 
 @click.command("score")
-@click.argument("predictions", metavar="FILE")
+@click.argument("files", metavar="FILE", nargs=-1, required=True)
 @click.option("--references", metavar="DATA", required=True, help="Built folder, Hub data set or SARDet-100K.")
 @answer_options
 @average_option
@@ -30,7 +30,7 @@ from builders.cli.options import AnswerOptions, answer_options, average_option, 
 )
 @click.option("--details", type=click.Path(path_type=Path), help="Write one line per record to this JSON Lines file.")
 def command(
-    predictions: str,
+    files: tuple[str, ...],
     references: str,
     asked: AnswerOptions,
     average: str,
@@ -60,6 +60,13 @@ def command(
     from builders.scoring.scoring import evaluate_file
     from sarchat_metric import VERSION
 
+    if len(files) > 1:
+        newest = max(files, key=lambda file: Path(file).stat().st_mtime if Path(file).exists() else 0)
+        raise SARChatError(
+            f"{len(files):,} files of answers were given, but the scores are of one; give the one that is meant (the "
+            f"newest is {newest}), or use `sarchat compare` for several models"
+        )
+    (predictions,) = files
     asked, (source,) = asked.read_sources([predictions], model)
     inputs = [predictions, references]
     check_outputs(

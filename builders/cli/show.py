@@ -24,7 +24,7 @@ from builders.core.schema import ALL
 )
 @click.option("--from", "tool", metavar="TOOL", help="Tool that wrote --answers, as for `sarchat score`.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="--answers: N records of each task and scenario.")
-@box_format_options
+@box_format_options()
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

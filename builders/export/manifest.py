@@ -10,6 +10,7 @@ from typing import Any
 
 from builders.core.checksums import edited, hash_files, is_untouched
 from builders.core.digests import hash_text
+from builders.core.errors import SARChatError
 from builders.core.own_files import lasting_files
 from builders.core.resources import load_json
 from builders.export.images import FOLDER
@@ -35,6 +36,22 @@ def write_manifest(staging: Path, description: dict[str, Any], files: Iterable[s
     }
     text = json.dumps({**content, "digest": hash_text(json.dumps(content))}, indent=1, ensure_ascii=False)
     (staging / MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+
+def read_export(folder: Path) -> dict[str, Any]:
+    """Return what an export says of itself in its `export.json`.
+
+    Raises:
+        SARChatError: if the folder is none.
+    """
+    path = folder / MANIFEST
+    try:
+        content = load_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SARChatError(f"{folder} is not a folder of `sarchat export`: {path}: {error}") from error
+    if not isinstance(content, dict) or content.get("kind") != _KIND:
+        raise SARChatError(f"{path} was not written by `sarchat export`")
+    return content
 
 
 def is_export(folder: Path) -> bool:

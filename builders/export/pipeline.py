@@ -327,5 +327,7 @@ def _describe(data: Records, options: ExportOptions, made: Export) -> dict[str, 
         "model": made.choice.model,
         "box_format": None if made.marks_boxes else made.choice.box_format,
         "resize": made.choice.resize,
+        # Whether questions that ask for boxes end as in `sarchat predict`.
+        "asks": not made.marks_boxes,
         "records": {table.name: table.records for table in made.tables},
     }

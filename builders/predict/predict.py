@@ -7,7 +7,7 @@ import shlex
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,8 @@ from tqdm import tqdm
 from builders.core.redact import redact, split_secrets
 from builders.core.tables import format_table
 from builders.data.open_data import open_data
-from builders.notation.formats import BoxFormat, check_oriented, read_notation
-from builders.notation.models import describe_unit, warn_of_unit
+from builders.notation.formats import check_oriented, get_format
+from builders.notation.models import MAX_TOKENS, Choice, choose, warn_of_unit
 from builders.notation.phrasing import Phrasing
 from builders.predict.answers import open_answers
 from builders.predict.client import ChatClient
@@ -38,7 +38,7 @@ class Options:
         temperature: the sampling temperature; 0 chooses the most likely token.
         system: the system message.
         prompt_suffix: the text after every question; if `None`, the box format's own sentence if an answer has boxes.
-        box_format: how boxes are written in questions.
+        box_format: how boxes are written in questions; if `None`, as the model's family does, or as in the data set.
         input_size: `WxH`, for formats in pixels of the resized image.
         resize: `factor,min_pixels,max_pixels`, likewise.
         extra_body: further fields of each request; the sidecar shows no secrets in them.
@@ -49,11 +49,11 @@ class Options:
     config: str = "all"
     split: str = "test"
     limit: int | None = None
-    max_tokens: int | None = 1024
+    max_tokens: int | None = MAX_TOKENS
     temperature: float = 0.0
     system: str | None = None
     prompt_suffix: str | None = None
-    box_format: str = "sarchat"
+    box_format: str | None = None
     input_size: str | None = None
     resize: str | None = None
     extra_body: Mapping[str, Any] = field(default_factory=dict)
@@ -126,7 +126,9 @@ def predict(
         SARChatError: if an argument is wrong, no server answers, the data cannot be read or has two records with one
             id, `out` has answers made with other settings or images, or an answer cannot be written.
     """
-    phrasing = Phrasing(read_notation(options.box_format, options.input_size, options.resize), options.prompt_suffix)
+    choice = choose(model, options.box_format, options.input_size, options.resize)
+    options = replace(options, box_format=choice.box_format, resize=choice.resize)
+    phrasing = Phrasing(choice.notation, options.prompt_suffix)
     client = ChatClient(base_url, model, system=options.system, timeout=timeout, parameters=options.parameters())
     # Before the data is read, which may take long. A finished file needs no server.
     is_new = not (out.is_file() and out.stat().st_size)
@@ -150,7 +152,7 @@ def predict(
         if before < total:
             if not is_new:
                 client.check_server()
-            _tell_unit(model, phrasing.notation.format)
+            _tell_unit(choice)
         remaining = Remaining(subset, answers.images)
         questions = generate_questions(data, tasks, options.split, remaining, phrasing, blind=options.blind)
         start = time.monotonic()
@@ -158,10 +160,10 @@ def predict(
         return Outcome(tally, before, total, time.monotonic() - start, answers.server_models)
 
 
-def _tell_unit(model: str, fmt: BoxFormat) -> None:
+def _tell_unit(choice: Choice) -> None:
     """Print the unit in which boxes are asked for, and a warning if the model's family is known to use another one."""
-    tqdm.write(f"Boxes are asked for in {describe_unit(fmt)} (--box-format {fmt.name}).", file=sys.stderr)
-    if warning := warn_of_unit(model, fmt):
+    tqdm.write(f"Boxes are asked for in {choice.describe()}.", file=sys.stderr)
+    if warning := warn_of_unit(choice.model, get_format(choice.box_format)):
         logging.getLogger(__name__).warning(warning)
 
 

@@ -44,8 +44,15 @@ def join_answers(
         if ordered not in (0, number + 1):
             raise SARChatError(f"{answer.place}: some rows have an id and some have none; give every row its own")
         record_id = (
-            _match_in_order(answer, number, ids, records, notation, categories) if answer.id is None else answer.id
+            _match_in_order(answer, number, ids, records, answer.notation or notation, categories)
+            if answer.id is None
+            else answer.id
         )
+        if answer.notation is not None and answer.notation.format != notation.format:
+            raise SARChatError(
+                f"{answer.place}: its question was written with boxes in {answer.notation.format.name}, not in "
+                f"{notation.format.name}; use --box-format {answer.notation.format.name}"
+            )
         if record_id in joined:
             raise SARChatError(
                 f"{answer.place}: id {record_id!r} appears more than once, first in {joined[record_id].place}; keep one"

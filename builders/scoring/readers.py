@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 from builders.core.errors import SARChatError, check_name
 from builders.notation.formats import NATIVE, Notation, get_format
-from builders.scoring.answer_rows import INSPECT_LOG, read_rows
+from builders.notation.input_size import InputSize
+from builders.scoring.answer_rows import INSPECT_LOG, STDIN, read_rows
 
 SARCHAT_NOTATION = Notation(get_format(NATIVE))
 # The maximum number of characters in an Excel cell.
@@ -42,6 +43,7 @@ class Answer(NamedTuple):
         prompt_tokens: the tokens of question and image, likewise.
         completion_tokens: the tokens of the answer, with its reasoning, likewise.
         logprobs: of tokens with a digit, where they start and end in the text, and the logarithm of their probability.
+        notation: how boxes are written, if the row says so, as those of an export do.
     """
 
     place: str
@@ -56,6 +58,7 @@ class Answer(NamedTuple):
     prompt_tokens: float | None = None
     completion_tokens: float | None = None
     logprobs: Sequence[tuple[int, int, float]] | None = None
+    notation: Notation | None = None
 
 
 @dataclass(frozen=True)
@@ -171,10 +174,11 @@ def _of_lmms_eval(row: Mapping[str, Any], place: str) -> dict[str, Any]:
     answer = row["resps"] if "resps" in row else row.get("filtered_resps")
     while isinstance(answer, list) and answer:
         answer = answer[0]
-    logged = (value.get("id") for value in row.values() if isinstance(value, dict))
+    logged = next((value for value in row.values() if isinstance(value, dict) and value.get("id")), {})
     return {
         "text": answer if answer != [] else "",
-        "id": _first(row, "id") or next(filter(None, logged), None),
+        "id": _first(row, "id") or logged.get("id"),
+        "notation": _written_notation(logged),
         "number": row.get("doc_id"),
         "gold": row.get("target"),
         "question": row.get("input"),
@@ -189,6 +193,7 @@ def _of_vlmevalkit(row: Mapping[str, Any], place: str) -> dict[str, Any]:
         "number": int(index) if index.isdecimal() and len(index) < 18 else None,
         "gold": row.get("answer"),
         "question": row.get("question"),
+        "notation": _written_notation(row),
         "truncated": ".xlsx" in place and len(row.get("prediction") or "") >= _LONGEST_EXCEL_CELL,
     }
 
@@ -196,7 +201,9 @@ def _of_vlmevalkit(row: Mapping[str, Any], place: str) -> dict[str, Any]:
 def _of_evalscope(row: Mapping[str, Any], place: str) -> dict[str, Any]:
     """A line of EvalScope's `reviews/MODEL/sarchat_TASK.jsonl`: the answer before its filters, the record's columns."""
     sample = row["sample_score"]
-    return {"id": _first(sample["sample_metadata"], "id"), "text": sample["score"]["prediction"] or ""}
+    columns = sample["sample_metadata"]
+    text = sample["score"]["prediction"] or ""
+    return {"id": _first(columns, "id"), "text": text, "notation": _written_notation(columns)}
 
 
 def _of_inspect(row: Mapping[str, Any], place: str) -> dict[str, Any]:
@@ -208,7 +215,18 @@ def _of_inspect(row: Mapping[str, Any], place: str) -> dict[str, Any]:
         "text": output.get("completion") or "",
         "truncated": choices[0].get("stop_reason") == "max_tokens",
         "failed": row.get("error") is not None,
+        "notation": _written_notation(row.get("metadata") or {}),
     }
+
+
+def _written_notation(columns: Mapping[str, Any]) -> Notation | None:
+    """Return the notation that an exported record names; `None` if it is the data set's own."""
+    name = columns.get("box_format")
+    if not isinstance(name, str) or not name:
+        return None
+    sides = [str(columns.get(key) or "").partition(".")[0] for key in ("input_width", "input_height")]
+    size = InputSize(*map(int, sides)) if all(side.isdecimal() for side in sides) else None
+    return Notation(get_format(name), size)
 
 
 _PLAIN = _Tool(_of_plain, "prediction", ("id", "finish_reason", *COSTS, "logprobs"))
@@ -221,7 +239,10 @@ _TOOLS = {
     "ms-swift": _Tool(_of_ms_swift, "response", ("id", "labels", "messages")),
     "openai-batch": _Tool(_of_openai_batch),
     "vlmevalkit": _Tool(
-        _of_vlmevalkit, "prediction", ("id", "index", "answer", "question"), failures=("Failed to obtain answer",)
+        _of_vlmevalkit,
+        "prediction",
+        ("id", "index", "answer", "question", "box_format", "input_width", "input_height"),
+        failures=("Failed to obtain answer",),
     ),
 }
 TOOLS: tuple[str, ...] = tuple(_TOOLS)
@@ -252,6 +273,13 @@ def read_answers(source: AnswerSource, split: str = "test") -> Iterator[Answer]:
         yield _check(Answer(place, **fields), tool)
 
 
+def notation_of(source: AnswerSource) -> Notation | None:
+    """Return the notation that the first row of a file names; `None` if it names none, or is standard input."""
+    if source.tool is None or source.location == STDIN:
+        return None
+    return next((answer.notation for answer in read_answers(source)), None)
+
+
 def is_failure(answer: str, tool: str) -> bool:
     """Return whether an answer is the message that a tool writes when its request failed."""
     return answer.startswith(_TOOLS[tool].failures)
@@ -263,7 +291,16 @@ def _check(answer: Answer, tool: _Tool) -> Answer:
     if answer.number is not None and type(answer.number) is not int:
         raise SARChatError(f"{answer.place}: the record's number must be a whole number, got {answer.number!r:.80}")
     if answer.failed or answer.text.startswith(tool.failures):
-        return Answer(answer.place, "", answer.id, answer.number, answer.gold, answer.question, failed=True)
+        return Answer(
+            answer.place,
+            "",
+            answer.id,
+            answer.number,
+            answer.gold,
+            answer.question,
+            failed=True,
+            notation=answer.notation,
+        )
     return answer
 
 

@@ -102,7 +102,8 @@ class JoinedAnswers:
     def _score(self, record_id: str) -> ScoredRecord:
         reference, answer = self.gold.records[record_id], self.answers.get(record_id)
         size = reference["width"], reference["height"]
-        notation = self.source.notation
+        # Of a row that names its own notation, with the size of its image.
+        notation = (answer and answer.notation) or self.source.notation
         translation = translate((answer or _NO_ANSWER).text, notation.format, *size, notation.input_size)
         try:
             result = score_record(translation.text, reference, self.gold.data.info.vocabulary)

@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter
 
+import pyarrow.parquet as pq
 import pytest
 from asked_models import Gold, assert_all_gold, hash_pixels, read_lines
 from built_fixture import sample_build, sample_corpus, small_build
@@ -151,11 +152,19 @@ def test_a_server_that_is_not_there_is_named_before_anything_is_read(address, ou
 @pytest.mark.parametrize(
     ("model", "more", "unit", "warning"),
     [
-        ("m", (), "pixels of the image (--box-format sarchat)", ""),
+        ("m", (), "pixels of the image (--box-format sarchat); m is of no known family: Qwen-VL, ", ""),
         (
             "Qwen/Qwen2.5-VL-7B-Instruct",
             (),
-            "pixels of the image (",
+            "pixels of the image as resized by the model's processor (--box-format qwen2.5-vl --resize "
+            "28,3136,12845056), as Qwen2.5-VL models write them.",
+            "",
+        ),
+        ("Qwen/Qwen3-VL-8B", (), "0 to 1000 of width and height (--box-format qwen3-vl), as Qwen3-VL models write", ""),
+        (
+            "Qwen/Qwen2.5-VL-7B-Instruct",
+            ("--box-format", "sarchat"),
+            "pixels of the image (--box-format sarchat), which Qwen2.5-VL models do not write.",
             "use --box-format qwen2.5-vl --resize 28,3136,12845056",
         ),
         ("google/gemini-2.5-pro", ("--box-format", "list-1000"), "0 to 1000 of", "use --box-format gemini"),
@@ -318,6 +327,53 @@ def test_questions_are_asked_in_the_models_notation(gold, out):
     ]
     assert Counter(asked.question for asked in server.requests) == Counter(expected)
     assert any("bbox_2d" in question for question in expected) and not any("{<" in question for question in expected)
+
+
+def test_no_flag_is_needed_for_a_model_that_is_known_by_its_name(out, capsys, tmp_path):
+    """Asked in its notation, read in it, by the model's name alone; and what it was trained on is what is asked."""
+    model = "Qwen/Qwen3-VL-8B-Instruct"
+    main(["export", str(small_build()), "--to", "trl", "--model", model, "--out", str(tmp_path / "trained")])
+    answers = {}
+    for path in (tmp_path / "trained").glob("*-test.parquet"):
+        for row in pq.read_table(path).to_pylist():
+            answers[row["prompt"][0]["content"], row["image"]["path"].split("/")[-1]] = row["completion"][0]["content"]
+    learned = {question for question, _ in answers}
+    by_question = {question: answer for (question, _), answer in answers.items()}
+    with ChatServer(lambda asked: by_question[asked.question]) as server:
+        main(arguments(server, out, "--model", model, "--limit", "1"))
+    assert server.requests and {asked.question for asked in server.requests} <= learned
+    assert any(asked.question.endswith("Report bbox coordinates in JSON format.") for asked in server.requests)
+    found = json.loads(out.with_name(f"{out.name}.meta.json").read_text())["options"]
+    assert (found["box_format"], found["resize"], found["max_tokens"]) == ("qwen3-vl", None, 1024)
+    capsys.readouterr()
+    main(["score", str(out), "--references", str(small_build()), "--output", str(tmp_path / "scores.json")])
+    scores = json.loads((tmp_path / "scores.json").read_text())
+    assert (scores["box_format"], scores["limit"], scores["missing"]) == ("qwen3-vl", 1, 0)
+
+
+def test_a_fine_tuned_model_is_asked_as_its_export_trained_it(out, capsys, tmp_path):
+    export = ["export", str(small_build()), "--out", str(tmp_path / "trained"), "--limit", "1"]
+    main([*export, "--to", "trl"])
+    with ChatServer(lambda asked: "x") as server:
+        main(arguments(server, out, "--fine-tuned", str(tmp_path / "trained"), "--limit", "1"))
+        found = json.loads(out.with_name(f"{out.name}.meta.json").read_text())["options"]
+        assert (found["box_format"], found["resize"]) == ("qwen2.5-vl", "28,3136,12845056")
+        rows = [
+            row for path in (tmp_path / "trained").glob("*-test.parquet") for row in pq.read_table(path).to_pylist()
+        ]
+        assert {asked.question for asked in server.requests} == {row["prompt"][0]["content"] for row in rows}
+        # ms-swift spells the boxes itself, and no sentence asks for them.
+        main([*export, "--to", "ms-swift"])
+        capsys.readouterr()
+        fine_tuned = ["--fine-tuned", str(tmp_path / "trained"), "--limit", "1"]
+        line = refusal(capsys, *arguments(server, out.with_name("b"), *fine_tuned))
+        assert "ms-swift writes the boxes for its model" in line and "--box-format" in line
+        server.requests.clear()
+        main(arguments(server, out.with_name("b"), *fine_tuned, "--box-format", "qwen3-vl"))
+        assert server.requests and not any("JSON" in asked.question for asked in server.requests)
+        capsys.readouterr()
+        line = refusal(capsys, *arguments(server, out.with_name("c"), "--fine-tuned", str(tmp_path)))
+        assert "is not a folder of `sarchat export`" in line
 
 
 @pytest.mark.parametrize(("suffix", "end"), [("Be exact.", " Be exact."), ("", "")])
