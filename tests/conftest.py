@@ -91,3 +91,12 @@ def real_corpus() -> Path:
     if not corpus.is_dir():
         pytest.skip("no part of SARDet-100K beside the project")
     return corpus
+
+
+@pytest.fixture(scope="session")
+def real_labels() -> Path:
+    """Label files of public corpora, some with their images, if they are found beside the project."""
+    folder = support.ROOT.parent / "shared" / "real"
+    if not folder.is_dir():
+        pytest.skip("no label files of public corpora beside the project")
+    return folder

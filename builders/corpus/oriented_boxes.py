@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from builders.core.errors import SARChatError
-from builders.core.polygons import bounds, to_points
+from builders.core.polygons import bounds, to_points, turn
 from builders.core.schema import Corners
 from builders.corpus.label_formats import Option
 from builders.corpus.targets import RawBox
@@ -41,12 +41,7 @@ def turn_rectangle(numbers: Sequence[float], options: Mapping[str, Any], place: 
             f"{place} has an angle, {angle:g}, whose meaning numbers do not show: set the options angle_unit "
             f"({' or '.join(_UNITS)}) and angle_direction ({' or '.join(_DIRECTIONS)}) of the label format"
         )
-    turn = _DIRECTIONS[direction] * _UNITS[unit](angle)
-    cosine, sine = math.cos(turn), math.sin(turn)
-    corners: list[float] = []
-    for x, y in ((-width, -height), (width, -height), (width, height), (-width, height)):
-        corners += centre_x + (x * cosine - y * sine) / 2, centre_y + (x * sine + y * cosine) / 2
-    return tuple(corners)  # type: ignore[return-value]  # eight
+    return turn(centre_x, centre_y, width, height, _DIRECTIONS[direction] * _UNITS[unit](angle))
 
 
 def quadrilateral(corners: Corners, *, difficult: bool = False) -> RawBox:

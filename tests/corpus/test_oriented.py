@@ -6,11 +6,16 @@ import math
 import random
 from collections import Counter
 
+import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from PIL import Image, ImageDraw
 
 from builders.core import polygons
+from builders.corpus.info import parse_info
+from builders.corpus.location import locate
+from builders.corpus.sardet import find_corpus
 from builders.corpus.targets import CUT, CUT_LESS, KEPT, MADE_CONVEX, RawBox, clean
 
 WHOLE = st.integers(-60, 160)
@@ -130,3 +135,76 @@ def test_difficult_boxes_are_kept_or_dropped_or_their_images_left_out():
     assert len(kept) == 1 and tally["difficult"] == 1
     kept, tally = cleaned(*boxes, difficult="ignore")
     assert not kept and tally == {"in an image with a difficult box": 2}
+
+
+def contrast(pixels, center, sides, angle):
+    """Return how different a rectangle is from the three pixels around it, in standard deviations."""
+    masks = []
+    for grown in (0, 6):
+        mask = Image.new("L", (4 * pixels.shape[1], 4 * pixels.shape[0]))
+        corners = polygons.turn(*center, sides[0] + grown, sides[1] + grown, angle)
+        ImageDraw.Draw(mask).polygon([(4 * x, 4 * y) for x, y in polygons.to_points(corners)], fill=255)
+        masks.append(np.asarray(mask.resize(pixels.shape[::-1], Image.Resampling.BOX), float) / 255)
+    inside, ring = masks[0], np.clip(masks[1] - masks[0], 0, 1)
+    means = [np.average(pixels, weights=mask) for mask in (inside, ring)]
+    spread = sum(
+        np.average((pixels - mean) ** 2, weights=mask) for mean, mask in zip(means, (inside, ring), strict=True)
+    )
+    return abs(means[0] - means[1]) / spread**0.5
+
+
+@pytest.mark.slow
+def test_the_angles_of_rolabelimg_are_clockwise_by_the_pixels_of_hit_uav(real_labels):
+    """Of elongated cars that are turned; a few fit better the other way, whatever the sign."""
+    found = Counter()
+    for direction in ("clockwise", "counter-clockwise"):
+        info = parse_info(
+            {
+                "name": "HIT-UAV",
+                "format": "voc",
+                "boxes": "oriented",
+                "options": {"angle_unit": "radians", "angle_direction": direction},
+                "splits": {
+                    "validation": {
+                        "labels": "Annotations",
+                        "images": "JPEGImages",
+                        "listed": "ImageSets/Main/val.txt",
+                    }
+                },
+                "categories": ["Person", "Car", "Bicycle", "OtherVehicle", {"name": "DontCare", "ignore": True}],
+            },
+            "hit-uav",
+        )
+        folder = real_labels / "hit_uav/rotate_xml"
+        corpus = find_corpus(locate(folder, info=info, boxes="oriented"))
+        with corpus.annotations("validation") as annotations:
+            images = list(annotations.images())
+        for image in images:
+            pixels = np.asarray(Image.open(folder / "JPEGImages" / image.file_name).convert("L"), float)
+            for target in image.targets:
+                x, y, length, breadth, angle = polygons.rectangle(target.corners)
+                off_axis = math.pi / 4 - abs(math.pi / 4 - abs(angle))
+                if info.names[target.category] == "car" and length > 1.3 * breadth and off_axis > math.radians(3):
+                    fits = [contrast(pixels, (x, y), (length, breadth), sign * angle) for sign in (1, -1)]
+                    found[direction, fits[0] > fits[1]] += 1
+    right, wrong = found["clockwise", True], found["clockwise", False]
+    assert right + wrong > 50 and right > 0.85 * (right + wrong)
+    assert found["counter-clockwise", False] == right
+
+
+def test_corners_of_dota_are_clockwise_convex_and_in_the_image(real_labels):
+    folder = real_labels / "dota_devkit/labelTxt"
+    quads = []
+    for file in sorted(folder.glob("*.txt")):
+        for line in file.read_text().splitlines():
+            fields = line.split()
+            if len(fields) == 10:
+                quads.append(tuple(map(float, fields[:8])))
+    assert len(quads) == 984
+    found = [polygons.canonical(quad) for quad in quads]
+    assert not any(replaced for _, replaced in found)
+    # Clockwise as annotated: the canonical form only chooses the first corner.
+    assert all(
+        corners in [quad[at:] + quad[:at] for at in (0, 2, 4, 6)]
+        for quad, (corners, _) in zip(quads, found, strict=True)
+    )
