@@ -9,8 +9,10 @@ import sys
 
 import pytest
 from built_fixture import sample_build, sample_corpus
+from corpora import Picture, plain_pictures
 from datasets import load_dataset
 from faulty_storage import stored
+from label_corpora import write_labels
 from s3_server import serving
 from support import ROOT, build, tree
 
@@ -18,6 +20,10 @@ from builders.build import pipeline
 from builders.build.options import BuildOptions
 from builders.build.report import format_report
 from builders.core.errors import SARChatError
+from builders.corpus.categories import Naming
+from builders.corpus.info import DEFAULT, known_corpus
+from builders.corpus.label_formats import open_labels
+from builders.corpus.source import open_source
 from sarchat_dataset import FEATURES
 
 pytestmark = pytest.mark.slow
@@ -87,3 +93,16 @@ def test_build_into_a_bucket_has_the_bytes_of_a_local_one(tmp_path, s3, processe
 def test_bucket_that_does_not_exist_is_named(s3):
     with pytest.raises(SARChatError, match=r"^cannot list s3://nowhere/sarchat: .*; create the bucket first$"):
         build(sample_corpus(), "s3://nowhere/sarchat")
+
+
+@pytest.mark.parametrize("label_format", ["coco", "voc", "yolo", "dota"])
+def test_labels_in_a_bucket_are_those_of_a_local_folder(tmp_path, s3, label_format):
+    """A folder of many files is listed page by page, and its files are read ahead."""
+    pictures = [*plain_pictures()["train"], Picture("more/none.jpg", 64, 64)]
+    split = write_labels(tmp_path / "local", pictures, label_format)
+    s3.put(f"{tmp_path}/local", f"bucket/{label_format}", recursive=True)
+    found = []
+    for top in (str(tmp_path / "local"), f"s3://bucket/{label_format}"):
+        with open_labels(open_source(top), split).read(Naming(known_corpus(DEFAULT))) as annotations:
+            found.append((list(annotations.images()), annotations.count_images(), annotations.digest))
+    assert found[0] == found[1] and len(found[0][0]) == 3 and found[0][1] == 4

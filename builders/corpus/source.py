@@ -91,13 +91,21 @@ class Source:
     def open(self, relative: str, head: int) -> Iterator[BinaryIO]:
         """Open one file; of a file at a URL, only its first `head` bytes are there; errors as in `read`."""
         self.check_links(relative)
-        with self._errors_naming(relative):
-            if self._is_remote_folder:
-                stream: BinaryIO = io.BytesIO(self.fs.cat_file(self.path(relative), 0, head))
-            else:
+        if self._is_remote_folder:
+            stream: BinaryIO = io.BytesIO(self._head(relative, head))
+        else:
+            with self._errors_naming(relative):
                 stream = self.fs.open(self.path(relative), "rb")
         with stream:
             yield stream
+
+    def _head(self, relative: str, length: int) -> bytes:
+        try:
+            content: bytes = self.fs.cat_file(self.path(relative), 0, length)
+        # Some servers refuse a range that goes past the end, each with its own error.
+        except Exception:
+            return self.read(relative)
+        return content
 
     def check_links(self, relative: str) -> None:
         """Check that a file or folder on this machine is not a link out of the top folder, which may be a link itself.

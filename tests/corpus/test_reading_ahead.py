@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 import time
@@ -10,15 +11,19 @@ from pathlib import Path
 
 import fsspec
 import pytest
-from corpora import noisy_pictures, write_corpus
+from corpora import Picture, noisy_pictures, write_corpus
 from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.registry import _registry
+from label_corpora import write_labels
 from support import build, tree
 
 from builders.build.options import BuildOptions
 from builders.core.errors import SARChatError
 from builders.core.storage import REQUESTS_AT_ONCE
 from builders.corpus import reading_ahead
+from builders.corpus.categories import Naming
+from builders.corpus.info import DEFAULT, known_corpus
+from builders.corpus.label_formats import open_labels
 from builders.corpus.reading_ahead import read_ahead
 from builders.corpus.source import open_source
 
@@ -33,6 +38,7 @@ class Observed(MemoryFileSystem):
     pseudo_dirs = [""]  # noqa: RUF012
     lock = threading.Lock()
     now = most = files = 0
+    at_once = most_at_once = 0
 
     @classmethod
     def _strip_protocol(cls, path):
@@ -43,17 +49,20 @@ class Observed(MemoryFileSystem):
         with Observed.lock:
             Observed.now += size
             Observed.files += 1
+            Observed.at_once += 1
+            Observed.most_at_once = max(Observed.most_at_once, Observed.at_once)
             Observed.most = max(Observed.most, Observed.now)
         time.sleep(0.01)
         with Observed.lock:
             Observed.now -= size
+            Observed.at_once -= 1
         return super().cat_file(path, start, end, **kwargs)
 
 
 @pytest.fixture
 def storage(monkeypatch):
     fsspec.register_implementation("observed", Observed, clobber=True)
-    for name in ("now", "most", "files"):
+    for name in ("now", "most", "files", "at_once", "most_at_once"):
         monkeypatch.setattr(Observed, name, 0)
     return f"observed://{uuid.uuid4().hex}"
 
@@ -121,3 +130,27 @@ def test_storage_without_its_package_names_the_extra(monkeypatch):
     monkeypatch.delitem(_registry, "s3", raising=False)
     with pytest.raises(SARChatError, match=r"cannot open s3://bucket/corpus: .*pip install '.\[s3\]'"):
         open_source("s3://bucket/corpus")
+
+
+@pytest.mark.parametrize("label_format", ["coco", "voc", "yolo", "dota"])
+def test_labels_and_headers_of_images_are_read_ahead(storage, tmp_path, label_format):
+    """Each file is read once."""
+    pictures = [Picture(f"{number:03d}.png", boxes=[("ship", number, 0, 9, 9)]) for number in range(40)]
+    split = write_labels(tmp_path, pictures, label_format)
+    # Without the sizes, as in files made by hand.
+    for path in (tmp_path / "labels.json", *(tmp_path / "labels").glob("*.xml")):
+        if path.exists():
+            path.write_text(
+                re.sub(
+                    '"width": 256, "height": 256|<size>.*</size>',
+                    lambda found: "" if "<" in found[0] else '"none": 0',
+                    path.read_text(),
+                )
+            )
+    fsspec.filesystem("observed").put(f"{tmp_path}/", f"{storage}/", recursive=True)
+    with open_labels(open_source(storage), split).read(Naming(known_corpus(DEFAULT))) as annotations:
+        images = list(annotations.images())
+    assert [(image.file_name, image.width) for image in images] == [(picture.name, 256) for picture in pictures]
+    labels = 0 if label_format == "coco" else 40
+    assert labels + 40 <= Observed.files <= labels + 40 + 2
+    assert Observed.most_at_once > 4
