@@ -28,6 +28,8 @@ from builders.corpus.temporary_database import naming_disk, open_database
 from builders.corpus.unread import IMAGES
 
 _PURPOSE = "list the images and labels"
+# Beside label files of YOLO; its lines are names.
+_NO_LABELS = ("classes.txt",)
 _BATCH = 1_000
 _TABLES = """
 create table labels (key text, path text, bytes integer, primary key (key, path)) without rowid;
@@ -238,7 +240,9 @@ class Files:
             (
                 (splitext(path)[0], path, size)
                 for path, size, _ in found
-                if path.lower().endswith(endings) and (not folders or path.startswith(folders))
+                if path.lower().endswith(endings)
+                and (not folders or path.startswith(folders))
+                and path.rpartition("/")[2] not in _NO_LABELS
             ),
         )
 

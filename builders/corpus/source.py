@@ -76,6 +76,8 @@ class Source:
         if size > _MOST_BYTES:
             raise SARChatError(f"{self.show(relative)} has {size:,} bytes; files of up to {_MOST_BYTES:,} are read")
         with self._errors_naming(relative):
+            if self.is_local_folder:
+                return Path(self.path(relative)).read_bytes()
             # By default, s3fs asks for the size of a file first, to read a large one in parts.
             return self.fs.cat_file(self.path(relative), **({"max_concurrency": 1} if self._is_in_s3 else {}))
 

@@ -247,6 +247,12 @@ def test_difficult_is_kept(tmp_path):
     assert not only_box(write(tmp_path, document(bbox=[1, 2, 3, 4], difficult=False))).difficult
 
 
+def test_a_list_of_images_is_not_passed_over(tmp_path):
+    split = SplitLabels("coco", "labels.json", "images", "train.txt")
+    with pytest.raises(SARChatError, match=r"take no list of images, but listed is train\.txt"):
+        open_labels(open_source(write(tmp_path, document(bbox=[1, 2, 3, 4]))), split)
+
+
 # Layouts
 
 

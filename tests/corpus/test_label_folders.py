@@ -600,6 +600,15 @@ def test_label_studio(tmp_path):
     assert read(tmp_path, candidate.splits[""])[3] == {"ship": 1}
 
 
+def test_names_and_labels_beside_the_images(tmp_path):
+    """As LabelImg writes them."""
+    write(tmp_path / "classes.txt", "car\nship\n")
+    write_image(tmp_path / "a.jpg")
+    write(tmp_path / "a.txt", "1 0.5 0.5 0.2 0.5\n")
+    (candidate,) = find_candidates(open_source(tmp_path))
+    assert read(tmp_path, candidate.splits[""])[3] == {"ship": 1}
+
+
 # DOTA and VisDrone
 
 

@@ -41,9 +41,10 @@ from builders.corpus.faults import Faults
 from builders.corpus.formats.coco import Reading, read_coco
 from builders.corpus.image_check import check_image
 from builders.corpus.info import DEFAULT, known_corpus
-from builders.corpus.label_formats import complete_options
+from builders.corpus.label_formats import SplitLabels, complete_options, find_candidates, open_labels
 from builders.corpus.parquet_annotations import read_parquet
 from builders.corpus.sardet import find_corpus
+from builders.corpus.source import open_source
 from builders.corpus.targets import AnnotatedImage
 from builders.corpus.viewing import FORMATS, read_view
 from builders.data.open_data import open_data
@@ -217,6 +218,68 @@ def _parquet_annotation_seeds() -> list[bytes]:
         write_part(path, document, document["images"])
         seeds.append(path.read_bytes())
     return seeds
+
+
+# Labels with a file per image
+
+
+_LABELS = {
+    "voc": (
+        ".xml",
+        "<annotation><filename>a</filename><size><width>64</width><height>48</height></size><object><name>ship"
+        "</name><difficult>0</difficult><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>9.5</xmax><ymax>9</ymax></bndbox>"
+        "</object><object><name>car</name><robndbox><cx>9</cx><cy>9</cy><w>4</w><h>2</h><angle>0.5</angle></robndbox>"
+        "</object></annotation>",
+    ),
+    "yolo": (".txt", "0 0.5 0.5 0.25 0.5\n2 0.1 0.1 0.3 0.1 0.2 0.5\n1 0.1 0.1 0.3 0.1 0.3 0.5 0.1 0.5\n"),
+    "dota": (".txt", "imagesource:GoogleEarth\ngsd:0.1\n1 2 11 2 11 22 1 22 ship 0\n1.5 2 11 2 11 22 1 22 car\n"),
+    "visdrone": (".txt", "1,2,3,4,1,4,0,1\n1,2,3,4,0,4,0,0,\n"),
+}
+
+
+def _labels_target(label_format: str) -> Target:
+    ending, seed = _LABELS[label_format]
+    given = {
+        "yolo": {"names": ["ship", "car", "tank"]},
+        "voc": {"angle_unit": "radians", "angle_direction": "clockwise"},
+    }
+    split = SplitLabels(label_format, "labels", "images", "", given.get(label_format, {}))
+
+    def read(data: bytes) -> object:
+        image = _write(f"{label_format}/images/a.png", image_seeds()[0])
+        _write(f"{label_format}/labels/a{ending}", data)
+        with AnnotationTable(corners=True) as table:
+            open_labels(open_source(image.parents[1]), split).read_into(table, Counter())
+            return _images(table)
+
+    growing = {"rows": (b"", b"1,2,3,4,1,4,0,1\n" if label_format == "visdrone" else b"0 0.5 0.5 0.25 0.5\n")}
+    if label_format == "voc":
+        growing = {
+            "objects": (b"<annotation>", b"<object><name>a</name></object>"),
+            "nesting": (b"<annotation>", b"<a>"),
+        }
+    tokens = (
+        b"<object>",
+        b"</object>",
+        b"<bndbox>",
+        b"<!DOCTYPE a>",
+        b"<annotations>",
+        b"nan",
+        b"1e9",
+        b"\xef\xbb\xbf",
+    )
+    return Target(f"labels of {label_format}", read, lambda: [seed.encode()], tokens=tokens, growing=growing)
+
+
+def _read_names(data: bytes) -> object:
+    image = _write("names/images/a.png", image_seeds()[0])
+    _write("names/labels/a.txt", b"0 0.5 0.5 0.25 0.5\n")
+    _write("names/data.yaml", data)
+    return [
+        open_labels(open_source(image.parents[1]), labels).digest()
+        for candidate in find_candidates(open_source(image.parents[1]))
+        for labels in candidate.splits.values()
+    ]
 
 
 # Answers
@@ -558,6 +621,13 @@ TARGETS = {
                 "nesting": (b"", b'{"images":'),
                 "name": (b'{"categories": [], "annotations": [], "images": [{"id": 1, "file_name": "', b"a/"),
             },
+        ),
+        *map(_labels_target, _LABELS),
+        Target(
+            "data.yaml",
+            _read_names,
+            lambda: [b"path: .\ntrain: ../images\nval: [images]\nnames: {0: ship, '1': car}\nnc: 2\n"],
+            tokens=(b"names", b"nc", b"train", b"&a", b"*a", b"!!python/name:a", b"../", b"[", b"{"),
         ),
         Target("annotations in Parquet", _read_parquet_annotations, _parquet_annotation_seeds),
         *(_answers_target(tool) for tool in (None, "csv", "llama-factory", "lmms-eval", "ms-swift")),

@@ -139,6 +139,8 @@ def _find_beside(top: Source, path: str, split: str, folders: Sequence[str]) -> 
 
 def open_labels(top: Source, split: SplitLabels, images: Source) -> Labels:
     """Return a file of annotations, or the parts in a folder; arguments and errors as in `Format.open_labels`."""
+    if split.listed:
+        raise SARChatError(f"COCO's labels take no list of images, but listed is {split.listed}; remove it")
     if top.is_file(split.labels):
         top.check_links(split.labels)
         return AnnotationFiles([AnnotationFile(top, split.labels)], None, images, split.options)

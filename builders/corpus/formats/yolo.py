@@ -184,6 +184,7 @@ def find(top: Source) -> list[Candidate]:
             Layout("YOLO, classes.txt", "labels", ("images",)),
             Layout("YOLO, classes.txt", "labels/{split}", ("images/{split}",)),
             Layout("YOLO, classes.txt", "{split}/labels", ("{split}/images",)),
+            Layout("YOLO, classes.txt", "", ("",)),
         ]
         found = [_with_names(candidate) for candidate in find_layouts(top, "yolo", ".txt", layouts)]
     return [candidate for candidate in found if candidate.splits]
