@@ -159,13 +159,13 @@ def to_parquet(folder: str, task: str, split: str, path: str) -> dict[str, Any]:
         return measure(lambda: (dataset.to_parquet(path), len(dataset))[1])
 
 
-def metric(images: str) -> dict[str, Any]:
-    """Score wrong answers."""
+def metric(images: str, boxes: str = "upright") -> dict[str, Any]:
+    """Score wrong answers with upright or oriented boxes."""
     from answers import wrong_answers
 
     from sarchat_metric import score
 
-    predictions, references = wrong_answers(int(images))
+    predictions, references = wrong_answers(int(images), oriented=boxes == "oriented")
 
     return measure(lambda: sum(score(predictions, references)["n"].values()))
 

@@ -73,7 +73,7 @@ class Corpus:
         differs = {"layout": self.layout} if self.layout != known_layouts()[0].name else {}
         renames = {name: category for name, category in self.naming.choices.items() if category is not None}
         dropped = [name for name, category in self.naming.choices.items() if category is None]
-        differs |= self.about | ({"corners": True} if self.corners and not self.info.oriented else {})
+        differs |= {**self.about, **({"corners": True} if self.corners and not self.info.oriented else {})}
         return differs | ({"renames": renames} if renames else {}) | ({"dropped": dropped} if dropped else {})
 
     @contextmanager
