@@ -70,10 +70,11 @@ Returns:
           `identification/{single,multi}/accuracy`, `referring/{single,multi}/iou@0.25`, `.../iou@0.5`,
           `presence/accuracy`.
         - scores that do not enter any average: `grounding/{single,multi}/iou@0.5`, `referring/{single,multi}/cell`,
-          `identification/{single,multi}/{size,shape,cell,direction,proximity}`; `presence/{precision,recall,f1}` of
-          the answer yes, and `presence/yes`, its share.
+          `identification/{single,multi}/{size,shape,cell,direction,proximity,orientation}`;
+          `presence/{precision,recall,f1}` of the answer yes, and `presence/yes`, its share.
         - `n`, `unparsed` and `hedged`: per task, the number of records, of answers that could not be parsed, and of
           answers that offer a choice where one thing was asked for ("a ship or a tank", "3 or 4").
+        - `upright`: per task, the answers with boxes of four numbers where the gold has eight, if there are any.
 
 Examples:
     >>> import evaluate
@@ -86,7 +87,8 @@ Examples:
 
 """
 
-Box = tuple[float, float, float, float]
+# x1, y1, x2, y2, or the corners x1, y1, ..., x4, y4 of an oriented box.
+Box = tuple[float, ...]
 Counts = tuple[int, int, int]
 Match = tuple[int, int, float]
 Reading = dict[str, Any]
@@ -94,7 +96,8 @@ Reading = dict[str, Any]
 _Token = tuple[str, str]
 _BOX, _END = ("box", ""), ("end", "")
 
-_ATTRIBUTES = {"category": "accuracy"} | {name: name for name in ("size", "shape", "cell", "direction", "proximity")}
+_FURTHER = ("size", "shape", "cell", "direction", "proximity", "orientation")
+_ATTRIBUTES = {"category": "accuracy"} | {name: name for name in _FURTHER}
 # (TP, FP, FN) of a number or an attribute.
 _RIGHT: Counts = (1, 0, 0)
 _WRONG: Counts = (0, 0, 1)
@@ -110,7 +113,7 @@ IOU_THRESHOLDS = {"iou@0.25": 0.25, "iou@0.5": 0.5}
 
 _NUMBER = r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
 _CORNER = rf"\s*<\s*({_NUMBER})\s*>"
-BOX = re.compile(rf"\{{{_CORNER * 4}\s*\}}", re.ASCII)
+BOX = re.compile(rf"\{{{_CORNER * 4}(?:{_CORNER * 4})?\s*\}}", re.ASCII)
 _BARE_BOX = BOX.pattern.replace(f"({_NUMBER})", _NUMBER)
 # A box, or the end of a sentence; a "." before a digit is none. `re` is twice as fast without a set `[!?;]`.
 _BREAK = re.compile(rf"({_BARE_BOX}|!|\?|;|\r|\n|\.(?![0-9]))", re.ASCII)
@@ -152,6 +155,10 @@ _MEANING_OF |= {
 _MEANING_OF |= {word: ("direction", word) for word in ("above", "below")}
 _MEANING_OF |= {word: ("size", word) for word in ("small", "medium", "large", "very small", "very large")}
 _MEANING_OF |= {word: ("shape", word) for word in ("wide", "tall", "square")}
+# Of an oriented box in a slanting position, which an answer about an upright one may say beside its shape.
+_MEANING_OF["elongated"] = ("slanting shape", "elongated")
+_MEANING_OF |= {word: ("orientation", word) for word in ("horizontal", "vertical", "rising", "falling")}
+_MEANING_OF |= {"horizontally": ("orientation", "horizontal"), "vertically": ("orientation", "vertical")}
 _MEANING_OF |= {"near": ("proximity", "near"), "close": ("proximity", "near")}
 _MEANING_OF |= {"far": ("proximity", "far"), "away": ("proximity", "far")}
 
@@ -369,10 +376,11 @@ class Vocabulary:
         return {
             "category": first("category") or None,
             "size": first("size"),
-            "shape": first("shape"),
+            "shape": first("shape") or first("slanting shape"),
             "cell": first("cell"),
             "direction": first("direction"),
             "proximity": first("proximity"),
+            "orientation": first("orientation"),
             "hedged": first("category") == "",
         }
 
@@ -384,9 +392,10 @@ class Vocabulary:
         """Splits a text in lower case into its meaningful parts, in order: (kind, meaning) pairs.
 
         The kinds are "box", "end" (of a sentence: ".", "!", "?", ";" or a line break, but not a "." before a digit),
-        "category" (with an empty meaning before those that are a choice), "cell", "direction", "size", "shape" and
-        "proximity". A category in a negated clause is left out. A direction is "above", "below" or "to the ... of" with
-        left, right, top or bottom in it, unless it continues with "the image", in which case it is a cell.
+        "category" (with an empty meaning before those that are a choice), "cell", "direction", "size", "shape",
+        "slanting shape", "proximity" and "orientation". A category in a negated clause is left out. A direction is
+        "above", "below" or "to the ... of" with left, right, top or bottom in it, unless it continues with "the image",
+        in which case it is a cell.
         """
         tokens: list[_Token] = []
         # Nothing spans a box or the end of a sentence.
@@ -527,13 +536,17 @@ CATEGORY_OF = SARDET.category_of
 
 
 def parse_boxes(text: str) -> list[Box]:
-    """Returns every box `{<x1><y1><x2><y2>}` of a text as (left, top, right, bottom), in order.
+    """Returns every box `{<x1><y1><x2><y2>}` or `{<x1><y1>...<x4><y4>}` of a text, in order.
 
+    Four numbers are left, top, right and bottom; eight are corners in any order, and the box is their convex hull.
     Incomplete boxes are ignored. Spaces between the parts, decimals and signs are allowed; the numbers are used as they
     are, in the unit of the gold boxes (pixels of the image). Inverted and empty boxes are kept: they count as predicted
     and match nothing. A number too large for a float becomes infinite.
     """
-    return [(float(x1), float(y1), float(x2), float(y2)) for x1, y1, x2, y2 in BOX.findall(text)]
+    return [
+        (float(a), float(b), float(c), float(d)) if not e else (*map(float, (a, b, c, d, e, f, g, h)),)
+        for a, b, c, d, e, f, g, h in BOX.findall(text)
+    ]
 
 
 def _read_count(text: str) -> Reading:
@@ -633,13 +646,13 @@ def read_answer(text: str, task: str, categories: Categories = None) -> Reading:
             - description: `phrases`, (category, cell) pairs; a category without a cell has None.
             - counting: `count`, an int, `hedged`, and `boxes`.
             - grounding: `phrases` that have a cell, `boxes`, and `labels`, the category of each box.
-            - identification: `category`, `size`, `shape`, `cell`, `direction` and `proximity`, each as first named, and
-              `hedged`.
+            - identification: `category`, `size`, `shape`, `cell`, `direction`, `proximity` and `orientation`, each as
+              first named, and `hedged`.
             - referring: `boxes` and `cells`.
             - presence: `answer`, "yes" or "no", and `hedged`.
 
-        Categories, cells, sizes, shapes, directions and proximities are given in the data set's terms: "harbor",
-        "top left", "very small", "square", "upper left" or "above", "near". `hedged` says whether the answer offers a
+        Categories, cells, sizes and so on are given in the data set's terms: "harbor", "top left", "very small",
+        "square", "upper left" or "above", "near", "rising". `hedged` says whether the answer offers a
         choice instead: "a ship or a tank", "3 or 4", "3-5", "maybe"; then `category`, `count` or `answer` is None.
 
     Raises:
@@ -661,6 +674,8 @@ def _read(text: str, task: str, words: Vocabulary) -> Reading:
 _LARGEST = 1e100  # beyond this, areas are not finite
 _FEW_PAIRS = 400  # up to this number, a plain loop is faster than NumPy
 _PAIRS_AT_ONCE = 1_000_000
+_OBLIQUE_AT_ONCE = 20_000
+_ROUNDING = 1e-14  # of products of two lengths, relative
 # Rows x columns x the smaller of the two, up to which the assignment of highest total IoU takes less than a second.
 _MOST_STEPS = 500**3
 
@@ -673,7 +688,7 @@ def _is_proper(left: float, top: float, right: float, bottom: float) -> bool:
     return -_LARGEST <= left < right <= _LARGEST and -_LARGEST <= top < bottom <= _LARGEST
 
 
-def _as_boxes(boxes: Sequence[Box] | np.ndarray) -> np.ndarray:
+def _as_upright(boxes: Sequence[Box] | np.ndarray) -> np.ndarray:
     """Returns boxes as a float array of shape (N, 4), with [0, 0, 0, 0] instead of boxes that overlap nothing."""
     array_of = np.asarray(boxes, dtype=float)
     if array_of.size == 0:
@@ -685,23 +700,8 @@ def _as_boxes(boxes: Sequence[Box] | np.ndarray) -> np.ndarray:
     return np.where(proper, array_of, 0.0)
 
 
-def box_iou(boxes1: Sequence[Box] | np.ndarray, boxes2: Sequence[Box] | np.ndarray) -> np.ndarray:
-    """Computes the intersection over union of every box of one list with every box of the other.
-
-    A box spans (x2 - x1) x (y2 - y1), without "+ 1". An inverted, empty or non-finite box (a coordinate beyond 1e100
-    counts as such) has an IoU of 0 with every box.
-
-    Args:
-        boxes1: N boxes (x1, y1, x2, y2) in any unit.
-        boxes2: M boxes in the same unit.
-
-    Returns:
-        Float array of shape (N, M), values from 0 to 1.
-
-    Raises:
-        ValueError: if a list does not have four numbers per box.
-    """
-    first, second = _as_boxes(boxes1)[:, None], _as_boxes(boxes2)[None]
+def _upright_iou(boxes1: Sequence[Box] | np.ndarray, boxes2: Sequence[Box] | np.ndarray) -> np.ndarray:
+    first, second = _as_upright(boxes1)[:, None], _as_upright(boxes2)[None]
     sides = np.minimum(first[..., 2:], second[..., 2:]) - np.maximum(first[..., :2], second[..., :2])
     shared = np.maximum(sides, 0.0).prod(axis=-1)
     area1, area2 = ((boxes[..., 2:] - boxes[..., :2]).prod(axis=-1) for boxes in (first, second))
@@ -709,14 +709,44 @@ def box_iou(boxes1: Sequence[Box] | np.ndarray, boxes2: Sequence[Box] | np.ndarr
     return np.minimum(iou, 1.0)
 
 
+def box_iou(boxes1: Sequence[Box] | np.ndarray, boxes2: Sequence[Box] | np.ndarray) -> np.ndarray:
+    """Computes the intersection over union of every box of one list with every box of the other.
+
+    A box spans (x2 - x1) x (y2 - y1), without "+ 1"; an oriented one is the convex hull of its corners. An inverted,
+    empty or non-finite box (a coordinate beyond 1e100 counts as such) has an IoU of 0 with every box.
+
+    Args:
+        boxes1: N boxes of four or eight numbers in any unit, see `parse_boxes`.
+        boxes2: M boxes in the same unit.
+
+    Returns:
+        Float array of shape (N, M), values from 0 to 1; with an oriented box they are rounded to 9 digits.
+
+    Raises:
+        ValueError: if a box has another number of numbers.
+    """
+    if not _are_oriented(boxes1) and not _are_oriented(boxes2):
+        return _upright_iou(boxes1, boxes2)
+    iou = np.zeros((len(boxes1), len(boxes2)))
+    pairs = np.reshape(_overlaps(boxes1, boxes2, sys.float_info.min), (-1, 3))
+    iou[tuple(pairs[:, :2].astype(int).T)] = pairs[:, 2]
+    return iou
+
+
+def _are_oriented(boxes: Iterable[Box]) -> bool:
+    return 8 in map(len, boxes)
+
+
 def _overlaps(boxes1: Sequence[Box], boxes2: Sequence[Box], lowest: float) -> _Pairs:
     """Returns every pair (index in boxes1, index in boxes2, IoU) of IoU >= `lowest`: a sparse `box_iou`."""
+    if _are_oriented(boxes1) or _are_oriented(boxes2):
+        return _oriented_overlaps(boxes1, boxes2, lowest)
     if len(boxes1) * len(boxes2) > _FEW_PAIRS:
         # In blocks, so that memory is needed only for the pairs found.
         height = max(1, _PAIRS_AT_ONCE // len(boxes2))
         blocks = []
         for start in range(0, len(boxes1), height):
-            block = box_iou(boxes1[start : start + height], boxes2)
+            block = _upright_iou(boxes1[start : start + height], boxes2)
             rows, columns = (block >= lowest).nonzero()
             blocks.append(np.column_stack((rows + start, columns, block[rows, columns])))
         return np.concatenate(blocks)
@@ -734,6 +764,93 @@ def _overlaps(boxes1: Sequence[Box], boxes2: Sequence[Box], lowest: float) -> _P
                     if iou >= lowest:
                         pairs.append((i, j, iou))
     return pairs
+
+
+def _oriented_overlaps(boxes1: Sequence[Box], boxes2: Sequence[Box], lowest: float) -> _Pairs:
+    """The same as `_overlaps`, where a list has boxes of eight numbers."""
+    hulls, areas = _hulls([*boxes1, *boxes2])
+    outer = np.stack([edge(part, axis=1) for edge in (np.min, np.max) for part in (hulls.real, hulls.imag)], axis=1)
+    around = (outer[:, 2:] - outer[:, :2]).prod(axis=1)
+    places, split = outer.tolist(), len(boxes1)
+    pairs = np.reshape(_overlaps(places[:split], places[split:], sys.float_info.min), (-1, 3))
+    first, second = pairs[:, 0].astype(int), pairs[:, 1].astype(int) + split
+    # A hull with the area of the upright box around it is that box.
+    oblique = (areas[first] < around[first]) | (areas[second] < around[second])
+    # What the upright boxes share bounds what the hulls do.
+    total, most = areas[first] + areas[second], np.minimum(areas[first], areas[second])
+    most = np.minimum(most, (around[first] + around[second]) * pairs[:, 2] / (1 + pairs[:, 2]))
+    left = np.flatnonzero(oblique & (most >= 0.999 * lowest * (total - most)))
+    pairs[oblique, 2] = 0.0
+    for start in range(0, len(left), _OBLIQUE_AT_ONCE):
+        own = left[start : start + _OBLIQUE_AT_ONCE]
+        shared = np.minimum(_shared_areas(hulls[first[own]], hulls[second[own]]), most[own])
+        # Rounded, so that half of a box is 0.5 whatever the order of its corners.
+        pairs[own, 2] = (shared / (total[own] - shared)).round(9)
+    pairs = pairs[(pairs[:, 2] >= lowest) & (pairs[:, 2] > 0)]
+    return pairs if len(pairs) > _FEW_PAIRS else [(int(i), int(j), iou) for i, j, iou in pairs.tolist()]
+
+
+def _cross(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    return (first.conj() * second).imag
+
+
+def _hulls(boxes: Sequence[Box]) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the convex hulls of boxes, and their areas.
+
+    Args:
+        boxes: N boxes of four or eight numbers.
+
+    Returns:
+        The corners, clockwise as seen, complex numbers x + yi of shape (N, 4), of a triangle one twice; and the areas,
+        floats of shape (N,). All are 0 for boxes that match nothing.
+    """
+    eight = [box if len(box) == 8 else _corners(box) for box in boxes]
+    numbers = np.array(eight, dtype=float).reshape(-1, 8)
+    numbers[~(np.abs(numbers) <= _LARGEST).all(axis=1)] = 0.0
+    hulls = numbers[:, ::2] + 1j * numbers[:, 1::2]
+    around = np.angle(hulls - hulls.mean(axis=1, keepdims=True))
+    hulls = np.take_along_axis(hulls, np.argsort(around, axis=1, kind="stable"), axis=1)
+    # A corner inside the triangle of the others is left out.
+    before, after = hulls[:, [3, 0, 1, 2]], hulls[:, [1, 2, 3, 0]]
+    hulls = np.where(_cross(hulls - before, after - hulls) < 0, before, hulls)
+    local = hulls - hulls[:, :1]
+    areas = _cross(local, local[:, [1, 2, 3, 0]]).sum(axis=1) / 2
+    flat = areas <= _ROUNDING * 100 * (np.abs(local).max(axis=1, initial=0.0) ** 2)
+    return np.where(flat[:, None], 0.0, hulls), np.where(flat, 0.0, areas)
+
+
+def _corners(box: Box) -> Box:
+    """Returns the corners of an upright box; if it is inverted or empty, corners that enclose nothing."""
+    x1, y1, x2, y2 = box
+    return (x1, y1, x2, y1, x2, y2, x1, y2) if x1 < x2 and y1 < y2 else (0.0,) * 8
+
+
+def _shared_areas(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Returns the areas of the intersections of K pairs of `_hulls` that enclose something, floats of shape (K,).
+
+    The corners of an intersection are the corners of each hull inside the other one, and the crossings of their edges.
+    """
+    first, second = first - second[:, :1], second - second[:, :1]
+    follow = [1, 2, 3, 0]
+    edges1, edges2 = first[:, follow] - first, second[:, follow] - second
+    slack = _ROUNDING * np.abs(np.concatenate((first, second), axis=1)).max(axis=1)[:, None, None]
+    # [k, i, j] is above 0 if corner i of one hull is inside of edge j of the other.
+    sides1 = _cross(edges2[:, None], first[:, :, None] - second[:, None])
+    sides2 = _cross(edges1[:, None], second[:, :, None] - first[:, None])
+    inside1 = (sides1 >= -slack * np.abs(edges2)[:, None]).all(axis=2)
+    inside2 = (sides2 >= -slack * np.abs(edges1)[:, None]).all(axis=2)
+    # [k, i, j] of edge i of the first and edge j of the second.
+    ends1, ends2 = sides1[:, follow], sides2[:, follow]
+    crossing = ((sides1 > 0) != (ends1 > 0)) & ((sides2 > 0) != (ends2 > 0)).transpose(0, 2, 1)
+    share = np.divide(sides1, sides1 - ends1, out=np.zeros_like(sides1), where=crossing)
+    crossings = first[:, :, None] + share * edges1[:, :, None]
+    found = np.concatenate((inside1, inside2, crossing.reshape(-1, 16)), axis=1)
+    points = np.concatenate((first, second, crossings.reshape(-1, 16)), axis=1)
+    # In the place of those not found stands one that is; without any, the area is 0.
+    points = np.where(found, points, np.take_along_axis(points, found.argmax(axis=1)[:, None], axis=1))
+    points = points - points.mean(axis=1, keepdims=True)
+    points = np.take_along_axis(points, np.argsort(np.angle(points), axis=1), axis=1)
+    return _cross(points, np.roll(points, -1, axis=1)).sum(axis=1) / 2
 
 
 def best_ious(predicted: Sequence[Box], gold: Sequence[Box]) -> list[float]:
@@ -948,7 +1065,7 @@ _ROWS = {
             if gold[attribute] is not None
         },
         ("*/accuracy",),
-        ("*/size", "*/shape", "*/cell", "*/direction", "*/proximity"),
+        tuple(f"*/{name}" for name in _FURTHER),
     ),
     "referring": _Row(
         lambda text, words: {"boxes": parse_boxes(text), "cells": words.named("cell", text)},
@@ -1041,9 +1158,11 @@ def _read_gold(text: str, task: str, words: Vocabulary) -> Reading:
     if not all(map(gold.get, _ROWS[task].gist)):
         missing = [entry for entry in _ROWS[task].gist if not gold[entry]]
         raise ValueError(f"no {' and no '.join(missing)} can be read from the gold answer of {task} {text!r:.200}")
-    for box in gold.get("boxes", ()):
-        if not _is_proper(*box):
-            raise ValueError(f"inverted or empty box {box} in the gold answer of {task} {text!r:.200}")
+    boxes = gold.get("boxes", ())
+    proper = _hulls(boxes)[1] > 0 if _are_oriented(boxes) else [_is_proper(*box) for box in boxes]
+    if not all(proper):
+        box = boxes[list(proper).index(False)]
+        raise ValueError(f"inverted or empty box {box} in the gold answer of {task} {text!r:.200}")
     if None in gold.get("labels", ()):
         raise ValueError(f"no category before a box in the gold answer of {task} {text!r:.200}")
     return gold
@@ -1064,6 +1183,7 @@ class RecordScore(NamedTuple):
         matches: for each IoU threshold ("iou@0.25", "iou@0.5") of a task with boxes, the matches of `match_boxes`.
         counts: (TP, FP, FN) for each sub-score that the record has. A number or an attribute, which is either right or
             wrong, gives (1, 0, 0) or (0, 0, 1), so that pooling over records gives the share of right ones.
+        upright: whether the answer has boxes of four numbers where those of the gold answer have eight.
     """
 
     task: str
@@ -1074,6 +1194,7 @@ class RecordScore(NamedTuple):
     reference: Reading
     matches: dict[str, list[Match]]
     counts: dict[str, Counts]
+    upright: bool = False
 
     @property
     def accuracies(self) -> dict[str, float]:
@@ -1108,7 +1229,9 @@ def score_record(prediction: str, reference: Mapping[str, Any], categories: Cate
     parsed = hedged or any(map(read.get, row.gist)) or read.get("count") == 0
     key_of = _KEY_OF[task, scenario]
     matches, boxes = _compare_boxes(read, gold, key_of) if "boxes" in gold else ({}, {})
-    return RecordScore(task, scenario, parsed, hedged, read, gold, matches, row.compare(read, gold, boxes, key_of))
+    counts = row.compare(read, gold, boxes, key_of)
+    upright = "boxes" in gold and _are_oriented(gold["boxes"]) and 4 in map(len, read["boxes"])
+    return RecordScore(task, scenario, parsed, hedged, read, gold, matches, counts, upright)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -1125,6 +1248,7 @@ class Tally(NamedTuple):
         hedged: whether each answer is hedged, see `RecordScore`; bool array of shape (N,).
         counts: for each sub-score, (TP, FP, FN) of its K records; int array of shape (K, 3).
         records: for each sub-score, the indices of these records; int array of shape (K,), values from 0 to N - 1.
+        upright: whether each answer has upright boxes where oriented ones were asked for, as `hedged`; may be None.
     """
 
     tasks: np.ndarray
@@ -1132,6 +1256,7 @@ class Tally(NamedTuple):
     hedged: np.ndarray
     counts: dict[str, np.ndarray]
     records: dict[str, np.ndarray]
+    upright: np.ndarray | None = None
 
 
 def _as_lists(predictions: object, references: object) -> tuple[list[Any], list[Any]]:
@@ -1163,26 +1288,28 @@ class Collector:
 
     def add(self, result: RecordScore) -> None:
         """Adds the result of `score_record` for the next record."""
-        outcome = (result.task, result.parsed, result.hedged, *result.counts, *result.counts.values())
+        task, _, parsed, hedged, *_, counts, upright = result
+        outcome = (task, parsed, hedged, upright, *counts, *counts.values())
         self._records.append(self._outcomes.setdefault(outcome, len(self._outcomes)))
 
     def tally(self) -> Tally:
         """Returns the counts of all records so far."""
         records = np.array(self._records, dtype=np.int64)
         figures: dict[str, np.ndarray] = {}
-        for number, (_, _, _, *counts) in enumerate(self._outcomes):
+        for number, (_, _, _, _, *counts) in enumerate(self._outcomes):
             for key, values in zip(counts[: len(counts) // 2], counts[len(counts) // 2 :], strict=True):
                 if key not in figures:
                     figures[key] = np.full((len(self._outcomes), 3), -1)
                 figures[key][number] = values
         rows = {key: np.flatnonzero(values[records, 0] >= 0) for key, values in figures.items()}
-        tasks, parsed, hedged = (np.array([outcome[part] for outcome in self._outcomes]) for part in range(3))
+        tasks, parsed, hedged, upright = (np.array([own[part] for own in self._outcomes]) for part in range(4))
         return Tally(
             np.array([TASKS.index(task) for task in tasks], dtype=np.int8)[records],
             parsed.astype(bool)[records],
             hedged.astype(bool)[records],
             {key: values[records[rows[key]]] for key, values in figures.items()},
             rows,
+            upright.astype(bool)[records],
         )
 
 
@@ -1307,19 +1434,16 @@ def summarise(counts: Tally, average: str = "sample", weights: np.ndarray | None
         raise ValueError(f"expected weights of shape {counts.tasks.shape}, got {weights.shape}")
     by_key = {key: float(value) for key, value in sub_scores(counts, average, weights).items() if not np.isnan(value)}
     by_task = task_scores(by_key)
-    n, unparsed, hedged = (
+    flags = {"unparsed": ~counts.parsed, "hedged": counts.hedged}
+    if counts.upright is not None and counts.upright.any():
+        flags["upright"] = counts.upright
+    n, *flagged = (
         dict(zip(TASKS, np.bincount(counts.tasks, own, minlength=len(TASKS)).astype(int).tolist(), strict=True))
-        for own in (weights, weights * ~counts.parsed, weights * counts.hedged)
+        for own in (weights, *(weights * flag for flag in flags.values()))
     )
     n = {task: size for task, size in n.items() if size}
-    return {
-        **by_key,
-        **by_task,
-        **averages(by_task, n),
-        "n": n,
-        "unparsed": {task: unparsed[task] for task in n},
-        "hedged": {task: hedged[task] for task in n},
-    }
+    by_flag = {name: {task: own[task] for task in n} for name, own in zip(flags, flagged, strict=True)}
+    return {**by_key, **by_task, **averages(by_task, n), "n": n, **by_flag}
 
 
 def score(
@@ -1348,7 +1472,8 @@ def score(
         A flat dict that can be written with `json.dump`. Sub-scores (keys of `SUB_SCORES`, then `EXTRA_SCORES`), the
         tasks' scores (Eq. 5), `overall` (Eq. 4) and `balanced` are floats in percent, from 0 to 100; scores without
         records are absent. `n`, `unparsed` and `hedged` are dicts of ints per task: the records, the answers that could
-        not be parsed, and those that offer a choice where one thing was asked for.
+        not be parsed, and those that offer a choice where one thing was asked for; `upright`, only if there is one, is
+        the number of answers with boxes of four numbers to questions about oriented boxes.
 
     Raises:
         ValueError: if the lengths differ, there is nothing to score, the average, a task or a scenario is unknown, a

@@ -47,6 +47,8 @@ def figures(results: Iterable[RecordScore]) -> dict[str, float]:
         return {}
     summary = summarise(collect(results))
     counts = {f"{task}/{name}": count for name in _COUNTS for task, count in summary.pop(name).items()}
+    # Harnesses must know every figure beforehand.
+    summary.pop("upright", None)
     return {**summary, **counts}
 
 

@@ -18,8 +18,9 @@ from sarchat_metric import AVERAGED, Tally, averages, sub_scores, task_scores
 
 _PERFECT = 100.0
 AVERAGES = ("sample", "corpus")
-# What the metric counts of the answers that say nothing, or too much.
-UNREAD = ("unparsed", "hedged")
+# What the metric counts of the answers that say nothing, or too much, and of those with upright boxes where oriented
+# ones were asked for.
+UNREAD = ("unparsed", "hedged", "upright")
 # Further counts of answers and of the boxes in them: `truncated` and `failed` are answers that were cut off and
 # requests that failed; `boxes` are those of the answers, of which `out_of_image` reach beyond their image; `rotated`
 # boxes and other coordinates (`not_boxes`) are not scored.

@@ -189,7 +189,8 @@ def _read_line(line: Mapping[str, Any]) -> RecordScore:
     is_text = isinstance(line["id"], str) and isinstance(line["answer"], str)
     if not own or not counts.keys() <= known or not is_text or not all(map(_is_count, counts.values())):
         raise ValueError(line)
-    return RecordScore(task, line["scenario"], bool(line["parsed"]), bool(line["hedged"]), {}, {}, {}, counts)
+    flags = bool(line["parsed"]), bool(line["hedged"])
+    return RecordScore(task, line["scenario"], *flags, {}, {}, {}, counts, bool(line.get("upright")))
 
 
 def _is_count(values: tuple[Any, ...]) -> bool:

@@ -13,7 +13,7 @@ from sarchat_metric import AVERAGED, EXTRA_SCORES, SUB_SCORES, TASKS
 # Within a task, Table 3's order of scenarios.
 _FIRST = ("multi", "single")
 # What is lost of the answers.
-_LOST = ("unparsed", "hedged", "truncated", "out_of_image")
+_LOST = ("unparsed", "hedged", "upright", "truncated", "out_of_image")
 # A share of boxes outside their images that is far above that of good answers in the right format.
 _TOO_MANY_OUTSIDE = 0.2
 
@@ -22,8 +22,8 @@ def tabulate_scores(result: Result) -> list[Table]:
     """Return every score with its number of records and 95 % interval, and what could not be read.
 
     If the scores of blind players are known, the best one stands beside each score, with the lift over it.
-    Columns at the right: answers from which nothing could be read, answers that offer a choice, answers that were cut
-    off, and boxes that reach beyond their image.
+    Columns at the right: answers from which nothing could be read, answers that offer a choice, answers with upright
+    boxes where oriented ones were asked for, answers that were cut off, and boxes that reach beyond their image.
     """
     rows = []
     lost = [column for column in _LOST if column in result.counts]

@@ -20,7 +20,17 @@ from builders.scoring.bootstrap import RESAMPLES, intervals
 from builders.scoring.detection import DetectionCollector
 from builders.scoring.gold import COLUMNS, read_gold, read_rows
 from builders.scoring.readers import COSTS, Answer, AnswerSource
-from builders.scoring.result import AVERAGES, COUNTED, OWN, WEIGHTS, Result, choose_sizes, hash_records, scores_of
+from builders.scoring.result import (
+    AVERAGES,
+    COUNTED,
+    OWN,
+    UNREAD,
+    WEIGHTS,
+    Result,
+    choose_sizes,
+    hash_records,
+    scores_of,
+)
 from builders.scoring.scored_records import JoinedAnswers, ScoredRecord, check_order, join_file
 from sarchat_metric import Collector, summarise
 
@@ -153,7 +163,7 @@ class _AnswerCounts:
             records=hash_records(joined.gold.records),
             corpus=corpus,
             intervals=intervals(tally, average, sizes, resamples) if resamples else {},
-            counts={"unparsed": flat["unparsed"], "hedged": flat["hedged"], **counters},
+            counts={**{name: flat[name] for name in UNREAD if name in flat}, **counters},
             costs={
                 name: {"mean": float(np.mean(values)), "median": float(np.median(values))}
                 for name, values in self._costs.items()

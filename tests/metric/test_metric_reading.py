@@ -160,7 +160,7 @@ def test_identification_reads_the_first_of_each_attribute(size, category, shape,
         f"very large bridge and {words} it, which is wide, in the center and below."
     )
     attributes = {"category": category, "size": size, "shape": shape, "cell": cell}
-    attributes |= {"direction": direction, "proximity": meant, "hedged": False}
+    attributes |= {"direction": direction, "proximity": meant, "orientation": None, "hedged": False}
     assert read_answer(text, "identification") == attributes
     assert read_answer(text.upper(), "identification") == attributes
 

@@ -12,6 +12,7 @@ from builders.cli.demo import add_noise
 from sarchat_metric import (
     AVERAGED,
     EXTRA_SCORES,
+    SCENARIOS,
     SUB_SCORES,
     averages,
     box_iou,
@@ -142,6 +143,7 @@ def test_gold_scores_100_and_emptiness_0_in_every_score():
     keys = {key for task in AVERAGED for key in SUB_SCORES[task]} | {*AVERAGED, *EXTRA_SCORES, "overall", "balanced"}
     keys -= {key for key in keys if key.startswith("presence/")}
     absent = {f"identification/{key}" for key in ("single/direction", "single/proximity", "multi/shape", "multi/cell")}
+    absent |= {f"identification/{scenario}/orientation" for scenario in SCENARIOS}
     sizes = dict.fromkeys(("classification", "description", "counting"), 1)
     sizes |= dict.fromkeys(("grounding", "identification", "referring"), 2)
     assert results == dict.fromkeys(keys - absent, 100.0) | {

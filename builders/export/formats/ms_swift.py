@@ -58,9 +58,10 @@ def _take_boxes(text: str) -> tuple[str, list[str]]:
 # The pairs of identification repeat each box of an image.
 @lru_cache(maxsize=2**14)
 def _read_box(text: str) -> str | None:
-    """Return the corners of a box in whole pixels, as all are in the data set; `None` for any other text."""
+    """Return the corners of an upright box in whole pixels, as all are in the data set; `None` for any other text."""
     match = BOX.fullmatch(text)
-    return to_json([round(float(number)) for number in match.groups()]) if match else None
+    # The last four of eight numbers are missing in a box of four, which is all that ms-swift takes.
+    return to_json([round(float(number)) for number in match.groups()[:4]]) if match and not match[5] else None
 
 
 FORMATS = [Format("ms-swift", convert, values, box_format=None)]
