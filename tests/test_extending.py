@@ -45,7 +45,7 @@ def records(image: AnnotatedImage, talk: Conversation) -> Iterator[Record]:
     )
 '''
 WORDINGS = """about:
-  order: 7
+  order: 8
   boxes: none
   per: image
   targets: some
@@ -59,6 +59,8 @@ questions:
   - "Name one target in this {image}."
   - "What do you see in the {scene}?"
 """
+# A task beside the others, for training alone.
+UNSCORED = WORDINGS.replace("order: 8", "order: 9\n  beside: true").replace("  score: the category\n", "")
 ROW = """
 _ROWS["naming"] = _Row(
     lambda text, words: {"categories": list(dict.fromkeys(words.named("category", text)))},
@@ -103,6 +105,9 @@ class Tree:
         printed = {"stats": self.run("stats", "out")}
         printed["show"] = self.run("show", "out", task, "--split", "test", "--out", "record.png")
         printed["demo"] = self.run("demo", "out")
+        printed["baseline"] = self.run("baseline", "out", "--out", "blind.jsonl", "--config", task)
+        printed["synth"] = self.run("synth", 2, "--size", 96, "--out", "synth")
+        printed["describe"], printed["corpora"] = self.run("describe", "synth"), self.run("corpora")
         score = ("score", "demo/answers.jsonl", "--references", "out")
         printed["score"] = self.run(*score, "--output", "scores.json", "--details", "details.jsonl")
         printed["leaderboard"] = self.run("leaderboard", "scores.json")
@@ -124,6 +129,8 @@ def test_a_new_task_works_in_every_command(tmp_path):
     tree = Tree(tmp_path)
     (tmp_path / "builders/tasks/naming.py").write_text(TASK)
     (tmp_path / "builders/tasks/naming.yaml").write_text(WORDINGS)
+    (tmp_path / "builders/tasks/musing.py").write_text(TASK.replace("naming", "musing"))
+    (tmp_path / "builders/tasks/musing.yaml").write_text(UNSCORED)
     metric = tmp_path / "sarchat_metric.py"
     place = "TASKS = tuple(_ROWS)\n"
     text = metric.read_text(encoding="utf-8")
@@ -137,6 +144,36 @@ def test_a_new_task_works_in_every_command(tmp_path):
     card = (tmp_path / "out/README.md").read_text(encoding="utf-8")
     assert "| `naming`" in card and "config_name: naming" in card
     assert re.search(r"naming +100\.00", printed["demo"])
+    check_the_unscored(tree, built, printed, card)
+
+
+def check_the_unscored(tree: Tree, built: str, printed: dict[str, str], card: str) -> None:
+    """Check that the task `musing` is built and exported if it is named, and nowhere else."""
+    assert re.search(r"^all +749 +175 +136 +1,060$", built, re.MULTILINE)
+    assert re.search(r"^musing +20 +7 +7 +34$", built, re.MULTILINE) and "musing" in printed["stats"]
+    assert "config_name: musing" in card and "every task but `presence` and `musing`" in card
+    assert not {"presence", "musing"} & {word for name in ("score", "compare") for word in printed[name].split()}
+    assert "musing" not in "".join(path.name for path in tree.top.glob("ex-*/*"))
+    tree.run("export", "out", "--to", "llava", "--task", "musing", "--out", "musing")
+    assert (tree.top / "musing/musing-train.json").is_file()
+    for arguments in (
+        ("export", "out", "--to", "lmms-eval", "--task", "musing", "--out", "ex"),
+        ("score", "demo/answers.jsonl", "--references", "out", "--config", "musing"),
+        (
+            "predict",
+            "out",
+            "--model",
+            "m",
+            "--base-url",
+            "http://127.0.0.1:9",
+            "--config",
+            "musing",
+            "--out",
+            "a.jsonl",
+        ),
+    ):
+        with pytest.raises(AssertionError, match="musing is for training"):
+            tree.run(*arguments)
 
 
 def test_a_new_category_works_in_every_command(tmp_path):

@@ -17,6 +17,13 @@ _LOG = logging.getLogger(__name__)
 @click.command("leaderboard")
 @click.argument("scores", nargs=-1, type=click.Path(path_type=Path))
 @weights_option("published")
+@click.option(
+    "--rank-by",
+    default="overall",
+    show_default=True,
+    metavar="overall|balanced|lift",
+    help="What to rank by: the overall score (Eq. 4), the plain mean of the tasks, or the lift over a blind player.",
+)
 @format_option
 @click.option(
     "--figure",
@@ -30,7 +37,12 @@ _LOG = logging.getLogger(__name__)
     "--show", "shown", multiple=True, metavar="MODEL", help="A published model for the figures, such as 'Qwen2-VL 7B'."
 )
 def command(
-    scores: tuple[Path, ...], weights: str, style: str, figures: tuple[str, ...], shown: tuple[str, ...]
+    scores: tuple[Path, ...],
+    weights: str,
+    rank_by: str,
+    style: str,
+    figures: tuple[str, ...],
+    shown: tuple[str, ...],
 ) -> None:
     """Print the paper's 16 models together with your own SCORES, files of `sarchat score --output`."""
     from builders.core.tables import write_tables
@@ -44,7 +56,7 @@ def command(
     check_outputs(outputs, scores, dict.fromkeys(outputs, PICTURE_MARK))
     own = [read_result(path) for path in scores]
     others = leaderboard.choose_published(shown)
-    table = leaderboard.tabulate_leaderboard(own, weights)
+    table = leaderboard.tabulate_leaderboard(own, weights, rank_by)
     if wanted:
         _draw(wanted, own, others, bool(shown), leaderboard.leaderboard_sizes(own, weights))
     click.echo(write_tables([table], style))

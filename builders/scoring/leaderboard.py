@@ -20,6 +20,8 @@ _COLUMNS = {
     facts["paper"]["column"]: task for task in in_order_of_table_3() if "paper" in (facts := task_facts()[task])
 }
 _IN_RADAR = 5
+# What models may be ranked by, and how the table heads it.
+RANKS = {"overall": "Eq. 4", "balanced": "balanced", "lift": "lift"}
 
 
 def published_results() -> list[Result]:
@@ -84,19 +86,24 @@ def leaderboard_sizes(own: Sequence[Result], weights: str) -> dict[str, int]:
     return sizes[0]
 
 
-def tabulate_leaderboard(own: Sequence[Result], weights: str = PUBLISHED) -> Table:
-    """Return all models as a table, best first; those that cannot be ranked come last.
+def tabulate_leaderboard(own: Sequence[Result], weights: str = PUBLISHED, rank_by: str = "overall") -> Table:
+    """Return all models as a table, best first by one of `RANKS`; those that cannot be ranked come last.
 
     Raises:
-        SARChatError: if the weights are unknown, or cannot be applied.
+        SARChatError: if the weights or the rank are unknown, or cannot be applied.
     """
+    check_name("rank", rank_by, tuple(RANKS))
     sizes = leaderboard_sizes(own, weights)
     # A score that the paper's models have, to be ranked by: none on a small test set or without every task.
     blind = _common_blind(own)
     published = [replace(result, blind_scores=blind) for result in published_results()]
-    scored = [(result, result.overall_by(sizes)) for result in (*published, *own)]
-    ranked = [(result, overall) for result, overall in scored if overall is not None and result.is_comparable]
-    ranked.sort(key=lambda pair: -(pair[1] or 0.0))
+    scored = [(result, _figures(result, sizes)) for result in (*published, *own)]
+    ranked = [(result, found) for result, found in scored if rank_by in found and result.is_comparable]
+    if not ranked:
+        raise SARChatError(
+            f"no model has a {rank_by}; run `sarchat baseline` on the data, and score your model on it again"
+        )
+    ranked.sort(key=lambda pair: -pair[1][rank_by])
     unranked = [pair for pair in scored if pair not in ranked]
     with_blind = any(result.blind_scores for result in own)
     rows = [
@@ -105,20 +112,23 @@ def tabulate_leaderboard(own: Sequence[Result], weights: str = PUBLISHED) -> Tab
             f"> {result.name}" if result.is_own else result.name,
             result.params,
             _percent(result.printed),
-            _percent(overall),
-            *([_percent(result.blind_by(sizes)), _percent(_lift(result, sizes))] if with_blind else []),
+            _percent(found.get("overall")),
+            _percent(found.get("balanced")),
+            *([_percent(found.get("blind")), _percent(found.get("lift"))] if with_blind else []),
             *(_percent(result.tasks.get(task)) for task in _COLUMNS.values()),
         ]
-        for place, (result, overall) in [*enumerate(ranked, 1), *((None, pair) for pair in unranked)]
+        for place, (result, found) in [*enumerate(ranked, 1), *((None, pair) for pair in unranked)]
     ]
     notes = [
-        "Ranked by Eq. 4: the overall score by the paper's equations from its sub-scores, tasks weighted by the "
+        f"Ranked by {RANKS[rank_by]} (--rank-by). Eq. 4: the overall score by the paper's equations from its "
+        "sub-scores, tasks weighted by the "
         + (
             f"published test set's numbers of records (--weights {PUBLISHED})."
             if weights == PUBLISHED
             else f"numbers of records of your test set (--weights {OWN})."
         )
-        + " Avg, as the paper prints it, does not follow from them and is not ranked by."
+        + " balanced: the plain mean of the tasks. Avg, as the paper prints it, does not follow from them and is not "
+        "ranked by."
     ]
     if own:
         notes.append(
@@ -130,7 +140,16 @@ def tabulate_leaderboard(own: Sequence[Result], weights: str = PUBLISHED) -> Tab
             "blind: the best overall score without the image on your test set, for the published models too if it is "
             "the same for all of yours; lift: 100 (Eq. 4 - blind) / (100 - blind)."
         )
-    header = ["rank", "model", "params", "Avg", "Eq. 4", *(["blind", "lift"] if with_blind else []), *_COLUMNS]
+    header = [
+        "rank",
+        "model",
+        "params",
+        "Avg",
+        "Eq. 4",
+        "balanced",
+        *(["blind", "lift"] if with_blind else []),
+        *_COLUMNS,
+    ]
     return Table("", header, rows, notes)
 
 
@@ -140,9 +159,14 @@ def _common_blind(own: Sequence[Result]) -> BlindScores:
     return first if all(result.blind_scores == first for result in own) else {}
 
 
-def _lift(result: Result, sizes: Mapping[str, int]) -> float | None:
-    overall, blind = result.overall_by(sizes), result.blind_by(sizes)
-    return None if overall is None or blind is None or blind >= 100 else lift(overall, blind)
+def _figures(result: Result, sizes: Mapping[str, int]) -> dict[str, float]:
+    """Return `overall`, `balanced`, `blind` and `lift`, as far as they are known."""
+    found, blind = result.averages_by(sizes), result.blind_by(sizes)
+    if blind is not None:
+        found["blind"] = blind
+        if "overall" in found and blind < 100:
+            found["lift"] = lift(found["overall"], blind)
+    return found
 
 
 def list_warnings(own: Sequence[Result]) -> list[str]:
