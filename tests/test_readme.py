@@ -25,7 +25,7 @@ DOCS = ROOT / "docs"
 README = (ROOT / "README.md").read_text()
 REFERENCE = (DOCS / "python.md").read_text()
 # Those of other pages need a bucket, a cluster or a harness, and are run by the tests of these.
-GUIDES = ("loading", "building", "own-images", "training", "scoring", "publishing")
+GUIDES = ("loading", "building", "own-images", "training", "scoring", "protocol", "publishing")
 BLOCKS = [*code_blocks(README), *(block for name in GUIDES for block in code_blocks((DOCS / f"{name}.md").read_text()))]
 PYTHON = [*dict.fromkeys(code for language, code in BLOCKS if language == "python")]
 SHELL = list(

@@ -140,7 +140,7 @@ class Player:
         contexts = [(asked.task, context) for context in self._kind.contexts(asked, self._info)]
         if not self._examples.get(contexts[0]):
             return ""
-        if self._kind.at_boxes and asked.task == "identification" and contexts[0][1]:
+        if self._kind.at_boxes and asked.task == "identification" and parse_boxes(asked.question):
             return self._identify(asked)
         known = (contexts[0], *(context for context in contexts[1:] if len(self._examples.get(context, ())) >= _FEWEST))
         if known not in self._guesses:
@@ -234,7 +234,7 @@ class _Vote:
 
 def _describe(asked: Asked) -> np.ndarray:
     """Return the features of a question's boxes."""
-    features = [np.log([asked.width, asked.height])]
+    features: list[Any] = [np.log([asked.width, asked.height])]
     for x1, y1, x2, y2 in parse_boxes(asked.question):
         sides = np.log([max(x2 - x1, 0.5), max(y2 - y1, 0.5)])
         shape = sides[0] - sides[1]
