@@ -41,6 +41,6 @@ def command(
     with writing_whole(out) as stream:
         stream.write(draft.text)
     click.echo(
-        f"Wrote {out}: {draft.categories} categories in {draft.images:,} images with {draft.boxes:,} boxes; "
-        f"{draft.open} comments say what to check. Then run: sarchat build {out}"
+        f"Wrote {out}: categories: {draft.categories}, images: {draft.images:,}, boxes: {draft.boxes:,}, comments that "
+        f"say what to check: {draft.open}. Then run: sarchat build {out}"
     )

@@ -88,6 +88,8 @@ def _say(name: str, notes: list[str]) -> str:
     speakable = " ".join(_UNSPEAKABLE.sub(" ", name).split()).strip(" -_/")
     if speakable != " ".join(name.split()) or not speakable:
         notes.append("its name has signs that cannot be said: choose say, and many")
+    if not re.search("[A-Za-z]", speakable):
+        notes.append("a number, not a word: choose say, and many")
     text = speakable or "target"
     if _GLUED.fullmatch(text):
         text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text)

@@ -51,7 +51,7 @@ def test_a_draft_can_be_built_as_it_is(tmp_path, capsys):
     write_coco(tmp_path / "mine")
     main(["describe", str(tmp_path / "mine"), "--out", str(tmp_path / "mine.yaml")])
     # `Ship` and `ship ` are one, and of the cars there is none.
-    assert "6 categories in 3 images with 42 boxes" in capsys.readouterr().out
+    assert "categories: 6, images: 3, boxes: 42," in capsys.readouterr().out
     text = (tmp_path / "mine.yaml").read_text()
     data = yaml.safe_load(text)
     assert (
