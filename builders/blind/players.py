@@ -71,8 +71,14 @@ class Example(NamedTuple):
         return [(label, geometry.cell(tuple(box), *size)) for label, box in zip(self.labels, boxes, strict=True)]
 
 
+def _boxes_in(asked: Asked) -> list[Box]:
+    """Return the boxes in a question; of an oriented one the upright box around it."""
+    sides = ((numbers[::2], numbers[1::2]) for numbers in parse_boxes(asked.question))
+    return [(min(xs), min(ys), max(xs), max(ys)) for xs, ys in sides]
+
+
 def _look_at_nothing(asked: Asked, info: CorpusInfo) -> list[Hashable]:
-    return [len(parse_boxes(asked.question))]
+    return [len(_boxes_in(asked))]
 
 
 def _look_at_names(asked: Asked, info: CorpusInfo) -> list[Hashable]:
@@ -140,7 +146,7 @@ class Player:
         contexts = [(asked.task, context) for context in self._kind.contexts(asked, self._info)]
         if not self._examples.get(contexts[0]):
             return ""
-        if self._kind.at_boxes and asked.task == "identification" and parse_boxes(asked.question):
+        if self._kind.at_boxes and asked.task == "identification" and _boxes_in(asked):
             return self._identify(asked)
         known = (contexts[0], *(context for context in contexts[1:] if len(self._examples.get(context, ())) >= _FEWEST))
         if known not in self._guesses:
@@ -174,7 +180,7 @@ class Player:
 
     def _identify(self, asked: Asked) -> str:
         """Name the category of the boxes most like the asked one; everything else follows from the boxes."""
-        boxes = parse_boxes(asked.question)
+        boxes = _boxes_in(asked)
         if len(boxes) not in self._boxed:
             self._boxed[len(boxes)] = _Neighbours(self._examples[asked.task, len(boxes)])
         name = self._info.names[self._boxed[len(boxes)].category(asked)]
@@ -235,7 +241,7 @@ class _Vote:
 def _describe(asked: Asked) -> np.ndarray:
     """Return the features of a question's boxes."""
     features: list[Any] = [np.log([asked.width, asked.height])]
-    for x1, y1, x2, y2 in parse_boxes(asked.question):
+    for x1, y1, x2, y2 in _boxes_in(asked):
         sides = np.log([max(x2 - x1, 0.5), max(y2 - y1, 0.5)])
         shape = sides[0] - sides[1]
         center = (x1 + x2) / 2 / asked.width, (y1 + y2) / 2 / asked.height

@@ -162,7 +162,7 @@ class Stronger:
         scale = (x, y, x, y)
         return BOX.sub(
             lambda box: "{{<{:.1f}><{:.1f}><{:.1f}><{:.1f}>}}".format(
-                *(float(edge) * by for edge, by in zip(box.groups(), scale, strict=True))
+                *(float(edge) * by for edge, by in zip(box.groups()[:4], scale, strict=True))
             ),
             other["messages"][1]["content"],
         )
@@ -196,3 +196,24 @@ def test_all_kinds_are_scored_on_the_same_records(sample):
     found = score_players(sample, ["test"])["test"]
     assert set(found) == set(KINDS)
     assert len({tuple(averages["sample"].sizes.items()) for averages in found.values()}) == 1
+
+
+def test_oriented_boxes_in_a_question_are_taken_as_the_upright_ones_around_them():
+    upright = "{<10><10><40><20>}"
+    turned = "{<25><10><40><15><25><20><10><15>}"
+    examples = [
+        Example(
+            Asked("identification", f"What is in {box}?", 99, 99),
+            "single",
+            "A ship.",
+            np.zeros((1, 4)),
+            np.zeros(1, int),
+        )
+        for box in (upright, turned)
+    ]
+    player = Player("question", examples, INFO)
+    assert (
+        player.answer(examples[0].asked)
+        == player.answer(examples[1].asked)
+        == ("This is a small ship, wide in shape, in the top left.")
+    )
