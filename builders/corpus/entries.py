@@ -49,11 +49,13 @@ def get_id(entry: Any, key: str, name: str, kind: str) -> int:  # noqa: ANN401
 
 def as_id(value: object) -> int | None:
     """Return the whole number of 64 bits that an id stands for, or `None`."""
+    if is_id(value):
+        return value
     if isinstance(value, str) and value.strip():
         text = value.strip()
         # One text is one number, and two are hardly ever the same.
         return int(text) if _NUMBER.fullmatch(text) else int(hash_text(text)[:15], 16)
-    return value if is_id(value) else None
+    return None
 
 
 def is_id(value: object) -> TypeGuard[int]:

@@ -397,13 +397,15 @@ def test_nine_values_are_corners_only_if_the_corpus_says_so(tmp_path):
 
 
 def test_rounding_does_not_put_a_box_past_the_edge(tmp_path):
-    """As programs write the whole image of an odd size, and a box at the right edge, with six decimals."""
-    size = 1333, 777
-    left, width = 1001, 332
-    rows = f"0 0.500000 0.500000 1.000000 1.000000\n0 {(left + width / 2) / 1333:.6f} 0.5 {width / 1333:.6f} 0.1\n"
-    boxes, _ = yolo_boxes(yolo_corpus(tmp_path, rows, size=size))
-    assert boxes[0].bbox == (0, 0, *size)
-    assert boxes[1].bbox[0] + boxes[1].bbox[2] == 1333
+    """Six decimals, as programs write them: of boxes that end at the right edge, some would be past it."""
+    width, height = 1333, 777
+    sides = [(left, width - left) for left in range(1000, 1300)]
+    rows = [f"{(left + side / 2) / width:.6f} {0.5:.6f} {side / width:.6f} {1:.6f}" for left, side in sides]
+    past = [float(row.split()[0]) + float(row.split()[2]) / 2 > 1 for row in rows]
+    assert any(past) and not all(past)
+    boxes, _ = yolo_boxes(yolo_corpus(tmp_path, "".join(f"0 {row}\n" for row in rows), size=(width, height)))
+    assert all(x + w == width and y == 0 and h == height for x, y, w, h in (box.bbox for box in boxes))
+    assert [x for x, *_ in (box.bbox for box in boxes)] == pytest.approx([left for left, _ in sides], abs=0.01)
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,8 @@ _HAS_NAMES = re.compile(rb"^[ \t\"'{]*(names|nc)\b", re.MULTILINE)
 _LEAST, _MOST = -0.1, 1.1
 # Six decimals of a share, as most programs write them, are off by at most half of the last one for each number.
 _ROUNDING = 1.5e-6
+# Of a pixel: multiples of it have exact sums and differences, so that x + width is the right side.
+_STEP = 2.0**-20
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def _to_pixels(share: float, side: int) -> float:
     """Return a coordinate in pixels; one that rounding alone puts past the edge is on it."""
     if abs(share) < _ROUNDING:
         return 0.0
-    return float(side) if abs(share - 1) < _ROUNDING else share * side
+    return float(side) if abs(share - 1) < _ROUNDING else round(share * side / _STEP) * _STEP
 
 
 def open_labels(top: Source, split: SplitLabels, images: Source) -> Labels:
