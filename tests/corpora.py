@@ -12,6 +12,7 @@ from pathlib import Path
 from PIL import Image
 
 from builders.core.schema import TASKS
+from builders.corpus.location import Location
 from builders.corpus.sample.coco_writer import coco_annotation, coco_document
 from builders.corpus.sardet import find_corpus
 from builders.data.live import generate_tables, plan_shards
@@ -248,7 +249,8 @@ def zip_corpus(corpus: Path, archive: Path, *, top: bool = True, method: int = z
     return archive
 
 
-def live_records(corpus: Path, split: str, tasks: Sequence[str] = TASKS, seed: int = 0) -> list[dict]:
+def live_records(corpus: Path | Location, split: str, tasks: Sequence[str] = TASKS, seed: int = 0) -> list[dict]:
     """Return the records that the live builder generates, without loading `datasets`."""
-    tables = generate_tables(str(corpus), find_corpus(corpus).stamp(), split, seed, plan_shards(tasks))
+    location = str(corpus) if isinstance(corpus, Path) else corpus
+    tables = generate_tables(location, find_corpus(corpus).stamp(), split, seed, plan_shards(tasks))
     return [row for table in tables for row in table.to_pylist()]

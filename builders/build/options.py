@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from builders.build.engines import ENGINES
 from builders.core.errors import SARChatError, check_name
 from builders.core.schema import SPLITS, TASKS, split_name
+from builders.tasks.templating import MOST_WORDINGS
 
 
 @dataclass(frozen=True)
 class BuildOptions:
-    """Options of a build. The first six determine what is written, the others only how.
+    """Options of a build. The first six and `wordings` determine what is written, the others only how.
 
     Attributes:
         tasks: the tasks to build; all if empty.
@@ -26,6 +27,7 @@ class BuildOptions:
         engine: what does the work, one of `builders.build.engines.ENGINES`.
         address: the cluster to work on, for an engine that has one.
         check_images: whether to decode every image instead of only comparing its header with its annotation.
+        wordings: by split, the number of wordings of each record, if it is to be asked in more than one.
         max_records_per_image: the maximum number of records per task and image; n targets give n^2 records of
             identification.
 
@@ -44,6 +46,7 @@ class BuildOptions:
     address: str | None = None
     check_images: bool = False
     max_records_per_image: int = 250_000
+    wordings: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check the values and sort tasks and splits."""
@@ -52,6 +55,10 @@ class BuildOptions:
         ENGINES[self.engine].check(self.address)
         if self.num_proc is not None and self.num_proc < 1:
             raise SARChatError(f"the number of processes must be 1 or more, but got {self.num_proc}")
+        for split, number in self.wordings.items():
+            check_name("split", split, tuple(SPLITS))
+            if not 2 <= number <= MOST_WORDINGS:
+                raise SARChatError(f"the number of wordings must be from 2 to {MOST_WORDINGS}, but got {number}")
         if self.max_records_per_image < 1:
             raise SARChatError(
                 f"the maximum number of records per image must be 1 or more, but got {self.max_records_per_image}"
@@ -60,7 +67,8 @@ class BuildOptions:
     def content(self) -> dict[str, Any]:
         """Return the options that determine the records, as listed in `build.json`."""
         options = asdict(self)
-        return {name: options[name] for name in ("tasks", "splits", "seed", "embed")}
+        content = {name: options[name] for name in ("tasks", "splits", "seed", "embed")}
+        return content | ({"wordings": options["wordings"]} if self.wordings else {})
 
 
 def _in_order(kind: str, chosen: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:

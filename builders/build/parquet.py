@@ -71,12 +71,13 @@ def _write_images(
         for (image, _), (relative, _), content in zip(images, files, contents, strict=True):
             with open(source.path(relative), "rb") if content is None else io.BytesIO(content) as stream:
                 check_image(stream, image, source.show(relative), decode=job.check_images)
-            numbers = {task: count_records(task, image) for task in job.tasks}
+            numbers = {task: job.wordings * count_records(task, image) for task in job.tasks}
             path = image.file_name if content is not None else f"{job.images_at}/{image.file_name}"
             digest = hashlib.blake2b(content or b"", digest_size=16).digest()
             stored = StoredImage(content, path, digest, all(numbers.values()))
             for task, writer in writers.items():
-                writer.write(image, stored, numbers[task], generate_records(task, job.split, image, chooser))
+                records = generate_records(task, job.split, image, chooser, job.wordings)
+                writer.write(image, stored, numbers[task], records)
             advance(1)
 
 

@@ -48,6 +48,7 @@ class ShardJob:
         paths: the file to write for each task of the job.
         tasks: all tasks with records of these images; other jobs write those of them that are not in `paths`.
         seed: the seed for the choice of wordings.
+        wordings: the number of wordings of each record.
         embed: whether to store the images' bytes, and not only their paths.
         images_at: the folder of the images in the paths that are stored.
         check_images: whether to decode every image to detect damaged ones.
@@ -64,6 +65,7 @@ class ShardJob:
     paths: Mapping[str, Path]
     tasks: Sequence[str]
     seed: int
+    wordings: int
     embed: bool
     images_at: str
     check_images: bool
@@ -237,7 +239,7 @@ def _index_split(
     sizes_in: Callable[[str], SizeOf],
 ) -> _IndexedSplit:
     """Write the index of a split, and divide it into shards."""
-    shards = _Shards(options.tasks)
+    shards, wordings = _Shards(options.tasks), options.wordings.get(split, 1)
     missing = _MissingImages(corpus, split)
     size_of = sizes_in(corpus.image_folder(split))
     with IndexWriter(path, annotations.category_names) as index:
@@ -249,7 +251,7 @@ def _index_split(
             except KeyError:
                 missing.add(image)
                 continue
-            counts = {task: count_records(task, image) for task in options.tasks}
+            counts = {task: wordings * count_records(task, image) for task in options.tasks}
             _check_records_per_image(corpus, split, image, counts, options)
             shards.add(counts, size if options.embed else None)
             index.add(image, size if options.embed else None)
@@ -307,6 +309,7 @@ def _plan_split(
             paths=part,
             tasks=tuple(paths),
             seed=options.seed,
+            wordings=options.wordings.get(split, 1),
             embed=options.embed,
             images_at=str(images_at / split) if images_at else corpus.source.path(folder),
             check_images=options.check_images,

@@ -10,6 +10,7 @@ import click
 from builders.build.engines import ENGINES
 from builders.cli.options import SPLIT, label_options, read_label_options, read_pairs
 from builders.core.errors import SARChatError
+from builders.core.schema import split_name
 
 
 @click.command("build")
@@ -69,6 +70,13 @@ from builders.core.errors import SARChatError
 @click.option("--pictures/--no-pictures", default=True, show_default=True, help="Draw the charts of the card.")
 @click.option("--check-images", is_flag=True, help="Decode every image to find damaged ones.")
 @click.option(
+    "--wordings",
+    multiple=True,
+    metavar="[SPLIT=]K",
+    help="Ask each record of a split, by default test, in K wordings, 2 to 8: `sarchat score` then says how many "
+    "records are answered alike.",
+)
+@click.option(
     "--max-records-per-image",
     type=int,
     default=250_000,
@@ -99,6 +107,7 @@ def command(
     embed: bool,
     pictures: bool,
     check_images: bool,
+    wordings: tuple[str, ...],
     max_records_per_image: int,
 ) -> None:
     """Build the data set's folder from SOURCE.
@@ -138,6 +147,7 @@ def command(
         address=address,
         check_images=check_images,
         max_records_per_image=max_records_per_image,
+        wordings=dict(map(_read_wordings, wordings)),
     )
     with tempfile.TemporaryDirectory() as folder:
         if sample:
@@ -157,3 +167,15 @@ def command(
         )
         report = build(location, out, build_options)
     click.echo(format_report(report))
+
+
+def _read_wordings(text: str) -> tuple[str, int]:
+    """Read an option `--wordings`: `K` or `SPLIT=K`.
+
+    Raises:
+        SARChatError: it is neither.
+    """
+    split, _, number = text.rpartition("=")
+    if not number.isdecimal() or len(number) > 9:
+        raise SARChatError(f"--wordings {text}: expected a number, or a split and a number, such as test=3")
+    return split_name(split or "test"), int(number)

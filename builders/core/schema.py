@@ -96,6 +96,12 @@ def tasks_of(config: str) -> tuple[str, ...]:
     return IN_ALL if config == ALL else (config,)
 
 
+def base_id(record_id: str) -> str:
+    """Return the id that a record's other wordings have in common: `.../0` for `.../0` and `.../0#1`."""
+    base, mark, number = record_id.rpartition("#")
+    return base if mark and number.isdigit() else record_id
+
+
 def stem(file_name: str) -> str:
     """Return a file name without its extension, as used in record ids."""
     head, dot, extension = file_name.rpartition(".")

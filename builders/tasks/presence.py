@@ -24,7 +24,7 @@ def records(image: AnnotatedImage, talk: Conversation) -> Iterator[Record]:
     info, templates = talk.info, templates_for("presence", talk.info)
     for category, filled, free in _asked(image):
         record_id = talk.next_id()
-        chosen = [talk.choose("yes", list(filled)), talk.choose("no", free)]
+        chosen = [talk.pick("yes", list(filled)), talk.pick("no", free)]
         # In the order of the cells, which does not give the answers away.
         for number, name in enumerate(sorted(chosen, key=CELLS.index)):
             if number:

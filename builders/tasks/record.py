@@ -16,7 +16,7 @@ class Record(NamedTuple):
     """One conversation about an image.
 
     Attributes:
-        id: `TASK/SPLIT/IMAGE/NUMBER`, unique in the whole data set.
+        id: `TASK/SPLIT/IMAGE/NUMBER`, unique in the whole data set; of a further wording, `#1` and so on follows.
         question: the user's message.
         answer: the assistant's message.
         targets: the targets that the answer is about, in its order.
@@ -35,11 +35,13 @@ class Conversation:
         info: the corpus whose words are used.
     """
 
-    def __init__(self, prefix: str, file_name: str, chooser: Chooser) -> None:
-        """Prepare for the first record; `prefix` is `TASK/SPLIT`."""
+    def __init__(self, prefix: str, file_name: str, chooser: Chooser, wording: int = 0) -> None:
+        """Prepare for the first record; `prefix` is `TASK/SPLIT`, and `wording` counts the wordings of one record."""
         self._prefix = f"{prefix}/{stem(file_name)}/"
         self.info = chooser.info
         self._chooser = chooser
+        self._wording = wording
+        self._suffix = f"#{wording}" if wording else ""
         self._number = -1
         self._id = ""
 
@@ -47,8 +49,12 @@ class Conversation:
         """Move on to the next record and return its id."""
         self._number += 1
         self._id = f"{self._prefix}{self._number}"
-        return self._id
+        return self._id + self._suffix
 
     def choose(self, slot: str, options: Sequence[T]) -> T:
         """Choose a wording for a slot of the current record."""
+        return self._chooser.choose(self._id, slot, options, self._wording)
+
+    def pick(self, slot: str, options: Sequence[T]) -> T:
+        """Choose what the current record asks for, which is the same in each of its wordings."""
         return self._chooser.choose(self._id, slot, options)

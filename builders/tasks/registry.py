@@ -10,6 +10,7 @@ import importlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 
 from builders.corpus.targets import AnnotatedImage
 from builders.tasks.record import Conversation, Record
@@ -40,6 +41,9 @@ def count_records(task: str, image: AnnotatedImage) -> int:
     return _task(task).count(image)
 
 
-def generate_records(task: str, split: str, image: AnnotatedImage, chooser: Chooser) -> Iterator[Record]:
-    """Yield a task's records of one image, in order."""
-    return _task(task).records(image, Conversation(f"{task}/{split}", image.file_name, chooser))
+def generate_records(
+    task: str, split: str, image: AnnotatedImage, chooser: Chooser, wordings: int = 1
+) -> Iterator[Record]:
+    """Yield a task's records of one image, in order; each in a number of wordings, one after the other."""
+    talks = [Conversation(f"{task}/{split}", image.file_name, chooser, wording) for wording in range(wordings)]
+    return chain.from_iterable(zip(*(_task(task).records(image, talk) for talk in talks), strict=True))

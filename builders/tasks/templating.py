@@ -11,6 +11,8 @@ from builders.core.resources import read_yaml
 from builders.corpus.info import CorpusInfo
 
 T = TypeVar("T")
+# Of one record; each list of questions has more than enough.
+MOST_WORDINGS = 8
 
 
 def load_templates(task: str) -> dict[str, Any]:
@@ -61,14 +63,17 @@ class Chooser:
         self._key = _key(seed)
         self._hashes: dict[str, hashlib.blake2b] = {}
 
-    def choose(self, record_id: str, slot: str, options: Sequence[T]) -> T:
-        """Return one of the options for a slot of a record."""
+    def choose(self, record_id: str, slot: str, options: Sequence[T], wording: int = 0) -> T:
+        """Return one of the options for a slot of a record; each `wording` below `MOST_WORDINGS` has one of its own."""
         keyed = self._hashes.get(slot)
         if keyed is None:
             keyed = self._hashes[slot] = hashlib.blake2b(slot.encode(), key=self._key, digest_size=8)
         digest = keyed.copy()
         digest.update(record_id.encode())
-        return options[int.from_bytes(digest.digest(), "big") % len(options)]
+        # Multiples of the golden ratio are far from each other: also where the options are pairs, each question with
+        # each answer, both differ.
+        further = wording * len(options) * 618_034 // 10**6
+        return options[(int.from_bytes(digest.digest(), "big") + further) % len(options)]
 
 
 def _key(seed: int) -> bytes:

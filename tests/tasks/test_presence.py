@@ -6,12 +6,10 @@ import json
 from collections import Counter
 
 import pytest
-from corpora import Picture, write_corpus
+from corpora import Picture, live_records, write_corpus
 from oracle import CELLS, read_split
 
 from builders.corpus.location import locate
-from builders.corpus.sardet import find_corpus
-from builders.data.live import generate_examples, plan_shards
 from sarchat_metric import read_answer, score
 
 SIDE = 300
@@ -24,7 +22,7 @@ def asked(folder, boxes, names=("0000001.png",), category="ship"):
     pictures = [Picture(name, SIDE, SIDE, [("car", 1, 1, 9, 9), *boxes]) for name in names]
     corpus = write_corpus(folder, {"train": pictures})
     found = {"Yes": set(), "No": set()}
-    for _, record in generate_examples(str(corpus), find_corpus(corpus).stamp(), "train", 0, plan_shards(["presence"])):
+    for record in live_records(corpus, "train", ["presence"]):
         question, answer = (message["content"] for message in record["messages"])
         if category in question:
             found[answer[: answer.index(",")]].update(cell for cell in CELLS if cell in question)
@@ -70,8 +68,7 @@ def test_a_category_that_the_user_leaves_out_is_no_safe_no(tmp_path):
     pictures = [Picture(name, SIDE, SIDE, [("ship", 250, 20, 20, 20), ("tank", 10, 210, 20, 20)]) for name in MANY]
     corpus = write_corpus(tmp_path, {"train": pictures})
     location = locate(str(corpus), drop=["tank"])
-    stamp = find_corpus(location).stamp()
-    found = [record for _, record in generate_examples(location, stamp, "train", 0, plan_shards(["presence"]))]
+    found = live_records(location, "train", ["presence"])
     texts = " ".join(record["messages"][0]["content"] for record in found)
     assert len(found) == 2 * len(MANY) and "bottom left" not in texts and "top center" in texts
 

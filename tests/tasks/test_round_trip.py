@@ -36,7 +36,7 @@ class Every:
     def __init__(self):
         self.seen = {}
 
-    def choose(self, record_id, slot, options):
+    def choose(self, record_id, slot, options, wording=0):
         number = self.seen[slot] = self.seen.get(slot, -1) + 1
         return options[number % len(options)]
 

@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from builders.core.polygons import covered_area
 from builders.core.schema import CORNERS, fewest_records_first, task_facts
 from builders.data.records import Records
 
-_COLUMNS = ("width", "height", "objects")
+_COLUMNS = ("id", "width", "height", "objects")
 
 
 class TargetTable(NamedTuple):
@@ -75,7 +76,9 @@ def _read_batch(batch: pa.RecordBatch, choose: Callable[[np.ndarray], np.ndarray
     objects = batch.column("objects")
     bbox, category = objects.field("bbox"), objects.field("category")
     lengths = bbox.value_lengths().to_numpy()
-    of_chosen_row = np.repeat(choose(lengths), lengths)
+    # Of a record in several wordings, the first.
+    is_further = pc.match_substring_regex(batch.column("id"), "#[0-9]+$").to_numpy(zero_copy_only=False)
+    of_chosen_row = np.repeat(choose(lengths) & ~is_further, lengths)
     sizes = np.column_stack([batch.column(side).to_numpy() for side in ("width", "height")])
     boxes = bbox.flatten().flatten().to_numpy().reshape(-1, 4)[of_chosen_row]
     image_size = np.repeat(sizes, lengths, axis=0)[of_chosen_row]
