@@ -72,7 +72,15 @@ def test_the_words_and_the_source_are_those_of_the_description(corpus, tmp_path)
     assert "container ship" in questions and not re.search("Container|DontCare|small-vehicle", questions)
     card = (corpus / "out/README.md").read_text()
     assert "license: mit" in card and "Ports" in card
-    assert not re.search(r"synthetic aperture|radar|SARDet_100K's images", card)
+    assert "@misc{ports}" in card and "ma2025sarchat" in card
+    assert not re.search(r"synthetic aperture|\bradar|li2024sardet|SARDet_100K's images", card, re.IGNORECASE)
+
+
+def test_statistics_of_another_corpus_name_no_table_of_the_paper(corpus, capsys):
+    capsys.readouterr()
+    main(["stats", str(corpus / "out")])
+    text = capsys.readouterr().out
+    assert "Boxes per category\n" in text and "Table" not in text and "Figure" not in text
 
 
 def test_tiles_of_an_image_stay_in_one_split(corpus, tmp_path):
@@ -161,6 +169,8 @@ def test_shares_are_those_that_were_asked_for_and_grow_in_place(share):
         (("say: container ship", "say: top"), "called 'top', which answers use for something else"),
         (("say: container ship", "say: two"), "called 'two', which answers use for something else"),
         (("say: container ship", "say: no. 1"), "no answer can name"),
+        (("license: mit", "license: MIT License"), "license is 'MIT License', not a name that the Hub knows"),
+        (("license: mit", "homepage: ports.example"), "homepage is 'ports.example', not an address"),
         (("ignore: true", "ignore: perhaps"), "ignore is 'perhaps', not true or false"),
         (("- {name: DontCare, ignore: true}", "- {name: dontcare}\n  - DontCare"), "is listed twice"),
         (("  - {name: DontCare, ignore: true}\n", ""), "'DontCare' in 36 boxes; add them to the categories"),

@@ -29,6 +29,8 @@ UNCHECKED = "# Not checked"
 _KNOWN = "corpus/known"
 _MODALITIES = "modalities"
 _YAML = (".yaml", ".yml")
+# Names of licences on the Hub: https://huggingface.co/docs/hub/repositories-licenses
+LICENSE = re.compile(r"[a-z0-9][a-z0-9.+-]*")
 _MOST_BYTES = 1_000_000
 # What boxes and templates are written with, or a line ends with.
 _NO_WORD = re.compile(r"[{}<>|\[\]\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -289,6 +291,7 @@ def parse_info(data: Mapping[str, Any], place: str) -> CorpusInfo:
             hint = near(str(chosen[key]), choices)
             raise SARChatError(f"{place}: {key} is {chosen[key]!r}{hint}; choose from {', '.join(choices)}")
     texts = {key: str(data.get(key) or "") for key in ("name", "homepage", "license", "citation", "root", "format")}
+    _check_texts(texts, place)
     return CorpusInfo(
         **texts,
         categories=categories,
@@ -299,6 +302,20 @@ def parse_info(data: Mapping[str, Any], place: str) -> CorpusInfo:
         splits=_parse_splits(data.get("splits"), place),
         split=_parse_shares(data["split"], f"{place}: split") if data.get("split") else None,
     )
+
+
+def _check_texts(texts: Mapping[str, str], place: str) -> None:
+    """Refuse what cannot stand in a card."""
+    if not (texts["name"].strip() and texts["name"].isprintable()):
+        raise SARChatError(f"{place}: name is {texts['name']!r}, not a line of text")
+    if texts["homepage"] and not re.fullmatch(r"https?://[^\s()<>\"]+", texts["homepage"]):
+        raise SARChatError(f"{place}: homepage is {texts['homepage']!r}, not an address that starts with https://")
+    if texts["license"] and not LICENSE.fullmatch(texts["license"]):
+        raise SARChatError(
+            f"{place}: license is {texts['license']!r}, not a name that the Hub knows, such as cc-by-4.0"
+        )
+    if "```" in texts["citation"]:
+        raise SARChatError(f"{place}: citation has ``` in it; give BibTeX or a line of text")
 
 
 def _parse_category(entry: Mapping[str, Any] | str, place: str) -> Category:

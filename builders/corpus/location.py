@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,11 +10,8 @@ from typing import Any
 from builders.core.errors import SARChatError, check_name, near
 from builders.core.schema import SPLITS, split_name
 from builders.corpus.categories import normalize
-from builders.corpus.info import BOXES, DEFAULT, CorpusInfo, is_description, known_corpus, read_corpus
+from builders.corpus.info import BOXES, DEFAULT, LICENSE, CorpusInfo, is_description, known_corpus, read_corpus
 from builders.corpus.label_formats import format_names
-
-# Names of licences on the Hub: https://huggingface.co/docs/hub/repositories-licenses
-_LICENSE = re.compile(r"[a-z0-9][a-z0-9.+-]*")
 
 
 @dataclass(frozen=True)
@@ -116,7 +112,7 @@ def locate(
         choices[name] = None
     if source_name is not None and not (source_name.strip() and source_name.isprintable()):
         raise SARChatError(f"the source's name {source_name!r} is not one line of text; say what the images are")
-    if license is not None and not _LICENSE.fullmatch(license):
+    if license is not None and not LICENSE.fullmatch(license):
         raise SARChatError(f"the licence {license!r} is not a name that the Hub knows, such as cc-by-4.0, mit or other")
     named = tuple(sorted(files.items())), tuple(sorted(choices.items()))
     return Location(os.fspath(path), *named, info, trust_boxes, source_name, license, corners)

@@ -24,7 +24,7 @@ from builders.tasks.phrases import enumerate_words
 from builders.tasks.templating import load_templates
 
 # The parts of the card that depend on whose images the build has.
-_ORIGIN = ("link", "source", "builders", "annotators", "biases", "limits", "licence")
+_ORIGIN = ("link", "source", "builders", "annotators", "biases", "limits", "privacy", "impact", "licence")
 _UNKNOWN = "unknown"
 _DIFFICULT = {"keep": "kept", "drop": "left out", "ignore": "left out with their images"}
 _CHARTS = ("examples", "records", "words", "categories", "shapes", "positions")
@@ -50,6 +50,9 @@ def write_card(
     """
     tasks, origin = contents.tasks, find_origin(info)
     facts = {"name": origin.name or _UNKNOWN, "license": origin.license or _UNKNOWN}
+    facts["link"] = (
+        f"[{facts['name']}]({corpus.homepage})" if corpus.homepage and origin.name == corpus.name else facts["name"]
+    )
     facts["layout"] = info["source"].get("layout", "SARDet-100K")
     text = Template(read_text("dataset.md")).substitute(
         {f"picture_{name}": _show_chart(charts.get(name)) for name in _CHARTS}
@@ -76,9 +79,15 @@ def write_card(
         left_out_table=format_markdown(left_out[0], left_out[1:]),
         wordings=_count_wordings(tasks),
         biases=_note_biases(contents),
-        citation=read_text("citation.bib").rstrip(),
+        citation=_cite(corpus, origin),
     )
     (folder / CARD).write_text(text, encoding="utf-8", newline="\n")
+
+
+def _cite(corpus: CorpusInfo, origin: Origin) -> str:
+    """Return the citations of the paper, and of the images' source where it is known."""
+    paper, *source = re.split(r"\n(?=@)", read_text("citation.bib").strip())
+    return "\n\n".join(map(str.strip, filter(None, [paper, *(source if origin.kind != "own" else [corpus.citation])])))
 
 
 def _note(name: str, /, **values: object) -> str:

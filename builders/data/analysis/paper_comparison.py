@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from builders.core.schema import ALL, IN_ALL, TASKS
@@ -13,6 +15,7 @@ from builders.data.analysis.statistics import Statistics
 from builders.data.analysis.texts import add_up
 from builders.tasks.geometry import SHAPES
 
+_OF_PAPER = re.compile(r" \((?:Tables?|Figures?) [^)]*\)$")
 _RATIO_ROWS = {"mean": "mean", "median": "median", "sd": "SD"}
 _CATEGORY_ROWS = {
     "boxes": "boxes",
@@ -89,6 +92,9 @@ def tabulate_comparison(statistics: Mapping[str, Statistics], info: CorpusInfo) 
         enough = {split: built[split].get("boxes", 0) >= _FEWEST for split in built}
         tables.append(_table(heading, "measure", _CATEGORY_ROWS, built, printed, enough, full))
     tables += [_shape_table(statistics, paper), _text_table(statistics, paper), _word_table(statistics)]
+    if not paper:
+        # The numbers of its tables mean nothing elsewhere.
+        tables = [replace(table, title=_OF_PAPER.sub("", table.title)) for table in tables]
     *others, last = tables
     notes = _NOTES if paper else ()
     return [*others, Table(last.title, last.header, last.rows, [*notes, *_list_missing(statistics)])]
