@@ -116,10 +116,10 @@ def _read(text: str, fmt: BoxFormat) -> tuple[str, Reading, int]:
 
 def box_spans(
     answer: str, fmt: BoxFormat, width: int, height: int, input_size: InputSize | ResizeRule | None = None
-) -> list[tuple[int, int] | None]:
+) -> list[tuple[int, int]]:
     """Return from where to where in an answer the numbers of each box reach, for the boxes that `translate` counts.
 
-    A box whose numbers are not found as written is `None`. Arguments and errors are those of `translate`.
+    Empty if the numbers of one are not found as written. Arguments and errors are those of `translate`.
     """
     scale = scale_of(fmt, width, height, input_size)
     text = final_answer(answer)
@@ -127,19 +127,18 @@ def box_spans(
     if fmt.is_native:
         return [(shift + match.start(), shift + match.end()) for match in OWN_BOX.finditer(text)]
     _, reading, _ = _read(text, fmt)
-    written = [(float(match[0]), match.span()) for match in re.finditer(NUMBER, text, re.ASCII)]
-    values = [value for value, _ in written]
-    spans: list[tuple[int, int] | None] = []
-    at = 0
+    written = [*re.finditer(NUMBER, text, re.ASCII)]
+    values = [float(match[0]) for match in written]
+    spans = []
+    end = 0
     for box in (box for found in reading.found for group in found.groups for box in group.boxes):
-        places = range(at, len(values) - len(box) + 1)
-        start = next(
-            (place for place in places if values[place] == box[0] and (*values[place : place + len(box)],) == box), None
-        )
-        if start is not None:
-            at = start + len(box)
+        places = range(end, len(values) - len(box) + 1)
+        start = next((place for place in places if tuple(values[place : place + len(box)]) == box), None)
+        if start is None:
+            return []
+        end = start + len(box)
         if scale.to_pixels(box) is not None:
-            spans.append(None if start is None else (shift + written[start][1][0], shift + written[at - 1][1][1]))
+            spans.append((shift + written[start].start(), shift + written[end - 1].end()))
     return spans
 
 

@@ -8,6 +8,7 @@ the free target with the highest IoU; precision is interpolated at 101 recalls; 
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -102,9 +103,11 @@ def confidences(record: ScoredRecord, notation: Notation) -> list[float] | None:
         return None
     size = record.reference["width"], record.reference["height"]
     spans = box_spans(answer.text, notation.format, *size, notation.input_size)
+    tokens = sorted(answer.logprobs)
+    starts, ends = [start for start, _, _ in tokens], [end for _, end, _ in tokens]
     found = []
-    for span in spans if len(spans) == boxes else ():
-        own = [log for start, end, log in answer.logprobs if span and start < span[1] and span[0] < end]
+    for first, last in spans if len(spans) == boxes else ():
+        own = [logprob for _, _, logprob in tokens[bisect_right(ends, first) : bisect_left(starts, last)]]
         if own:
             found.append(math.exp(sum(own) / len(own)))
     return found if len(found) == boxes else None

@@ -23,6 +23,7 @@ _LONGEST_EXCEL_CELL = 32_767
 _GOLD_NAMES = ("gold", "answer", "label", "labels", "target", "reference")
 _QUESTION_NAMES = ("question", "prompt")
 _LARGEST_MEASUREMENT = 1e12
+_LOWEST_LOGPROB = -1e4
 # What `sarchat predict` records of each answer's cost.
 COSTS = ("latency_s", "prompt_tokens", "completion_tokens")
 
@@ -124,10 +125,13 @@ def _logprobs(value: object) -> list[tuple[int, int, float]] | None:
     """Return the tokens of `sarchat predict --logprobs`, or `None` if it is not a list of them."""
     if not isinstance(value, list):
         return None
-    try:
-        return [(start, end, float(logprob)) for start, end, logprob in value if start < end and logprob <= 0]
-    except (TypeError, ValueError):
-        return None
+    found = []
+    for entry in value:
+        is_token = isinstance(entry, list) and len(entry) == 3 and all(type(place) is int for place in entry[:2])
+        if not is_token or type(entry[2]) not in (int, float) or not _LOWEST_LOGPROB <= entry[2] <= 0:
+            return None
+        found.append((entry[0], entry[1], float(entry[2])))
+    return found
 
 
 def _of_csv(row: Mapping[str, Any], place: str) -> dict[str, Any]:

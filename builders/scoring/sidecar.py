@@ -64,7 +64,9 @@ def read_asked(path: Path) -> dict[str, Any]:
             raise SARChatError(
                 f"{meta_path(path)}: its option {name} is {options.get(name)!r:.80}, not one of `sarchat predict`"
             )
-    return {"model": meta["model"]} | {name: options[name] for name in _ASKED}
+    # What a model guesses is not to be taken for what it sees.
+    model = f"{meta['model']} (blind)" if options.get("blind") is True else meta["model"]
+    return {"model": model} | {name: options[name] for name in _ASKED}
 
 
 def _is_texts(value: object) -> bool:

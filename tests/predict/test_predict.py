@@ -585,6 +585,17 @@ def test_blind_sends_a_grey_image_of_the_same_size_and_format(gold, out, tmp_pat
             assert grey.convert("L").getextrema() == (128, 128)
     options = json.loads((tmp_path / "blind.jsonl.meta.json").read_text())["options"]
     assert options["blind"] is True
+    main(
+        [
+            "score",
+            str(tmp_path / "blind.jsonl"),
+            "--references",
+            str(small_build()),
+            "--output",
+            str(tmp_path / "r.json"),
+        ]
+    )
+    assert json.loads((tmp_path / "r.json").read_text())["model"] == "m (blind)"
 
 
 def test_a_run_with_sight_is_not_resumed_blind_and_an_older_one_is_resumed(gold, out, tmp_path, capsys):

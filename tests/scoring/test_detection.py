@@ -122,7 +122,6 @@ def test_the_place_of_every_box_in_an_answer_is_found(name):
         answer = "<think>2 or 3?</think>" + render_text(record["messages"][1]["content"], fmt, *size, seen)
         spans = box_spans(answer, fmt, *size, seen)
         assert len(spans) == translate(answer, fmt, *size, seen).boxes > 0, record_id
-        assert all(span is not None for span in spans)
         assert all(first[1] <= second[0] for first, second in itertools.pairwise(spans))
         for start, end in spans:
             # Alone, each is one box, or the numbers of one.
@@ -195,3 +194,31 @@ def test_detection_needs_boxes(tmp_path, capsys):
 
 def test_the_ious_are_those_of_coco():
     assert IOUS == pytest.approx([0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95])
+
+
+@pytest.mark.parametrize(
+    "tokens", ["x", [["a", "b", -1]], [[0, 5]], [[0, 9, 0.5]], [[0, 9, float("-inf")]], [[0, 9, "1"]], [None]]
+)
+def test_probabilities_that_are_none_are_as_if_there_were_none(tokens, tmp_path, capsys):
+    record_id = next(iter(sample_gold("referring")))
+    line = {"id": record_id, "prediction": "{<1><2><3><4>}", "logprobs": tokens}
+    (tmp_path / "a.jsonl").write_text(json.dumps(line))
+    main(
+        [
+            "score",
+            str(tmp_path / "a.jsonl"),
+            "--references",
+            str(sample_build()),
+            "--config",
+            "referring",
+            "--detection",
+        ]
+    )
+    assert "No AP: 1 answers" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["sarchat", "list-px"])
+def test_the_time_grows_with_the_length_of_an_answer(name):
+    # 20,000 boxes take a moment; a search of the whole answer for each would take minutes.
+    box = "{<1><2><3><4>}" if name == "sarchat" else "[1, 2, 3, 4]"
+    assert len(box_spans(f"[{', '.join([box] * 20_000)}]", get_format(name), 9, 9)) == 20_000
