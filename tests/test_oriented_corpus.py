@@ -7,13 +7,21 @@ import math
 import re
 
 import pytest
+from asked_models import hash_pixels
+from chat_server import ChatServer
 from datasets import load_dataset
+from family_writers import ORIENTED_WRITERS
 from PIL import Image, ImageDraw
 from support import refusal
 
 from builders.cli.command import main
 from builders.core.polygons import canonical, turn
+from builders.core.schema import asks_for_boxes
 from builders.data.open_data import open_data
+from builders.notation.formats import read_notation
+from builders.notation.phrasing import Phrasing
+from builders.scoring.readers import AnswerSource
+from builders.scoring.scoring import evaluate_file
 from sarchat_dataset import SARChat
 
 SIDE = 300
@@ -168,3 +176,36 @@ def test_exports_have_corners_as_text(oriented, tmp_path, capsys):
     capsys.readouterr()
     message = refusal(capsys, "export", oriented, "--to", "trl", "--box-format", "florence-2", "--out", tmp_path / "no")
     assert "florence-2 has no notation for oriented boxes" in message
+
+
+@pytest.mark.parametrize(
+    ("box_format", "size"),
+    [("sarchat", None), ("internvl", None), ("lmmrotate", None), ("geochat", None), ("rscovlm-angle", "840x616")],
+)
+def test_a_model_that_knows_the_answers_scores_100(oriented, tmp_path, box_format, size):
+    pytest.importorskip("openai")
+    data, out = open_data(str(oriented)), tmp_path / "answers.jsonl"
+    phrasing = Phrasing(read_notation(box_format, size))
+    writer = ORIENTED_WRITERS[box_format][0]
+    known = {}
+    for task in data.tasks:
+        for row in data.rows(task, "test"):
+            sent = phrasing.phrase(row, data.info, asks_for_boxes=asks_for_boxes(task))
+            gold = row["messages"][1]["content"]
+            written = re.sub(
+                rf"(?:{BRACES.pattern.replace('((?:', '(?:(?:')})+",
+                lambda run: writer(numbers_in(run[0]), None, SIDE, SIDE),
+                gold,
+            )
+            known[hash_pixels(row["image"].read()), sent] = written
+    more = ["--box-format", box_format, *(["--input-size", size] if size else [])]
+    with ChatServer(lambda asked: known[hash_pixels(asked.image), asked.question]) as server:
+        main(["predict", str(oriented), "--model", "m", "--base-url", server.url, "--out", str(out), *more])
+    source = AnswerSource(str(out), notation=phrasing.notation)
+    result = evaluate_file(source, oriented, "all", "test", "sample")
+    exact = box_format not in ("geochat", "rscovlm-angle")
+    assert result.missing == 0
+    assert result.flat["overall"] == 100 if exact else result.flat["overall"] > 90
+    for key, value in result.flat.items():
+        if key.count("/") and "iou@0.5" not in key:
+            assert value == 100, key

@@ -16,10 +16,12 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from builders.blind.best_sets import best_boxes, best_labels, halves, spread
+from builders.core.polygons import bounds, rectangle, to_points
 from builders.core.schema import Box
 from builders.corpus.info import CorpusInfo
+from builders.corpus.targets import Target
 from builders.tasks import geometry
-from builders.tasks.phrases import DIRECTION_PHRASES, PROXIMITY_PHRASES, SHAPE_PHRASES, box_text
+from builders.tasks.phrases import DIRECTION_PHRASES, ORIENTATION_PHRASES, PROXIMITY_PHRASES, SHAPE_PHRASES, box_text
 from sarchat_metric import BOX, IOU_THRESHOLDS, SUB_SCORES, parse_boxes, read_answer, score_record
 
 # From fewer records than this nothing is learned of a kind of question; a more general kind is looked at.
@@ -71,14 +73,14 @@ class Example(NamedTuple):
         return [(label, geometry.cell(tuple(box), *size)) for label, box in zip(self.labels, boxes, strict=True)]
 
 
-def _boxes_in(asked: Asked) -> list[Box]:
-    """Return the boxes in a question; of an oriented one the upright box around it."""
-    sides = ((numbers[::2], numbers[1::2]) for numbers in parse_boxes(asked.question))
-    return [(min(xs), min(ys), max(xs), max(ys)) for xs, ys in sides]
+def _targets_in(asked: Asked) -> list[Target]:
+    """Return the targets whose boxes are in a question, of the category 0."""
+    boxes = parse_boxes(asked.question)
+    return [Target(0, bounds(to_points(box)), False, box if len(box) == 8 else None) for box in boxes]
 
 
 def _look_at_nothing(asked: Asked, info: CorpusInfo) -> list[Hashable]:
-    return [len(_boxes_in(asked))]
+    return [len(_targets_in(asked))]
 
 
 def _look_at_names(asked: Asked, info: CorpusInfo) -> list[Hashable]:
@@ -146,7 +148,7 @@ class Player:
         contexts = [(asked.task, context) for context in self._kind.contexts(asked, self._info)]
         if not self._examples.get(contexts[0]):
             return ""
-        if self._kind.at_boxes and asked.task == "identification" and _boxes_in(asked):
+        if self._kind.at_boxes and asked.task == "identification" and _targets_in(asked):
             return self._identify(asked)
         known = (contexts[0], *(context for context in contexts[1:] if len(self._examples.get(context, ())) >= _FEWEST))
         if known not in self._guesses:
@@ -180,20 +182,22 @@ class Player:
 
     def _identify(self, asked: Asked) -> str:
         """Name the category of the boxes most like the asked one; everything else follows from the boxes."""
-        boxes = _boxes_in(asked)
-        if len(boxes) not in self._boxed:
-            self._boxed[len(boxes)] = _Neighbours(self._examples[asked.task, len(boxes)])
-        name = self._info.names[self._boxed[len(boxes)].category(asked)]
+        targets = _targets_in(asked)
+        if len(targets) not in self._boxed:
+            self._boxed[len(targets)] = _Neighbours(self._examples[asked.task, len(targets)])
+        name = self._info.names[self._boxed[len(targets)].category(asked)]
         size = asked.width, asked.height
-        box, others = boxes[0], boxes[1:]
-        largeness = geometry.identification_size(geometry.area_share(box, *size))
+        target, others = targets[0], targets[1:]
+        largeness = geometry.identification_size(geometry.covered_share(target, *size))
         text = f"This is a {largeness} {name}"
         for other in others[:1]:
-            toward = geometry.offset(box, other)
+            toward = geometry.offset(target.box, other.box)
             text += f", {PROXIMITY_PHRASES[geometry.is_near(*toward, *size)]} the other target"
             direction = geometry.direction(*toward)
             return f"{text} and {DIRECTION_PHRASES[direction]} it." if direction else f"{text}."
-        return f"{text}, {SHAPE_PHRASES[geometry.shape(box)]} in shape, in the {geometry.cell(box, *size)}."
+        shape, _, orientation = geometry.outline(target)
+        text = f"{text}, {SHAPE_PHRASES[shape]} in shape, in the {geometry.cell(target.box, *size)}."
+        return f"{text} Its long axis is {ORIENTATION_PHRASES[orientation]}." if orientation else text
 
 
 class _Neighbours:
@@ -241,8 +245,9 @@ class _Vote:
 def _describe(asked: Asked) -> np.ndarray:
     """Return the features of a question's boxes."""
     features: list[Any] = [np.log([asked.width, asked.height])]
-    for x1, y1, x2, y2 in _boxes_in(asked):
-        sides = np.log([max(x2 - x1, 0.5), max(y2 - y1, 0.5)])
+    for _, (x1, y1, x2, y2), _, eight in _targets_in(asked):
+        lengths = (x2 - x1, y2 - y1) if eight is None else rectangle(eight)[2:4]
+        sides = np.log([max(length, 0.5) for length in lengths])
         shape = sides[0] - sides[1]
         center = (x1 + x2) / 2 / asked.width, (y1 + y2) / 2 / asked.height
         features += [sides, [shape], sides - np.log([asked.width, asked.height]), center]

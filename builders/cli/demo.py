@@ -18,7 +18,8 @@ from builders.core.resources import read_text
 from builders.core.schema import ALL, TASKS
 from builders.corpus.info import DEFAULT, CorpusInfo, known_corpus
 
-_BOX = re.compile(r"\{<(\d+)><(\d+)><(\d+)><(\d+)>\}(?: \([a-z ]+\))?")
+_BOX = re.compile(r"\{(?:<-?\d+>)+\}(?: \([a-z ]+\))?")
+_NUMBER = re.compile(r"-?\d+")
 _SPLIT = "test"
 _ANSWERS, _PICTURE = "answers.jsonl", "record.png"
 
@@ -76,10 +77,8 @@ def add_noise(text: str, key: str, info: CorpusInfo | None = None) -> str:
     def change_box(match: re.Match[str]) -> str:
         if draw(6) == 0:
             return ""
-        right, down = draw(17) - 8, draw(17) - 8
-        x1, y1, x2, y2 = map(int, match.groups())
-        moved = f"{{<{x1 + right}><{y1 + down}><{x2 + right}><{y2 + down}>}}"
-        return moved + match[0][match[0].index("}") + 1 :]
+        moves, places = (draw(17) - 8, draw(17) - 8), iter(range(sys.maxsize))
+        return _NUMBER.sub(lambda number: str(int(number[0]) + moves[next(places) % 2]), match[0])
 
     def change_category(match: re.Match[str]) -> str:
         return names[draw(len(names))] if draw(6) == 0 else match[0]

@@ -34,7 +34,7 @@ def to_points(corners: Iterable[float]) -> list[Point]:
     return list(zip(numbers, numbers, strict=True))
 
 
-def corners_of(box: Box) -> Corners:
+def corners_of(box: Sequence[float]) -> Corners:
     """Return the corners of an upright box, in canonical form."""
     x1, y1, x2, y2 = box
     return x1, y1, x2, y1, x2, y2, x1, y2
@@ -68,7 +68,7 @@ def hull(points: Iterable[Point]) -> list[Point]:
     return halves or ordered
 
 
-def canonical(corners: Corners) -> tuple[Corners, bool] | None:
+def canonical(corners: Sequence[float]) -> tuple[Corners, bool] | None:
     """Return corners clockwise from the topmost, of several the leftmost, and whether they had to be made convex.
 
     Corners that are not those of a convex quadrilateral in either direction are replaced by those of their convex hull;

@@ -73,8 +73,9 @@ class Corpus:
         differs = {"layout": self.layout} if self.layout != known_layouts()[0].name else {}
         renames = {name: category for name, category in self.naming.choices.items() if category is not None}
         dropped = [name for name, category in self.naming.choices.items() if category is None]
-        differs |= {**self.about, **({"corners": True} if self.corners and not self.info.oriented else {})}
-        return differs | ({"renames": renames} if renames else {}) | ({"dropped": dropped} if dropped else {})
+        read: dict[str, Any] = {"corners": True} if self.corners and not self.info.oriented else {}
+        found = differs | dict(self.about) | read
+        return found | ({"renames": renames} if renames else {}) | ({"dropped": dropped} if dropped else {})
 
     @contextmanager
     def annotations(self, split: str) -> Iterator[Annotations]:

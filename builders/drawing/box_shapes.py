@@ -16,11 +16,11 @@ import numpy as np
 
 from builders.core.polygons import bounds, canonical, to_points
 from builders.core.redact import printable
-from builders.core.schema import Box, Corners
+from builders.core.schema import Box
 from sarchat_metric import Match, box_iou
 
 # A box (x1, y1, x2, y2), or the corners (x1, y1, ..., x4, y4) of an oriented one.
-Shape = Box | Corners
+Shape = tuple[float, ...]
 
 # At most this many boxes are drawn, and at most this many have labels: with more, no box has one.
 MOST_BOXES, MOST_LABELS = 200, 30

@@ -38,7 +38,7 @@ class Scale:
     margins: tuple[int, int]
     largest: tuple[float, float]
 
-    def to_pixels(self, numbers: Sequence[float]) -> Box | Corners | None:
+    def to_pixels(self, numbers: Sequence[float]) -> Box | None:
         """Return a box in pixels; nothing is clipped.
 
         Args:
@@ -50,27 +50,27 @@ class Scale:
         """
         fmt = self.format
         if (len(numbers) == 4 and "w" not in fmt.order) or (len(numbers) == 8 and fmt.corners):
-            return self._points_to_pixels(numbers)  # type: ignore[return-value]
+            return self._points_to_pixels(numbers)
         if len(numbers) != 5 or not fmt.angle:
             return None
         *sides, angle = numbers
         if fmt.rotated == "center":
             x, y, length, breadth = sides
-            return self._points_to_pixels(turn(x, y, length, breadth, math.radians(angle)))  # type: ignore[return-value]
+            return self._points_to_pixels(turn(x, y, length, breadth, math.radians(angle)))
         if angle % 180 == 0:
-            return self._points_to_pixels(sides)  # type: ignore[return-value]
+            return self._points_to_pixels(sides)
         if not fmt.rotated or not self.is_even:
             return None
         x1, y1, x2, y2 = sides
         turned = turn((x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1, -math.radians(angle))
-        return self._points_to_pixels(turned)  # type: ignore[return-value]
+        return self._points_to_pixels(turned)
 
     @property
     def is_even(self) -> bool:
         """Whether the format's units are as long along x as along y, so that an angle in them is one in pixels."""
         return self.steps[0] == self.steps[1]
 
-    def _points_to_pixels(self, numbers: Sequence[float]) -> tuple[float, ...]:
+    def _points_to_pixels(self, numbers: Sequence[float]) -> Box:
         """Return points in pixels, x before y; the numbers are in the format's order."""
         y_first = self.format.order[0].startswith("y")
         pairs = [(y, x) if y_first else (x, y) for x, y in zip(numbers[::2], numbers[1::2], strict=True)]
@@ -81,7 +81,7 @@ class Scale:
             for value, step, margin in zip(pair, self.steps, self.margins, strict=True)
         )
 
-    def from_pixels(self, box: Box | Corners) -> dict[str, float]:
+    def from_pixels(self, box: Box) -> dict[str, float]:
         """Return the numbers of a box as the format writes them, by name.
 
         They are rounded to the format's last digit. Those of an upright box are kept inside its range, and opposite
@@ -125,7 +125,7 @@ class Scale:
     def _unit(self, pixels: float, axis: int) -> float:
         return (pixels + self.margins[axis]) / self.steps[axis] - self.format.offset
 
-    def _corners_from_pixels(self, corners: Corners) -> Corners:
+    def _corners_from_pixels(self, corners: Sequence[float]) -> Corners:
         decimals, fmt = self.format.decimals, self.format
         numbers = [round(self._unit(value, place % 2), decimals) for place, value in enumerate(corners)]
         if fmt.unit == SHARE and fmt.largest != fmt.divisor:
@@ -135,16 +135,16 @@ class Scale:
             numbers = [*corners_of((upright["x1"], upright["y1"], upright["x2"], upright["y2"]))]
         return from_top(numbers)
 
-    def _rectangle(self, corners: Corners) -> Rectangle:
+    def _rectangle(self, corners: Sequence[float]) -> Rectangle:
         return rectangle(self._unit(value, place % 2) for place, value in enumerate(corners))
 
-    def _center(self, corners: Corners) -> dict[str, float]:
+    def _center(self, corners: Sequence[float]) -> dict[str, float]:
         x, y, length, breadth, angle = self._rectangle(corners)
         degrees = round(math.degrees(angle))
         sides = {"w": max(1, round(length)), "h": max(1, round(breadth))}
         return {"x": round(x), "y": round(y), **sides, "angle": degrees if degrees < 90 else -90}
 
-    def _turned(self, corners: Corners) -> dict[str, float]:
+    def _turned(self, corners: Sequence[float]) -> dict[str, float]:
         if not self.is_even:
             raise SARChatError(
                 f"box format {self.format.name} has an angle, which is unclear in shares of a width and a height that "

@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from typing import NamedTuple
 
 # A coordinate as text, with the same syntax of numbers as in the metric.
 NUMBER = r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
-_FOUR = rf"\s*<\s*({NUMBER})\s*>" * 4
-# A box in SARChat's own notation: four numbers, or the eight of four corners; the last four groups may be `None`.
-OWN_BOX = re.compile(rf"\{{{_FOUR}(?:{_FOUR})?\s*\}}", re.ASCII)
-
-
-def numbers_of(groups: Iterable[str | None]) -> tuple[float, ...]:
-    """Return the four or eight numbers of a match of `OWN_BOX`."""
-    return tuple(float(number) for number in groups if number is not None)
 
 
 class Group(NamedTuple):

@@ -15,12 +15,9 @@ from typing import Any
 
 from builders.notation.coordinates import Scale, scale_of
 from builders.notation.formats import BoxFormat
-from builders.notation.found import OWN_BOX, numbers_of
 from builders.notation.input_size import InputSize, ResizeRule
-from sarchat_metric import Categories, Vocabulary, read_answer, vocabulary
+from sarchat_metric import BOX, Box, Categories, Vocabulary, read_answer, vocabulary
 
-# Of a box in pixels: four, or the eight of its corners.
-Numbers = tuple[float, ...]
 _ANY_BOX = "{<0><0><0><0>}"
 
 
@@ -64,12 +61,12 @@ def render_text(
     return "".join(written)
 
 
-def _runs(text: str, known: Vocabulary) -> Iterator[tuple[str, list[Numbers], str | None]]:
+def _runs(text: str, known: Vocabulary) -> Iterator[tuple[str, list[Box], str | None]]:
     """Yield words, the adjacent boxes after them, and the boxes' label; the last item has only words."""
     # Words and the eight groups of a box in turn.
-    pieces = OWN_BOX.split(text)
+    pieces = BOX.split(text)
     words = pieces[::9]
-    boxes = [numbers_of(pieces[at : at + 8]) for at in range(1, len(pieces), 9)]
+    boxes = [tuple(map(float, filter(None, pieces[at : at + 8]))) for at in range(1, len(pieces), 9)]
     labels = _labels_between(tuple(words), known)
     start = 0
     for end in range(1, len(words)):
@@ -98,7 +95,7 @@ def _mark_label(words: str, label: str, fmt: BoxFormat, known: Vocabulary) -> st
     return words + Template(fmt.mark).substitute(label=label)
 
 
-def _write_run(boxes: Sequence[Numbers], scale: Scale, label: str | None) -> str:
+def _write_run(boxes: Sequence[Box], scale: Scale, label: str | None) -> str:
     if not boxes:
         return ""
     before, between, after = scale.format.boxes
@@ -107,9 +104,9 @@ def _write_run(boxes: Sequence[Numbers], scale: Scale, label: str | None) -> str
 
 # The pairs of identification repeat each box of an image.
 @lru_cache(maxsize=2**14)
-def _write_box(box: Numbers, scale: Scale, label: str | None) -> str:
+def _write_box(box: Box, scale: Scale, label: str | None) -> str:
     mark = Template(scale.format.mark).substitute(label=json.dumps(label)[1:-1]) if label else ""
-    numbers: Any = scale.from_pixels(box)  # type: ignore[arg-type]
+    numbers: Any = scale.from_pixels(box)
     return _pattern_of(scale.format, tuple(numbers)).format(**numbers, label=mark)
 
 

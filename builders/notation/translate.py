@@ -17,11 +17,11 @@ from typing import NamedTuple
 
 from builders.notation.coordinates import Scale, scale_of
 from builders.notation.formats import BoxFormat
-from builders.notation.found import NUMBER, OWN_BOX, Group, Reading, numbers_of
+from builders.notation.found import NUMBER, Group, Reading
 from builders.notation.input_size import InputSize, ResizeRule
 from builders.notation.lists import read_lists
 from builders.notation.templates import read_template
-from sarchat_metric import final_answer
+from sarchat_metric import BOX, final_answer, parse_boxes
 
 # A Markdown fence, with the line break inside it.
 _FENCE = re.compile(r"```(?:json|JSON|python)[ \t]*\n?|\n?```(?!json|JSON|python)")
@@ -78,7 +78,7 @@ def translate(
     if fmt.is_native:
         if "{" not in text:
             return Translation(text, truncated=unfinished)
-        boxes = [numbers_of(match.groups()) for match in OWN_BOX.finditer(text)]
+        boxes = parse_boxes(text)
         reading = read_template(text, fmt)
         return Translation(
             text, len(boxes), _count_outside(boxes, width, height), truncated=unfinished or reading.truncated
@@ -106,7 +106,7 @@ def _read(text: str, fmt: BoxFormat) -> tuple[str, Reading, int]:
     """Return a text without the format's tokens, the boxes in it, and the number of boxes in SARChat's own notation."""
     foreign = 0
     if not fmt.box.startswith("{<"):
-        text, foreign = OWN_BOX.subn("", text)
+        text, foreign = BOX.subn("", text)
     text = _drop_tokens(text, fmt)
     if fmt.syntax == "template":
         return text, read_template(text, fmt), foreign
@@ -125,7 +125,7 @@ def box_spans(
     text = final_answer(answer)
     shift = len(answer) - len(text)
     if fmt.is_native:
-        return [(shift + match.start(), shift + match.end()) for match in OWN_BOX.finditer(text)]
+        return [(shift + match.start(), shift + match.end()) for match in BOX.finditer(text)]
     _, reading, _ = _read(text, fmt)
     written = [*re.finditer(NUMBER, text, re.ASCII)]
     values = [float(match[0]) for match in written]

@@ -41,7 +41,7 @@ def corners(bbox: tuple[float, float, float, float]) -> Box:
     return x, y, x + w, y + h
 
 
-def shapes_of(objects: Mapping[str, Any]) -> list[Box | Corners]:
+def shapes_of(objects: Mapping[str, Any]) -> list[tuple[float, ...]]:
     """Return the boxes of a record's column `objects`: the corners of oriented ones."""
     oriented = objects.get(CORNERS)
     return [corners(bbox) for bbox in objects["bbox"]] if oriented is None else [tuple(eight) for eight in oriented]

@@ -6,14 +6,13 @@ from itertools import pairwise
 
 import pytest
 from built_fixture import sample_build
-from family_writers import UPRIGHT
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from support import ROOT, write_boxes
 
 from builders.core.schema import IN_ALL
 from builders.data.open_data import open_data
-from builders.notation.formats import INPUT_PIXELS, get_format
+from builders.notation.formats import FORMAT_NAMES, INPUT_PIXELS, get_format
 from builders.notation.input_size import InputSize
 from builders.notation.render import render_text
 from builders.rewards.reward import mean_iou, reward, reward_batch
@@ -100,7 +99,7 @@ def test_boxes_to_hit_by_chance_do_not_pay():
     assert reward(one + many, reference) < reward(one, reference) / 10
 
 
-@pytest.mark.parametrize("name", UPRIGHT)
+@pytest.mark.parametrize("name", FORMAT_NAMES)
 def test_gold_in_another_notation_earns_about_1(name):
     fmt = get_format(name)
     size = InputSize(640, 480) if fmt.unit == INPUT_PIXELS else None
