@@ -198,22 +198,14 @@ def test_all_kinds_are_scored_on_the_same_records(sample):
     assert len({tuple(averages["sample"].sizes.items()) for averages in found.values()}) == 1
 
 
-def test_oriented_boxes_in_a_question_are_taken_as_the_upright_ones_around_them():
-    upright = "{<10><10><40><20>}"
-    turned = "{<25><10><40><15><25><20><10><15>}"
+def test_oriented_boxes_in_a_question_have_the_size_of_their_corners_and_an_orientation():
+    questions = [f"What is in {box}?" for box in ("{<10><10><40><20>}", "{<30><10><36><15><16><39><10><34>}")]
     examples = [
-        Example(
-            Asked("identification", f"What is in {box}?", 99, 99),
-            "single",
-            "A ship.",
-            np.zeros((1, 4)),
-            np.zeros(1, int),
-        )
-        for box in (upright, turned)
+        Example(Asked("identification", question, 99, 99), "single", "A ship.", np.zeros((1, 4)), np.zeros(1, int))
+        for question in questions
     ]
     player = Player("question", examples, INFO)
-    assert (
-        player.answer(examples[0].asked)
-        == player.answer(examples[1].asked)
-        == ("This is a small ship, wide in shape, in the top left.")
-    )
+    assert [player.answer(example.asked) for example in examples] == [
+        "This is a small ship, wide in shape, in the top left.",
+        "This is a very small ship, elongated in shape, in the top left. Its long axis is rising diagonally.",
+    ]
