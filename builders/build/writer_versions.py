@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import pyarrow as pa
-
 from builders.core.errors import SARChatError
 from builders.core.versions import DATA_VERSION, PACKAGE, package_version
 
 
 def writer_versions() -> dict[str, str]:
     """Return the versions on which the bytes of the Parquet files depend."""
+    # `sarchat build --help` imports this module, and needs nothing of pyarrow.
+    import pyarrow as pa
+
     return {PACKAGE: package_version(), "data": DATA_VERSION, "pyarrow": pa.__version__}
 
 
