@@ -64,6 +64,11 @@ class BuildOptions:
                 f"the maximum number of records per image must be 1 or more, but got {self.max_records_per_image}"
             )
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether one process does all the work."""
+        return self.engine == "processes" and self.num_proc in (None, 1)
+
     def content(self) -> dict[str, Any]:
         """Return the options that determine the records, as listed in `build.json`."""
         options = asdict(self)

@@ -86,7 +86,7 @@ def _build_locally(corpus: Corpus, location: Location, out: Path, options: Build
     with replacing_folder(out, partial(is_build, sample=options.sample)) as staging:
         images_at = Path(os.path.realpath(out)) / IMAGES if keeps_images else None
         index = staging / ".index"
-        plan = make_plan(corpus, location, staging, options, index, images_at)
+        plan = make_plan(corpus, location, staging, options, index, images_at, divide=not options.is_alone)
         if keeps_images:
             _copy_images(corpus, plan, staging / IMAGES)
         written = write_shards(plan.jobs, options)

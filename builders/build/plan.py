@@ -115,7 +115,14 @@ class Plan:
 
 
 def make_plan(
-    corpus: Corpus, location: Location, out: Path, options: BuildOptions, index: Path, images_at: Path | None = None
+    corpus: Corpus,
+    location: Location,
+    out: Path,
+    options: BuildOptions,
+    index: Path,
+    images_at: Path | None = None,
+    *,
+    divide: bool = True,
 ) -> Plan:
     """Read and check the annotations, and divide the images into shards; the memory does not grow with their number.
 
@@ -126,6 +133,7 @@ def make_plan(
         options: what to build.
         index: a folder that will take the index of each split, `SPLIT.parquet`, while the jobs run.
         images_at: the folder with one folder of images per split that stored paths name; the corpus's own if `None`.
+        divide: whether the files of a shard may be of two jobs, which both read the images.
 
     Raises:
         SARChatError: if the annotations are wrong, an image is missing, there is no target, a category to rename or
@@ -152,7 +160,7 @@ def make_plan(
     jobs = [
         job
         for split, of_split in indexed.items()
-        for job in _plan_split(corpus, location, out, split, of_split, widen, options, images_at)
+        for job in _plan_split(corpus, location, out, split, of_split, widen, options, images_at, divide=divide)
     ]
     if not jobs:
         raise SARChatError(f"{corpus.source.location} contains no target in {', '.join(splits)}; nothing to build")
@@ -293,6 +301,8 @@ def _plan_split(
     widen: int,
     options: BuildOptions,
     images_at: Path | None,
+    *,
+    divide: bool,
 ) -> list[ShardJob]:
     folder, stamp = corpus.image_folder(split), corpus.stamp()
     shards = [_join(indexed.shards[place : place + widen]) for place in range(0, len(indexed.shards), widen)]
@@ -315,21 +325,18 @@ def _plan_split(
             check_images=options.check_images,
         )
         for shard, paths in zip(shards, _name_files(out, split, shards, options.tasks), strict=True)
-        for part in _divide(paths, corpus.source.is_local_folder)
+        # Elsewhere than on this machine, an image takes longer to read than to write, so that it is read for all tasks.
+        for part in (_divide(paths) if divide and corpus.source.is_local_folder else [dict(paths)])
     ]
 
 
-def _divide(paths: Mapping[str, Path], is_local: bool) -> list[dict[str, Path]]:
-    """Divide a shard's files into those of jobs that take about as long; each of them reads the images.
-
-    Elsewhere than on this machine, an image takes longer to read than to write, so that it is read for all tasks.
-    """
+def _divide(paths: Mapping[str, Path]) -> list[dict[str, Path]]:
+    """Divide a shard's files into those of jobs that take about as long; each of them reads the images."""
     slowest_first = sorted(paths, key=fewest_records_first().index, reverse=True)
     # The slowest task goes with the fastest one.
     groups = [slowest_first[0::4] + slowest_first[3::4], slowest_first[1::4] + slowest_first[2::4]]
-    if not is_local or not groups[1]:
-        return [dict(paths)]
-    return [{task: path for task, path in paths.items() if task in group} for group in groups]
+    divided = [{task: path for task, path in paths.items() if task in group} for group in groups if group]
+    return divided or [{}]
 
 
 def _check_records_per_image(
