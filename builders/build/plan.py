@@ -289,7 +289,10 @@ class _MissingImages:
         if self._number:
             more = f" (and {self._number - 1:,} more)" if self._number > 1 else ""
             path = self._corpus.source.show(join(self._corpus.image_folder(self._split), self._first))
-            raise SARChatError(f"image missing: {path}{more}; complete the corpus")
+            raise SARChatError(
+                f"image missing: {path}{more}; complete the corpus, or leave such images out with the option "
+                "labels_without_image: skip of a description"
+            )
 
 
 def _plan_split(

@@ -121,6 +121,32 @@ class AnnotationTable:
         with naming_disk(_PURPOSE):
             self._database.execute("update images set name = change(name)")
 
+    def remove_images(self, exists: Callable[[str], bool]) -> Iterator[str]:
+        """Remove the images that do not exist, and their boxes, once all parts are added; yield their names.
+
+        Args:
+            exists: says so of a file name.
+
+        Raises:
+            SARChatError: if the disk is full.
+        """
+        self._images.flush()
+        self._boxes.flush()
+        with naming_disk(_PURPOSE):
+            self._database.execute("create table gone (row integer, part integer, id integer, primary key (part, id))")
+        for row, part, image_id, name in self._query("select rowid, part, id, name from images order by name"):
+            if not exists(name):
+                yield name
+                with naming_disk(_PURPOSE):
+                    self._database.execute("insert or ignore into gone values (?, ?, ?)", (row, part, image_id))
+        with naming_disk(_PURPOSE):
+            self._database.execute("delete from images where rowid in (select row from gone)")
+            self._database.execute("delete from boxes where (part, image) in (select part, id from gone)")
+        for used in self._used:
+            used.clear()
+        for part, category, number in self._query("select part, category, count(*) from boxes group by part, category"):
+            self._used[part - 1][category] = number
+
     def category_counts(self) -> Counter[str]:
         """Return the number of boxes of each category that has any, by its name as annotated."""
         counts: Counter[str] = Counter()

@@ -13,7 +13,7 @@ from builders.corpus.label_formats import Option
 _LOG = logging.getLogger(__name__)
 # The places that a message names.
 _NAMED = 3
-_ERROR, _SKIP = "error", "skip"
+ERROR, SKIP = "error", "skip"
 
 
 class Fault(NamedTuple):
@@ -40,7 +40,7 @@ def fault_options(*names: str, skipped: tuple[str, ...] = ()) -> dict[str, Optio
     """Return the options for kinds of faults, by default errors, but for those that are `skipped`."""
     return {
         name: Option(
-            _SKIP if name in skipped else _ERROR, (_ERROR, _SKIP), f"{FAULTS[name].message}: an error, or left out"
+            SKIP if name in skipped else ERROR, (ERROR, SKIP), f"{FAULTS[name].message}: an error, or left out"
         )
         for name in names
     }
@@ -75,12 +75,12 @@ class Faults:
         Raises:
             SARChatError: if there are others; the message has numbers, examples, and the options that leave them out.
         """
-        skipped = [fault for fault in self._examples if self._options[fault] == _SKIP]
+        skipped = [fault for fault in self._examples if self._options[fault] == SKIP]
         if skipped:
             _LOG.warning("%s: left out: %s", self._name, self._list(skipped))
         refused = [fault for fault in self._examples if fault not in skipped]
         if refused:
-            go_on = ", ".join(f"{fault}: {_SKIP}" for fault in refused)
+            go_on = ", ".join(f"{fault}: {SKIP}" for fault in refused)
             raise SARChatError(
                 f"{self._name} has {self._list(refused)}; correct the files, or leave these out with the "
                 f"option{'s' * (len(refused) > 1)} {go_on} of the label format"

@@ -247,6 +247,16 @@ def test_difficult_is_kept(tmp_path):
     assert not only_box(write(tmp_path, document(bbox=[1, 2, 3, 4], difficult=False))).difficult
 
 
+def test_images_that_are_missing_are_left_out_if_wished(tmp_path, caplog):
+    coco = document(bbox=[1, 2, 3, 4])
+    coco["images"] += [{"id": n, "file_name": f"{n}.jpg"} for n in range(2, 7)]
+    coco["annotations"] += [{"id": n, "image_id": n, "category_id": 0, "bbox": [1, 2, 3, 4]} for n in range(2, 7)]
+    with caplog.at_level(logging.WARNING):
+        found, tally, counts = read(write(tmp_path, coco), labels_without_image="skip")
+    assert list(found) == ["a.jpg"] and counts == {"Small Vehicle": 1} and tally == {"label: no image": 5}
+    assert "labels without an image (2.jpg, 3.jpg, 4.jpg, and 2 more)" in caplog.text
+
+
 def test_a_list_of_images_is_not_passed_over(tmp_path):
     split = SplitLabels("coco", "labels.json", "images", "train.txt")
     with pytest.raises(SARChatError, match=r"take no list of images, but listed is train\.txt"):

@@ -16,7 +16,8 @@ from builders.core.errors import SARChatError, near
 from builders.core.schema import SPLITS
 from builders.corpus.annotation_table import AnnotationTable
 from builders.corpus.entries import as_id, get, get_box, get_flag, get_id, get_image, is_finite_number, short
-from builders.corpus.faults import UNFIT_ROWS, Faults, fault_options
+from builders.corpus.faults import LABELS_WITHOUT_IMAGE, SKIP, UNFIT_ROWS, Faults, fault_options
+from builders.corpus.image_sizes import looking_up_sizes
 from builders.corpus.json_lists import read_lists
 from builders.corpus.label_formats import Candidate, Option, SplitLabels, find_splits
 from builders.corpus.labels import Labels, fill_sizes, hash_chunks
@@ -34,7 +35,7 @@ OPTIONS = {
     "annotations_key": Option("annotations", str, "what the file calls the list 'annotations'"),
     "file_name_key": Option("file_name", str, "what the file calls the 'file_name' of an image"),
     **ANGLE_OPTIONS,
-    **fault_options(UNFIT_ROWS),
+    **fault_options(UNFIT_ROWS, LABELS_WITHOUT_IMAGE),
 }
 _LOG = logging.getLogger(__name__)
 _HEAD = 1 << 16
@@ -233,7 +234,6 @@ class AnnotationFiles(Labels):
         # Shown when it takes longer than a moment.
         parts = tqdm(self.parts, f"Reading {self.name}", unit=" files", disable=None, leave=False, delay=2)
         read = [part.read_into(table, self.options, faults) for part in parts]
-        faults.check()
         seen = sum((seen for _, seen in read), Counter[str]())
         if seen[_ROTATED]:
             _LOG.warning(
@@ -245,6 +245,10 @@ class AnnotationFiles(Labels):
             tally[_NO_CORNERS] += seen[_NO_CORNERS]
         if self.images:
             _find_images(table, self.images)
+            # Otherwise they are an error once all are looked up, as those of the folder are for a build.
+            if self.options[LABELS_WITHOUT_IMAGE] == SKIP:
+                _leave_out_missing(table, self.images, faults)
+        faults.check()
         if seen[_NO_SIZE]:
             if self.images is None:
                 raise SARChatError(f"{self.name}: images have no width and height, and it is not known where they are")
@@ -317,6 +321,22 @@ def _find_images(table: AnnotationTable, images: Source) -> None:
                 )
                 table.rename(change)
             return
+
+
+def _leave_out_missing(table: AnnotationTable, images: Source, faults: Faults) -> None:
+    """Remove the images that do not exist from the table, and count them."""
+    with looking_up_sizes(images) as sizes_in:
+        size_of = sizes_in("")
+
+        def exists(name: str) -> bool:
+            try:
+                size_of(name)
+            except KeyError:
+                return False
+            return True
+
+        for name in table.remove_images(exists):
+            faults.add(LABELS_WITHOUT_IMAGE, name)
 
 
 def read_coco(chunks: Iterable[bytes], reading: Reading) -> None:
