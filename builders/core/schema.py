@@ -6,6 +6,7 @@ of an oriented box are `(x1, y1, ..., x4, y4)` in the same pixels.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
@@ -80,6 +81,8 @@ _SPLIT_OF = {own: split for split, own in SPLITS.items()}
 
 SINGLE, MULTI = "single", "multi"
 
+_WORDING = re.compile(r"(.*/[0-9]+)#[0-9]+", re.DOTALL)
+
 
 def split_name(name: str) -> str:
     """Return the name that `datasets` gives a split that SARDet-100K may call otherwise: `"validation"` for `"val"`."""
@@ -98,8 +101,8 @@ def tasks_of(config: str) -> tuple[str, ...]:
 
 def base_id(record_id: str) -> str:
     """Return the id that a record's other wordings have in common: `.../0` for `.../0` and `.../0#1`."""
-    base, mark, number = record_id.rpartition("#")
-    return base if mark and number.isdigit() else record_id
+    found = _WORDING.fullmatch(record_id)
+    return found[1] if found else record_id
 
 
 def stem(file_name: str) -> str:

@@ -15,7 +15,7 @@ _LARGEST_NUMBER = 2**62
 
 
 def intervals(
-    tally: Tally, average: str, sizes: Mapping[str, int] | None = None, resamples: int = RESAMPLES
+    tally: Tally, average: str, sizes: Mapping[str, int] | None = None, resamples: int = RESAMPLES, wordings: int = 1
 ) -> dict[str, tuple[float, float]]:
     """Return the 95 % interval, in percent, of every score: sub-scores, tasks (Eq. 5), `overall` and `balanced`.
 
@@ -28,13 +28,14 @@ def intervals(
         average: `sample` or `corpus`, as for the scores.
         sizes: the weight of each task in the overall score; its number of records if not given.
         resamples: the number of draws.
+        wordings: the number of wordings of each record, which follow each other and are drawn together.
     """
-    (drawn,) = _resample([tally], average, sizes, resamples)
+    (drawn,) = _resample([tally], average, sizes, resamples, wordings)
     return {key: _ends(values) for key, values in drawn.items()}
 
 
 def paired_intervals(
-    first: Tally, second: Tally, average: str, sizes: Mapping[str, int] | None = None
+    first: Tally, second: Tally, average: str, sizes: Mapping[str, int] | None = None, wordings: int = 1
 ) -> dict[str, tuple[float, float]]:
     """Return the 95 % interval of the difference of every score in an average, `first` minus `second`, in points.
 
@@ -45,6 +46,7 @@ def paired_intervals(
         second: the counts of the same records with other answers.
         average: `sample` or `corpus`, as for the scores.
         sizes: the weight of each task in the overall score; its number of records if not given.
+        wordings: the number of wordings of each record, as for `intervals`.
 
     Raises:
         ValueError: if the two differ in their number of records, their tasks or their sub-scores.
@@ -53,8 +55,14 @@ def paired_intervals(
     averaged = [_drop_additional(tally) for tally in (first, second)]
     if not np.array_equal(first.tasks, second.tasks) or averaged[0].counts.keys() != averaged[1].counts.keys():
         raise ValueError("the two tallies are not of the same records")
-    drawn = _resample(averaged, average, sizes, RESAMPLES)
+    drawn = _resample(averaged, average, sizes, RESAMPLES, wordings)
     return {key: _ends(drawn[0][key] - drawn[1][key]) for key in drawn[0]}
+
+
+def share_interval(hits: int, number: int) -> tuple[float, float]:
+    """Return the 95 % interval, in percent, of the share of records of which something is so."""
+    generator = np.random.Generator(np.random.PCG64(_SEED))
+    return _ends(100 * generator.binomial(number, hits / number, RESAMPLES) / number)
 
 
 def _drop_additional(tally: Tally) -> Tally:
@@ -70,13 +78,14 @@ def _ends(values: np.ndarray) -> tuple[float, float]:
 
 
 def _resample(
-    tallies: Sequence[Tally], average: str, sizes: Mapping[str, int] | None, resamples: int
+    tallies: Sequence[Tally], average: str, sizes: Mapping[str, int] | None, resamples: int, wordings: int
 ) -> list[dict[str, np.ndarray]]:
     """Return every score of each tally, resample by resample; the same records are drawn for all tallies."""
-    kinds, frequency = _merge_equal_records(tallies)
-    weights = _draw_weights(kinds[0].tasks, frequency, resamples)
+    kinds, frequency = _merge_equal_records(tallies, wordings)
+    tasks = kinds[0].tasks[::wordings]
+    weights = np.repeat(_draw_weights(tasks, frequency, resamples), wordings, axis=1)
     if sizes is None:
-        totals = np.bincount(kinds[0].tasks, frequency, minlength=len(TASKS)).astype(int).tolist()
+        totals = np.bincount(tasks, frequency * wordings, minlength=len(TASKS)).astype(int).tolist()
         sizes = {task: total for task, total in zip(TASKS, totals, strict=True) if total}
     drawn = []
     for tally in kinds:
@@ -141,8 +150,8 @@ def unique_rows(table: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return table[first], places, counts
 
 
-def _merge_equal_records(tallies: Sequence[Tally]) -> tuple[list[Tally], np.ndarray]:
-    """Merge records of equal task and counts in every tally.
+def _merge_equal_records(tallies: Sequence[Tally], wordings: int) -> tuple[list[Tally], np.ndarray]:
+    """Merge records of equal task and counts, of all their wordings, in every tally.
 
     Returns:
         The tallies of the K different ones, and how many records each stands for; ints of shape (K,).
@@ -151,10 +160,11 @@ def _merge_equal_records(tallies: Sequence[Tally]) -> tuple[list[Tally], np.ndar
     frequencies = []
     for task in TASKS:
         tables = [count_table(tally, task) for tally in tallies]
-        kinds, _, frequency = unique_rows(np.hstack([table for _, table in tables]))
-        ends = np.cumsum([table.shape[1] for _, table in tables])[:-1]
-        for of_tally, (keys, _), own in zip(merged, tables, np.hsplit(kinds, ends), strict=True):
-            of_tally[task] = keys, own
+        units = [table.reshape(len(table) // wordings, -1) if len(table) else table for _, table in tables]
+        kinds, _, frequency = unique_rows(np.hstack(units))
+        ends = np.cumsum([unit.shape[1] for unit in units])[:-1]
+        for of_tally, (keys, table), own in zip(merged, tables, np.hsplit(kinds, ends), strict=True):
+            of_tally[task] = keys, own.reshape(-1, table.shape[1]) if len(own) else table
         frequencies.append(frequency)
     return [tally_of(tables) for tables in merged], np.concatenate(frequencies)
 

@@ -47,7 +47,7 @@ def compare(model: Result, baseline: Result) -> Comparison:
         return Comparison(differences, {}, {}, {}, np.empty(0))
     average, sizes = model.average or AVERAGES[0], choose_sizes(model.weights, model.sizes, model.corpus)
     try:
-        ends = paired_intervals(model.tally, baseline.tally, average, sizes)
+        ends = paired_intervals(model.tally, baseline.tally, average, sizes, model.wordings)
     except ValueError as error:
         raise _other_records(baseline, model) from error
     changes = record_accuracies(model) - record_accuracies(baseline)

@@ -51,6 +51,7 @@ class Result:
         intervals: for each score, the ends of its 95 % interval; empty if they were not computed.
         counts: numbers of answers and of boxes by name and task, `UNREAD` and `COUNTED`; a file of an older
             version has fewer.
+        wordings: the number of wordings of each record; `counts` then has `alike`, the records answered alike in all.
         costs: mean and median per answer by the names of `COSTS`, where the file of answers has them.
         missing: the number of records without a prediction.
         left_out: the number of answers to other records of the split, see `JoinedAnswers`.
@@ -70,6 +71,7 @@ class Result:
     corpus: str = ""
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    wordings: int = 1
     costs: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     missing: int = 0
     left_out: int = 0

@@ -26,6 +26,7 @@ from builders.scoring.blind import parse_blind
 from builders.scoring.bootstrap import count_table, tally_of, unique_rows
 from builders.scoring.readers import COSTS, measured
 from builders.scoring.result import AVERAGES, COUNTED, UNREAD, Result, scores_of, update_hash
+from builders.scoring.wordings import WordingCount
 from sarchat_metric import EXTRA_SCORES, SUB_SCORES, TASKS, VERSION, RecordScore, Tally, collect
 
 _HINT = "give a file of `sarchat score --output`"
@@ -51,6 +52,7 @@ def write_result(path: Path, result: Result, run: Mapping[str, Any]) -> None:
         "metric_version": VERSION,
         "intervals": result.intervals,
         **({"blind": result.blind_scores, "lift": result.lifts} if result.blind_scores else {}),
+        **({"wordings": result.wordings} if result.wordings > 1 else {}),
         "records": result.records,
         "corpus": result.corpus,
         "record_counts": {} if result.tally is None else pack_counts(result.tally),
@@ -98,6 +100,7 @@ def read_result(path: Path) -> Result:
         records=records if isinstance(records, str) else "",
         corpus=one_line(corpus) if isinstance(corpus, str) else "",
         counts=_read_tables(content, sizes),
+        wordings=_read_wordings(path, content.get("wordings", 1), sizes),
         costs=_read_costs(content.get("costs")),
         blind_scores=_read_blind(path, content.get("blind")),
         missing=content["missing"] if type(content.get("missing")) is int else 0,
@@ -114,12 +117,18 @@ def _read_blind(path: Path, blind: object) -> dict[str, dict[str, float]]:
 
 def _read_tables(content: Mapping[str, Any], sizes: Mapping[str, int]) -> dict[str, dict[str, int]]:
     """Return the numbers of answers and boxes that a file has for each of its tasks; older ones have fewer."""
-    tables = {name: content[name] for name in (*UNREAD, *COUNTED) if isinstance(content.get(name), dict)}
+    tables = {name: content[name] for name in (*UNREAD, *COUNTED, "alike") if isinstance(content.get(name), dict)}
     return {
         name: table
         for name, table in tables.items()
         if table.keys() == sizes.keys() and all(type(number) is int and number >= 0 for number in table.values())
     }
+
+
+def _read_wordings(path: Path, wordings: object, sizes: Mapping[str, int]) -> int:
+    if type(wordings) is not int or wordings < 1 or any(size % wordings for size in sizes.values()):
+        raise SARChatError(f"{path}: wordings is {wordings!r:.80}, not the number of wordings of each record; {_HINT}")
+    return wordings
 
 
 def _read_sizes(path: Path, n: object) -> dict[str, int]:
@@ -151,13 +160,14 @@ def _read_counts(path: Path, packed: object, sizes: Mapping[str, int]) -> Tally 
 
 
 def _read_details(path: Path) -> Result:
-    digest = new_digest()
+    digest, wordings = new_digest(), WordingCount()
 
     def read_lines() -> Iterator[RecordScore]:
         for place, line in read_rows(str(path), container=".jsonl"):
             try:
                 yield _read_line(line)
                 update_hash(digest, line["id"], line["answer"])
+                wordings.add(line["id"])
             except (KeyError, TypeError, ValueError, AttributeError):
                 raise SARChatError(
                     f"{place}: this is not a line of `sarchat score --details`; {_HINT} or --details, or the data set "
@@ -173,6 +183,7 @@ def _read_details(path: Path) -> Result:
         average=AVERAGES[0],
         tally=tally,
         records=digest.hexdigest(),
+        wordings=wordings.number(str(path)),
         location=str(path),
     )
 

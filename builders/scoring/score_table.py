@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from builders.core.schema import in_order_of_table_3
 from builders.core.tables import Figure, Interval, Table
 from builders.data.analysis.paper import read_test_sizes
+from builders.scoring.bootstrap import share_interval
 from builders.scoring.result import OWN, PUBLISHED, Result
 from sarchat_metric import AVERAGED, EXTRA_SCORES, SUB_SCORES, TASKS
 
@@ -48,7 +49,26 @@ def tabulate_scores(result: Result) -> list[Table]:
     if further:
         header = [columns[0], "figure", *columns[2 : len(further[0])]]
         tables.append(Table("Additional scores, not in any average:", header, further))
+    if "alike" in result.counts:
+        tables.append(_tabulate_alike(result))
     return tables
+
+
+def _tabulate_alike(result: Result) -> Table:
+    """Return the share of the records whose answers are alike in all wordings."""
+    numbers = {task: (result.counts["alike"][task], size // result.wordings) for task, size in result.sizes.items()}
+    rows: list[list[object]] = [
+        [task, records, Figure(100 * alike / records), Interval(*share_interval(alike, records))]
+        for task in in_order_of_table_3()
+        if task in numbers
+        for alike, records in [numbers[task]]
+    ]
+    note = (
+        "Alike: with the answer to the first wording as the gold answer, the others score 100. The scores "
+        "above are the means over all wordings; their intervals draw a record's wordings together."
+    )
+    title = f"Records answered alike in all {result.wordings} wordings, in percent:"
+    return Table(title, ["task", "records", "alike", "95 % interval"], rows, [note])
 
 
 def list_rows(sizes: Mapping[str, int]) -> list[tuple[str, str, str]]:

@@ -32,6 +32,7 @@ from builders.scoring.result import (
     scores_of,
 )
 from builders.scoring.scored_records import JoinedAnswers, ScoredRecord, check_order, join_file
+from builders.scoring.wordings import Consistency
 from sarchat_metric import Collector, summarise
 
 
@@ -137,10 +138,12 @@ class _AnswerCounts:
         self._collector = Collector()
         self._counters = {name: Counter[str]() for name in COUNTED}
         self._costs: dict[str, list[float]] = defaultdict(list)
+        self._consistency = Consistency()
 
     def add(self, record: ScoredRecord) -> None:
         """Count the next record."""
         self._collector.add(record.result)
+        self._consistency.add(record)
         for name, number in count_answer(record).items():
             if number:
                 self._counters[name][record.result.task] += number
@@ -151,6 +154,9 @@ class _AnswerCounts:
         tally, average = self._collector.tally(), self._average
         flat = summarise(tally, average)
         counters = {name: {task: counter[task] for task in flat["n"]} for name, counter in self._counters.items()}
+        wordings, alike = self._consistency.count(joined.gold.data.location)
+        if wordings > 1:
+            counters["alike"] = alike
         corpus = joined.gold.data.info.name
         sizes = choose_sizes(self._weights, flat["n"], corpus)
         return Result(
@@ -162,8 +168,9 @@ class _AnswerCounts:
             tally=tally,
             records=hash_records(joined.gold.records),
             corpus=corpus,
-            intervals=intervals(tally, average, sizes, resamples) if resamples else {},
+            intervals=intervals(tally, average, sizes, resamples, wordings) if resamples else {},
             counts={**{name: flat[name] for name in UNREAD if name in flat}, **counters},
+            wordings=wordings,
             costs={
                 name: {"mean": float(np.mean(values)), "median": float(np.median(values))}
                 for name, values in self._costs.items()

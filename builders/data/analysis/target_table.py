@@ -77,7 +77,7 @@ def _read_batch(batch: pa.RecordBatch, choose: Callable[[np.ndarray], np.ndarray
     bbox, category = objects.field("bbox"), objects.field("category")
     lengths = bbox.value_lengths().to_numpy()
     # Of a record in several wordings, the first.
-    is_further = pc.match_substring_regex(batch.column("id"), "#[0-9]+$").to_numpy(zero_copy_only=False)
+    is_further = pc.match_substring_regex(batch.column("id"), "/[0-9]+#[0-9]+$").to_numpy(zero_copy_only=False)
     of_chosen_row = np.repeat(choose(lengths) & ~is_further, lengths)
     sizes = np.column_stack([batch.column(side).to_numpy() for side in ("width", "height")])
     boxes = bbox.flatten().flatten().to_numpy().reshape(-1, 4)[of_chosen_row]
