@@ -16,8 +16,9 @@ import sys
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache, partial
-from itertools import compress
+from itertools import chain, compress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -332,10 +333,9 @@ class Vocabulary:
 
     def __init__(self, categories: Sequence[str | Mapping[str, Any]]) -> None:
         """Compiles a list of categories; see `vocabulary`, which compiles each list once."""
-        listed = [*_as_list("categories", categories)]
-        entries = [
-            _read_category(entry) for entry in listed if not (isinstance(entry, Mapping) and entry.get("ignore"))
-        ]
+        listed = _as_list("categories", categories)
+        ignored = [entry for entry in listed if isinstance(entry, Mapping) and entry.get("ignore")]
+        entries = [_read_category(entry) for entry in listed if entry not in ignored]
         if not entries:
             raise ValueError("categories is empty: give a list of names, or of dicts with name, many and also")
         self.names = tuple(name for name, *_ in entries)
@@ -351,13 +351,18 @@ class Vocabulary:
                         raise ValueError(f"categories {other!r} and {name!r} are both called {form!r}")
         self._meaning_of = _MEANING_OF | {word: ("category", name) for word, name in self.category_of.items()}
         self._known = {*self._meaning_of, *_LENGTHS}
-        self._lengths = _lengths_by_start(self.category_of)
-        numbered = [name for name in self.category_of if any(map(_is_number, name.split(" ")))]
+        # An ignored name means nothing, and neither do the names within it.
+        self._names = set(self.category_of)
+        for _, *nouns in map(_read_category, ignored):
+            with suppress(ValueError):
+                self._names.update(*map(_spell, chain(*nouns)))
+        self._lengths = _lengths_by_start(self._names)
+        numbered = [name for name in sorted(self._names) if any(map(_is_number, name.split(" ")))]
         between = r"[\s.-]{0,3}"
         patterns = "|".join(between.join(map(re.escape, name.split(" "))) for name in sorted(numbered, key=len)[::-1])
         self._numbered = re.compile(rf"(?<![\w<])(?:{patterns})(?![\w>])", re.ASCII) if numbered else None
         # Nothing but names, negation and choice spans a comma. A line break is in no part of a sentence.
-        self._comma = "\n" if any("," in name for name in self.category_of) else ","
+        self._comma = "\n" if any("," in name for name in self._names) else ","
         # What stands between boxes, ends of sentences and commas repeats, and so do identifications, most answers.
         self._read_short, self._read_short_piece = map(lru_cache(maxsize=2**16), (self._read, self._read_piece))
         self._identify_short = lru_cache(maxsize=2**16)(self._identify)
@@ -430,7 +435,7 @@ class Vocabulary:
         joined, place = [], 0
         while place < len(words):
             names = ((" ".join(words[place : place + size]), size) for size in self._lengths.get(words[place], ()))
-            word, size = next((name for name in names if name[0] in self.category_of), (words[place], 1))
+            word, size = next((name for name in names if name[0] in self._names), (words[place], 1))
             joined.append(word)
             place += size
         return joined
@@ -494,7 +499,8 @@ def vocabulary(categories: Categories = None) -> Vocabulary:
         categories: a list with a name or a dict for each category; SARDet-100K's six if None. A dict has `name` and,
             if needed, `say` (the name as answers word it, if it differs), `many` (the plural; default: with an "s"),
             and `also` (a list of further words for it, in the singular; their plurals, with an "s", mean it too). The
-            keys `article`, `group` and `ignore` of a corpus's description are allowed, and not used.
+            keys `article` and `group` of a corpus's description are allowed, and not used. An entry with a true
+            `ignore` is no category: its words mean nothing, nor do words of categories within them.
 
     Raises:
         ValueError: if the list is empty, an entry or a key of it is wrong, two categories have the same name or plural,

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from builders.core.polygons import canonical, turn
-from builders.core.schema import TASKS, scenario
+from builders.core.schema import scenario
 from builders.corpus.info import DEFAULT, known_corpus
 from builders.corpus.targets import AnnotatedImage, Target
 from builders.tasks.registry import generate_records
 from builders.tasks.templating import Chooser
+from sarchat_metric import AVERAGED
 
 # Most images have few targets, some have twelve: 20 records per image, as in SARDet-100K.
 _NUMBERS = range(1, 13)
@@ -26,7 +27,7 @@ _CATEGORY = re.compile(rf"\b({'|'.join(CATEGORIES)})")
 
 
 def wrong_answers(images: int, *, oriented: bool = False) -> tuple[list[str], list[dict[str, Any]]]:
-    """Return answers and references of all records of so many images with 1 to 12 targets; always the same.
+    """Return answers and references of the six tasks for so many images with 1 to 12 targets; always the same.
 
     Every box is moved by up to 24 pixels in each direction, and every second category is another one. If `oriented`,
     the same boxes are turned by any angle before.
@@ -37,7 +38,7 @@ def wrong_answers(images: int, *, oriented: bool = False) -> tuple[list[str], li
         image = _image(number, rng)
         if oriented:
             image = image._replace(targets=tuple(_turn(target, angles) for target in image.targets))
-        for task in TASKS:
+        for task in AVERAGED:
             for record in generate_records(task, "test", image, chooser):
                 predictions.append(_spoil(record.answer, rng))
                 references.append(

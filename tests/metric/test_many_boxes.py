@@ -9,10 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
-from support import write_boxes
 
-import sarchat_metric
-from sarchat_metric import best_ious, box_iou, match_boxes, score_record
+from sarchat_metric import best_ious, box_iou, match_boxes
 
 edges = st.integers(0, 40)
 sides = st.integers(1, 15)
@@ -43,44 +41,6 @@ def test_components_together_match_as_all_boxes_at_once(predicted, gold, thresho
     number, total = dense_matching(predicted, gold, threshold)
     assert (len(matches), sum(iou for *_, iou in matches)) == (number, pytest.approx(total))
     assert matches == sorted(matches)
-
-
-@given(crowds, crowds, thresholds)
-def test_a_cluster_too_large_for_an_assignment_matches_as_many(predicted, gold, threshold):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sarchat_metric, "_MOST_STEPS", 0)
-        matches = match_boxes(predicted, gold, threshold)
-    assert len(matches) == dense_matching(predicted, gold, threshold)[0]
-    assert len({i for i, _, _ in matches}) == len(matches) == len({j for _, j, _ in matches})
-    iou = box_iou(predicted, gold)
-    assert all(value == iou[i, j] >= threshold for i, j, value in matches)
-
-
-@pytest.mark.parametrize("task", ["grounding", "referring", "counting"])
-@pytest.mark.parametrize("seed", range(5))
-def test_scores_depend_on_no_limit(monkeypatch, task, seed):
-    """Plain loop or arrays, one assignment or the largest matching: the counts are the same."""
-    rng = random.Random(seed)
-
-    def answer():
-        parts = []
-        for _ in range(20):
-            x, y = rng.randrange(60), rng.randrange(60)
-            name = rng.choice(["ship", "aircraft", "tank"])
-            parts.append(
-                f"a {name} at the top left {write_boxes([(x, y, x + rng.randint(1, 30), y + rng.randint(1, 30))])}"
-            )
-        return "There are 20 targets: " + "; ".join(parts)
-
-    prediction = answer()
-    reference = {"task": task, "scenario": "multi", "answer": answer()}
-    results = []
-    for few_pairs, most_steps, at_once in ((64, 500**3, 10**6), (10**9, 500**3, 10**6), (0, 0, 7)):
-        monkeypatch.setattr(sarchat_metric, "_FEW_PAIRS", few_pairs)
-        monkeypatch.setattr(sarchat_metric, "_MOST_STEPS", most_steps)
-        monkeypatch.setattr(sarchat_metric, "_PAIRS_AT_ONCE", at_once)
-        results.append(score_record(prediction, reference).counts)
-    assert results[0] == results[1] == results[2]
 
 
 @pytest.mark.parametrize("number", [600, 1414])

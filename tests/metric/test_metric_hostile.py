@@ -128,14 +128,17 @@ def seconds(text):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("bit", REPEATED.values(), ids=REPEATED)
 @pytest.mark.parametrize("opening", ["", "{<1><1", "{<", "top", "one hundred", "not a ", "no ship "])
-def test_time_grows_with_length_and_not_with_its_square(opening, bit):
-    # 16 times the text: 16 times the time, where a quadratic reader takes 256 times
-    short, long = (opening + bit * (size // len(bit)) for size in (2_000, 32_000))
-    limit = 64 * min(seconds(short) for _ in range(3)) + 0.05
-    # Three tries, since other work on the machine can only slow one down.
-    assert any(seconds(long) < limit for _ in range(3))
+def test_time_grows_with_length_and_not_with_its_square(opening):
+    slow_bits = []
+    for name, bit in REPEATED.items():
+        # 16 times the text: 16 times the time, where a quadratic reader takes 256 times
+        short, long = (opening + bit * (size // len(bit)) for size in (2_000, 32_000))
+        limit = 64 * min(seconds(short) for _ in range(3)) + 0.05
+        # Three tries, since other work on the machine can only slow one down.
+        if not any(seconds(long) < limit for _ in range(3)):
+            slow_bits.append(name)
+    assert slow_bits == []
 
 
 @pytest.mark.slow
@@ -146,8 +149,6 @@ def test_many_boxes_against_many():
         places = [(rng.randrange(400), rng.randrange(400)) for _ in range(number)]
         return "".join(f"{{<{x}><{y}><{x + 40}><{y + 40}>}}" for x, y in places)
 
-    start = time.process_time()
     record = score_record(some(20_000), reference("referring", some(100)))
-    assert time.process_time() - start < 30
     tp, fp, fn = record.counts["referring/multi/iou@0.5"]
     assert (tp + fp, tp + fn) == (20_000, 100)

@@ -65,6 +65,16 @@ def test_names_of_several_words_and_with_digits(text, categories):
     assert named(text) == categories
 
 
+def test_an_ignored_name_means_nothing_and_neither_do_names_within_it():
+    categories = ["ship", "tank", {"name": "tank car", "ignore": True}, {"name": "DontCare: 5", "ignore": True}]
+    assert vocabulary(categories).names == ("ship", "tank")
+    assert named("a tank car, tank-cars and a ship", categories) == ["ship"]
+    assert named("a tank beside a tank car", categories) == ["tank"]
+    assert read_answer("DontCare: 5, ships: 3", "counting", categories)["count"] == 3
+    # A name that no answer can hold is no fault where it is ignored.
+    assert named("ship", ["ship", {"name": "St. John", "ignore": True}]) == ["ship"]
+
+
 def test_size_words_within_a_name_are_no_size():
     read = read_answer("This is a medium small vehicle in the top left.", "identification", MIXED)
     assert (read["category"], read["size"], read["cell"]) == ("small-vehicle", "medium", "top left")
