@@ -414,8 +414,10 @@ class Vocabulary:
     def _read(self, part: str) -> list[_Token]:
         """Returns the tokens of a part of a sentence."""
         tokens: list[_Token] = []
-        for piece in part.split(self._comma):
-            own = self._read_short_piece(piece) if len(piece) <= _SHORT else self._read_piece(piece)
+        pieces = part.split(self._comma)
+        read = self._read_short_piece if len(pieces) > 1 and len(part) <= _SHORT else self._read_piece
+        for piece in pieces:
+            own = read(piece)
             if own is None:
                 words = self._words(part)
                 return self._tokens(words, *_judge(words, self.category_of))
@@ -682,6 +684,7 @@ _FEW_PAIRS = 400  # up to this number, a plain loop is faster than NumPy
 _PAIRS_AT_ONCE = 1_000_000
 _OBLIQUE_AT_ONCE = 20_000
 _ROUNDING = 1e-14  # of products of two lengths, relative
+_NEXT, _BEFORE = np.array([1, 2, 3, 0]), np.array([3, 0, 1, 2])
 # Rows x columns x the smaller of the two, up to which the assignment of highest total IoU takes less than a second.
 _MOST_STEPS = 500**3
 
@@ -800,6 +803,12 @@ def _cross(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return (first.conj() * second).imag
 
 
+def _in_order(points: np.ndarray) -> np.ndarray:
+    """Returns points, complex numbers of shape (N, K), in each row clockwise as seen around their mean."""
+    around = np.angle(points - points.sum(axis=1, keepdims=True) / points.shape[1])
+    return points[np.arange(len(points))[:, None], around.argsort(axis=1, kind="stable")]
+
+
 def _hulls(boxes: Sequence[Box]) -> tuple[np.ndarray, np.ndarray]:
     """Returns the convex hulls of boxes, and their areas.
 
@@ -813,14 +822,12 @@ def _hulls(boxes: Sequence[Box]) -> tuple[np.ndarray, np.ndarray]:
     eight = [box if len(box) == 8 else _corners(box) for box in boxes]
     numbers = np.array(eight, dtype=float).reshape(-1, 8)
     numbers[~(np.abs(numbers) <= _LARGEST).all(axis=1)] = 0.0
-    hulls = numbers[:, ::2] + 1j * numbers[:, 1::2]
-    around = np.angle(hulls - hulls.mean(axis=1, keepdims=True))
-    hulls = np.take_along_axis(hulls, np.argsort(around, axis=1, kind="stable"), axis=1)
+    hulls = _in_order(numbers[:, ::2] + 1j * numbers[:, 1::2])
     # A corner inside the triangle of the others is left out.
-    before, after = hulls[:, [3, 0, 1, 2]], hulls[:, [1, 2, 3, 0]]
-    hulls = np.where(_cross(hulls - before, after - hulls) < 0, before, hulls)
+    before = hulls[:, _BEFORE]
+    hulls = np.where(_cross(hulls - before, hulls[:, _NEXT] - hulls) < 0, before, hulls)
     local = hulls - hulls[:, :1]
-    areas = _cross(local, local[:, [1, 2, 3, 0]]).sum(axis=1) / 2
+    areas = _cross(local, local[:, _NEXT]).sum(axis=1) / 2
     flat = areas <= _ROUNDING * 100 * (np.abs(local).max(axis=1, initial=0.0) ** 2)
     return np.where(flat[:, None], 0.0, hulls), np.where(flat, 0.0, areas)
 
@@ -837,8 +844,7 @@ def _shared_areas(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     The corners of an intersection are the corners of each hull inside the other one, and the crossings of their edges.
     """
     first, second = first - second[:, :1], second - second[:, :1]
-    follow = [1, 2, 3, 0]
-    edges1, edges2 = first[:, follow] - first, second[:, follow] - second
+    edges1, edges2 = first[:, _NEXT] - first, second[:, _NEXT] - second
     slack = _ROUNDING * np.abs(np.concatenate((first, second), axis=1)).max(axis=1)[:, None, None]
     # [k, i, j] is above 0 if corner i of one hull is inside of edge j of the other.
     sides1 = _cross(edges2[:, None], first[:, :, None] - second[:, None])
@@ -846,17 +852,16 @@ def _shared_areas(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     inside1 = (sides1 >= -slack * np.abs(edges2)[:, None]).all(axis=2)
     inside2 = (sides2 >= -slack * np.abs(edges1)[:, None]).all(axis=2)
     # [k, i, j] of edge i of the first and edge j of the second.
-    ends1, ends2 = sides1[:, follow], sides2[:, follow]
+    ends1, ends2 = sides1[:, _NEXT], sides2[:, _NEXT]
     crossing = ((sides1 > 0) != (ends1 > 0)) & ((sides2 > 0) != (ends2 > 0)).transpose(0, 2, 1)
     share = np.divide(sides1, sides1 - ends1, out=np.zeros_like(sides1), where=crossing)
     crossings = first[:, :, None] + share * edges1[:, :, None]
     found = np.concatenate((inside1, inside2, crossing.reshape(-1, 16)), axis=1)
     points = np.concatenate((first, second, crossings.reshape(-1, 16)), axis=1)
     # In the place of those not found stands one that is; without any, the area is 0.
-    points = np.where(found, points, np.take_along_axis(points, found.argmax(axis=1)[:, None], axis=1))
-    points = points - points.mean(axis=1, keepdims=True)
-    points = np.take_along_axis(points, np.argsort(np.angle(points), axis=1), axis=1)
-    return _cross(points, np.roll(points, -1, axis=1)).sum(axis=1) / 2
+    points = np.where(found, points, points[np.arange(len(points)), found.argmax(axis=1)][:, None])
+    points = _in_order(points - points[:, :1])
+    return _cross(points[:, :-1], points[:, 1:]).sum(axis=1) / 2 + _cross(points[:, -1], points[:, 0]) / 2
 
 
 def best_ious(predicted: Sequence[Box], gold: Sequence[Box]) -> list[float]:
