@@ -8,12 +8,13 @@ Options after `-T` are the arguments of `sarchat`. Every figure comes from SARCh
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.model import ChatMessageUser, ContentImage, ContentText, GenerateConfig
 from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, metric, scorer
-from inspect_ai.solver import TaskState
+from inspect_ai.solver import Generate, Solver, TaskState, solver
 from tqdm import tqdm
 
 from builders.core.schema import ALL
@@ -23,7 +24,7 @@ from builders.export.record import harness_row
 from builders.notation.formats import check_oriented, read_notation
 from builders.notation.phrasing import Phrasing
 from builders.predict.images import encode_image
-from builders.scoring.exported import figures, score_row
+from builders.scoring.exported import NUMBERS, figures, score_row
 from sarchat_metric import VERSION, RecordScore, final_answer
 
 _COLUMNS = ("id", "image", "file_name", "task", "scenario", "messages", "width", "height")
@@ -59,8 +60,10 @@ def sarchat(
     # Inspect splits the values of its options at commas.
     rule = resize if resize is None or isinstance(resize, str) else ",".join(map(str, resize))
     phrasing = Phrasing(read_notation(box_format, input_size, rule), prompt_suffix)
+    _asked.clear()
     return Task(
         dataset=MemoryDataset(list(_read_samples(data, config, split, limit, phrasing)), name="sarchat", location=data),
+        solver=ask(),
         scorer=sarchat_scores(),
         config=GenerateConfig(temperature=0.0, max_tokens=1024),
         version=VERSION,
@@ -91,12 +94,37 @@ def _read_samples(location: str, config: str, split: str, limit: int | None, phr
             )
 
 
+# The records that were asked by their ids: Inspect leaves samples with an error out of the scores that metrics get.
+_asked: dict[str, dict[str, Any]] = {}
+
+
+@solver
+def ask() -> Solver:
+    """Ask the model, and remember that it was asked."""
+
+    async def solve(state: TaskState, generate: Generate) -> TaskState:
+        _asked[str(state.sample_id)] = state.metadata
+        return await generate(state)
+
+    return solve
+
+
 @metric(scores="unreduced")
 def sarchat_figures() -> Metric:
-    """Return every score of the metric, and each task's numbers of records, of unparsed and of hedged answers."""
+    """Return every score of the metric, and each task's numbers of records, of unparsed and of hedged answers.
+
+    A record whose request failed, where `--no-fail-on-error` lets it, has no answer. With `--epochs`, scores are
+    over all answers, and numbers are those of one epoch.
+    """
 
     def compute(scores: list[SampleScore]) -> dict[str, float]:
-        return figures(RecordScore(**score.score.metadata["result"]) for score in scores if score.score.metadata)
+        results = [RecordScore(**score.score.metadata["result"]) for score in scores if score.score.metadata]
+        scored = {str(score.sample_id) for score in scores}
+        epochs = round(len(scores) / len(scored)) if scored else 1
+        failed = [columns for record_id, columns in _asked.items() if record_id not in scored]
+        results += [score_row("", columns) for columns in failed for _ in range(epochs)]
+        found = figures(results)
+        return {name: value / epochs if name.endswith(NUMBERS) else value for name, value in found.items()}
 
     return compute
 

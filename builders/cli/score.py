@@ -87,6 +87,11 @@ def command(
     found = detections.scores() if detections else {}
     if detection and not found:
         raise SARChatError("--detection is for answers to counting or referring, and there are none")
+    if eval_results is not None and result.missing:
+        raise SARChatError(
+            f"--eval-results is for answers to a whole split, but {result.missing:,} of its records have none in "
+            f"{predictions}; ask for them, or give --config for the tasks that were asked"
+        )
     if output is not None:
         run = {
             "model": source.model or None,
@@ -105,6 +110,7 @@ def command(
         notes = (
             f"split {asked.split}, metric {VERSION}, average {average}, weights {weights}, "
             f"box format {asked.box_format}"
+            + (f", {failed:,} requests failed" if (failed := result.total("failed")) else "")
         )
         write_eval_results(eval_results, result, notes)
     tables = tabulate_scores(result) + ([tabulate_detection(found)] if detection else [])

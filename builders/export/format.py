@@ -44,6 +44,7 @@ class Export(NamedTuple):
         folder: the absolute path of the folder's final place.
         tables: all files of records.
         training: the files that the recipe trains on.
+        evaluation: the file that it evaluates on meanwhile, if there is one.
         choice: the model, and how its boxes are written.
         box_format: the box format.
         resize: how trainers show images to the model.
@@ -55,6 +56,7 @@ class Export(NamedTuple):
     folder: Path
     tables: list[Table]
     training: list[Table]
+    evaluation: list[Table]
     choice: Choice
     box_format: BoxFormat
     resize: ResizeRule

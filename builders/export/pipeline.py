@@ -35,10 +35,12 @@ from builders.notation.render import render_text
 
 _LOG = logging.getLogger(__name__)
 _COLUMNS = ("id", "image", "width", "height", "task", "scenario", "messages")
-_TRAIN, _TEST = "train", "test"
+_TRAIN, _VALIDATION, _TEST = "train", "validation", "test"
 _CONFIGURATION = "train.yaml"
 # The format that the paper trained and inferred with.
 _PAPER_FORMAT = "ms-swift"
+# The records of each task that a trainer evaluates on while it trains, if the validation split is exported.
+_EVALUATION, _EVALUATED = "evaluation", 100
 # Written last, since the other tasks decide how many of its records the recipe trains on.
 _LARGEST_TASK = fewest_records_first()[-1]
 
@@ -96,7 +98,9 @@ def export(location: str, out: Path, options: ExportOptions) -> Export:
     with replacing_folder(out, is_export) as staging:
         images = ImageStore(staging, options.images)
         box_format = get_format(choice.box_format)
-        made = Export(fmt, folder, [], [], choice, box_format, resize or resize_of(choice.model), marks, images.counts)
+        made = Export(
+            fmt, folder, [], [], [], choice, box_format, resize or resize_of(choice.model), marks, images.counts
+        )
         with tqdm(total=_count(data, parts, options), desc="Exporting", unit=" records", disable=None) as bar:
             writer = _Writer(fmt, phrasing, options, images, staging, bar.update)
             for split, tasks in parts:
@@ -108,7 +112,8 @@ def export(location: str, out: Path, options: ExportOptions) -> Export:
         made.tables.sort(key=lambda table: TASKS.index(table.task))
         if not fmt.evaluates:
             made.training.extend(writer.training(made.tables))
-        names = {table.name for table in (*made.tables, *made.training)}
+            made.evaluation.extend(writer.evaluation() if made.training else ())
+        names = {table.name for table in (*made.tables, *made.training, *made.evaluation)}
         names.update(write_side_files(made, staging))
         write_manifest(staging, _describe(data, options, made), names, images.names)
     if made.training and not made.marks_boxes:
@@ -228,11 +233,15 @@ class _Writer:
         # For the training split: the number of records written per task, and the sample of the largest task.
         self._written: dict[str, int] = {}
         self._sample: Table | None = None
+        self._held_out: list[Sample] = []
 
     def write(self, data: Records, task: str, split: str, keep: Container[str] | None) -> list[Table]:
         """Write a task's records of a split; return the files that hold them."""
         files: dict[str, RecordFile[Any]] = {}
-        sample = self._start_sample(task, split)
+        samples = [self._start_sample(task, split)]
+        if split == _VALIDATION and not self._format.evaluates:
+            self._held_out.append(Sample(_EVALUATED))
+            samples.append(self._held_out[-1])
         with ExitStack() as stack:
             for record, converted in self._convert(data, task, split, keep):
                 name = self._name(task, split, record.scenario) + self._format.suffix
@@ -240,14 +249,15 @@ class _Writer:
                     files[name] = self._open(name)
                     stack.callback(files[name].close)
                 files[name].write(converted)
-                if sample is not None:
+                for sample in filter(None, samples):
                     sample.add(record.id, converted)
                 self._advance(1)
         total = sum(file.records for file in files.values())
         if split == _TRAIN:
             self._written[task] = total
-        if sample is not None and total > sample.size:
-            self._write_sample(sample, task, split)
+        if samples[0] is not None and total > samples[0].size:
+            name = f"{task}-{split}-sample"
+            self._sample = self._write_samples([samples[0]], Table(task, split, name, 0, 0))
         return [Table(task, split, name, file.records, file.records) for name, file in sorted(files.items())]
 
     def training(self, tables: Sequence[Table]) -> list[Table]:
@@ -257,6 +267,12 @@ class _Writer:
         return [
             self._sample if self._sample is not None and table.task == self._sample.task else table for table in chosen
         ]
+
+    def evaluation(self) -> list[Table]:
+        """Write a sample of every task's validation split into one file, and return it, if there is any."""
+        if not any(sample.records() for sample in self._held_out):
+            return []
+        return [self._write_samples(self._held_out, Table("", _VALIDATION, _EVALUATION, 0, 0))]
 
     def _convert(
         self, data: Records, task: str, split: str, keep: Container[str] | None
@@ -278,12 +294,13 @@ class _Writer:
             return None
         return Sample(max(self._written.values()))
 
-    def _write_sample(self, sample: Sample, task: str, split: str) -> None:
-        file = self._open(f"{task}-{split}-sample{self._format.suffix}")
-        for converted in sample.records():
-            file.write(converted)
+    def _write_samples(self, samples: Sequence[Sample], table: Table) -> Table:
+        file = self._open(table.name + self._format.suffix)
+        for sample in samples:
+            for converted in sample.records():
+                file.write(converted)
         file.close()
-        self._sample = Table(task, split, file.path.name, file.records, file.records)
+        return table._replace(name=file.path.name, records=file.records, use=file.records)
 
 
 def make_record(row: dict[str, Any], image: str, phrasing: Phrasing | None, info: CorpusInfo) -> ExportRecord:

@@ -284,7 +284,9 @@ def _read_inspect_log(path: Path) -> Iterator[Row]:
     try:
         samples = read_eval_log_samples(str(path), all_samples_required=False)
         for number, sample in enumerate(samples, 1):
-            yield Row(f"{path}, sample {number}", sample.model_dump(include={"id", "output", "error", "metadata"}))
+            yield Row(
+                f"{path}, sample {number}", sample.model_dump(include={"id", "epoch", "output", "error", "metadata"})
+            )
     except Exception as error:
         # For a damaged log, Inspect raises errors without a common class.
         raise SARChatError(f"{path} is not a complete log of Inspect: {type(error).__name__}: {error}") from error

@@ -12,6 +12,8 @@ from builders.notation.notation_columns import categories_of, translate_by_colum
 from sarchat_metric import AVERAGED, EXTRA_SCORES, SUB_SCORES, RecordScore, collect, score_record, summarise
 
 _COUNTS = ("n", "unparsed", "hedged")
+# How figures that are numbers of records end, unlike scores.
+NUMBERS = tuple(f"/{name}" for name in _COUNTS)
 
 
 def score_row(answer: str, row: Mapping[str, Any]) -> RecordScore:

@@ -178,7 +178,8 @@ def _of_lmms_eval(row: Mapping[str, Any], place: str) -> dict[str, Any]:
     answer = row["resps"] if "resps" in row else row.get("filtered_resps")
     while isinstance(answer, list) and answer:
         answer = answer[0]
-    logged = next((value for value in row.values() if isinstance(value, dict) and value.get("id")), {})
+    values = [part for value in row.values() for part in (value if isinstance(value, list) else [value])]
+    logged = next((value for value in values if isinstance(value, dict) and value.get("id")), {})
     return {
         "text": answer if answer != [] else "",
         "id": _first(row, "id") or logged.get("id"),
@@ -212,6 +213,11 @@ def _of_evalscope(row: Mapping[str, Any], place: str) -> dict[str, Any]:
 
 def _of_inspect(row: Mapping[str, Any], place: str) -> dict[str, Any]:
     """A sample of Inspect AI's log: its id, what the model said without the reasoning that Inspect keeps apart."""
+    if row.get("epoch", 1) != 1:
+        raise SARChatError(
+            f"{place}: the log has several epochs, but a record is scored once; run it without --epochs, or take the "
+            "figures that Inspect shows, which are over all of them"
+        )
     output = row["output"]
     choices = output.get("choices") or [{}]
     return {

@@ -389,6 +389,36 @@ def test_dataset_info_describes_every_file(exports):
     assert {name for name in entries if name.endswith("_train")} == set(chosen)
 
 
+@pytest.mark.parametrize("name", ["ms-swift", "llama-factory", "trl", "verl"])
+def test_a_trainer_evaluates_on_a_sample_of_the_validation_split(name, exports, tmp_path):
+    """One file with at most 100 records of each task, named by the configuration; without the split there is none."""
+    suffix = FORMATS[name].suffix
+    rows = [record_id(row) for row in read_rows(exports / name / f"evaluation{suffix}")]
+    whole = {task: [row["id"] for row in own] for (task, split), own in gold(name).items() if split == "validation"}
+    for task, ids in whole.items():
+        chosen = [one for one in rows if one.startswith(f"{task}/")]
+        assert len(chosen) == min(100, len(ids)) and chosen == [one for one in ids if one in chosen]
+    assert max(map(len, whole.values())) > 100
+    texts = [path.read_text() for path in (exports / name).iterdir() if path.suffix in (".sh", ".yaml", ".md", ".json")]
+    texts = [text for text in texts if '"kind"' not in text]
+    assert any(f"evaluation{suffix}" in text for text in texts)
+    export(str(sample_build()), tmp_path / "out", ExportOptions(name, splits=("train",), box_format="sarchat"))
+    assert not (tmp_path / "out" / f"evaluation{suffix}").exists()
+    for path in (tmp_path / "out").iterdir():
+        assert path.suffix not in (".sh", ".yaml") or not re.search(
+            r"eval(uation)?_strategy:? steps|evaluation", path.read_text()
+        )
+
+
+def test_models_are_loaded_in_16_bits_by_trl(exports):
+    """In 32 bits, TRL's default, Qwen2.5-VL-7B takes 31 GiB before the first step."""
+    for name in ("train.yaml", "train-grpo.yaml"):
+        found = yaml.safe_load((exports / "trl" / name).read_text())
+        assert (found["dtype"], found["bf16"], found["eval_strategy"]) == ("bfloat16", True, "steps")
+    (config,) = next(yaml.safe_load_all((exports / "trl" / "README.md").read_text()))["configs"]
+    assert {files["split"] for files in config["data_files"]} == {"train", "validation"}
+
+
 def test_without_training_records_there_is_no_training(tmp_path):
     for name in FORMATS:
         export(str(sample_build()), tmp_path / name, ExportOptions(name, splits=("test",)))

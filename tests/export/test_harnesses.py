@@ -143,7 +143,7 @@ def of_lmms_eval(results: dict[str, dict[str, float]]) -> dict[str, float]:
     }
     for task in IN_ALL:
         assert results[f"sarchat_{task}"]["overall"] == results[f"sarchat_{task}"][task]
-    return found | {"overall": results["sarchat"]["overall"]}
+    return found | {name: results["sarchat"][name] for name in ("overall", "balanced")}
 
 
 def test_lmms_eval_has_the_figures_of_score(model, expected, tmp_path):

@@ -57,9 +57,10 @@ def exported(tmp_path_factory):
     folder = tmp_path_factory.mktemp("trainers")
     numbers = count()
 
-    def make(name: str, box_format: str | None = None) -> Path:
+    def make(name: str, box_format: str | None = None, evaluated: bool = False) -> Path:
         out, moved = folder / "out", folder / "moved here" / f"{name}-{next(numbers)}"
-        export(location(), out, ExportOptions(name, splits=(SPLIT,), box_format=box_format))
+        splits = (SPLIT, "validation") if evaluated else (SPLIT,)
+        export(location(), out, ExportOptions(name, splits=splits, box_format=box_format))
         moved.parent.mkdir(exist_ok=True)
         return out.rename(moved)
 
@@ -143,7 +144,7 @@ def test_ms_swift_encodes_every_record(family, template, notation, exported, rec
 
 
 def test_ms_swift_trains(exported):
-    folder = exported("ms-swift")
+    folder = exported("ms-swift", evaluated=True)
     arguments = "--max_steps 2 --logging_steps 1 --torch_dtype float32 --bf16 false --report_to none --save_strategy no"
     arguments += " --per_device_train_batch_size 2 --gradient_accumulation_steps 1"
     arguments += " --model_type qwen2_5_vl --template qwen2_5_vl"
@@ -224,7 +225,7 @@ def test_llama_factory_encodes_every_record(box_format, exported, records):
 
 
 def test_llama_factory_trains(exported):
-    folder = exported("llama-factory", "qwen2.5-vl")
+    folder = exported("llama-factory", "qwen2.5-vl", evaluated=True)
     arguments = "bf16=false max_steps=2 logging_steps=1 report_to=none preprocessing_num_workers=1"
     arguments += " per_device_train_batch_size=2 gradient_accumulation_steps=1"
     printed = trainers.run(
@@ -240,8 +241,9 @@ def test_trl_learns_the_answer_and_nothing_else(box_format, exported, records):
     folder = exported("trl", box_format)
     model = trainers.tiny_model("trl", "qwen2.5-vl")
     lines = trainers.drive("trl", "trl_records.py", model, "train.yaml", cwd=folder)
-    chosen = yaml.safe_load((folder / "train.yaml").read_text())["datasets"]
-    written = [name for entry in chosen for name in pq.read_table(folder / entry["data_files"])["id"].to_pylist()]
+    (config,) = next(yaml.safe_load_all((folder / "README.md").read_text()))["configs"]
+    (chosen,) = (files["path"] for files in config["data_files"] if files["split"] == "train")
+    written = [name for file in chosen for name in pq.read_table(folder / file)["id"].to_pylist()]
     assert len(chosen) == len(IN_ALL) and [line["id"] for line in lines] == written
     for line in lines:
         record = records[line["id"]]
@@ -257,9 +259,9 @@ def test_trl_learns_the_answer_and_nothing_else(box_format, exported, records):
 
 @pytest.mark.parametrize("method", ["sft", "grpo"])
 def test_trl_trains(method, exported):
-    folder = exported("trl")
+    folder = exported("trl", evaluated=True)
     arguments = "--max_steps 2 --logging_steps 1 --bf16 false --report_to none --use_cpu true"
-    arguments += " --gradient_accumulation_steps 1"
+    arguments += " --gradient_accumulation_steps 1 --eval_steps 2 --dtype float32"
     arguments += " --per_device_train_batch_size 2"
     if method == "grpo":
         arguments += " --num_generations 2 --max_completion_length 8"

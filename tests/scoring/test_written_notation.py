@@ -60,7 +60,7 @@ def as_lmms_eval(rows: list[dict], folder: Path) -> Path:
             "doc_id": n,
             "target": row["answer"],
             "resps": [[row["answer"]]],
-            "record": {key: row[key] for key in keys if key in row},
+            "overall": ["overall", TASK, "single", True, False, {}, {key: row[key] for key in keys if key in row}, {}],
         }
         for n, row in enumerate(rows)
     ]

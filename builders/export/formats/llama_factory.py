@@ -20,15 +20,18 @@ def convert(record: ExportRecord) -> str:
 def values(export: Export) -> Mapping[str, str]:
     """Return the entries of `dataset_info.json` and the names of those to train on."""
     use = {table.name: table.use for table in export.training}
-    entries = {_name(table): _entry(table, use.get(table.name)) for table in export.tables}
+    tables = [*export.tables, *export.evaluation]
+    entries = {_name(table): _entry(table, use.get(table.name)) for table in tables}
     return {
         "dataset_info": json.dumps(entries, indent=1),
         "datasets": ",".join(map(_name, export.training)),
+        "evaluation": ",".join(map(_name, export.evaluation)) or "null",
+        "evaluate": "steps" if export.evaluation else '"no"',
     }
 
 
 def _name(table: Table) -> str:
-    return f"sarchat_{table.task}_{table.split}"
+    return f"sarchat_{table.task}_{table.split}" if table.task else "sarchat_evaluation"
 
 
 def _entry(table: Table, use: int | None) -> dict[str, Any]:

@@ -40,7 +40,13 @@ def values(export: Export) -> Mapping[str, str]:
     files = [table.name + (f"#{table.use}" if table.use < table.records else "") for table in export.training]
     family = family_of(export.choice.model)
     is_old = family is not None and family.format in _OLD
-    return {"datasets": " ".join(files), "box_style": "legacy" if is_old else "new"}
+    # Without a file of its own, ms-swift evaluates on nothing.
+    evaluation = [f"--val_dataset {table.name} --eval_strategy steps" for table in export.evaluation]
+    return {
+        "datasets": " ".join(files),
+        "evaluation": " ".join(evaluation) or "--split_dataset_ratio 0 --eval_strategy no",
+        "box_style": "legacy" if is_old else "new",
+    }
 
 
 def _take_boxes(text: str) -> tuple[str, list[str]]:

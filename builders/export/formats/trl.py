@@ -25,9 +25,13 @@ def convert(record: ExportRecord) -> dict[str, Any]:
 
 
 def values(export: Export) -> Mapping[str, str]:
-    """Return the list of files to train on, as YAML, relative to the folder."""
-    files = [json.dumps(table.name) for table in export.training]
-    return {"datasets": "\n".join(f"  - {{path: parquet, data_files: {name}, split: train}}" for name in files)}
+    """Return the files to train and to evaluate on, as the YAML of a data set's splits, and when to evaluate."""
+    splits = {"train": export.training, "validation": export.evaluation}
+    files = {split: [table.name for table in tables] for split, tables in splits.items() if tables}
+    return {
+        "splits": "\n".join(f"      - {{split: {split}, path: {json.dumps(names)}}}" for split, names in files.items()),
+        "evaluation": "steps" if export.evaluation else '"no"',
+    }
 
 
 def with_features(schema: pa.Schema) -> pa.Schema:
@@ -41,6 +45,13 @@ def with_features(schema: pa.Schema) -> pa.Schema:
 
 FORMATS = [
     Format(
-        "trl", convert, values, suffix=".parquet", box_format="qwen2.5-vl", schema=with_features, draws_samples=False
+        "trl",
+        convert,
+        values,
+        suffix=".parquet",
+        box_format="qwen2.5-vl",
+        schema=with_features,
+        skips=lambda name, export: not export.training,
+        draws_samples=False,
     )
 ]

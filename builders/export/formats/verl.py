@@ -25,8 +25,7 @@ def convert(record: ExportRecord) -> dict[str, Any]:
 
 def values(export: Export) -> Mapping[str, str]:
     """Return the files for training and for validation, as Hydra lists."""
-    held_out = [table for table in export.tables if table.split == "validation"] or export.training
-    return {"train_files": _list(export.training), "val_files": _list(held_out)}
+    return {"train_files": _list(export.training), "val_files": _list(export.evaluation or export.training)}
 
 
 def _list(tables: Sequence[Table]) -> str:

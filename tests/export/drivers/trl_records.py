@@ -1,18 +1,19 @@
 """Every record of a training file as TRL's trainer feeds it, and its rewards: python trl_records.py MODEL TRAIN_YAML"""
 
 import json
+import os
 import sys
 
 import yaml
+from datasets import load_dataset
 from transformers import AutoProcessor
-from trl import SFTConfig, SFTTrainer, get_dataset
-from trl.scripts.utils import DatasetMixtureConfig
+from trl import SFTConfig, SFTTrainer
 
 from builders.rewards.trl_reward import sarchat_reward
 
 model, config = sys.argv[1:]
 settings = yaml.safe_load(open(config))
-dataset = get_dataset(DatasetMixtureConfig(datasets=settings["datasets"]))["train"]
+dataset = load_dataset(os.getcwd(), settings["dataset_config"])["train"]
 processor = AutoProcessor.from_pretrained(model)
 trainer = SFTTrainer(
     model=model,

@@ -62,8 +62,11 @@ class SARChat(VisionLanguageAdapter):
         return self.load_subsets(self._load_task), None
 
     def _load_task(self, task: str) -> Dataset:
+        self._asked: dict[str, dict[str, Any]] = getattr(self, "_asked", {})
         options = {"limit": self.limit, "repeats": self.repeats, "shuffle": self.shuffle, "seed": self.seed}
-        return LocalDataLoader(str(FILES[task]), self.eval_split, self.record_to_sample, **options).load()
+        data = LocalDataLoader(str(FILES[task]), self.eval_split, self.record_to_sample, **options).load()
+        self._asked |= {sample.metadata["id"]: sample.metadata for sample in data}
+        return data
 
     def record_to_sample(self, record: dict[str, Any]) -> Sample:
         """Return a question with its image."""
@@ -92,10 +95,16 @@ class SARChat(VisionLanguageAdapter):
 
     def aggregate_scores(self, sample_scores: list[SampleScore]) -> list[AggScore]:
         """Return the task's score as `accuracy`, from 0 to 1, with every figure in percent in its metadata."""
-        found = figures(RecordScore(**sample.score.metadata["result"]) for sample in sample_scores)
+        results = [RecordScore(**sample.score.metadata["result"]) for sample in sample_scores]
+        # With --ignore-errors, samples whose request failed are not among them: records without an answer.
+        scored = {sample.sample_metadata["id"] for sample in sample_scores}
+        tasks = {result.task for result in results}
+        failed = [columns for name, columns in self._asked.items() if columns["task"] in tasks and name not in scored]
+        results += [score_row("", columns) for columns in failed]
+        found = figures(results)
         if not found:
             return []
-        number = len(sample_scores)
+        number = len(results)
         (task,) = {sample.score.metadata["result"]["task"] for sample in sample_scores}
         score = found[task] / 100
         return [

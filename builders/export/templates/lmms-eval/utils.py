@@ -20,16 +20,16 @@ def doc_to_visual(doc: Mapping[str, Any]) -> list[Image.Image]:
     return [Image.open(HERE / doc["image"]).convert("RGB")]
 
 
-def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, Any]:
+def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, tuple]:
     """Return the record's counts under every figure's name: each one's own name tells `aggregate` which it is.
 
     lmms-eval takes a task's number of records from the length of one figure's list, so every record has all of them.
     """
     answer = "" if is_failure(results[0], "lmms-eval") else results[0]
-    result = score_row(answer, doc)
     # Logged with the answer, so that `sarchat score` knows the record, and how its boxes are written.
     record = {key: doc[key] for key in ("id", "box_format", "input_width", "input_height") if key in doc}
-    return {"record": record, **{name: (name, *result) for name in figure_names(doc["task"])}}
+    result = score_row(answer, doc)._replace(reference=record)
+    return {name: (name, *result) for name in figure_names(doc["task"])}
 
 
 def aggregate(items: Sequence[tuple]) -> float | None:

@@ -19,6 +19,9 @@ export QWENVL_BBOX_FORMAT=${QWENVL_BBOX_FORMAT:-@box_style}
 swift sft \
     --model "$MODEL" \
     --dataset @datasets \
+    @evaluation \
+    --eval_steps @eval_steps \
+    --per_device_eval_batch_size @batch_per_gpu \
     --tuner_type lora \
     --lora_rank @lora_rank \
     --lora_alpha @lora_alpha \

@@ -10,4 +10,4 @@ if [ -e "$MODEL" ]; then MODEL=$(realpath "$MODEL"); fi
 OUTPUT=$(realpath -m "${OUTPUT:-$HERE-grpo}")
 cd "$HERE"
 
-trl grpo --config train-grpo.yaml --model_name_or_path "$MODEL" --output_dir "$OUTPUT" "$@@"
+trl grpo --config train-grpo.yaml --dataset_name "$HERE" --model_name_or_path "$MODEL" --output_dir "$OUTPUT" "$@@"

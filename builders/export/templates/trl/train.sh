@@ -9,4 +9,4 @@ if [ -e "$MODEL" ]; then MODEL=$(realpath "$MODEL"); fi
 OUTPUT=$(realpath -m "${OUTPUT:-$HERE-lora}")
 cd "$HERE"
 
-trl sft --config train.yaml --model_name_or_path "$MODEL" --output_dir "$OUTPUT" "$@@"
+trl sft --config train.yaml --dataset_name "$HERE" --model_name_or_path "$MODEL" --output_dir "$OUTPUT" "$@@"

@@ -13,7 +13,7 @@ python3 -m verl.trainer.main_ppo \
     data.custom_cls.name=SARChatDataset \
     data.train_batch_size=@effective_batch \
     data.max_prompt_length=@max_length \
-    data.max_response_length=1024 \
+    data.max_response_length=@max_tokens \
     data.filter_overlong_prompts=True \
     reward.custom_reward_function.path=pkg://builders.rewards.verl_reward \
     reward.custom_reward_function.name=compute_score \
@@ -32,6 +32,7 @@ python3 -m verl.trainer.main_ppo \
     trainer.n_gpus_per_node="${GPUS:-1}" \
     trainer.nnodes=1 \
     trainer.total_epochs=@epochs \
+    trainer.test_freq=@eval_steps \
     trainer.logger='["console"]' \
     trainer.default_local_dir="${OUTPUT:-$HERE-grpo}" \
     "$@@"
