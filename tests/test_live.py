@@ -10,12 +10,26 @@ from pathlib import Path
 
 import datasets
 import pytest
-from corpora import Picture, noisy_pictures, plain_corpus, plain_pictures, random_corpus, write_corpus, zip_corpus
+from corpora import (
+    Picture,
+    live_records,
+    noisy_pictures,
+    plain_corpus,
+    plain_pictures,
+    random_corpus,
+    write_corpus,
+    zip_corpus,
+)
 from datasets.distributed import split_dataset_by_node
 from oracle import IN_ALL, TASKS
-from support import comparable, slow
+from support import build, comparable, parquet, slow
 
+from builders.build.options import BuildOptions
 from builders.core.errors import SARChatError
+from builders.core.schema import tasks_of
+from builders.corpus.sardet import find_corpus
+from builders.corpus.source import Source
+from builders.data import live as live_module
 from sarchat_dataset import FEATURES, SARChat
 
 SPLITS = ["train", "validation", "test"]
@@ -250,3 +264,57 @@ def test_loading_script_works_by_its_path(make, corpus, tmp_path):
     assert {split: loaded[split].to_dict() for split in loaded} == {s: expected[s].to_dict() for s in expected}
     streamed = datasets.load_dataset(script, "referring", split="test", streaming=True, **options)
     assert [record["id"] for record in streamed] == expected["test"]["id"]
+
+
+@pytest.mark.parametrize("archived", [False, *slow(True)])
+def test_stream_goes_on_where_it_was_stopped(make, corpus, tmp_path, archived):
+    place = zip_corpus(corpus, tmp_path / "corpus.zip") if archived else corpus
+    stream = make("all", data_dir=str(place)).as_streaming_dataset()["train"].remove_columns("image")
+    whole = [record["id"] for record in stream]
+    for stop in (1, 2, 5, len(whole) // 3, len(whole) - 1):
+        first = iter(stream)
+        begun = [next(first)["id"] for _ in range(stop)]
+        again = make("all", data_dir=str(place)).as_streaming_dataset()["train"].remove_columns("image")
+        again.load_state_dict(stream.state_dict())
+        assert begun + [record["id"] for record in again] == whole
+
+
+@pytest.mark.parametrize("config", ["referring", *slow("all")])
+def test_live_records_are_those_of_a_build(make, corpus, config, tmp_path):
+    build(corpus, tmp_path / "built")
+    live = prepared(make(config, data_dir=str(corpus)))
+    for split in SPLITS:
+        files = [str(path) for task in tasks_of(config) for path in parquet(tmp_path / "built", task, split)]
+        expected = datasets.Dataset.from_parquet(files, cache_dir=str(tmp_path / "parquet"))
+        assert list(map(comparable, live[split])) == list(map(comparable, expected))
+
+
+def test_stream_begins_without_reading_ahead_of_what_is_used(make, tmp_path, monkeypatch):
+    archive = zip_corpus(write_corpus(tmp_path, noisy_pictures(20)), tmp_path / "corpus.zip")
+    monkeypatch.setattr(live_module, "SHARDS_PER_TASK", 1)
+    read = []
+    original = Source.read
+    monkeypatch.setattr(Source, "read", lambda self, path: (read.append(path), original(self, path))[1])
+    stream = iter(make("classification", data_dir=str(archive)).as_streaming_dataset()["train"])
+    for used in range(1, 9):
+        next(stream)
+        images = sum(path.endswith(".png") for path in read)
+        assert used <= images < 2 * used
+
+
+def test_table_holds_the_images_of_few_records(tmp_path, monkeypatch):
+    archive = zip_corpus(write_corpus(tmp_path, noisy_pictures(40)), tmp_path / "corpus.zip")
+    monkeypatch.setattr(live_module, "MOST_BYTES", 500_000)
+    stamp, shards = find_corpus(archive).stamp(), [live_module.Shard("classification", 0, 1)]
+    tables = list(live_module.generate_tables(str(archive), stamp, "train", 0, shards))
+    assert sum(map(len, tables)) == 40
+    assert len(tables) > 3
+    assert all(sum(len(row["image"]["bytes"]) for row in table.to_pylist()) <= 500_000 for table in tables)
+
+
+def test_two_records_with_one_id_are_refused(corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr("builders.tasks.record.Conversation.next_id", lambda self: "counting/train/1/0")
+    with pytest.raises(SARChatError, match="two records have the id counting/train/1/0"):
+        live_records(corpus, "train", ["counting"])
+    with pytest.raises(SARChatError, match="two records have the id counting/train/1/0"):
+        build(corpus, tmp_path / "built", BuildOptions(tasks=("counting",)))

@@ -235,6 +235,9 @@ class RowGroups:
         while part := list(islice(records, most)):
             yield self._take()
             self._group.extend(image, stored, part)
+        # Not only when the next image is there, which may be read first.
+        if self._group.rows >= self._rows:
+            yield self._take()
 
     def rest(self) -> Iterator[RowGroup]:
         """Yield the group that is not full, if it has any rows."""
