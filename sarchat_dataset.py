@@ -19,7 +19,7 @@ from typing import Any
 try:
     from builders.core.errors import SARChatError
     from builders.core.resources import read_text
-    from builders.core.schema import ALL, CONFIGS, feature_specs, tasks_of
+    from builders.core.schema import ALL, CONFIGS, IDENTIFICATIONS, feature_specs, tasks_of
     from builders.core.versions import DATA_VERSION, RELEASE_NOTES, package_version
     from builders.corpus.info import DEFAULT, CorpusInfo, is_description, known_corpus, read_corpus
     from builders.corpus.location import locate
@@ -55,6 +55,7 @@ class SARChatConfig(datasets.BuilderConfig):
 
     Attributes:
         seed: the seed for the choice of wordings; affects nothing else.
+        identifications: the most identifications that a dialogue has.
         rename: one of the six categories for each name that the annotations use for it.
         drop: names of categories in the annotations whose boxes are left out.
         corpus: the YAML file that describes the corpus, or a known name; default: SARDet-100K.
@@ -69,6 +70,7 @@ class SARChatConfig(datasets.BuilderConfig):
     """
 
     seed: int = 0
+    identifications: int = IDENTIFICATIONS
     rename: Mapping[str, str] | None = None
     drop: Sequence[str] = ()
     corpus: str | os.PathLike[str] | None = None
@@ -83,7 +85,7 @@ class SARChatConfig(datasets.BuilderConfig):
 
     def create_config_id(self, config_kwargs: dict, custom_features: datasets.Features | None = None) -> str:
         """Name the cache folder by the source of the records, including its content, and not only by its path."""
-        names = {**config_kwargs, "seed": self.seed}
+        names = {**config_kwargs, "seed": self.seed, "identifications": self.identifications}
         if self.data_dir is not None:
             location = os.fspath(self.data_dir)
             names["data_dir"] = location if "://" in location else os.path.realpath(location)
@@ -104,6 +106,7 @@ class SARChat(datasets.ArrowBasedBuilder, datasets.GeneratorBasedBuilder):
             `all`, the default.
         data_dir: SARDet-100K: a folder, a `.zip`, or a URL of either that fsspec opens.
         seed: the seed for the choice of wordings, any integer; default: 0.
+        identifications: the most identifications that a dialogue has; default: 8.
         rename: one of the six categories for each name that the annotations use for it: `{"airplane": "aircraft"}`.
         drop: names of categories in the annotations whose boxes are left out: `["windmill"]`.
         corpus: the YAML file that describes the corpus, which may say where it is, so that `data_dir` is not needed; or
@@ -194,7 +197,12 @@ class SARChat(datasets.ArrowBasedBuilder, datasets.GeneratorBasedBuilder):
             check_live_choices(location, self.config.stamp, self.config.corpus_splits, self._index_folder())
         tasks = tasks_of(self.config.name)
         found = {"location": location, "stamp": self.config.stamp, "cache": self._index_folder()}
-        how = {"seed": self.config.seed, "shards": plan_shards(tasks), "is_streaming": dl_manager.is_streaming}
+        how = {
+            "seed": config.seed,
+            "identifications": config.identifications,
+            "shards": plan_shards(tasks),
+            "is_streaming": dl_manager.is_streaming,
+        }
         return [
             datasets.SplitGenerator(name=split, gen_kwargs={**found, **how, "split": split})
             for split in self.config.corpus_splits

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from oracle import TASKS
 from PIL import Image
 
-from builders.core.schema import TASKS
 from builders.corpus.location import Location
 from builders.corpus.sample.coco_writer import coco_annotation, coco_document
 from builders.corpus.sardet import find_corpus
@@ -251,6 +251,6 @@ def zip_corpus(corpus: Path, archive: Path, *, top: bool = True, method: int = z
 
 def live_records(corpus: Path | Location, split: str, tasks: Sequence[str] = TASKS, seed: int = 0) -> list[dict]:
     """Return the records that the live builder generates, without loading `datasets`."""
-    location = str(corpus) if isinstance(corpus, Path) else corpus
-    tables = generate_tables(location, find_corpus(corpus).stamp(), split, seed, plan_shards(tasks))
+    location = corpus if isinstance(corpus, Location) else str(corpus)
+    tables = generate_tables(location, find_corpus(location).stamp(), split, seed, plan_shards(tasks))
     return [row for table in tables for row in table.to_pylist()]

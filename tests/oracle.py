@@ -16,6 +16,8 @@ from itertools import combinations
 from pathlib import Path
 
 TASKS = ("classification", "description", "counting", "grounding", "identification", "referring", "presence")
+# A dialogue is made of records of these.
+EVERY_TASK = (*TASKS, "dialogue")
 # Those of the config `all`, and whose scores are averaged.
 IN_ALL = TASKS[:-1]
 TAGS = {"counting": "[count] ", "grounding": "[grounding] ", "identification": "[identify] ", "referring": "[refer] "}

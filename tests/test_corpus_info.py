@@ -7,7 +7,6 @@ import pytest
 
 import sarchat_metric
 from builders.core.errors import SARChatError
-from builders.core.schema import TASKS
 from builders.corpus.info import DEFAULT, known_corpus, parse_info
 from builders.corpus.targets import AnnotatedImage, Target
 from builders.tasks.registry import generate_records
@@ -61,7 +60,7 @@ def test_a_wrong_description_is_one_line(change, message):
         parse_info({**WIND, **change}, "wind.yaml")
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", sarchat_metric.TASKS)
 def test_records_are_in_the_words_of_their_corpus(task):
     image = AnnotatedImage(1, "0000001.png", 512, 512, TARGETS)
     texts = set()

@@ -21,7 +21,8 @@ from corpora import (
     zip_corpus,
 )
 from datasets.distributed import split_dataset_by_node
-from oracle import IN_ALL, TASKS
+from oracle import EVERY_TASK as TASKS
+from oracle import IN_ALL
 from support import build, comparable, parquet, slow
 
 from builders.build.options import BuildOptions

@@ -24,7 +24,7 @@ from support import ROOT, build, slow
 from builders.build.options import BuildOptions
 from builders.cli.command import main
 from builders.core.errors import SARChatError
-from builders.core.schema import TASKS
+from builders.core.schema import IN_ALL, TASKS
 from builders.data import rows as rows_module
 from builders.data.open_data import open_data
 from builders.export.pipeline import ExportOptions, export
@@ -248,10 +248,10 @@ def test_memory_holds_an_image_once_and_a_row_group_at_a_time(tmp_path):
 
 def test_the_subset_is_the_same_in_every_form(in_memory):
     locations = [str(sample_build()), str(sample_build(embed=False)), str(sample_corpus()), in_memory]
-    subsets = [open_data(location).subset(TASKS, "test", 3) for location in locations]
+    subsets = [open_data(location).subset(IN_ALL, "test", 3) for location in locations]
     assert len(set(subsets)) == 1
     assert 6 * 3 <= len(subsets[0]) <= 6 * 3 * 2
-    assert open_data(locations[0]).subset(TASKS, "test", None) is None
+    assert open_data(locations[0]).subset(IN_ALL, "test", None) is None
 
 
 def test_select(tmp_path):

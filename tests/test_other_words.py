@@ -10,7 +10,6 @@ import yaml
 from support import slow
 
 import sarchat_metric
-from builders.core.schema import TASKS
 from builders.corpus.info import known_corpus, known_names, parse_info
 from builders.corpus.targets import AnnotatedImage, Target
 from builders.tasks.registry import generate_records
@@ -55,7 +54,7 @@ def records(info, seed: int):
             512,
             tuple(Target(*pair, True) for pair in zip(labels, BOXES, strict=True)),
         )
-        for task in TASKS:
+        for task in sarchat_metric.TASKS:
             for record in generate_records(task, "train", image, Chooser(seed, info)):
                 yield record.question, {"task": task, "scenario": "multi", "answer": record.answer}
 

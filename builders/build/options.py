@@ -8,7 +8,7 @@ from typing import Any
 
 from builders.build.engines import ENGINES
 from builders.core.errors import SARChatError, check_name
-from builders.core.schema import SPLITS, TASKS, split_name
+from builders.core.schema import IDENTIFICATIONS, SPLITS, TASKS, split_name
 from builders.tasks.templating import MOST_WORDINGS
 
 
@@ -20,6 +20,7 @@ class BuildOptions:
         tasks: the tasks to build; all if empty.
         splits: the splits to build; all splits of the corpus if empty.
         seed: the seed for the choice of wordings.
+        identifications: the most identifications that a dialogue has.
         embed: whether to store the images' bytes; otherwise their paths, for use on this machine only.
         sample: whether the corpus is the synthetic sample, which the card then states.
         pictures: whether to draw the card's pictures.
@@ -38,6 +39,7 @@ class BuildOptions:
     tasks: Sequence[str] = ()
     splits: Sequence[str] = ()
     seed: int = 0
+    identifications: int = IDENTIFICATIONS
     embed: bool = True
     sample: bool = False
     pictures: bool = True
@@ -59,6 +61,8 @@ class BuildOptions:
             check_name("split", split, tuple(SPLITS))
             if not 2 <= number <= MOST_WORDINGS:
                 raise SARChatError(f"the number of wordings must be from 2 to {MOST_WORDINGS}, but got {number}")
+        if self.identifications < 0:
+            raise SARChatError(f"the number of identifications must be 0 or more, but got {self.identifications}")
         if self.max_records_per_image < 1:
             raise SARChatError(
                 f"the maximum number of records per image must be 1 or more, but got {self.max_records_per_image}"
@@ -72,7 +76,7 @@ class BuildOptions:
     def content(self) -> dict[str, Any]:
         """Return the options that determine the records, as listed in `build.json`."""
         options = asdict(self)
-        content = {name: options[name] for name in ("tasks", "splits", "seed", "embed")}
+        content = {name: options[name] for name in ("tasks", "splits", "seed", "identifications", "embed")}
         return content | ({"wordings": options["wordings"]} if self.wordings else {})
 
 

@@ -64,7 +64,7 @@ def write_shard(job: ShardJob, advance: Callable[[int], object] = lambda images:
 def _write_images(
     job: ShardJob, corpus: Corpus, writers: Mapping[str, _TaskWriter], advance: Callable[[int], object]
 ) -> None:
-    source, chooser = corpus.source, Chooser(job.seed, corpus.info)
+    source, chooser = corpus.source, Chooser(job.seed, corpus.info, job.identifications)
     images = list(job.images())
     files = [(join(job.folder, image.file_name), size) for image, size in images]
     with closing(read_ahead(source, files) if job.embed else _read_nothing(files)) as contents:

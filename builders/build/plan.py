@@ -49,6 +49,7 @@ class ShardJob:
         tasks: all tasks with records of these images; other jobs write those of them that are not in `paths`.
         seed: the seed for the choice of wordings.
         wordings: the number of wordings of each record.
+        identifications: the most identifications that a dialogue has.
         embed: whether to store the images' bytes, and not only their paths.
         images_at: the folder of the images in the paths that are stored.
         check_images: whether to decode every image to detect damaged ones.
@@ -66,6 +67,7 @@ class ShardJob:
     tasks: Sequence[str]
     seed: int
     wordings: int
+    identifications: int
     embed: bool
     images_at: str
     check_images: bool
@@ -323,6 +325,7 @@ def _plan_split(
             tasks=tuple(paths),
             seed=options.seed,
             wordings=options.wordings.get(split, 1),
+            identifications=options.identifications,
             embed=options.embed,
             images_at=str(images_at / split) if images_at else corpus.source.path(folder),
             check_images=options.check_images,

@@ -10,7 +10,7 @@ import click
 from builders.build.engines import ENGINES
 from builders.cli.options import SPLIT, label_options, read_label_options, read_pairs
 from builders.core.errors import SARChatError
-from builders.core.schema import split_name
+from builders.core.schema import IDENTIFICATIONS, split_name
 
 
 @click.command("build")
@@ -59,6 +59,13 @@ from builders.core.schema import split_name
 @click.option(
     "--seed", type=int, default=0, show_default=True, help="Seed for the choice of wordings; affects nothing else."
 )
+@click.option(
+    "--identifications",
+    type=int,
+    default=IDENTIFICATIONS,
+    show_default=True,
+    help="The most identifications that a dialogue has.",
+)
 @click.option("--num-proc", type=int, help="Number of processes; default: 1, or all that a cluster has.")
 @click.option(
     "--engine", default="processes", show_default=True, metavar="|".join(ENGINES.included), help="What runs the jobs."
@@ -101,6 +108,7 @@ def command(
     tasks: tuple[str, ...],
     splits: tuple[str, ...],
     seed: int,
+    identifications: int,
     num_proc: int | None,
     engine: str,
     address: str | None,
@@ -139,6 +147,7 @@ def command(
         tasks=tasks,
         splits=splits,
         seed=seed,
+        identifications=identifications,
         embed=embed,
         sample=sample,
         pictures=pictures,

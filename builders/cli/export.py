@@ -39,7 +39,10 @@ from builders.cli.options import SPLIT
     "path: paths of the original files.",
 )
 @click.option(
-    "--layout", default="tasks", show_default=True, help="tasks: a file per task and split; paper: nine test files."
+    "--layout",
+    default="tasks",
+    show_default=True,
+    help="tasks: a file per task and split; dialogue: a conversation per image; paper: nine test files.",
 )
 def command(
     data: str,

@@ -82,6 +82,8 @@ _SPLIT_OF = {own: split for split, own in SPLITS.items()}
 SINGLE, MULTI = "single", "multi"
 
 _WORDING = re.compile(r"(.*/[0-9]+)#[0-9]+", re.DOTALL)
+# The most identifications that a dialogue has, unless a user chooses.
+IDENTIFICATIONS = 8
 
 
 def split_name(name: str) -> str:

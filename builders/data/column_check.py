@@ -104,8 +104,9 @@ def _find_fault(name: str, column: pa.Array, metadata: pq.FileMetaData) -> str |
 
 def _find_fault_in_messages(column: pa.Array) -> str | None:
     turns = column.flatten()
-    if _any(pc.not_equal(pc.list_value_length(column), 2)):
-        return "does not have two turns"
+    lengths = pc.list_value_length(column)
+    if _any(pc.or_(pc.less(lengths, 2), pc.not_equal(pc.bit_wise_and(lengths, 1), 0))):
+        return "does not have an answer to each question"
     if turns.null_count or any(turns.field(part).null_count for part in ("role", "content")):
         return "has an empty turn"
     return None

@@ -17,6 +17,7 @@ import pyarrow as pa
 from filelock import FileLock
 
 from builders.core.errors import SARChatError
+from builders.core.schema import IDENTIFICATIONS
 from builders.corpus.image_check import check_image
 from builders.corpus.image_index import ImageIndex, IndexWriter
 from builders.corpus.location import Location
@@ -125,20 +126,24 @@ def has_records(location: str | Location, stamp: str, split: str, task: str, cac
 
 
 def generate_groups(
-    opened: OpenSplit, split: str, seed: int, shards: Iterable[Shard], store: Store, first_rows: int | None = None
+    opened: OpenSplit,
+    split: str,
+    chooser: Chooser,
+    shards: Iterable[Shard],
+    store: Store,
+    first_rows: int | None = None,
 ) -> Iterator[RowGroup]:
     """Yield the records of the given shards, in order.
 
     Args:
         opened: the split.
         split: its name.
-        seed: chooses the wordings.
+        chooser: chooses the wordings.
         shards: the shards to generate.
         store: yields for each of a list of images how rows store it.
         first_rows: the most rows of the first group of a shard, see `RowGroups`.
     """
-    info, total = opened.corpus.info, len(opened.index)
-    chooser = Chooser(seed, info)
+    info, total = chooser.info, len(opened.index)
     for shard in shards:
         start, stop = (number * total // shard.count for number in (shard.index, shard.index + 1))
         groups = RowGroups(shard.task, MOST_ROWS, MOST_BYTES, first_rows, oriented=info.oriented)
@@ -159,6 +164,7 @@ def generate_tables(
     cache: str | None = None,
     *,
     is_streaming: bool = False,
+    identifications: int = IDENTIFICATIONS,
 ) -> Iterator[pa.Table]:
     """Yield the records of the given shards in the columns of a build, whose repeated values are dictionary-encoded.
 
@@ -170,13 +176,15 @@ def generate_tables(
         shards: the shards to generate, in order.
         cache: see `open_split`.
         is_streaming: whether to begin each shard with small tables, since its first record is waited for.
+        identifications: the most identifications that a dialogue has.
 
     Raises:
         SARChatError: if an image is missing or cannot be read, or as in `open_split`.
     """
     opened = open_split(location, stamp, split, cache)
     store = partial(_store_images, opened.corpus.source, opened.folder)
-    for group in generate_groups(opened, split, seed, shards, store, 1 if is_streaming else None):
+    chooser = Chooser(seed, opened.corpus.info, identifications)
+    for group in generate_groups(opened, split, chooser, shards, store, 1 if is_streaming else None):
         yield group.to_table()
 
 

@@ -23,6 +23,7 @@ from builders.data.records import Records
 from builders.data.row_group import StoredImage, decode
 from builders.data.rows import make_rows
 from builders.tasks.registry import count_records
+from builders.tasks.templating import Chooser
 
 # A repo id on the Hub, with or without a revision.
 REPO_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
@@ -54,8 +55,8 @@ class LiveRecords(Records):
         for task in self.select(config, split):
             opened = open_split(self.location, self._corpus.stamp(), split)
             image = lru_cache(maxsize=1)(partial(_refer_to_image, opened.corpus, opened.folder))
-            images_of = partial(_images_of, image)
-            for group in generate_groups(opened, split, 0, [Shard(task, 0, 1)], _store_names):
+            images_of, chooser = partial(_images_of, image), Chooser(0, opened.corpus.info)
+            for group in generate_groups(opened, split, chooser, [Shard(task, 0, 1)], _store_names):
                 # Otherwise a value of a dictionary would become a new object in each row, which takes longer.
                 table = decode(group.to_table())
                 if keep is not None:

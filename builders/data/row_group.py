@@ -18,6 +18,8 @@ from builders.tasks.record import Record
 
 # The size of a row in Arrow without its texts and its image: numbers, offsets of texts and lists, the two roles.
 _FIXED_BYTES = 85
+# The size of a further turn without its texts: their offsets, the two roles.
+_TURN_BYTES = 29
 # Four corners and a category.
 _TARGET_BYTES = 40
 # The four corners of an oriented one.
@@ -71,6 +73,7 @@ class RowGroup:
         self._corners: list[float] = []
         self._categories: list[int] = []
         self._targets_of_row: list[int] = []
+        self._messages_of_row: list[int] = []
 
     def extend(self, image: AnnotatedImage, stored: StoredImage, records: Sequence[Record]) -> None:
         """Add records of an image."""
@@ -78,9 +81,13 @@ class RowGroup:
         self._images.append(image)
         self._stored.append(stored)
         characters = corners = 0
-        for record_id, question, answer, targets in records:
+        for record_id, question, answer, targets, further in records:
             self._ids.append(record_id)
             self._contents += (question, answer)
+            self._messages_of_row.append(2 + 2 * len(further))
+            for turn in further:
+                self._contents += turn
+                characters += _TURN_BYTES + sum(map(len, turn))
             self._targets_of_row.append(len(targets))
             characters += len(record_id) + len(question) + len(answer)
             corners += len(targets)
@@ -165,10 +172,10 @@ class RowGroup:
         return pa.DictionaryArray.from_arrays(pa.array(indices), pa.array(values, pa.binary()))
 
     def _messages(self) -> pa.ListArray:
-        speaker = np.tile(np.asarray([0, 1], np.int8), self.rows)
+        speaker = np.tile(np.asarray([0, 1], np.int8), len(self._contents) // 2)
         role = pa.DictionaryArray.from_arrays(pa.array(speaker), pa.array(["user", "assistant"]))
         turns = pa.StructArray.from_arrays([role, pa.array(self._contents, pa.string())], names=["role", "content"])
-        return _lists(turns, np.full(self.rows, 2, np.int32))
+        return _lists(turns, np.asarray(self._messages_of_row, np.int32))
 
 
 def decode(table: pa.Table) -> pa.Table:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 
+from builders.export.layout import DIALOGUE
 from builders.export.recipe import default_model
 from builders.export.record import ExportRecord, Row
 from builders.notation.formats import NATIVE, BoxFormat
@@ -63,6 +64,11 @@ class Export(NamedTuple):
     marks_boxes: bool
     images: Mapping[str, int]
 
+    @property
+    def is_of_dialogues(self) -> bool:
+        """Whether the records are dialogues."""
+        return self.tables[0].task == DIALOGUE
+
 
 class Format(NamedTuple):
     """An export format.
@@ -82,6 +88,8 @@ class Format(NamedTuple):
         evaluates: whether a harness reads it: one split, test by default, is written, questions ask for boxes as in
             `sarchat predict`, and nothing is trained.
         task_values: returns the placeholder values of side files for one task, which have `@task` in their names.
+        dialogue: returns a dialogue in the form that the consumer reads, and learns each answer of; `None` if it takes
+            one question alone.
         templates: the folder of its side files; `None` for `templates/NAME` of this package.
     """
 
@@ -96,4 +104,5 @@ class Format(NamedTuple):
     draws_samples: bool = True
     evaluates: bool = False
     task_values: Callable[[Table], Mapping[str, str]] = lambda table: {}
+    dialogue: Callable[[ExportRecord], Row] | None = None
     templates: Traversable | None = None

@@ -1,4 +1,4 @@
-"""The file of each record: one per task and split, or the paper's nine test files."""
+"""The file of each record: one per task and split, the paper's nine test files, or one of dialogues per split."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Callable
 from builders.core.errors import SARChatError
 from builders.core.resources import read_yaml
 
-TASKS_AND_SPLITS, PAPER = "tasks", "paper"
-LAYOUTS = (TASKS_AND_SPLITS, PAPER)
+# The last one is also the name of the task that it exports.
+TASKS_AND_SPLITS, PAPER, DIALOGUE = "tasks", "paper", "dialogue"
+LAYOUTS = (TASKS_AND_SPLITS, PAPER, DIALOGUE)
 
 # Task, split and scenario to the file's name without its suffix.
 Layout = Callable[[str, str, str], str]

@@ -21,7 +21,7 @@ from builders.export.files import RecordFile, record_file
 from builders.export.format import Export, Format, Table
 from builders.export.formats import FORMATS
 from builders.export.images import COPY, WAYS, ImageStore
-from builders.export.layout import LAYOUTS, PAPER, TASKS_AND_SPLITS, by_paper, by_task_and_split
+from builders.export.layout import DIALOGUE, LAYOUTS, PAPER, TASKS_AND_SPLITS, by_paper, by_task_and_split
 from builders.export.manifest import is_export, write_manifest
 from builders.export.recipe import mixture, resize_of
 from builders.export.record import ExportRecord, Row, to_json
@@ -55,7 +55,8 @@ class ExportOptions(NamedTuple):
         limit: maximum number of records per task, split and scenario; `None` for all.
         box_format: a name of the box formats; `None` for the export format's default.
         images: `copy`, `link` or `path`; see `ImageStore`.
-        layout: `tasks` (a file for each task and split) or `paper` (nine test files).
+        layout: `tasks` (a file for each task and split), `dialogue` (a conversation per image) or `paper` (nine test
+            files).
         model: the model to train or evaluate, which decides box format and sizes; `None` for the format's default.
         resize: `factor,min_pixels,max_pixels`, if the model is shown images in another size than by its own processor.
     """
@@ -88,6 +89,8 @@ def export(location: str, out: Path, options: ExportOptions) -> Export:
         SARChatError: if an option or the data are wrong, an image is missing, or the folder at `out` is not an export.
         OSError: if writing fails.
     """
+    if options.layout == DIALOGUE and not options.tasks:
+        options = options._replace(tasks=(DIALOGUE,))
     fmt = _check(options)
     data = open_data(location)
     marks, choice = _choose(fmt, options, data.info.oriented)
@@ -134,6 +137,13 @@ def _check(options: ExportOptions) -> Format:
         )
     if options.layout == PAPER and tuple(options.splits) not in ((), (_TEST,)):
         raise SARChatError(f"the paper's layout has test files only; leave out --split {options.splits[0]}")
+    if (options.layout == DIALOGUE) != (DIALOGUE in options.tasks):
+        raise SARChatError(f"dialogues are exported alone, with --layout {DIALOGUE}; leave out --task")
+    if options.layout == DIALOGUE:
+        if fmt.dialogue is None:
+            able = ", ".join(name for name, other in FORMATS.included.items() if other.dialogue)
+            raise SARChatError(f"{fmt.name} takes one question at a time, and no dialogue; choose from {able}")
+        return fmt._replace(convert=fmt.dialogue)
     if fmt.evaluates and len(options.splits) > 1:
         raise SARChatError(f"{fmt.name} evaluates one split; give one --split, got {', '.join(options.splits)}")
     # The paper's files are lists, with boxes as text in the data set's own format.
@@ -313,19 +323,26 @@ def make_record(row: dict[str, Any], image: str, phrasing: Phrasing | None, info
         info: what the corpus is about.
     """
     size, task = (row["width"], row["height"]), row["task"]
-    question, gold = (message["content"] for message in row["messages"])
-    answer = gold
+    texts = [message["content"] for message in row["messages"]]
+    questions, golds = texts[::2], texts[1::2]
+    answers = golds
     notation = None if phrasing is None else phrasing.notation
     if phrasing is not None and notation is not None:
-        question = phrasing.phrase(row, info, asks_for_boxes=asks_for_boxes(task))
-        answer = render_text(gold, notation.format, *size, notation.input_size, info.vocabulary)
+        # A dialogue has questions of several tasks.
+        with_boxes = [asks_for_boxes(task) if len(golds) == 1 else "{" in gold for gold in golds]
+        questions = [
+            phrasing.phrase(question, size, info, asks_for_boxes=asked)
+            for question, asked in zip(questions, with_boxes, strict=True)
+        ]
+        answers = [render_text(gold, notation.format, *size, notation.input_size, info.vocabulary) for gold in golds]
     return ExportRecord(
         id=row["id"],
         task=task,
         scenario=row["scenario"],
-        question=question,
-        answer=answer,
-        gold=gold,
+        question=questions[0],
+        answer=answers[0],
+        gold=golds[0],
+        further=tuple(zip(questions[1:], answers[1:], strict=True)),
         image=image,
         width=size[0],
         height=size[1],

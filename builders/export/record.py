@@ -6,6 +6,7 @@ A format whose rows all have one structure writes it directly, in half the time 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from json.encoder import encode_basestring
 from typing import Any, NamedTuple
 
@@ -34,6 +35,7 @@ class ExportRecord(NamedTuple):
         input_size: width and height at which the model sees the image, where the notation depends on it.
         box_format: the notation's name; `None` if the export format marks boxes itself.
         categories: those of the corpus as JSON, for rewards and scores; `None` for SARDet-100K's.
+        further: the questions and answers after the first ones, of a dialogue.
     """
 
     id: str
@@ -48,6 +50,12 @@ class ExportRecord(NamedTuple):
     input_size: tuple[int, int] | None = None
     box_format: str | None = None
     categories: str | None = None
+    further: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def turns(self) -> list[tuple[str, str]]:
+        """All questions, each with its answer."""
+        return [(self.question, self.answer), *self.further]
 
 
 def reward_columns(record: ExportRecord) -> dict[str, Any]:
@@ -73,6 +81,11 @@ def harness_row(record: ExportRecord) -> dict[str, Any]:
     }
 
 
-def write_messages(question: str, answer: str) -> str:
-    """Return a question and its answer as OpenAI's list of messages, as JSON."""
-    return f'[{{"role":"user","content":{quote(question)}}},{{"role":"assistant","content":{quote(answer)}}}]'
+def write_messages(turns: Sequence[tuple[str, str]]) -> str:
+    """Return questions with their answers as OpenAI's list of messages, as JSON; the image comes first."""
+    (first, reply), *further = turns
+    messages = (
+        f'{{"role":"user","content":{quote(question)}}},{{"role":"assistant","content":{quote(answer)}}}'
+        for question, answer in [(f"<image>{first}", reply), *further]
+    )
+    return f"[{','.join(messages)}]"

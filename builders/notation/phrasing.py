@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from builders.corpus.info import CorpusInfo
 from builders.notation.formats import Notation
@@ -21,16 +20,16 @@ class Phrasing(NamedTuple):
     notation: Notation
     suffix: str | None = None
 
-    def phrase(self, row: Mapping[str, Any], info: CorpusInfo, *, asks_for_boxes: bool) -> str:
-        """Return a record's question in the form that is sent.
+    def phrase(self, text: str, size: tuple[int, int], info: CorpusInfo, *, asks_for_boxes: bool) -> str:
+        """Return a question in the form that is sent.
 
         Args:
-            row: the record's columns `messages`, `width` and `height`.
+            text: the question.
+            size: width and height of its image, in pixels.
             info: what its corpus is about.
             asks_for_boxes: whether its answer contains boxes.
         """
         fmt = self.notation.format
-        text, size = row["messages"][0]["content"], (row["width"], row["height"])
         text = render_text(text, fmt, *size, self.notation.input_size, info.vocabulary)
         suffix = self.suffix
         if suffix is None:

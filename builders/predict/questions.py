@@ -77,7 +77,8 @@ def generate_questions(
                 digest, url = hash_bytes(content), encode_content(content, image.name, blind=blind)
             except SARChatError as error:
                 fault = str(error)
-        text = phrasing.phrase(row, data.info, asks_for_boxes=asks_for_boxes(task))
+        size = row["width"], row["height"]
+        text = phrasing.phrase(row["messages"][0]["content"], size, data.info, asks_for_boxes=asks_for_boxes(task))
         yield Question(row["id"], text, row["file_name"], url, fault, digest)
 
 

@@ -77,6 +77,20 @@ def records(image: AnnotatedImage, talk: Conversation) -> Iterator[Record]:
                 yield _relate(target, box, size, other, other_box, image, talk, words)
 
 
+def record_of(image: AnnotatedImage, talk: Conversation, index: int, other: int | None = None) -> Record:
+    """Return one of `records`: that of a target, or of a target and another one, by their indices in the image."""
+    words, suffixes, number = _words_for(talk.info), talk.info.size_suffixes, len(image.targets)
+    target, width, height = image.targets[index], image.width, image.height
+    box = target_text(target, width, height)
+    size = identification_size(covered_share(target, width, height)) + suffixes[target.category]
+    if other is None:
+        return _identify(target, box, size, image, talk.of_task("identification", index), words)
+    # After those of single targets; a target has no pair with itself.
+    place = number + index * (number - 1) + other - (other > index)
+    pair = image.targets[other], target_text(image.targets[other], width, height)
+    return _relate(target, box, size, *pair, image, talk.of_task("identification", place), words)
+
+
 def _identify(target: Target, box: str, size: str, image: AnnotatedImage, talk: Conversation, words: _Words) -> Record:
     record_id = talk.next_id()
     question, answer = talk.choose("wording", words.of_target)

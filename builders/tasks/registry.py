@@ -45,5 +45,5 @@ def generate_records(
     task: str, split: str, image: AnnotatedImage, chooser: Chooser, wordings: int = 1
 ) -> Iterator[Record]:
     """Yield a task's records of one image, in order; each in a number of wordings, one after the other."""
-    talks = [Conversation(f"{task}/{split}", image.file_name, chooser, wording) for wording in range(wordings)]
+    talks = [Conversation(task, split, image.file_name, chooser, wording) for wording in range(wordings)]
     return chain.from_iterable(zip(*(_task(task).records(image, talk) for talk in talks), strict=True))

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 from builders.core.resources import read_yaml
+from builders.core.schema import IDENTIFICATIONS
 from builders.corpus.info import CorpusInfo
 
 T = TypeVar("T")
@@ -55,11 +56,12 @@ class Chooser:
 
     Attributes:
         info: the corpus whose words are used.
+        identifications: the most identifications that a dialogue has.
     """
 
-    def __init__(self, seed: int, info: CorpusInfo) -> None:
-        """Set the seed, any integer, and the corpus."""
-        self.info = info
+    def __init__(self, seed: int, info: CorpusInfo, identifications: int = IDENTIFICATIONS) -> None:
+        """Set the seed, any integer, the corpus, and the most identifications of a dialogue."""
+        self.info, self.identifications = info, identifications
         self._key = _key(seed)
         self._hashes: dict[str, hashlib.blake2b] = {}
 

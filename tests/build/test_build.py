@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from corpora import NAMES, Picture, noisy_pictures, plain_corpus, random_corpus, write_corpus, zip_corpus
-from oracle import IN_ALL, TASKS
+from oracle import EVERY_TASK as TASKS
+from oracle import IN_ALL
 from support import build, comparable, parquet, slow, tree
 
 from builders.build import limits
@@ -117,7 +118,7 @@ def test_image_with_too_many_records_is_refused_and_the_limit_can_be_raised(tmp_
 def test_build_says_what_it_was_made_from(tmp_path, corpus, built):
     info = json.loads((built / "build.json").read_text())
     assert info["version"] == str(VERSION) and VERSION in RELEASE_NOTES
-    assert info["options"] == {"tasks": list(TASKS), "splits": [], "seed": 0, "embed": True}
+    assert info["options"] == {"tasks": list(TASKS), "splits": [], "seed": 0, "identifications": 8, "embed": True}
     text = (built / "README.md").read_text()
     assert f"**Version:** {VERSION}" in text and info["source"]["fingerprint"] in text
     zipped = zip_corpus(corpus, tmp_path / "corpus.zip")
@@ -350,7 +351,9 @@ def test_split_and_task_without_a_record_are_left_out(tmp_path):
     }
     corpus = write_corpus(tmp_path, pictures)
     report = build(corpus, tmp_path / "out")
-    assert set(datasets.get_dataset_config_names(str(tmp_path / "out"))) == {"all", *IN_ALL} - {"description"}
+    assert set(datasets.get_dataset_config_names(str(tmp_path / "out"))) == {"all", *IN_ALL, "dialogue"} - {
+        "description"
+    }
     for config in ("all", "referring"):
         assert list(datasets.load_dataset(str(tmp_path / "out"), config, cache_dir=str(tmp_path / "c"))) == ["train"]
     assert report.plan.images == {"train": 1, "validation": 0}

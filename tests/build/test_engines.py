@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import faulty_storage
 import pytest
 from corpora import plain_corpus
-from oracle import TASKS
+from oracle import EVERY_TASK as TASKS
 from support import build, refusal, tree
 
 from builders.build import limits

@@ -13,7 +13,7 @@ from pathlib import Path
 import datasets
 import pytest
 from corpora import SLOW_IMAGES, SLOW_SIDE, plain_corpus
-from oracle import TASKS
+from oracle import EVERY_TASK as TASKS
 from support import build, children, command, is_running, mounted, parquet, start_command, tree, wait_until
 
 from builders.build.options import BuildOptions

@@ -57,10 +57,10 @@ def exported(tmp_path_factory):
     folder = tmp_path_factory.mktemp("trainers")
     numbers = count()
 
-    def make(name: str, box_format: str | None = None, evaluated: bool = False) -> Path:
+    def make(name: str, box_format: str | None = None, layout: str = "tasks", *, evaluated: bool = False) -> Path:
         out, moved = folder / "out", folder / "moved here" / f"{name}-{next(numbers)}"
         splits = (SPLIT, "validation") if evaluated else (SPLIT,)
-        export(location(), out, ExportOptions(name, splits=splits, box_format=box_format))
+        export(location(), out, ExportOptions(name, splits=splits, box_format=box_format, layout=layout))
         moved.parent.mkdir(exist_ok=True)
         return out.rename(moved)
 
@@ -141,6 +141,72 @@ def test_ms_swift_encodes_every_record(family, template, notation, exported, rec
     result = score_decoded(encoded, gold, family)
     assert result["overall"] >= 99.9, result
     print(f"\nround trip by ms-swift, {family}: overall {result['overall']:.3f} over {len(gold)} records")
+
+
+def answers_in(record: Mapping[str, Any]) -> str:
+    """Return all that a model learns of a dialogue: each answer, and that it ends."""
+    return "".join(message["content"] + END for message in record["messages"][1::2])
+
+
+@pytest.fixture(scope="module")
+def dialogues() -> list[dict[str, Any]]:
+    found = list(open_data(location()).rows("dialogue", SPLIT))
+    assert max(len(row["messages"]) for row in found) > 4
+    return found
+
+
+def test_ms_swift_learns_each_answer_of_a_dialogue(exported, dialogues):
+    folder = exported("ms-swift", "sarchat", "dialogue")
+    encoded = trainers.drive(
+        "ms-swift",
+        "ms_swift_records.py",
+        trainers.tiny_model("ms-swift", "qwen2.5-vl"),
+        "qwen2_5_vl",
+        folder / f"dialogue-{SPLIT}.jsonl",
+        ROOT_IMAGE_DIR=str(folder),
+    )
+    assert [line["labels"] for line in encoded] == list(map(answers_in, dialogues))
+
+
+def test_ms_swift_rescales_each_box_of_a_dialogue(exported, dialogues):
+    folder = exported("ms-swift", layout="dialogue")
+    encoded = trainers.drive(
+        "ms-swift",
+        "ms_swift_records.py",
+        trainers.tiny_model("ms-swift", "qwen3-vl"),
+        "qwen3_vl",
+        folder / f"dialogue-{SPLIT}.jsonl",
+        ROOT_IMAGE_DIR=str(folder),
+        QWENVL_BBOX_FORMAT="new",
+    )
+    for line, record in zip(encoded, dialogues, strict=True):
+        scale = [1000 / record["width"], 1000 / record["height"]] * 2
+        for text, role in ((line["labels"], slice(1, None, 2)), (line["input"], slice(None))):
+            boxes = boxes_of("".join(message["content"] for message in record["messages"][role]))
+            expected = [[round(corner * factor) for corner, factor in zip(box, scale, strict=True)] for box in boxes]
+            assert numbers_of(text) == expected
+
+
+def test_llama_factory_learns_each_answer_of_a_dialogue(exported, dialogues):
+    folder = exported("llama-factory", "sarchat", "dialogue")
+    model = trainers.tiny_model("llama-factory", "qwen2.5-vl")
+    encoded = trainers.drive("llama-factory", "llama_factory_records.py", folder / "train.yaml", model)
+    assert Counter(line["labels"] for line in encoded) == Counter(map(answers_in, dialogues))
+
+
+def test_trl_learns_each_answer_of_a_dialogue(exported, dialogues):
+    folder = exported("trl", "sarchat", "dialogue")
+    model = trainers.tiny_model("trl", "qwen2.5-vl")
+    lines = trainers.drive("trl", "trl_records.py", model, "train.yaml", cwd=folder)
+    assert [line["labels"] for line in lines] == list(map(answers_in, dialogues))
+
+
+def test_trl_trains_on_dialogues(exported):
+    folder = exported("trl", "sarchat", "dialogue")
+    arguments = "--max_steps 2 --logging_steps 1 --bf16 false --report_to none --use_cpu true"
+    arguments += " --gradient_accumulation_steps 1 --per_device_train_batch_size 2"
+    model = str(trainers.tiny_model("trl", "qwen2.5-vl"))
+    assert len(trainers.losses(trainers.run("trl", "bash", folder / "train.sh", *arguments.split(), MODEL=model))) >= 2
 
 
 def test_ms_swift_trains(exported):

@@ -464,5 +464,5 @@ def test_a_question_is_sent_with_the_categories_of_its_corpus():
     phrasing = Phrasing(read_notation("internvl"), "")
     info = replace(known_corpus(DEFAULT), categories=(Category("windmill"),))
     question = {"content": "Is the windmill {<10><10><90><90>} large?"}
-    sent = phrasing.phrase({"messages": [question], "width": 100, "height": 100}, info, asks_for_boxes=False)
+    sent = phrasing.phrase(question["content"], (100, 100), info, asks_for_boxes=False)
     assert sent == "Is the <ref>windmill</ref><box>[[100, 100, 900, 900]]</box> large?"

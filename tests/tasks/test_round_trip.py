@@ -6,7 +6,7 @@ from itertools import product
 import pytest
 from oracle import NAMES
 
-from builders.core.schema import TASKS
+from builders.core.schema import IDENTIFICATIONS
 from builders.corpus.info import DEFAULT, known_corpus
 from builders.corpus.targets import AnnotatedImage, Target
 from builders.tasks.description import records as describe
@@ -23,7 +23,7 @@ from builders.tasks.geometry import (
 from builders.tasks.phrases import box_text
 from builders.tasks.registry import generate_records
 from builders.tasks.templating import Chooser, templates_for
-from sarchat_metric import parse_boxes, read_answer, score
+from sarchat_metric import TASKS, parse_boxes, read_answer, score
 
 SIDE = 600
 
@@ -31,7 +31,7 @@ SIDE = 600
 class Every:
     """In place of the keyed hash: goes through all options of each slot, one after the other."""
 
-    info = known_corpus(DEFAULT)
+    info, identifications = known_corpus(DEFAULT), IDENTIFICATIONS
 
     def __init__(self):
         self.seen = {}

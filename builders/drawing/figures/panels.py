@@ -66,7 +66,8 @@ def _write(figure: Figure, task: str, record: Mapping[str, Any], legend: str, pl
         place: where the text starts, from the figure's top left corner, and the figure's size, in inches.
     """
     left, top, width, height = place
-    question, answer = (message["content"] for message in record["messages"])
+    question, answer, *further = (message["content"] for message in record["messages"])
+    answer += f" [and {len(further) // 2} more turns]" if further else ""
     column = (_WIDTH / 2 - _IMAGE - 3 * _MARGIN) * 72
     questions = wrap(question, column, _SIZE, _QUESTION_LINES)
     legends = wrap(legend, column, _SIZE) if legend else []

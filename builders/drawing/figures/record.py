@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 
 from builders.core.errors import SARChatError
 from builders.core.redact import one_line
+from builders.core.schema import TASKS, is_scored
 from builders.corpus.info import CorpusInfo
 from builders.drawing.box_shapes import Marked, Shape, compose, mark_answers
 from builders.drawing.figures.scene import draw_image, draw_scene, legend_text, measure_label
@@ -76,27 +77,33 @@ def draw_record(record: Mapping[str, Any], info: CorpusInfo, prediction: str | N
 
 def gold_boxes(record: Mapping[str, Any]) -> list[Shape]:
     """Return a record's boxes: those in its answer, as they are scored, or otherwise those of its targets."""
-    return parse_boxes(record["messages"][-1]["content"]) or shapes_of(record["objects"])
+    # The last answer of a dialogue is about some targets only.
+    answered = parse_boxes(record["messages"][-1]["content"]) if len(record["messages"]) == 2 else []
+    return answered or shapes_of(record["objects"])
 
 
-def _score(record: Mapping[str, Any], info: CorpusInfo, prediction: str | None) -> RecordScore:
+def _score(record: Mapping[str, Any], info: CorpusInfo, prediction: str | None) -> RecordScore | None:
+    if record["task"] in TASKS and not is_scored(record["task"]):
+        if prediction is not None:
+            raise SARChatError(
+                f"{record['id']}: {record['task']} is for training, and has no score; show it without an answer"
+            )
+        return None
     try:
         return score_record(prediction or "", record, info.vocabulary)
     except ValueError as error:
         raise SARChatError(f"{record['id']}: {error}; build the folder again") from error
 
 
-def _text_blocks(record: Mapping[str, Any], prediction: str | None, score: RecordScore) -> list[_Block]:
-    question, answer = (message["content"] for message in record["messages"])
+def _text_blocks(record: Mapping[str, Any], prediction: str | None, score: RecordScore | None) -> list[_Block]:
     size = f"{record['width']} x {record['height']} pixels"
     targets = len(record["objects"]["bbox"])
     facts = f"{record['file_name']}, {size}, scenario {record['scenario']}, {targets} target{'s' * (targets != 1)}"
-    blocks = [
-        _Block(one_line(record["id"]), facts, INK),
-        _Block("Question", question, FAINT),
-        _Block("Gold answer", answer, GOLD),
-    ]
-    if prediction is not None:
+    blocks = [_Block(one_line(record["id"]), facts, INK)]
+    for number, message in enumerate(record["messages"]):
+        heading, color = ("Gold answer", GOLD) if number % 2 else ("Question", FAINT)
+        blocks.append(_Block(heading, message["content"], color))
+    if prediction is not None and score is not None:
         scores = "\n".join(f"{key}: {accuracy:.1f} %" for key, accuracy in score.accuracies.items())
         unread = "" if score.parsed else "Nothing that this task scores can be read from it.\n"
         if score.hedged:
@@ -107,11 +114,11 @@ def _text_blocks(record: Mapping[str, Any], prediction: str | None, score: Recor
 
 
 def _mark_boxes(
-    record: Mapping[str, Any], info: CorpusInfo, prediction: str | None, score: RecordScore
+    record: Mapping[str, Any], info: CorpusInfo, prediction: str | None, score: RecordScore | None
 ) -> tuple[list[Marked], list[str]]:
     gold = gold_boxes(record)
     predicted = [] if prediction is None else parse_boxes(final_answer(prediction))
-    matches = score.matches.get("iou@0.25")
+    matches = score.matches.get("iou@0.25") if score else None
     if matches is None:
         matches = match_boxes(predicted, gold)
     names = [info.names[category] for category in record["objects"]["category"]]

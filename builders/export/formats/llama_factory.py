@@ -13,7 +13,7 @@ from builders.notation.models import family_of
 
 def convert(record: ExportRecord) -> str:
     """Return a row as JSON; its image's path is relative to the folder."""
-    messages = write_messages(f"<image>{record.question}", record.answer)
+    messages = write_messages(record.turns)
     return f'{{"id":{quote(record.id)},"messages":{messages},"images":[{quote(record.image)}]}}'
 
 
@@ -50,4 +50,4 @@ def skips(name: str, export: Export) -> bool:
     return name.startswith("train") and not (family and family.template)
 
 
-FORMATS = [Format("llama-factory", convert, values, box_format="qwen2.5-vl", skips=skips)]
+FORMATS = [Format("llama-factory", convert, values, box_format="qwen2.5-vl", skips=skips, dialogue=convert)]

@@ -15,9 +15,12 @@ SUFFIX = ".json"
 
 def convert(record: ExportRecord) -> str:
     """Return an entry as JSON; its image's path is relative to the folder."""
-    question, answer = quote(f"<image>\n{record.question}"), quote(record.answer)
-    conversation = f'[{{"from":"human","value":{question}}},{{"from":"gpt","value":{answer}}}]'
-    return f'{{"id":{quote(record.id)},"image":{quote(record.image)},"conversations":{conversation}}}'
+    texts = [(f"<image>\n{record.question}", record.answer), *record.further]
+    turns = (
+        f'{{"from":"human","value":{quote(question)}}},{{"from":"gpt","value":{quote(answer)}}}'
+        for question, answer in texts
+    )
+    return f'{{"id":{quote(record.id)},"image":{quote(record.image)},"conversations":[{",".join(turns)}]}}'
 
 
 def values(export: Export) -> Mapping[str, str]:
@@ -57,5 +60,6 @@ FORMATS = [
         model=qwen_model,
         skips=skips,
         draws_samples=False,
+        dialogue=convert,
     )
 ]

@@ -22,16 +22,17 @@ def convert(record: ExportRecord) -> str:
 
     With boxes as text, it also has the columns of the reward; `<bbox>` is for supervised training.
     """
-    question, answer, more = record.question, record.answer, ""
+    turns, more = record.turns, ""
     if record.box_format is None:
-        question, boxes = _take_boxes(question)
-        answer, in_answer = _take_boxes(answer)
-        if boxes or in_answer:
-            more = f',"objects":{{"ref":[],"bbox":[{",".join(boxes + in_answer)}]}}'
-    else:
+        taken = [(_take_boxes(question), _take_boxes(answer)) for question, answer in turns]
+        turns = [(question, answer) for (question, _), (answer, _) in taken]
+        boxes = [box for (_, asked), (_, told) in taken for box in asked + told]
+        if boxes:
+            more = f',"objects":{{"ref":[],"bbox":[{",".join(boxes)}]}}'
+    elif not record.further:
         more = f",{to_json(reward_columns(record))[1:-1]}"
     # No `channel`: `swift infer` (4.6.0) hands it to the model's `generate`, which refuses it.
-    messages = write_messages(f"<image>{question}", answer)
+    messages = write_messages(turns)
     return f'{{"id":{quote(record.id)},"messages":{messages},"images":[{quote(record.image)}]{more}}}'
 
 
@@ -70,4 +71,4 @@ def _read_box(text: str) -> str | None:
     return to_json([round(float(number)) for number in match.groups()[:4]]) if match and not match[5] else None
 
 
-FORMATS = [Format("ms-swift", convert, values, box_format=None)]
+FORMATS = [Format("ms-swift", convert, values, box_format=None, dialogue=convert)]

@@ -24,13 +24,30 @@ def convert(record: ExportRecord) -> dict[str, Any]:
     }
 
 
+def convert_dialogue(record: ExportRecord) -> dict[str, Any]:
+    """Return a row of messages; with `assistant_only_loss`, each answer is learned."""
+    messages = [
+        {"role": role, "content": text}
+        for turn in record.turns
+        for role, text in zip(("user", "assistant"), turn, strict=True)
+    ]
+    return {"id": record.id, "messages": messages, "image": {"bytes": None, "path": record.image}}
+
+
+def skips(name: str, export: Export) -> bool:
+    """Return whether a side file does not fit: nothing is trained, or it is for a reward, which no dialogue has."""
+    return not export.training or (export.is_of_dialogues and "grpo" in name)
+
+
 def values(export: Export) -> Mapping[str, str]:
-    """Return the files to train and to evaluate on, as the YAML of a data set's splits, and when to evaluate."""
+    """Return the files to train and to evaluate on, as the YAML of a data set's splits, and the loss, and when."""
     splits = {"train": export.training, "validation": export.evaluation}
     files = {split: [table.name for table in tables] for split, tables in splits.items() if tables}
+    loss = "\n# Of a dialogue, each answer is learned; needs transformers 5.18.\nassistant_only_loss: true"
     return {
         "splits": "\n".join(f"      - {{split: {split}, path: {json.dumps(names)}}}" for split, names in files.items()),
         "evaluation": "steps" if export.evaluation else '"no"',
+        "loss": loss if export.is_of_dialogues else "",
     }
 
 
@@ -50,8 +67,9 @@ FORMATS = [
         values,
         suffix=".parquet",
         box_format="qwen2.5-vl",
+        skips=skips,
         schema=with_features,
-        skips=lambda name, export: not export.training,
         draws_samples=False,
+        dialogue=convert_dialogue,
     )
 ]

@@ -131,7 +131,7 @@ def test_both_papers_and_all_origins_are_named():
 
 def test_a_part_says_so():
     text = read_card(sample_build(("description", "referring"))).text
-    assert "without classification, counting, grounding, identification and presence." in text
+    assert "without classification, counting, grounding, identification, presence and dialogue." in text
     assert "| `counting` |" not in text
     assert "A part of the whole" not in read_card(sample_build()).text
 

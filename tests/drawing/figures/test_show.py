@@ -13,8 +13,10 @@ from support import refusal, slow, write_answers
 
 pytest.importorskip("matplotlib")
 
+import sarchat_metric
 from builders.cli.command import main
 from builders.cli.demo import noisy_answers
+from builders.core.errors import SARChatError
 from builders.core.schema import TASKS
 from builders.corpus.info import DEFAULT, known_corpus
 from builders.data.reader import open_build
@@ -103,7 +105,7 @@ def test_same_bytes_each_time(tmp_path):
 
 def test_gold_answered_back_matches_wholly_and_scores_100():
     made = open_build(sample_build())
-    for task in TASKS:
+    for task in sarchat_metric.TASKS:
         record = made.record(task, "train", 0)
         answer = record["messages"][1]["content"]
         with style.styled():
@@ -323,3 +325,13 @@ def test_the_ending_decides_the_format(suffix, start, tmp_path, sarchat):
     first = out.read_bytes()
     sarchat("show", sample_build(), "referring", "--out", out)
     assert first.startswith(start) and out.read_bytes() == first
+
+
+def test_a_dialogue_is_drawn_whole_and_takes_no_answer():
+    record = open_build(sample_build()).record("dialogue", "train", 3)
+    with style.styled():
+        text = "".join(written_texts(draw_record(record, INFO)).split())
+    assert len(record["messages"]) > 2
+    assert all("".join(message["content"].split()) in text for message in record["messages"])
+    with pytest.raises(SARChatError, match="dialogue is for training, and has no score"):
+        draw_record(record, INFO, "a ship")
