@@ -29,7 +29,15 @@ from builders.export.sample import Sample
 from builders.export.side_files import write_side_files
 from builders.notation.formats import NATIVE, BoxFormat, check_oriented, get_format
 from builders.notation.input_size import read_resize_rule
-from builders.notation.models import FAMILY_NAMES, Choice, choose, describe_unit, family_of, other_family
+from builders.notation.models import (
+    FAMILY_NAMES,
+    Choice,
+    choose,
+    describe_unit,
+    family_of,
+    max_tokens_of,
+    other_family,
+)
 from builders.notation.phrasing import Phrasing
 from builders.notation.render import render_text
 
@@ -361,6 +369,7 @@ def _describe(data: Records, options: ExportOptions, made: Export) -> dict[str, 
         "model": made.choice.model,
         "box_format": None if made.marks_boxes else made.choice.box_format,
         "resize": made.choice.resize,
+        "max_tokens": max_tokens_of(made.choice.model),
         # Whether questions that ask for boxes end as in `sarchat predict`.
         "asks": not made.marks_boxes,
         "records": {table.name: table.records for table in made.tables},

@@ -19,7 +19,25 @@ def format_report(made: Export) -> str:
     else:
         text = format_table(["file", "records"], [[table.name, table.records] for table in tables])
     images = "; ".join(f"{number:,} {how}" for how, number in sorted(made.images.items()))
-    return f"{text}\n\nBoxes: {_describe_boxes(made)}.\nImages: {images}.\nWrote {made.folder}."
+    return (
+        f"{text}\n\nBoxes: {_describe_boxes(made)}.{_describe_harness(made)}\nImages: {images}.\nWrote {made.folder}."
+    )
+
+
+def _describe_harness(made: Export) -> str:
+    """Return a line on the size that a harness itself would show images in, if boxes depend on it and it is another."""
+    family, rule = made.choice.family, made.choice.resize
+    other = family.harnesses.get(made.format.name) if family and rule else None
+    if not other or other == rule:
+        return ""
+    name = made.format.name
+    if name == "vlmevalkit":
+        return f"\nSizes: {name}'s own {made.choice.model} resizes by {other}; the program sets {rule} instead."
+    _, least, most = (rule or "").split(",")
+    return (
+        f"\nSizes: {name}'s own {family.name if family else ''} resizes by {other}; add min_pixels={least},"
+        f"max_pixels={most} to its --model_args. Through a server, nothing is to be set."
+    )
 
 
 def _describe_boxes(made: Export) -> str:

@@ -54,6 +54,19 @@ def figures(results: Iterable[RecordScore]) -> dict[str, float]:
     return {**summary, **counts}
 
 
+def show_images_as_written(models: Mapping[str, Any], rule: str | None) -> None:
+    """Give a harness's own models the image sizes that boxes were written for; its defaults may be others.
+
+    Args:
+        models: by name what makes a model; a `functools.partial` with `min_pixels` among its arguments gets others.
+        rule: `factor,min_pixels,max_pixels` of the export; `None` if its boxes hold at any size.
+    """
+    for make in models.values() if rule else ():
+        arguments = getattr(make, "keywords", {})
+        if rule and "min_pixels" in arguments:
+            _, arguments["min_pixels"], arguments["max_pixels"] = map(int, rule.split(","))
+
+
 def figure_names(task: str) -> tuple[str, ...]:
     """Return the names of all figures that records of one task may have."""
     further = (key for key in EXTRA_SCORES if key.startswith(f"{task}/"))

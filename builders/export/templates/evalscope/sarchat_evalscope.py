@@ -132,4 +132,7 @@ if __name__ == "__main__":
     from evalscope.cli.cli import run_cmd
 
     sys.argv[:1] = ["evalscope", "eval"]
+    if not any(argument.startswith("--generation-config") for argument in sys.argv):
+        length = json.loads((HERE / "export.json").read_text(encoding="utf-8"))["max_tokens"]
+        sys.argv += ["--generation-config", json.dumps({"max_tokens": length, "temperature": 0.0})]
     run_cmd()

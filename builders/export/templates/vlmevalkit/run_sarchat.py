@@ -25,7 +25,7 @@ import vlmeval.dataset
 from vlmeval.dataset.image_base import ImageBaseDataset
 
 from builders.core.schema import TASKS
-from builders.scoring.exported import figures, score_row
+from builders.scoring.exported import figures, score_row, show_images_as_written
 from builders.scoring.readers import AnswerSource, read_answers
 
 HERE = Path(__file__).resolve().parent
@@ -82,5 +82,8 @@ def files_of(name: str) -> list[Path]:
 if __name__ == "__main__":
     vlmeval.dataset.DATASET_CLASSES.append(SARChat)
     vlmeval.dataset.SUPPORTED_DATASETS.extend(SARChat.supported_datasets())
+    from vlmeval.config import supported_VLM
+
+    show_images_as_written(supported_VLM, json.loads((HERE / "export.json").read_text(encoding="utf-8"))["resize"])
     sys.argv[0] = "run.py"
     runpy.run_path("run.py", run_name="__main__")
