@@ -39,7 +39,7 @@ def tabulate_scores(result: Result) -> list[Table]:
     columns = ["task", "sub-score", "n", "score", *(["95 % interval"] if result.intervals else [])]
     columns += ["blind", "lift"] if result.blind_scores else []
     lost_columns = [name.replace("_", " ") for name in lost]
-    notes = list(filter(None, [describe_weights(result), _describe_blind(result)]))
+    notes = list(filter(None, [describe_weights(result), describe_blind(result)]))
     tables = [Table("", [*columns, *lost_columns], rows, notes)]
     further = [
         _row(result, key.partition("/")[0], key.partition("/")[2], key, seen=False)
@@ -129,7 +129,8 @@ def list_warnings(result: Result, box_format: str) -> list[str]:
     return warnings
 
 
-def _describe_blind(result: Result) -> str:
+def describe_blind(result: Result) -> str:
+    """Return what the columns of blind scores and lifts are; empty if there are none."""
     if not result.blind_scores:
         return ""
     return (

@@ -138,6 +138,7 @@ def test_report_shows_them(measured, answers, tmp_path):
     main(["report", answers, "--data", str(measured), "--out", str(tmp_path / "r.html"), "--examples", "0"])
     page = (tmp_path / "r.html").read_text()
     assert ">blind<" in page and ">lift<" in page
+    assert "the best score without the image" in page
 
 
 def test_a_file_of_somebody_else_and_an_edited_card_stay(tmp_path, capsys, caplog):

@@ -86,7 +86,7 @@ def render(report: Report) -> str:
             for key in (("overall", "balanced") if "overall" in result.figures else result.tasks)
         ],
         warnings=score_table.list_warnings(result, report.options.box_format) + list_warnings([result]),
-        weights=score_table.describe_weights(result),
+        weights=" ".join(filter(None, (score_table.describe_weights(result), score_table.describe_blind(result)))),
         summary=_show_table(_summarise(report)),
         leaderboard=_show_leaderboard(report),
         baseline=_show_baseline(report),
