@@ -40,6 +40,9 @@ class _Uploaded:
     location: str
     info: CorpusInfo
 
+    def read_text(self, name: str) -> None:
+        """Return none of the files that a build has."""
+
 
 def _limited(items: Iterable[_T], end: float) -> Iterator[_T]:
     """Yield items until this thread's time is used up, so that other users get their turn."""
