@@ -8,6 +8,7 @@ import re
 import shutil
 from collections import defaultdict
 
+import pyarrow.parquet as pq
 import pytest
 from datasets import load_dataset
 from PIL import Image
@@ -16,6 +17,7 @@ from support import parquet_sums, refusal
 from builders.cli.command import main
 from builders.core.errors import SARChatError
 from builders.corpus.info import Shares, parse_info, read_corpus
+from builders.rewards.reward import reward
 from sarchat_dataset import SARChat
 
 TILES = 12
@@ -119,6 +121,9 @@ def test_commands_read_the_corpus_by_its_description(corpus, tmp_path):
     main(["export", str(corpus / "prefix.yaml"), "--to", "ms-swift", "--out", str(tmp_path / "x"), "--limit", "3"])
     text = "".join(path.read_text() for path in (tmp_path / "x").rglob("*.jsonl"))
     assert "container ship" in text
+    main(["export", str(corpus / "out"), "--to", "lmms-eval", "--out", str(tmp_path / "y"), "--limit", "4"])
+    rows = pq.read_table(tmp_path / "y/counting-test.parquet").drop(["image"]).to_pylist()
+    assert rows and all(reward(row["answer"], row) == 1 for row in rows)
 
 
 def test_the_place_of_a_corpus_is_not_in_its_build(corpus, tmp_path):

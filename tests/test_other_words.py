@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,8 @@ def records(info, seed: int):
 def check_gold(info, seed: int) -> None:
     references = [reference for _, reference in records(info, seed)]
     scores = sarchat_metric.score([one["answer"] for one in references], references, categories=info.words)
+    # Half of the right answers are yes.
+    assert scores.pop("presence/yes") == 50
     wrong = {key: value for key, value in scores.items() if isinstance(value, float) and value != 100}
     assert not wrong
     assert not any(scores["unparsed"].values()) and not any(scores["hedged"].values())
@@ -86,6 +89,12 @@ def test_gold_scores_100_in_proposed_words(corpus):
 @pytest.mark.parametrize("name", known_names())
 def test_gold_scores_100_in_the_words_of_known_corpora(name):
     check_gold(known_corpus(name), 2)
+
+
+def test_two_sizes_do_not_follow_each_other():
+    texts = [reference["answer"] for seed in range(3) for _, reference in records(known_corpus("dota-1.0"), seed)]
+    sizes = [size for text in texts for size in re.findall(r"(\S+) (?:small|large) vehicle", text) if size != "the"]
+    assert {"small-sized", "medium-sized"} <= set(sizes) and not {"small", "medium", "large"} & set(sizes)
 
 
 @pytest.mark.parametrize("info", [*map(known_corpus, known_names())], ids=known_names())

@@ -318,9 +318,9 @@ def _check_texts(texts: Mapping[str, str], place: str) -> None:
         raise SARChatError(f"{place}: citation has ``` in it; give BibTeX or a line of text")
 
 
-def _parse_category(entry: Mapping[str, Any] | str, place: str) -> Category:
+def _parse_category(entry: Any, place: str) -> Category:  # noqa: ANN401
     # A name that is a number is one in YAML.
-    if isinstance(entry, (str, int)) and not isinstance(entry, bool):
+    if type(entry) in (str, int):
         entry = {"name": entry}
     _check_keys(entry, {field.name for field in fields(Category)}, {"name"}, place)
     also = entry.get("also") or ()

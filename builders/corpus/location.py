@@ -81,7 +81,8 @@ def locate(
     if path is not None and is_description(path):
         if info is not None:
             raise SARChatError(f"{path} describes a corpus, and another description is given too; give one")
-        path, info = None, read_corpus(path)
+        info = read_corpus(path)
+        path = None
     info = info or known_corpus(DEFAULT)
     if label_format:
         check_name("label format", label_format, format_names())
