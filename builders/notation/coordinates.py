@@ -51,7 +51,7 @@ class Scale:
         fmt = self.format
         if (len(numbers) == 4 and "w" not in fmt.order) or (len(numbers) == 8 and fmt.corners):
             return self._points_to_pixels(numbers)
-        if len(numbers) != 5 or not fmt.angle:
+        if len(numbers) != 5 or not fmt.angle or not math.isfinite(numbers[4]):
             return None
         *sides, angle = numbers
         if fmt.rotated == "center":

@@ -196,3 +196,10 @@ def test_a_box_that_the_unit_would_make_empty_is_written_as_an_upright_one():
 def test_a_label_is_not_the_name_of_the_numbers(key):
     answer = f'[{{"{key}": [100, 100, 200, 150, 180, 190, 80, 140], "label": "ship"}}]'
     assert read("json-1000", answer).text.startswith("ship {<100>")
+
+
+@pytest.mark.parametrize("name", ["geochat", "earthdial", "rscovlm-angle"])
+def test_an_angle_without_end_is_no_rotation(name):
+    endless = "9" * 400
+    for turned in (f"{{<1><2><3><4>|<{endless}>}}", f"[[1, 2, 3, 4, {endless}]]"):
+        assert read(name, turned).boxes == 0
