@@ -843,19 +843,22 @@ def _shared_areas(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
     The corners of an intersection are the corners of each hull inside the other one, and the crossings of their edges.
     """
+    # Of the coordinates as given, whose rounding decides whether edges are on one line.
+    largest = np.abs(np.concatenate((first, second), axis=1)).max(axis=1)[:, None, None]
     first, second = first - second[:, :1], second - second[:, :1]
     edges1, edges2 = first[:, _NEXT] - first, second[:, _NEXT] - second
-    slack = _ROUNDING * np.abs(np.concatenate((first, second), axis=1)).max(axis=1)[:, None, None]
+    slack = _ROUNDING * largest
     # [k, i, j] is above 0 if corner i of one hull is inside of edge j of the other.
     sides1 = _cross(edges2[:, None], first[:, :, None] - second[:, None])
     sides2 = _cross(edges1[:, None], second[:, :, None] - first[:, None])
-    inside1 = (sides1 >= -slack * np.abs(edges2)[:, None]).all(axis=2)
-    inside2 = (sides2 >= -slack * np.abs(edges1)[:, None]).all(axis=2)
-    # [k, i, j] of edge i of the first and edge j of the second.
-    ends1, ends2 = sides1[:, _NEXT], sides2[:, _NEXT]
-    crossing = ((sides1 > 0) != (ends1 > 0)) & ((sides2 > 0) != (ends2 > 0)).transpose(0, 2, 1)
-    share = np.divide(sides1, sides1 - ends1, out=np.zeros_like(sides1), where=crossing)
-    crossings = first[:, :, None] + share * edges1[:, :, None]
+    within1 = sides1 >= -slack * np.abs(edges2)[:, None]
+    within2 = sides2 >= -slack * np.abs(edges1)[:, None]
+    inside1, inside2 = within1.all(axis=2), within2.all(axis=2)
+    # [k, i, j] of edge i of the first and edge j of the second. Edges on one line do not cross: rounding would put the
+    # crossing anywhere on it.
+    crossing = (within1 != within1[:, _NEXT]) & (within2 != within2[:, _NEXT]).transpose(0, 2, 1)
+    share = np.divide(sides1, sides1 - sides1[:, _NEXT], out=np.zeros_like(sides1), where=crossing)
+    crossings = first[:, :, None] + share.clip(0, 1) * edges1[:, :, None]
     found = np.concatenate((inside1, inside2, crossing.reshape(-1, 16)), axis=1)
     points = np.concatenate((first, second, crossings.reshape(-1, 16)), axis=1)
     # In the place of those not found stands one that is; without any, the area is 0.

@@ -98,6 +98,17 @@ def test_more_overlap_is_a_higher_iou(distance, angle):
     assert iou(bar(0), bar(distance)) == pytest.approx(shared / (100 - shared), abs=1e-9)
 
 
+def test_edges_on_one_line_do_not_cross_anywhere():
+    for number in range(400):
+        along = complex(math.cos(number), math.sin(number))
+        far, distance = (0, 1e4)[number % 2], 0.12 * number
+        bars = [
+            tuple(part for way in ways for part in ((far + way * along).real, (far + way * along).imag))
+            for ways in ((0, 50, 50 + 10j, 10j), (distance, 50 + distance, 50 + distance + 10j, distance + 10j))
+        ]
+        assert iou(*bars) == pytest.approx((50 - distance) / (50 + distance), abs=1e-9)
+
+
 @given(st.lists(uprights, max_size=25), st.lists(uprights, min_size=1, max_size=25))
 def test_corners_of_upright_boxes_score_as_the_boxes(predicted, gold):
     as_corners = [[corners_of(box) for box in boxes] for boxes in (predicted, gold)]
