@@ -50,6 +50,17 @@ def test_one_task_is_one_entry(answers):
     assert entry["dataset"] == {"id": "alice/sarchat", "task_id": "referring"}
 
 
+def test_answers_with_gaps_are_no_result_of_a_split(answers, capsys):
+    lines = answers.read_text().splitlines()
+    answers.write_text("\n".join(lines[: len(lines) // 2]))
+    arguments = ("score", answers, "--references", sample_build(), "--output", "scores.json")
+    line = refusal(capsys, *arguments, "--eval-results", "alice/sarchat")
+    assert f"{len(lines) - len(lines) // 2} of its records have none" in line
+    assert not answers.with_name(".eval_results").exists() and not answers.with_name("scores.json").exists()
+    main([*map(str, arguments)])
+    assert json.loads(answers.with_name("scores.json").read_text())["missing"] == len(lines) - len(lines) // 2
+
+
 def test_what_is_no_result_of_a_data_set_on_the_hub_is_refused(answers, capsys):
     arguments = ("score", answers, "--references", sample_build(), "--eval-results")
     assert "expected the data set on the Hub" in refusal(capsys, *arguments, "sarchat")
