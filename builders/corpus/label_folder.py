@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
 from posixpath import splitext
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, TypeVar
 
 from tqdm import tqdm
 
@@ -27,6 +27,7 @@ from builders.corpus.targets import RawBox
 from builders.corpus.temporary_database import naming_disk, open_database
 from builders.corpus.unread import IMAGES
 
+L = TypeVar("L", bound="FolderLabels")
 _PURPOSE = "list the images and labels"
 # Beside label files of YOLO; its lines are names.
 _NO_LABELS = ("classes.txt",)
@@ -64,6 +65,13 @@ class FolderLabels(Labels):
     ending: ClassVar[str] = ".txt"
     # Whether a file can only be read with the size of its image.
     needs_size: ClassVar[bool] = False
+
+    @classmethod
+    def open(cls: type[L], top: Source, split: SplitLabels, images: Source) -> L:
+        """Return the labels of a folder; arguments and errors as in `Format.open_labels`."""
+        if not top.is_dir(split.labels):
+            raise SARChatError(f"no such folder of labels: {top.show(split.labels)}")
+        return cls(top, split, images)
 
     def settings(self) -> str:
         """Return what other files say of all label files, such as the names of the classes."""

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from builders.core.errors import SARChatError
 from builders.corpus.entries import short
 from builders.corpus.faults import IMAGES_WITHOUT_LABEL, LABELS_WITHOUT_IMAGE, UNFIT_ROWS, Faults, fault_options
 from builders.corpus.label_folder import FolderLabels, LabelFile, Layout, find_layouts, read_lines, read_number
-from builders.corpus.label_formats import Candidate, SplitLabels
-from builders.corpus.labels import Labels
+from builders.corpus.label_formats import Candidate
 from builders.corpus.oriented_boxes import quadrilateral
 from builders.corpus.source import Source
 
@@ -49,11 +47,7 @@ class DotaLabels(FolderLabels):
         return parsed
 
 
-def open_labels(top: Source, split: SplitLabels, images: Source) -> Labels:
-    """Return a folder of text files; arguments and errors as in `Format.open_labels`."""
-    if not top.is_dir(split.labels):
-        raise SARChatError(f"no such folder of labels: {top.show(split.labels)}")
-    return DotaLabels(top, split, images)
+open_labels = DotaLabels.open
 
 
 def find(top: Source) -> list[Candidate]:

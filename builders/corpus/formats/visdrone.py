@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from builders.core.errors import SARChatError
 from builders.corpus.entries import short
 from builders.corpus.faults import (
     IMAGES_WITHOUT_LABEL,
@@ -16,8 +15,7 @@ from builders.corpus.faults import (
     fault_options,
 )
 from builders.corpus.label_folder import FolderLabels, LabelFile, read_lines, read_number
-from builders.corpus.label_formats import Candidate, SplitLabels
-from builders.corpus.labels import Labels
+from builders.corpus.label_formats import Candidate
 from builders.corpus.source import Source
 from builders.corpus.targets import RawBox
 
@@ -48,11 +46,7 @@ class VisDroneLabels(FolderLabels):
         return parsed
 
 
-def open_labels(top: Source, split: SplitLabels, images: Source) -> Labels:
-    """Return a folder of text files; arguments and errors as in `Format.open_labels`."""
-    if not top.is_dir(split.labels):
-        raise SARChatError(f"no such folder of labels: {top.show(split.labels)}")
-    return VisDroneLabels(top, split, images)
+open_labels = VisDroneLabels.open
 
 
 def find(top: Source) -> list[Candidate]:

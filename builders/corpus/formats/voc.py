@@ -309,9 +309,7 @@ def open_labels(top: Source, split: SplitLabels, images: Source) -> Labels:
     if top.is_file(split.labels):
         top.check_links(split.labels)
         return MergedVocLabels(top, split, images)
-    if not top.is_dir(split.labels):
-        raise SARChatError(f"no such file or folder of labels: {top.show(split.labels)}")
-    return VocLabels(top, split, images)
+    return VocLabels.open(top, split, images)
 
 
 def find(top: Source) -> list[Candidate]:

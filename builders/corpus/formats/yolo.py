@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from posixpath import commonpath, normpath
 from typing import Any, ClassVar
 
@@ -112,8 +112,6 @@ def _to_pixels(share: float, side: int) -> float:
 def open_labels(top: Source, split: SplitLabels, images: Source) -> Labels:
     """Return a folder of text files; arguments and errors as in `Format.open_labels`."""
     options = split.options
-    if not top.is_dir(split.labels):
-        raise SARChatError(f"no such folder of labels: {top.show(split.labels)}")
     if bool(options["names"]) == bool(options["names_in"]):
         raise SARChatError(
             f"{top.show(split.labels)}: classes are numbers in YOLO's labels; give either their names, or the file "
@@ -122,7 +120,7 @@ def open_labels(top: Source, split: SplitLabels, images: Source) -> Labels:
     names = (
         _read_names(top, options["names_in"]) if options["names_in"] else dict(enumerate(map(str, options["names"])))
     )
-    return YoloLabels(top, split, images, names)
+    return replace(YoloLabels.open(top, split, images), names=names)
 
 
 def _read_names(top: Source, path: str) -> dict[int, str]:
