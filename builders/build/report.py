@@ -59,7 +59,7 @@ def _note_on_splits(report: Report) -> Iterator[str]:
     if _DEFAULT_SPLIT not in {file.split for file in report.files}:
         yield (
             f"There is no split {_DEFAULT_SPLIT}, which other commands read by default: give them --split {split}, or "
-            f"build one with --annotations {_DEFAULT_SPLIT}=FILE."
+            f"build one with --annotations {_DEFAULT_SPLIT}=FILE, or the keys splits or split of a description."
         )
 
 

@@ -78,7 +78,10 @@ def draft_description(
     source = open_source(location)
     found = search_labels(source, format) or _other_coco(source, format)
     if not found:
-        raise SARChatError(f"{location} contains no labels of a known format: {', '.join(registry())}")
+        raise SARChatError(
+            f"{location} contains no labels in a known layout of {', '.join(registry())}; write a YAML file with name, "
+            "categories, format, and for each of splits its labels and images"
+        )
     top, candidate = found[0]
     named, unnamed = _name_splits(candidate)
     read = _read_labels(top, list((named or unnamed).values()), options or {})

@@ -304,10 +304,10 @@ def _described_labels(source: Source, info: CorpusInfo) -> Found:
         }
         if found:
             return Found(top, _DESCRIBED, found)
-    expected = ", ".join(labels.labels for labels in splits.values())
+    expected = ", ".join(dict.fromkeys(labels.labels for labels in splits.values()))
     raise SARChatError(
         f"{source.location}: {info.name} has its labels in {expected}, and none of these exists, nor in one of its "
-        f"folders; give its folder, {_HOW_TO_NAME}"
+        f"folders; give its folder, or --format to look for another layout, {_HOW_TO_NAME}"
     )
 
 
