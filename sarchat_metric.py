@@ -851,14 +851,17 @@ def _shared_areas(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     # [k, i, j] is above 0 if corner i of one hull is inside of edge j of the other.
     sides1 = _cross(edges2[:, None], first[:, :, None] - second[:, None])
     sides2 = _cross(edges1[:, None], second[:, :, None] - first[:, None])
-    within1 = sides1 >= -slack * np.abs(edges2)[:, None]
-    within2 = sides2 >= -slack * np.abs(edges1)[:, None]
-    inside1, inside2 = within1.all(axis=2), within2.all(axis=2)
-    # [k, i, j] of edge i of the first and edge j of the second. Edges on one line do not cross: rounding would put the
-    # crossing anywhere on it.
-    crossing = (within1 != within1[:, _NEXT]) & (within2 != within2[:, _NEXT]).transpose(0, 2, 1)
-    share = np.divide(sides1, sides1 - sides1[:, _NEXT], out=np.zeros_like(sides1), where=crossing)
-    crossings = first[:, :, None] + share.clip(0, 1) * edges1[:, :, None]
+    # Corners as near to an edge as rounding brings them are on it, and no edge that ends there crosses it. Otherwise,
+    # the crossing of edges on one line could be anywhere on it.
+    slack1, slack2 = slack * np.abs(edges2)[:, None], slack * np.abs(edges1)[:, None]
+    above1, below1, above2, below2 = sides1 > slack1, sides1 < -slack1, sides2 > slack2, sides2 < -slack2
+    inside1, inside2 = ~below1.any(axis=2), ~below2.any(axis=2)
+    # [k, i, j] of edge i of the first and edge j of the second.
+    ends1 = sides1[:, _NEXT]
+    crossing = (above1 & below1[:, _NEXT]) | (below1 & above1[:, _NEXT])
+    crossing &= ((above2 & below2[:, _NEXT]) | (below2 & above2[:, _NEXT])).transpose(0, 2, 1)
+    share = np.divide(sides1, sides1 - ends1, out=np.zeros_like(sides1), where=crossing)
+    crossings = first[:, :, None] + share * edges1[:, :, None]
     found = np.concatenate((inside1, inside2, crossing.reshape(-1, 16)), axis=1)
     points = np.concatenate((first, second, crossings.reshape(-1, 16)), axis=1)
     # In the place of those not found stands one that is; without any, the area is 0.

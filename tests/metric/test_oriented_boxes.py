@@ -2,11 +2,12 @@
 
 import json
 import math
+import random
 import re
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from sarchat_metric import best_ious, box_iou, match_boxes, parse_boxes, read_answer, score, score_record
@@ -86,6 +87,7 @@ def hull_area(box):
     return max(map(abs, shoelace))
 
 
+@example(5.0, 1.0)
 @given(st.floats(0, 60), st.floats(0, math.pi))
 def test_more_overlap_is_a_higher_iou(distance, angle):
     along = complex(math.cos(angle), math.sin(angle))
@@ -99,6 +101,7 @@ def test_more_overlap_is_a_higher_iou(distance, angle):
 
 
 def test_edges_on_one_line_do_not_cross_anywhere():
+    rng = random.Random(0)
     for number in range(400):
         along = complex(math.cos(number), math.sin(number))
         far, distance = (0, 1e4)[number % 2], 0.12 * number
@@ -106,6 +109,9 @@ def test_edges_on_one_line_do_not_cross_anywhere():
             tuple(part for way in ways for part in ((far + way * along).real, (far + way * along).imag))
             for ways in ((0, 50, 50 + 10j, 10j), (distance, 50 + distance, 50 + distance + 10j, distance + 10j))
         ]
+        assert iou(*bars) == pytest.approx((50 - distance) / (50 + distance), abs=1e-9)
+        # Nor where they are off by about as much as rounding may be.
+        bars[1] = tuple(edge + rng.uniform(-1, 1) * 10 ** rng.uniform(-14, -11) for edge in bars[1])
         assert iou(*bars) == pytest.approx((50 - distance) / (50 + distance), abs=1e-9)
 
 
