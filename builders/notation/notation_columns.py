@@ -63,12 +63,12 @@ def translate_by_columns(answer: str, columns: Mapping[str, Any]) -> str:
 
 
 def _size_of(columns: Mapping[str, Any], name: str) -> tuple[int, int]:
-    size = columns.get("width"), columns.get("height")
-    if None in size:
+    width, height = columns.get("width"), columns.get("height")
+    if width is None or height is None:
         raise SARChatError(
             f"boxes in the notation {name} need the image's width and height, but at least one is missing"
         )
-    return size
+    return width, height
 
 
 def translate_prediction(

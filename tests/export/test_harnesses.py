@@ -296,3 +296,37 @@ def test_evalscope_with_a_limit(tmp_path):
     with ChatServer(Model(noisy=False)) as server:
         found = run_evalscope(folder, tmp_path / "out", server.url, "--limit", 2)
     assert [found[f"{task}/n"] for task in IN_ALL] == [2] * len(IN_ALL) and found["overall"] == 100
+
+
+def refused_every_third(number: int) -> int | None:
+    return 403 if number % 3 == 0 else None
+
+
+def assert_failures_count(found: dict[str, float]) -> None:
+    """A third of the requests of a perfect model failed: they are unanswered records, not fewer ones."""
+    number = len(load_dataset(str(sample_build()), "referring", split="test"))
+    failed = found["referring/unparsed"]
+    assert found["referring/n"] == number and 0 < failed < number
+    scores = [value for name, value in found.items() if name.startswith("referring/") and "iou" in name]
+    assert scores and min(scores) < 100
+    assert found["referring/single/iou@0.25"] <= 100
+
+
+def test_inspect_counts_failed_requests(installed, tmp_path):
+    with ChatServer(Model(noisy=False), fault=refused_every_third) as server:
+        options = ("--no-fail-on-error", "-T", "config=referring")
+        found = run_inspect(installed, tmp_path / "log", server.url, *options)
+    assert_failures_count(found)
+    (path,) = (tmp_path / "log").glob("*.json")
+    again = evaluate_file(AnswerSource(str(path), "inspect"), sample_build(), "referring", "test", "sample")
+    assert {name: found[name] for name in again.scores} == pytest.approx(dict(again.scores))
+
+
+def test_evalscope_counts_failed_requests(tmp_path):
+    folder = exported("evalscope", tmp_path)
+    for path in folder.glob("*-test.jsonl"):
+        if not path.name.startswith("referring"):
+            path.unlink()
+    with ChatServer(Model(noisy=False), fault=refused_every_third) as server:
+        found = run_evalscope(folder, tmp_path / "out", server.url, "--ignore-errors")
+    assert_failures_count(found)
