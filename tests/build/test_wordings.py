@@ -40,6 +40,11 @@ def test_each_record_of_the_split_is_asked_in_other_words_and_no_other_is(worded
                 assert all(row["objects"] == rows[0]["objects"] for row in rows)
 
 
+def test_the_card_says_so(worded):
+    assert "Each record of test is asked in 8 wordings" in (worded / "README.md").read_text(encoding="utf-8")
+    assert "Several wordings" not in (sample_build() / "README.md").read_text(encoding="utf-8")
+
+
 def test_targets_are_counted_once(worded):
     plain, several = (compute_statistics(open_build(folder))["test"] for folder in (sample_build(), worded))
     assert several.boxes == plain.boxes and several.by_category == plain.by_category

@@ -112,6 +112,8 @@ def _note_limits(contents: Contents, info: Mapping[str, Any], origin: Origin, fa
         )
     if not info["options"]["embed"]:
         notes.append(_note("not_embedded"))
+    for split, number in info["options"].get("wordings", {}).items():
+        notes.append(_note("wordings", split=split, number=number))
     tasks, splits = contents.tasks, contents.splits
     missing = [*(task for task in TASKS if task not in tasks), *(split for split in SPLITS if split not in splits)]
     if missing:

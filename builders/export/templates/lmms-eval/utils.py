@@ -39,6 +39,11 @@ def aggregate(items: Sequence[tuple]) -> float | None:
 
 
 def average(scores: Sequence[float], sizes: Sequence[int], weight_by_size: bool) -> float:
-    """Return Eq. 4 of the tasks' scores (Eq. 5), or their plain mean; each is the average of its own records."""
+    """Return Eq. 4 of the tasks' scores (Eq. 5), or their plain mean; each is the average of its own records.
+
+    It is NaN if the only task is one beside those that are averaged.
+    """
+    if not scores:
+        return float("nan")
     weights = sizes if weight_by_size else [1] * len(scores)
     return sum(weight * score for weight, score in zip(weights, scores, strict=True)) / sum(weights)
