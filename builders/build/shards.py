@@ -17,6 +17,7 @@ from builders.build.parquet import SHARE_OUT, write_shard
 from builders.build.plan import ShardJob
 from builders.build.receipt import Receipt, Written, gather
 from builders.core.errors import SARChatError
+from builders.core.processes import no_cycles
 from builders.core.schema import SPLITS
 from builders.corpus.sardet import open_corpus
 from builders.data.analysis.target_table import sources_of_targets
@@ -51,6 +52,10 @@ class ShardWriter:
 
     def __call__(self, job: ShardJob, advance: Advance) -> Receipt:
         """Run a job, see `write_shard`."""
+        with no_cycles():
+            return self._run(job, advance)
+
+    def _run(self, job: ShardJob, advance: Advance) -> Receipt:
         files = write_shard(job, advance if job.counted else lambda images: advance(0))
         part = arrange(files, open_corpus(job.location, job.stamp).info)
         # Of the jobs of a shard, one counts its targets.

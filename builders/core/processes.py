@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import errno
+import gc
 import multiprocessing
 import os
 import secrets
@@ -29,6 +30,18 @@ _T = TypeVar("_T")
 _OF_FULL_DISKS = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 # The time that a process has to end after it has returned its result.
 _SECONDS_TO_END = 10
+
+
+@contextmanager
+def no_cycles() -> Iterator[None]:
+    """Look for no cycles of garbage within the block, which makes none: a tenth of the time of a build."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def end_with_parent(scratch: Collection[str] = ()) -> None:

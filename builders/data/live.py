@@ -182,9 +182,12 @@ def generate_tables(
         SARChatError: if an image is missing or cannot be read, or as in `open_split`.
     """
     opened = open_split(location, stamp, split, cache)
-    store = partial(_store_images, opened.corpus.source, opened.folder)
+    source = opened.corpus.source
+    store = partial(_store_images, source, opened.folder)
     chooser = Chooser(seed, opened.corpus.info, identifications)
-    for group in generate_groups(opened, split, chooser, shards, store, 1 if is_streaming else None):
+    # Small tables take longer. The images of this machine are read at once.
+    first_rows = (1 if "://" in source.location else 100) if is_streaming else None
+    for group in generate_groups(opened, split, chooser, shards, store, first_rows):
         yield group.to_table()
 
 
