@@ -134,3 +134,16 @@ def test_svg_is_sound_and_escapes_every_text():
     root = ElementTree.fromstring(f"<svg>{text}</svg>")
     assert len(root.findall("rect")) == 2 * len(marked) and len(root.findall("text")) == len(marked)
     assert root.find("text").text == "<b>&\N{REPLACEMENT CHARACTER}"
+
+
+def test_corners_are_drawn_as_the_polygon_that_is_scored():
+    turned, crossing = (50, 10, 90, 50, 50, 90, 10, 50), (10, 10, 30, 30, 30, 10, 10, 30)
+    marked, notes = mark_answers(
+        [turned], ["ship"], [crossing, (0, 0, 1, 1, 2, 2, 3, 3), (-9, 0, 9, 0, 9, 9, -9, 9)], [], (100, 100)
+    )
+    scene = compose(marked, 100, 100, 5)
+    assert [shape for _, shape in scene.boxes][:2] == [turned, (10, 10, 30, 10, 30, 30, 10, 30)]
+    svg = to_svg(scene)
+    assert 'polygon points="50.0,10.0 90.0,50.0 50.0,90.0 10.0,50.0" class="box gold"' in svg
+    assert svg.count("<polygon") == 6 and "<rect" not in svg
+    assert [note.split(" of the answer")[0] for note in notes] == ["1 box", "1 box"]
