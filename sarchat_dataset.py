@@ -25,7 +25,7 @@ try:
     from builders.corpus.location import locate
     from builders.corpus.sardet import find_corpus
     from builders.data.live import check_live_choices, generate_tables, has_records, plan_shards
-    from builders.data.origin import find_origin
+    from builders.data.origin import cite, find_origin
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
         f"{error}. sarchat_dataset.py is a part of sarchat-bench: run `pip install .` in the folder that it comes from",
@@ -41,8 +41,8 @@ FEATURES = datasets.Features._from_yaml_list(feature_specs(known_corpus(DEFAULT)
 
 __all__ = ["FEATURES", "RELEASE_NOTES", "VERSION", "SARChat", "SARChatConfig"]
 
-_CITATION = read_text("citation.bib")
 _DESCRIPTION = "Conversations about synthetic aperture radar images in six tasks, built from SARDet-100K."
+_OF_OTHERS = "Conversations about {}s in six tasks, built from {}."
 _NEEDS_DATA = (
     "SARChat is built from SARDet-100K, which this builder does not download: give its folder, zip or URL as "
     'data_dir, as in SARChat(config_name="referring", data_dir="SARDet_100K")'
@@ -66,6 +66,7 @@ class SARChatConfig(datasets.BuilderConfig):
         stamp: the corpus's stamp, by which other processes recognize it; set by the builder.
         corpus_splits: the splits of the corpus; set by the builder.
         license: the licence of its images, empty if unknown; set by the builder.
+        citation: how to cite the paper, and the corpus where that is known; set by the builder.
         corpus_info: what the corpus is about; set by the builder.
     """
 
@@ -81,6 +82,7 @@ class SARChatConfig(datasets.BuilderConfig):
     stamp: str | None = None
     corpus_splits: tuple[str, ...] = ()
     license: str = known_corpus(DEFAULT).license
+    citation: str = read_text("citation.bib")
     corpus_info: CorpusInfo = field(default_factory=lambda: known_corpus(DEFAULT))
 
     def create_config_id(self, config_kwargs: dict, custom_features: datasets.Features | None = None) -> str:
@@ -93,7 +95,7 @@ class SARChatConfig(datasets.BuilderConfig):
         for name in ("rename", "drop", "corpus", "annotations", "trust_boxes", "boxes"):
             names.pop(name, None)
         # A file with a new time stamp gives the same records.
-        for name in ("stamp", "corpus_splits", "license", "corpus_info"):
+        for name in ("stamp", "corpus_splits", "license", "citation", "corpus_info"):
             names.pop(name, None)
         return super().create_config_id(names, custom_features)
 
@@ -161,18 +163,22 @@ class SARChat(datasets.ArrowBasedBuilder, datasets.GeneratorBasedBuilder):
             # Before the fingerprint: a change between the two is noticed when the corpus is opened again.
             kwargs |= {"stamp": corpus.stamp(), "corpus_splits": corpus.splits, "fingerprint": corpus.fingerprint()}
             origin = find_origin({"source": corpus.describe(), "corpus": corpus.info.as_data()})
-            kwargs["license"] = origin.license or ""
+            kwargs |= {"license": origin.license or "", "citation": cite(info, origin)}
         super().__init__(**kwargs)
 
     def _info(self) -> datasets.DatasetInfo:
+        info = self.config.corpus_info
+        image = dict(info.nouns)["image"]
         return datasets.DatasetInfo(
-            description=_DESCRIPTION,
+            description=_DESCRIPTION
+            if info.name == known_corpus(DEFAULT).name
+            else _OF_OTHERS.format(image, info.name),
             features=datasets.Features._from_yaml_list(
                 feature_specs(self.config.corpus_info.names, oriented=self.config.boxes == "oriented")
             ),
             homepage="https://arxiv.org/abs/2502.08168",
             license=self.config.license,
-            citation=_CITATION,
+            citation=self.config.citation,
         )
 
     def _split_generators(

@@ -107,7 +107,8 @@ def test_every_split_reads_its_share_of_a_live_corpus(corpus, tmp_path):
         built = load_dataset(str(corpus / "out"), "counting", split=split, cache_dir=str(tmp_path / "cache"))
         live = builder.as_dataset(split=split)
         assert live.remove_columns("image").to_list() == built.remove_columns("image").to_list()
-    assert builder.info.license == "mit"
+    assert builder.info.license == "mit" and "@misc{ports}" in builder.info.citation
+    assert "aerial images" in builder.info.description and "Ports" in builder.info.description
     given = SARChat(
         config_name="counting",
         data_dir=str(corpus / "data"),

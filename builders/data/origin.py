@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from builders.corpus.info import DEFAULT, known_corpus
+from builders.core.resources import read_text
+from builders.corpus.info import DEFAULT, CorpusInfo, known_corpus
 
 # The options that state what is unknown.
 OPTIONS = {"source": "--source-name", "licence": "--license"}
@@ -47,3 +49,9 @@ def find_origin(info: Mapping[str, Any]) -> Origin:
     if _OWN & source.keys():
         return Origin("own", source.get("name"), source.get("license"))
     return Origin("sardet", default.name, default.license)
+
+
+def cite(corpus: CorpusInfo, origin: Origin) -> str:
+    """Return the citations of the paper, and of the images' source where it is known."""
+    paper, *source = re.split(r"\n(?=@)", read_text("citation.bib").strip())
+    return "\n\n".join(map(str.strip, filter(None, [paper, *(source if origin.kind != "own" else [corpus.citation])])))

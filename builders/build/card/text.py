@@ -18,7 +18,7 @@ from builders.core.tables import format_markdown
 from builders.core.versions import RELEASE_NOTES
 from builders.corpus.info import CorpusInfo
 from builders.data.analysis.target_counts import add_counts
-from builders.data.origin import OPTIONS, Origin, find_origin
+from builders.data.origin import OPTIONS, Origin, cite, find_origin
 from builders.data.reader import CARD
 from builders.tasks.phrases import enumerate_words
 from builders.tasks.templating import load_templates
@@ -79,15 +79,9 @@ def write_card(
         left_out_table=format_markdown(left_out[0], left_out[1:]),
         wordings=_count_wordings(tasks),
         biases=_note_biases(contents),
-        citation=_cite(corpus, origin),
+        citation=cite(corpus, origin),
     )
     (folder / CARD).write_text(text, encoding="utf-8", newline="\n")
-
-
-def _cite(corpus: CorpusInfo, origin: Origin) -> str:
-    """Return the citations of the paper, and of the images' source where it is known."""
-    paper, *source = re.split(r"\n(?=@)", read_text("citation.bib").strip())
-    return "\n\n".join(map(str.strip, filter(None, [paper, *(source if origin.kind != "own" else [corpus.citation])])))
 
 
 def _note(name: str, /, **values: object) -> str:
