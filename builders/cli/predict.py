@@ -40,7 +40,6 @@ from builders.core.writing import check_outputs
 @box_format_options(None)
 @click.option(
     "--fine-tuned",
-    type=click.Path(path_type=Path),
     metavar="EXPORT",
     help="Folder of `sarchat export` that the model was fine-tuned on: ask as it was trained.",
 )
@@ -68,7 +67,7 @@ def command(
     box_format: str | None,
     input_size: str | None,
     resize: str | None,
-    fine_tuned: Path | None,
+    fine_tuned: str | None,
     extra_body: str | None,
     blind: bool,
     logprobs: bool,
@@ -91,7 +90,7 @@ def command(
             raise
         raise SARChatError(f"openai is not installed; {install_extra('predict')}") from error
     if fine_tuned is not None:
-        trained = _read_trained(fine_tuned, box_format)
+        trained = _read_trained(Path(fine_tuned).expanduser(), box_format)
         if box_format is None and input_size is None and resize is None:
             resize = trained["resize"]
         box_format = box_format or trained["box_format"]
