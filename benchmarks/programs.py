@@ -328,14 +328,15 @@ def dump_bare(folder: str, out: str) -> dict[str, Any]:
 
 def translate(boxes: str) -> dict[str, Any]:
     """Translate one answer of very many boxes from every box format."""
-    from builders.notation.formats import FORMAT_NAMES, get_format
+    from builders.notation.formats import FORMAT_NAMES, INPUT_PIXELS, get_format
     from builders.notation.input_size import InputSize
     from builders.notation.render import render_text
     from builders.notation.translate import translate as read
 
     answer = " and a ".join(f"ship {{<{start}><{start}><{start + 50}><{start + 40}>}}" for start in range(0, 700, 7))
     answer = "\n".join([answer] * (int(boxes) // 100))
-    formats = [(get_format(name), InputSize(798, 798) if name == "qwen2.5-vl" else None) for name in FORMAT_NAMES]
+    all_formats = map(get_format, FORMAT_NAMES)
+    formats = [(fmt, InputSize(798, 798) if fmt.unit == INPUT_PIXELS else None) for fmt in all_formats]
     written = [render_text(answer, fmt, 800, 800, size) for fmt, size in formats]
 
     def work() -> int:
