@@ -190,8 +190,8 @@ def test_a_model_that_knows_the_answers_scores_100(oriented, tmp_path, box_forma
     known = {}
     for task in data.tasks:
         for row in data.rows(task, "test"):
-            sent = phrasing.phrase(row, data.info, asks_for_boxes=asks_for_boxes(task))
-            gold = row["messages"][1]["content"]
+            asked, gold = (message["content"] for message in row["messages"])
+            sent = phrasing.phrase(asked, (SIDE, SIDE), data.info, asks_for_boxes=asks_for_boxes(task))
             written = re.sub(
                 rf"(?:{BRACES.pattern.replace('((?:', '(?:(?:')})+",
                 lambda run: writer(numbers_in(run[0]), None, SIDE, SIDE),
