@@ -26,6 +26,7 @@ COMMANDS = {
     "export": "Write a data set as the files of a trainer or a harness.",
     "leaderboard": "Print the published results together with your own.",
     "predict": "Ask a model the questions of a data set, through a server.",
+    "probe": "Ask a model with its own, another and a grey image: does it look?",
     "push": "Publish a data set or a metric on the Hugging Face Hub.",
     "report": "Write an HTML report of a model's answers: scores, failures, records.",
     "score": "Score a model's predictions against a built data set.",

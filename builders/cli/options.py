@@ -123,6 +123,11 @@ class AnswerOptions:
     input_size: str | None
     resize: str | None
 
+    @classmethod
+    def of_predict(cls) -> AnswerOptions:
+        """Return the options for files of `sarchat predict`, whose sidecars say how the model was asked."""
+        return cls("all", "test", None, None, None, None, "sarchat", None, None)
+
     def read_sources(self, files: Sequence[str], model: str | None = None) -> tuple[AnswerOptions, list[AnswerSource]]:
         """Return the options for the first file of answers, and every file with the box format that is used in it.
 

@@ -46,6 +46,7 @@ from builders.core.writing import check_outputs
 @click.option(
     "--blind", is_flag=True, help="Send a grey image of the same size instead of each image: what the model guesses."
 )
+@click.option("--shuffle-images", is_flag=True, help="Send another image of the split instead of each image.")
 @click.option(
     "--logprobs", is_flag=True, help="Keep the probability of the numbers in answers, for `score --detection`."
 )
@@ -70,6 +71,7 @@ def command(
     fine_tuned: str | None,
     extra_body: str | None,
     blind: bool,
+    shuffle_images: bool,
     logprobs: bool,
 ) -> None:
     """Ask a model every question of a split of DATA, with its image, and write its answers.
@@ -111,6 +113,7 @@ def command(
         resize=resize,
         extra_body=_read_object(extra_body),
         blind=blind,
+        shuffle_images=shuffle_images,
         logprobs=logprobs,
     )
     # A file of answers is resumed; whether it can be is checked when it is opened.

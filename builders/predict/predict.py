@@ -13,6 +13,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from builders.core.errors import SARChatError
 from builders.core.redact import redact, split_secrets
 from builders.core.tables import format_table
 from builders.data.open_data import open_data
@@ -21,7 +22,7 @@ from builders.notation.models import MAX_TOKENS, Choice, choose, warn_of_unit
 from builders.notation.phrasing import Phrasing
 from builders.predict.answers import open_answers
 from builders.predict.client import ChatClient
-from builders.predict.questions import Remaining, check_images, generate_questions
+from builders.predict.questions import ANOTHER, GREY, OWN, Remaining, check_images, generate_questions
 from builders.predict.run import Tally, ask_all
 from builders.scoring.gold import read_rows, require_unique
 
@@ -43,6 +44,7 @@ class Options:
         resize: `factor,min_pixels,max_pixels`, likewise.
         extra_body: further fields of each request; the sidecar shows no secrets in them.
         blind: send a grey image of the same size instead of each image.
+        shuffle_images: send another image of the split instead of each image, resized to its size.
         logprobs: ask for the probability of each token, and keep those of the numbers in answers.
     """
 
@@ -58,7 +60,18 @@ class Options:
     resize: str | None = None
     extra_body: Mapping[str, Any] = field(default_factory=dict)
     blind: bool = False
+    shuffle_images: bool = False
     logprobs: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse two kinds of images at once."""
+        if self.blind and self.shuffle_images:
+            raise SARChatError("--blind sends grey images, and --shuffle-images other ones; choose one of the two")
+
+    @property
+    def images(self) -> str:
+        """The image that is sent with a question, one of `IMAGES`."""
+        return GREY if self.blind else ANOTHER if self.shuffle_images else OWN
 
     def parameters(self) -> dict[str, Any]:
         """Return the arguments of each request."""
@@ -154,7 +167,7 @@ def predict(
                 client.check_server()
             _tell_unit(choice)
         remaining = Remaining(subset, answers.images)
-        questions = generate_questions(data, tasks, options.split, remaining, phrasing, blind=options.blind)
+        questions = generate_questions(data, tasks, options.split, remaining, phrasing, options.images)
         start = time.monotonic()
         tally = ask_all(questions, client, answers, concurrency, total)
         return Outcome(tally, before, total, time.monotonic() - start, answers.server_models)

@@ -19,6 +19,8 @@ _ASKED: dict[str, tuple[type, ...]] = {
 }
 # Settings that do not affect answers: the sidecar lists the first values that were seen.
 SEEN = ("base_urls", "server_models")
+# What follows the name of a model that did not see the records' own images.
+_SHOWN = {"blind": " (blind)", "shuffle_images": " (another image)"}
 
 
 def meta_path(path: Path) -> Path:
@@ -65,7 +67,7 @@ def read_asked(path: Path) -> dict[str, Any]:
                 f"{meta_path(path)}: its option {name} is {options.get(name)!r:.80}, not one of `sarchat predict`"
             )
     # What a model guesses is not to be taken for what it sees.
-    model = f"{meta['model']} (blind)" if options.get("blind") is True else meta["model"]
+    model = meta["model"] + "".join(words for name, words in _SHOWN.items() if options.get(name) is True)
     return {"model": model} | {name: options[name] for name in _ASKED}
 
 

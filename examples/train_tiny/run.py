@@ -48,8 +48,8 @@ def main() -> None:
     answers = {name: out / f"{name}.jsonl" for name in MODELS}
     for name in MODELS:
         with _serving(out / name) as url:
-            asked = ("predict", data, "--model", out / name, "--base-url", url, "--box-format", "sarchat")
-            _run(SARCHAT, *asked, "--fine-tuned", "--limit", limit, "--max-tokens", 208, "--out", answers[name])
+            asked = "predict", data, "--model", out / name, "--base-url", url, "--fine-tuned", export
+            _run(SARCHAT, *asked, "--limit", limit, "--max-tokens", 208, "--out", answers[name])
         _run(SARCHAT, "score", answers[name], "--references", data, "--output", out / f"{name}.json")
     _run(SARCHAT, "compare", answers["trained"], answers["blind"], "--references", data)
     _run(SARCHAT, "report", answers["trained"], "--references", data, "--out", out / "report.html")

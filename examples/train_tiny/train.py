@@ -66,8 +66,8 @@ def warm_tower(folder: Path, data: Path, out: Path, steps: int) -> None:
     tower.train()
     for step in range(steps):
         chosen = torch.from_numpy(order.integers(0, len(pixels), _BATCH))
-        out = head(tower(pixel_values=pixels[chosen].float()).last_hidden_state)
-        kinds, corners = out[..., :-4], out[..., -4:]
+        found = head(tower(pixel_values=pixels[chosen].float()).last_hidden_state)
+        kinds, corners = found[..., :-4], found[..., -4:]
         label, box = labels[chosen], boxes[chosen]
         loss = torch.nn.functional.cross_entropy(kinds.flatten(0, 1), label.flatten())
         if (label > 0).any():
@@ -113,8 +113,7 @@ def fine_tune(folder: Path, export: Path, out: Path, steps: int, *, blind: bool 
     settings = yaml.safe_load((export / "train.yaml").read_text(encoding="utf-8"))
     # The exported files name their images relative to their own folder.
     os.chdir(export)
-    files = [entry["data_files"] for entry in settings["datasets"]]
-    records = load_dataset("parquet", data_files=files, split="train").shuffle(seed=0)
+    records = load_dataset(str(export), settings["dataset_config"], split="train").shuffle(seed=0)
     if blind:
         records = records.map(_without_image, batched=True, batch_size=100)
     torch.manual_seed(0)

@@ -87,6 +87,8 @@ OUTPUTS = {
 }
 # Always `.eval_results/sarchat.yaml`; see the last test.
 AT_A_FIXED_PLACE = {("score", "eval_results")}
+# A folder to which the files of three runs of `predict` are added, which check them.
+OF_PREDICT = {("probe", "out")}
 WITHOUT_OUTPUT = {"compare", "corpora", "push", "stats"}
 URL = ["http://127.0.0.1:9/v1"]
 
@@ -127,7 +129,7 @@ def test_every_output_of_every_command_is_tried_here():
             names_place = parameter.name == "out" or isinstance(parameter.type, click.Path)
             if (names_place or words.startswith(("Write", "Draw"))) and not getattr(parameter, "is_flag", True):
                 found.add((name, parameter.name))
-    tried = {(name.split()[0], option) for name, option in {*OUTPUTS, *AT_A_FIXED_PLACE}}
+    tried = {(name.split()[0], option) for name, option in {*OUTPUTS, *AT_A_FIXED_PLACE, *OF_PREDICT}}
     assert found == tried
     assert {name for name, _ in tried} | WITHOUT_OUTPUT == {*COMMANDS}
     assert not WITHOUT_OUTPUT & {name for name, _ in tried}
