@@ -364,7 +364,8 @@ class Vocabulary:
         # Nothing but names, negation and choice spans a comma. A line break is in no part of a sentence.
         self._comma = "\n" if any("," in name for name in self._names) else ","
         # What stands between boxes, ends of sentences and commas repeats, and so do identifications, most answers.
-        self._read_short, self._read_short_piece = map(lru_cache(maxsize=2**16), (self._read, self._read_piece))
+        self._read_short = lru_cache(maxsize=2**16)(self._read)
+        self._read_short_piece = lru_cache(maxsize=2**16)(self._read_piece)
         self._identify_short = lru_cache(maxsize=2**16)(self._identify)
 
     def named(self, kind: str, text: str) -> list[str]:
@@ -737,7 +738,7 @@ def box_iou(boxes1: Sequence[Box] | np.ndarray, boxes2: Sequence[Box] | np.ndarr
     if not _are_oriented(boxes1) and not _are_oriented(boxes2):
         return _upright_iou(boxes1, boxes2)
     iou = np.zeros((len(boxes1), len(boxes2)))
-    pairs = np.reshape(_overlaps(boxes1, boxes2, sys.float_info.min), (-1, 3))
+    pairs = np.reshape(_overlaps([*boxes1], [*boxes2], sys.float_info.min), (-1, 3))
     iou[tuple(pairs[:, :2].astype(int).T)] = pairs[:, 2]
     return iou
 
@@ -760,7 +761,7 @@ def _overlaps(boxes1: Sequence[Box], boxes2: Sequence[Box], lowest: float) -> _P
             blocks.append(np.column_stack((rows + start, columns, block[rows, columns])))
         return np.concatenate(blocks)
     pairs: list[Match] = []
-    proper2 = [(j, *box) for j, box in enumerate(boxes2) if _is_proper(*box)]
+    proper2: list[tuple[Any, ...]] = [(j, *box) for j, box in enumerate(boxes2) if _is_proper(*box)]
     for i, (left, top, right, bottom) in enumerate(boxes1):
         if not _is_proper(left, top, right, bottom):
             continue

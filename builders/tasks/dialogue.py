@@ -7,6 +7,7 @@ from the image, and not from the turns before it: each box is in one turn alone.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import ModuleType
 
 from builders.corpus.targets import AnnotatedImage
 from builders.tasks import classification, counting, description, grounding, identification, referring
@@ -44,7 +45,7 @@ def records(image: AnnotatedImage, talk: Conversation) -> Iterator[Record]:
     yield Record(record_id, question, answer, image.targets, further)
 
 
-def _of(task: object, image: AnnotatedImage, talk: Conversation) -> list[Record]:
+def _of(task: ModuleType, image: AnnotatedImage, talk: Conversation) -> list[Record]:
     name = task.__name__.rpartition(".")[2]
     return list(task.records(image, talk.of_task(name)))
 

@@ -52,7 +52,7 @@ def main() -> None:
             _run(SARCHAT, *asked, "--limit", limit, "--max-tokens", 208, "--out", answers[name])
         _run(SARCHAT, "score", answers[name], "--references", data, "--output", out / f"{name}.json")
     _run(SARCHAT, "compare", answers["trained"], answers["blind"], "--references", data)
-    _run(SARCHAT, "report", answers["trained"], "--references", data, "--out", out / "report.html")
+    _run(SARCHAT, "report", answers["trained"], "--data", data, "--out", out / "report.html")
     measured = _run(*train, "losses", out / "trained", data, 4 if short else 200, stdout=subprocess.PIPE, text=True)
     losses = json.loads(measured.stdout.splitlines()[-1])
     scores = {name: json.loads((out / f"{name}.json").read_text(encoding="utf-8")) for name in MODELS}
