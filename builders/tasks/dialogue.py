@@ -1,7 +1,7 @@
 """Dialogue: one conversation per image, whose turns are records of the six tasks, word for word.
 
-A trainer reads an image once a conversation instead of once a record. The turns are chosen so that an answer is read
-from the image, and not from the turns before it: each box is in one turn alone.
+A trainer reads an image once a conversation instead of once a record. No turn gives away the answer of a later one more
+than it must: each box is in one turn alone.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def test_every_kind_of_annotations_gives_the_same_parquet(tmp_path, seed):
             use_parts(corpus, kind, seed=seed)
         build(corpus, tmp_path / f"out-{kind}")
     expected = parquet_sums(tmp_path / "out-one")
-    assert len(expected) == 21
+    assert len(expected) == 24
     assert parquet_sums(tmp_path / "out-json") == expected
     assert parquet_sums(tmp_path / "out-parquet") == expected
 
