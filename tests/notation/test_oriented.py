@@ -126,8 +126,14 @@ RECTANGLES = st.builds(
 def test_boxes_come_back_from_every_family_and_from_the_project(name, boxes, label):
     writer, step = ORIENTED_WRITERS[name]
     text = (label or "") + "".join(map(spell, boxes))
-    for written in (writer(boxes, label, SIDE, SIDE), write(name, text)):
-        result = read(name, written)
+    fmt, size = get_format(name), size_for(name)
+    ways = [(written, size) for written in (writer(boxes, label, SIDE, SIDE), write(name, text))]
+    if fmt.rotated and name in RESIZED:
+        # Where width and height are resized differently, a rectangle is none any more, and an angle cannot say so.
+        size = InputSize(INPUT_SIZE[0], INPUT_SIZE[0])
+        ways = [(render_text(text, fmt, SIDE, SIDE, size), size)]
+    for written, size in ways:
+        result = translate(written, fmt, SIDE, SIDE, size)
         found = boxes_in(result.text)
         assert result.boxes == len(found) == len(boxes), written
         assert not (result.truncated or result.rotated or result.not_boxes), written

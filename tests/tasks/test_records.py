@@ -47,7 +47,7 @@ def test_records_agree_with_the_true_annotations(real_corpus):
     found = Counter((record["task"], record["id"].split("/")[1]) for record in check_corpus(real_corpus))
     counts = {task: tuple(found[task, split] for split in SPLITS) for task in TASKS}
     by_image = dict.fromkeys(("classification", "grounding", "counting", "referring"), (30, 10, 9))
-    assert counts == {**by_image, "identification": (146, 38, 56), "description": (19, 5, 7)}
+    assert counts == {**by_image, "identification": (146, 38, 56), "description": (19, 5, 7), "presence": (56, 18, 18)}
 
 
 def one_image(folder: Path, boxes: list[tuple], width: int = 300, height: int = 300) -> list[dict]:
