@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import count
@@ -194,19 +195,28 @@ def test_llama_factory_learns_each_answer_of_a_dialogue(exported, dialogues):
     assert Counter(line["labels"] for line in encoded) == Counter(map(answers_in, dialogues))
 
 
-def test_trl_learns_each_answer_of_a_dialogue(exported, dialogues):
+@pytest.fixture(scope="module")
+def qwen_of_trl(tmp_path_factory) -> Path:
+    """Return the tiny model with Qwen2.5-VL's own chat template, of which TRL knows where an answer begins and ends."""
+    folder = tmp_path_factory.mktemp("models") / "qwen"
+    shutil.copytree(trainers.tiny_model("trl", "qwen2.5-vl"), folder)
+    (template,) = trainers.environment("trl").glob("lib/*/site-packages/trl/chat_templates/qwen2_5_vl.jinja")
+    shutil.copyfile(template, folder / "chat_template.jinja")
+    return folder
+
+
+def test_trl_learns_each_answer_of_a_dialogue(exported, dialogues, qwen_of_trl):
     folder = exported("trl", "sarchat", "dialogue")
-    model = trainers.tiny_model("trl", "qwen2.5-vl")
-    lines = trainers.drive("trl", "trl_records.py", model, "train.yaml", cwd=folder)
+    lines = trainers.drive("trl", "trl_records.py", qwen_of_trl, "train.yaml", cwd=folder)
     assert [line["labels"] for line in lines] == list(map(answers_in, dialogues))
 
 
-def test_trl_trains_on_dialogues(exported):
+def test_trl_trains_on_dialogues(exported, qwen_of_trl):
     folder = exported("trl", "sarchat", "dialogue")
     arguments = "--max_steps 2 --logging_steps 1 --bf16 false --report_to none --use_cpu true"
     arguments += " --gradient_accumulation_steps 1 --per_device_train_batch_size 2"
-    model = str(trainers.tiny_model("trl", "qwen2.5-vl"))
-    assert len(trainers.losses(trainers.run("trl", "bash", folder / "train.sh", *arguments.split(), MODEL=model))) >= 2
+    printed = trainers.run("trl", "bash", folder / "train.sh", *arguments.split(), MODEL=str(qwen_of_trl))
+    assert len(trainers.losses(printed)) >= 2
 
 
 def test_ms_swift_trains(exported):
