@@ -36,7 +36,7 @@ def test_every_picture_is_there():
 def test_pictures_fit_a_page_and_are_not_blank(name):
     pixels = read_picture(sample_build(pictures=True) / "pictures" / f"{name}.png")
     height, width = pixels.shape[:2]
-    assert 1200 <= width <= 2100 and 300 <= height <= 2100
+    assert 1200 <= width <= 2100 and 300 <= height <= 2400
     page = np.array([int(style.PAGE[place : place + 2], 16) for place in (1, 3, 5)])
     drawn = (np.abs(pixels - page).sum(axis=2) > 60).mean()
     assert drawn > 0.03
