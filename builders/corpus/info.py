@@ -220,7 +220,10 @@ class CorpusInfo:
     @cached_property
     def words(self) -> list[dict[str, Any]] | None:
         """The categories with their words, as the metric takes them; `None` if they are its own, SARDet-100K's."""
-        if self.categories == known_corpus(DEFAULT).categories:
+        # Imported here: its libraries take longer than all others.
+        from sarchat_metric import CATEGORIES
+
+        if self.categories == known_corpus(DEFAULT).categories and self.names == CATEGORIES:
             return None
         return [
             {
