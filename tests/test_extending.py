@@ -119,7 +119,8 @@ class Tree:
         with ChatServer(lambda asked: "a ship") as server:
             asked = ("predict", "out", "--model", "m", "--base-url", server.url, "--limit", 1, "--config", task)
             printed["predict"] = self.run(*asked, "--out", "asked.jsonl")
-            printed["probe"] = self.run("probe", *asked[1:], "--out", "probe")
+            # More than one image.
+            printed["probe"] = self.run("probe", *(4 if value == 1 else value for value in asked[1:]), "--out", "probe")
         printed["space"] = self.run("space", "--out", "sarchat_metric")
         printed["push"] = self.run("push", "dataset", "out", "me/out", "--dry-run")
         assert {*printed, "build"} == {*COMMANDS}
