@@ -226,6 +226,12 @@ class SARChat(datasets.ArrowBasedBuilder, datasets.GeneratorBasedBuilder):
             for row in table.to_pylist():
                 yield row["id"], row
 
+    def _get_examples_iterable_for_split(self, split_generator: datasets.SplitGenerator) -> Any:  # noqa: ANN401
+        # Streams of tables are resumed inexactly by `datasets` 3.6 and 4.0, exactly by 4.8; those of examples always.
+        version = tuple(map(int, datasets.__version__.split(".")[:2]))
+        kind = datasets.GeneratorBasedBuilder if version < (4, 8) else datasets.ArrowBasedBuilder
+        return kind._get_examples_iterable_for_split(self, split_generator)
+
     def _index_folder(self) -> str | None:
         """Return the folder of the indices of this corpus, which all processes share; none in a remote cache."""
         if "://" in self._cache_dir_root:
