@@ -227,9 +227,9 @@ class SARChat(datasets.ArrowBasedBuilder, datasets.GeneratorBasedBuilder):
                 yield row["id"], row
 
     def _get_examples_iterable_for_split(self, split_generator: datasets.SplitGenerator) -> Any:  # noqa: ANN401
-        # Streams of tables are resumed inexactly by `datasets` 3.6 and 4.0, exactly by 4.8; those of examples always.
-        version = tuple(map(int, datasets.__version__.split(".")[:2]))
-        kind = datasets.GeneratorBasedBuilder if version < (4, 8) else datasets.ArrowBasedBuilder
+        # Streams of tables are resumed inexactly by `datasets` 3.6 to 4.8, exactly by 5.2; those of examples always.
+        of_examples = int(datasets.__version__.partition(".")[0]) < 5
+        kind = datasets.GeneratorBasedBuilder if of_examples else datasets.ArrowBasedBuilder
         return kind._get_examples_iterable_for_split(self, split_generator)
 
     def _index_folder(self) -> str | None:
