@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import os
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +21,9 @@ from builders.predict.images import encode_content
 _COLUMNS = ("id", "image", "file_name", "width", "height", "messages")
 # The image that a model sees with a question: that of the record, a grey one, or that of another record.
 OWN, GREY, ANOTHER = IMAGES = ("own", "grey", "another")
+
+# A record, and its task.
+_TaskRow = tuple[str, dict[str, Any]]
 
 
 class Question(NamedTuple):
@@ -53,11 +56,11 @@ class Remaining(Container[str]):
 
     def __contains__(self, record_id: object) -> bool:
         """Return whether a record is still open."""
-        return self.is_asked(record_id) and record_id not in self._answered
+        return (self._subset is None or record_id in self._subset) and record_id not in self._answered
 
-    def is_asked(self, record_id: object) -> bool:
-        """Return whether a record is one of the subset, answered or not."""
-        return self._subset is None or record_id in self._subset
+    def with_answered(self) -> Remaining:
+        """Return the ids of the subset, answered or not."""
+        return Remaining(self._subset, ())
 
 
 def generate_questions(
@@ -72,78 +75,53 @@ def generate_questions(
         SARChatError: if the data cannot be read, or there is only one image where another one is to be shown. An
             unreadable image is not an error, but noted in its questions.
     """
-    if images == ANOTHER:
-        yield from _about_other_images(data, tasks, split, keep, phrasing)
-        return
-    streams = [_name_task(task, data.rows(task, split, keep, _COLUMNS)) for task in tasks]
+    # Where other images are shown, answered records are passed too, so that a run that is resumed shows the same ones.
+    passed = keep.with_answered() if images == ANOTHER else keep
+    streams = [_name_task(task, data.rows(task, split, passed, _COLUMNS)) for task in tasks]
     image: EncodedImage | None = None
     url: str | None = None
     fault = digest = ""
     # In a build, each task's records are sorted by file name; but different images may have the same name.
-    for task, row in heapq.merge(*streams, key=_file_name):
+    rows = heapq.merge(*streams, key=_file_name)
+    for task, row, shown in _with_others(rows, data) if images == ANOTHER else _with_own(rows):
+        if row["id"] not in keep:
+            continue
+        size = row["width"], row["height"]
         if image is None or not _is_same(row["image"], image):
             image, url, fault, digest = row["image"], None, "", ""
             try:
                 content = image.read()
-                digest, url = hash_bytes(content), encode_content(content, image.name, blind=images == GREY)
+                digest = hash_bytes(content)
+                if images == ANOTHER:
+                    url = encode_content(shown.read(), shown.name, size=size)
+                else:
+                    url = encode_content(content, image.name, blind=images == GREY)
             except SARChatError as error:
                 fault = str(error)
-        yield Question(row["id"], _phrase(task, row, data, phrasing), row["file_name"], url, fault, digest)
+        text = phrasing.phrase(row["messages"][0]["content"], size, data.info, asks_for_boxes=asks_for_boxes(task))
+        yield Question(row["id"], text, row["file_name"], url, fault, digest)
 
 
-def _phrase(task: str, row: Mapping[str, Any], data: Records, phrasing: Phrasing) -> str:
-    size = row["width"], row["height"]
-    return phrasing.phrase(row["messages"][0]["content"], size, data.info, asks_for_boxes=asks_for_boxes(task))
+def _with_own(rows: Iterable[_TaskRow]) -> Iterator[tuple[str, dict[str, Any], EncodedImage]]:
+    return ((task, row, row["image"]) for task, row in rows)
 
 
-def _about_other_images(
-    data: Records, tasks: Sequence[str], split: str, keep: Remaining, phrasing: Phrasing
-) -> Iterator[Question]:
-    """Yield the questions with the image before their own; those about the first image with the second."""
-    # Answered ones are passed too, so that a run that is resumed shows the same images.
-    streams = [_name_task(task, data.rows(task, split, _Asked(keep), _COLUMNS)) for task in tasks]
-    first: list[tuple[str, dict[str, Any]]] = []
+def _with_others(rows: Iterable[_TaskRow], data: Records) -> Iterator[tuple[str, dict[str, Any], EncodedImage]]:
+    """Yield each row with the image before its own; those of the first image with the second."""
+    first: list[_TaskRow] = []
     shown: EncodedImage | None = None
     own: EncodedImage | None = None
-    for task, row in heapq.merge(*streams, key=_file_name):
+    for task, row in rows:
         if own is not None and not _is_same(row["image"], own):
-            if shown is None:
-                yield from _show(row["image"], first, data, keep, phrasing)
-                first = []
-            shown = own
+            yield from ((*one, row["image"]) for one in first)
+            first, shown = [], own
         own = row["image"]
         if shown is None:
             first.append((task, row))
         else:
-            yield from _show(shown, [(task, row)], data, keep, phrasing)
+            yield task, row, shown
     if first:
         raise SARChatError(f"{data.location} has questions about one image alone; there is no other one to show")
-
-
-def _show(
-    image: EncodedImage,
-    rows: Sequence[tuple[str, dict[str, Any]]],
-    data: Records,
-    keep: Remaining,
-    phrasing: Phrasing,
-) -> Iterator[Question]:
-    for task, row in rows:
-        if row["id"] in keep:
-            url, fault, digest = None, "", ""
-            try:
-                digest = hash_bytes(row["image"].read())
-                url = encode_content(image.read(), image.name, size=(row["width"], row["height"]))
-            except SARChatError as error:
-                fault = str(error)
-            yield Question(row["id"], _phrase(task, row, data, phrasing), row["file_name"], url, fault, digest)
-
-
-class _Asked(Container[str]):
-    def __init__(self, remaining: Remaining) -> None:
-        self._remaining = remaining
-
-    def __contains__(self, record_id: object) -> bool:
-        return self._remaining.is_asked(record_id)
 
 
 def _is_same(image: EncodedImage, last: EncodedImage) -> bool:
