@@ -44,17 +44,21 @@ def command(
     figures: tuple[str, ...],
     shown: tuple[str, ...],
 ) -> None:
-    """Print the paper's 16 models together with your own SCORES, files of `sarchat score --output`."""
+    """Print the paper's 16 models together with your own SCORES, files of `sarchat score --output`.
+
+    The probe.json of `sarchat probe` adds how much a model loses with another image.
+    """
     from builders.core.tables import write_tables
     from builders.core.writing import check_outputs
     from builders.drawing.figures import PICTURE_MARK
     from builders.scoring import leaderboard
+    from builders.scoring.probe import join_probes
     from builders.scoring.result_files import read_result
 
     wanted = [_read_figure(text) for text in figures]
     outputs = {f"--figure {kind}": path for kind, path in wanted}
     check_outputs(outputs, scores, dict.fromkeys(outputs, PICTURE_MARK))
-    own = [read_result(path) for path in scores]
+    own = join_probes([read_result(path) for path in scores])
     others = leaderboard.choose_published(shown)
     table = leaderboard.tabulate_leaderboard(own, weights, rank_by)
     if wanted:

@@ -162,6 +162,15 @@ class AnswerOptions:
                 first = replace(own, box_format=choice.box_format, resize=choice.resize)
         return first, sources
 
+    def of_run(self, average: str) -> dict[str, str | int | None]:
+        """Return how a model was asked and its answers were averaged, for a file of scores."""
+        names = ("config", "split", "limit")
+        return {
+            **{name: getattr(self, name) for name in names},
+            "average": average,
+            **{name: getattr(self, name) for name in _NOTATION},
+        }
+
     def _as_asked(self, file: str) -> tuple[AnswerOptions, str | None]:
         """Return the options for a file of answers, and the model's name if `sarchat predict` wrote the file.
 

@@ -8,12 +8,8 @@ import click
 
 from builders.core.errors import SARChatError
 
-# The image that is shown, the name of its file of answers, and the option of `sarchat predict` for it.
-_SHOWN = {
-    "own image": ("own", ()),
-    "another image": ("another", ("--shuffle-images",)),
-    "grey image": ("grey", ("--blind",)),
-}
+# The options of `sarchat predict` for the own image, another one and a grey one.
+_FLAGS: tuple[tuple[str, ...], ...] = ((), ("--shuffle-images",), ("--blind",))
 
 
 @click.command("probe", context_settings={"ignore_unknown_options": True})
@@ -32,35 +28,31 @@ def command(data: str, out: Path, options: tuple[str, ...]) -> None:
     from builders.cli.options import AnswerOptions
     from builders.cli.predict import command as predict
     from builders.core.tables import write_tables
-    from builders.scoring import comparison
+    from builders.core.writing import check_outputs
     from builders.scoring.gold import read_gold
+    from builders.scoring.probe import FILES, SCORES, tabulate_probe
+    from builders.scoring.result import AVERAGES
+    from builders.scoring.result_files import PROBE_MARK, write_result
     from builders.scoring.scored_records import join_file
     from builders.scoring.scoring import evaluate
 
     if given := sorted({"--blind", "--shuffle-images"} & {*options}):
         raise SARChatError(f"probe shows the model every kind of image by itself; leave out {given[0]}")
     out.mkdir(parents=True, exist_ok=True)
-    files = [str(out / f"{name}.jsonl") for name, _ in _SHOWN.values()]
-    asked_with = (
-        [data, *options, *flags, "--out", file] for file, (_, flags) in zip(files, _SHOWN.values(), strict=True)
-    )
+    check_outputs({"--out": out / SCORES}, [data], {"--out": PROBE_MARK})
+    files = [str(out / file) for file in FILES.values()]
+    asked_with = ([data, *options, *flags, "--out", file] for file, flags in zip(files, _FLAGS, strict=True))
     # A wrong option is found before anything is asked.
     contexts = [predict.make_context("predict", arguments) for arguments in asked_with]
-    for shown, context in zip(_SHOWN, contexts, strict=True):
+    for shown, context in zip(FILES, contexts, strict=True):
         click.echo(f"With the {shown}:", err=True)
         with context:
             predict.invoke(context)
     asked, sources = AnswerOptions.of_predict().read_sources(files)
     gold = read_gold(data, asked.config, asked.split, asked.limit)
-    results = [
-        replace(evaluate(join_file(source, gold), "sample", resamples=0), name=shown)
-        for source, shown in zip(sources, _SHOWN, strict=True)
-    ]
-    own, *others = results
-    compared = [comparison.compare(other, own) for other in others]
-    click.echo(write_tables([comparison.tabulate_comparison(own, others, compared)]))
-    low, high = compared[0].intervals["overall"]
-    if high < 0:
-        click.echo(f"\nThe model looks: with another image it loses {-high:.2f} to {-low:.2f} points overall.")
-    else:
-        click.echo("\nNo sign that the model looks: with another image it scores no less, within the interval.")
+    results = [evaluate(join_file(source, gold), AVERAGES[0]) for source in sources]
+    probe = tuple(replace(result, name=shown) for result, shown in zip(results, FILES, strict=True))
+    run = {"model": sources[0].model, **asked.of_run(AVERAGES[0])}
+    write_result(out / SCORES, replace(results[0], probe=probe), run)
+    click.echo(write_tables([tabulate_probe(probe)]))
+    click.echo(f"\nWrote {out / SCORES}, for `sarchat leaderboard` and `sarchat report --probe`.", err=True)

@@ -25,6 +25,12 @@ from builders.core.errors import SARChatError, install_extra
     metavar="N",
     help="Records to show: N of the worst and N others of each task, N that got better and N that got worse.",
 )
+@click.option(
+    "--probe",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The probe.json of `sarchat probe`; default: the one beside ANSWERS, if they are its own.jsonl.",
+)
 @click.option("--model", metavar="NAME", help="The model's name; default: that of ANSWERS.")
 @click.option("--params", metavar="SIZE", help="Its number of parameters, such as 7B.")
 @answer_options
@@ -36,6 +42,7 @@ def command(
     data: str,
     out: Path,
     examples: int,
+    probe: Path | None,
     model: str | None,
     params: str | None,
     asked: AnswerOptions,
@@ -53,14 +60,17 @@ def command(
     from builders.core.writing import check_outputs
     from builders.drawing.report.contents import ReportOptions
     from builders.drawing.report.write import MARK, write_report
+    from builders.scoring.probe import find_probe
     from builders.scoring.score_table import list_warnings
 
     asked, sources = asked.read_sources([*filter(None, (answers, baseline))], model)
-    check_outputs({"--out": out}, filter(None, [answers, baseline, data]), {"--out": MARK})
+    found = find_probe(answers, probe)
+    check_outputs({"--out": out}, filter(None, [answers, baseline, data, probe]), {"--out": MARK})
     options = ReportOptions(
         asked.config, asked.split, asked.limit, average, weights, examples, asked.box_format, params
     )
-    report = write_report(sources[0], data, out, options, *sources[1:])
+    before = sources[1] if baseline else None
+    report = write_report(sources[0], data, out, options, before, found.probe if found else ())
     for warning in list_warnings(report.result, asked.box_format):
         logging.getLogger(__name__).warning(warning)
     click.echo(f"Wrote {out} ({out.stat().st_size / 1e6:.1f} MB, {len(report.records):,} records).")

@@ -96,13 +96,7 @@ def command(
         run = {
             "model": source.model or None,
             "params": params,
-            "config": asked.config,
-            "split": asked.split,
-            "limit": asked.limit,
-            "average": average,
-            "box_format": asked.box_format,
-            "input_size": asked.input_size,
-            "resize": asked.resize,
+            **asked.of_run(average),
             **({"detection": {task: own._asdict() for task, own in found.items()}} if detection else {}),
         }
         write_result(output, result, run)

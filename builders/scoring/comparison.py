@@ -89,7 +89,7 @@ def tabulate_comparison(baseline: Result, models: Sequence[Result], comparisons:
         if key in baseline.figures:
             row: list[object] = [task, name, baseline.numbers.get(key), Figure(baseline.figures[key])]
             for model, comparison in zip(models, comparisons, strict=True):
-                row += _cells(model, comparison, key)
+                row += difference_cells(model, comparison, key)
             rows.append(row)
     notes = ["Differences are in points, each model minus the first; * marks an interval without 0."]
     if all(comparison.intervals for comparison in comparisons):
@@ -134,7 +134,8 @@ def _other_records(first: Result, other: Result) -> SARChatError:
     )
 
 
-def _cells(model: Result, comparison: Comparison, key: str) -> list[object]:
+def difference_cells(model: Result, comparison: Comparison, key: str) -> list[object]:
+    """Return the model's score, its difference from the baseline and the interval; blanks where there is none."""
     if key not in comparison.differences:
         return [None, None, None]
     ends = comparison.intervals.get(key)

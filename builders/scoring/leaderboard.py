@@ -12,6 +12,7 @@ from builders.core.schema import in_order_of_table_3, task_facts
 from builders.core.tables import Figure, Table
 from builders.data.analysis.paper import read_test_sizes
 from builders.scoring.blind import BlindScores
+from builders.scoring.comparison import compare, difference_cells
 from builders.scoring.result import OWN, PUBLISHED, WEIGHTS, Result, lift, refuse_other_corpus
 from sarchat_metric import AVERAGED, SUB_SCORES
 
@@ -106,6 +107,7 @@ def tabulate_leaderboard(own: Sequence[Result], weights: str = PUBLISHED, rank_b
     ranked.sort(key=lambda pair: -pair[1][rank_by])
     unranked = [pair for pair in scored if pair not in ranked]
     with_blind = any(result.blind_scores for result in own)
+    with_probe = any(result.probe for result in own)
     rows = [
         [
             place,
@@ -115,6 +117,7 @@ def tabulate_leaderboard(own: Sequence[Result], weights: str = PUBLISHED, rank_b
             _percent(found.get("overall")),
             _percent(found.get("balanced")),
             *([_percent(found.get("blind")), _percent(found.get("lift"))] if with_blind else []),
+            *(_lost_with_another(result) if with_probe else []),
             *(_percent(result.tasks.get(task)) for task in _COLUMNS.values()),
         ]
         for place, (result, found) in [*enumerate(ranked, 1), *((None, pair) for pair in unranked)]
@@ -140,6 +143,11 @@ def tabulate_leaderboard(own: Sequence[Result], weights: str = PUBLISHED, rank_b
             "blind: the best overall score without the image on your test set, for the published models too if it is "
             "the same for all of yours; lift: 100 (Eq. 4 - blind) / (100 - blind)."
         )
+    if with_probe:
+        notes.append(
+            "another image: how the overall score changes if each record has another image, in points, on the records "
+            "that `sarchat probe` asked, weighted by their own numbers; * marks an interval without 0."
+        )
     header = [
         "rank",
         "model",
@@ -148,9 +156,18 @@ def tabulate_leaderboard(own: Sequence[Result], weights: str = PUBLISHED, rank_b
         "Eq. 4",
         "balanced",
         *(["blind", "lift"] if with_blind else []),
+        *(["another image", "95 % interval"] if with_probe else []),
         *_COLUMNS,
     ]
     return Table("", header, rows, notes)
+
+
+def _lost_with_another(result: Result) -> list[object]:
+    """Return the difference of the overall score with another image, and its interval; blanks where it is unknown."""
+    if not result.probe:
+        return [None, None]
+    own, another, *_ = result.probe
+    return difference_cells(another, compare(another, own), "overall")[1:]
 
 
 def _common_blind(own: Sequence[Result]) -> BlindScores:

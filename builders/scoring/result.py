@@ -28,6 +28,8 @@ COUNTED = ("truncated", "failed", "boxes", "out_of_image", "rotated", "not_boxes
 # Whose numbers of records weight the tasks in Eq. 4: those of one's own test set, or of the published one.
 OWN, PUBLISHED = "own", "published"
 WEIGHTS = (OWN, PUBLISHED)
+# The name of a probe's scores with the records' own images.
+OWN_IMAGE = "own image"
 # A task's test set counts as one of the published size from 80 % of its records to 125 %.
 _NARROWEST, _WIDEST = 0.8, 1.25
 _PARAMETERS = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*([KMBT])", re.IGNORECASE)
@@ -56,6 +58,8 @@ class Result:
         missing: the number of records without a prediction.
         left_out: the number of answers to other records of the split, see `JoinedAnswers`.
         blind_scores: the sub-scores of blind players on the split, by kind of player; empty if unknown.
+        probe: the scores on the same or fewer records with their own images, with another image each, and with a grey
+            one, as `sarchat probe` asked for them; empty if unknown.
         printed: the average as the paper prints it; `None` for the user's own models.
         location: the file that the scores were read from, for messages.
     """
@@ -76,6 +80,7 @@ class Result:
     missing: int = 0
     left_out: int = 0
     blind_scores: BlindScores = field(default_factory=dict)
+    probe: tuple[Result, ...] = ()
     printed: float | None = None
     location: str = field(default="", compare=False)
 

@@ -11,6 +11,7 @@ import base64
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from builders.scoring.answer_rows import read_rows
 from builders.scoring.blind import parse_blind
 from builders.scoring.bootstrap import count_table, tally_of, unique_rows
 from builders.scoring.readers import COSTS, measured
-from builders.scoring.result import AVERAGES, COUNTED, UNREAD, Result, scores_of, update_hash
+from builders.scoring.result import AVERAGES, COUNTED, OWN_IMAGE, UNREAD, Result, scores_of, update_hash
 from builders.scoring.wordings import WordingCount
 from sarchat_metric import EXTRA_SCORES, SUB_SCORES, TASKS, VERSION, RecordScore, Tally, collect
 
@@ -34,15 +35,21 @@ _LEVEL = 9
 _MOST = 2**31 - 1  # of what is counted in a record
 _IN_AVERAGES = [key for keys in SUB_SCORES.values() for key in keys]
 
-# What every file of scores contains, and every file of details.
-SCORES_MARK, DETAILS_MARK = b'"metric_version"', b'"accuracies"'
+# What every file of scores contains, every file of details, and every one of a probe's scores.
+SCORES_MARK, DETAILS_MARK, PROBE_MARK = b'"metric_version"', b'"accuracies"', b'"probe": {'
 # What the first line of a file of details starts with.
 _DETAILS_START = b'{"id": '
 
 
 def write_result(path: Path, result: Result, run: Mapping[str, Any]) -> None:
     """Write the scores of a run and its options by name: the metric's dict, and beside it all that belongs to it."""
-    content = {
+    with writing_whole(path) as stream:
+        stream.write(json.dumps(_to_content(result, run), indent=1) + "\n")
+
+
+def _to_content(result: Result, run: Mapping[str, Any]) -> dict[str, Any]:
+    others = {other.name: _to_content(other, run) for other in result.probe[1:]}
+    return {
         **result.flat,
         **result.counts,
         **run,
@@ -56,9 +63,8 @@ def write_result(path: Path, result: Result, run: Mapping[str, Any]) -> None:
         "records": result.records,
         "corpus": result.corpus,
         "record_counts": {} if result.tally is None else pack_counts(result.tally),
+        **({"probe": others} if others else {}),
     }
-    with writing_whole(path) as stream:
-        stream.write(json.dumps(content, indent=1) + "\n")
 
 
 def read_result(path: Path) -> Result:
@@ -80,6 +86,15 @@ def read_result(path: Path) -> Result:
         raise SARChatError(f"{path} is not JSON: {error}; {_HINT}") from error
     if is_details:
         return _read_details(path)
+    result = _read_content(path, content)
+    others = content.get("probe")
+    if not isinstance(others, dict):
+        return result
+    probe = [replace(_read_content(path, other), name=one_line(name)) for name, other in others.items()]
+    return replace(result, probe=(replace(result, name=OWN_IMAGE), *probe))
+
+
+def _read_content(path: Path, content: Any) -> Result:  # noqa: ANN401
     scores = {key: content[key] for key in _IN_AVERAGES if key in content} if isinstance(content, dict) else {}
     if not scores:
         raise SARChatError(f"{path} contains none of the metric's scores; {_HINT}")

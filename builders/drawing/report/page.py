@@ -24,6 +24,7 @@ from builders.scoring import comparison, score_table
 from builders.scoring.error_kinds import RIGHT, error_kinds
 from builders.scoring.failures import NONE, RANGES, UNREAD
 from builders.scoring.leaderboard import best_published, list_warnings, published_results, tabulate_leaderboard
+from builders.scoring.probe import tabulate_probe
 from builders.scoring.result import PUBLISHED
 from sarchat_metric import IOU_THRESHOLDS, VERSION
 
@@ -89,6 +90,7 @@ def render(report: Report) -> str:
         weights=" ".join(filter(None, (score_table.describe_weights(result), score_table.describe_blind(result)))),
         summary=_show_table(_summarise(report)),
         leaderboard=_show_leaderboard(report),
+        probe=_show_table(tabulate_probe(result.probe)) if result.probe else None,
         baseline=_show_baseline(report),
         radar=_draw(report, "radar"),
         costs=_list_costs(report),

@@ -18,6 +18,7 @@ from builders.scoring.failures import COLUMNS as FAILURE_COLUMNS
 from builders.scoring.failures import Failures, count_targets
 from builders.scoring.gold import COLUMNS, read_gold
 from builders.scoring.readers import AnswerSource
+from builders.scoring.result import Result
 from builders.scoring.scored_records import JoinedAnswers, ScoredRecord, check_order, join_file
 from builders.scoring.scoring import evaluate, evaluate_both
 
@@ -31,8 +32,17 @@ def write_report(
     out: Path,
     options: ReportOptions,
     baseline: AnswerSource | None = None,
+    probe: tuple[Result, ...] = (),
 ) -> Report:
     """Score a file of answers, write the report, and return what the page shows.
+
+    Args:
+        source: the answers.
+        data: the data set, as `open_data` takes it.
+        out: the file.
+        options: the options.
+        baseline: the answers to compare with.
+        probe: the model's scores with other images, as `Result.probe`.
 
     Raises:
         SARChatError: a file, an option or the data set is wrong, or an image cannot be read.
@@ -43,14 +53,16 @@ def write_report(
     gold = read_gold(data, options.config, options.split, options.limit, (*COLUMNS, *FAILURE_COLUMNS))
     joined = join_file(source, gold)
     before = None if baseline is None else join_file(baseline, gold)
-    report = _collect(joined, before, options)
+    report = _collect(joined, before, options, probe)
     page = render(report)
     with writing_whole(out) as stream:
         stream.write(page)
     return report
 
 
-def _collect(joined: JoinedAnswers, before: JoinedAnswers | None, options: ReportOptions) -> Report:
+def _collect(
+    joined: JoinedAnswers, before: JoinedAnswers | None, options: ReportOptions, probe: tuple[Result, ...]
+) -> Report:
     gold = joined.gold
     failures = Failures(count_targets(gold.data, gold.split), gold.data.info.names)
     other = None
@@ -58,7 +70,7 @@ def _collect(joined: JoinedAnswers, before: JoinedAnswers | None, options: Repor
         result = evaluate(joined, options.average, options.weights, [failures.add])
     else:
         result, other = evaluate_both(joined, before, options.average, options.weights, [failures.add])
-    result = replace(result, params=options.params or "")
+    result = replace(result, params=options.params or "", probe=probe)
     ids = list(gold.records)
     tasks = [record["task"] for record in gold.records.values()]
     choices = choose_examples(ids, tasks, comparison.record_accuracies(result), options.examples)
