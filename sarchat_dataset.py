@@ -19,8 +19,16 @@ from typing import Any
 try:
     from builders.core.errors import SARChatError
     from builders.core.resources import read_text
-    from builders.core.schema import ALL, CONFIGS, IDENTIFICATIONS, feature_specs, tasks_of
-    from builders.core.versions import DATA_VERSION, RELEASE_NOTES, package_version
+    from builders.core.schema import (
+        ALL,
+        CONFIGS,
+        DATA_VERSION,
+        IDENTIFICATIONS,
+        RELEASE_NOTES,
+        feature_specs,
+        package_version,
+        tasks_of,
+    )
     from builders.corpus.info import DEFAULT, CorpusInfo, is_description, known_corpus, read_corpus
     from builders.corpus.location import locate
     from builders.corpus.sardet import find_corpus

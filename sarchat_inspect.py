@@ -22,7 +22,7 @@ from builders.data.open_data import open_data
 from builders.export.pipeline import make_record
 from builders.export.record import harness_row
 from builders.notation.formats import check_oriented, read_notation
-from builders.notation.phrasing import Phrasing
+from builders.notation.render import Phrasing
 from builders.predict.images import encode_image
 from builders.scoring.exported import NUMBERS, figures, score_row
 from sarchat_metric import VERSION, RecordScore, final_answer

@@ -1512,7 +1512,7 @@ def _in_pixels(
     """Returns answers with their boxes in SARChat's notation."""
     try:
         # Not an import statement: `evaluate` would require the package of everybody who loads this file.
-        notation = importlib.import_module("builders.notation.notation_columns")
+        notation = importlib.import_module("builders.notation.translate")
     except ImportError as error:
         raise ImportError(
             f"box_format={box_format!r} needs SARChat's package beside this file ({error}); run pip install . in "

@@ -241,7 +241,7 @@ def ask_bare(folder: str, split: str, limit: str, url: str) -> dict[str, Any]:
 
     from builders.data.open_data import open_data
     from builders.notation.formats import read_notation
-    from builders.notation.phrasing import Phrasing
+    from builders.notation.render import Phrasing
     from builders.predict.questions import Remaining, generate_questions
 
     data = open_data(folder)
@@ -328,8 +328,7 @@ def dump_bare(folder: str, out: str) -> dict[str, Any]:
 
 def translate(boxes: str) -> dict[str, Any]:
     """Translate one answer of very many boxes from every box format."""
-    from builders.notation.formats import FORMAT_NAMES, INPUT_PIXELS, get_format
-    from builders.notation.input_size import InputSize
+    from builders.notation.formats import FORMAT_NAMES, INPUT_PIXELS, InputSize, get_format
     from builders.notation.render import render_text
     from builders.notation.translate import translate as read
 

@@ -29,7 +29,7 @@ from builders.data import rows as rows_module
 from builders.data.open_data import open_data
 from builders.export.pipeline import ExportOptions, export
 from builders.notation.formats import Notation, get_format
-from builders.notation.phrasing import Phrasing
+from builders.notation.render import Phrasing
 from builders.predict.questions import Remaining, generate_questions
 
 

@@ -19,7 +19,7 @@ from builders.core.polygons import canonical, turn
 from builders.core.schema import asks_for_boxes
 from builders.data.open_data import open_data
 from builders.notation.formats import read_notation
-from builders.notation.phrasing import Phrasing
+from builders.notation.render import Phrasing
 from builders.scoring.readers import AnswerSource
 from builders.scoring.scoring import evaluate_file
 from sarchat_dataset import SARChat

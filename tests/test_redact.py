@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import refusal
 
-from builders.core.errors import SARChatError
-from builders.core.redact import Secrets, redact, split_secrets
+from builders.core.errors import SARChatError, Secrets, redact, split_secrets
 
 SECRET = "Sw0rdf1shSw0rdf1sh"
 words = st.text(string.ascii_letters + string.digits, min_size=1, max_size=12)

@@ -16,7 +16,7 @@ from support import ROOT
 from builders.core import processes
 from builders.core.errors import SARChatError
 from builders.core.processes import scratch_folder
-from builders.core.temporary import lock_of
+from builders.core.writing import lock_of
 
 HOLDING = """
 import time

@@ -10,7 +10,7 @@ from typing import Any
 from builders.build.options import BuildOptions
 from builders.build.plan import Plan, ShardJob
 from builders.build.writer_versions import writer_versions
-from builders.core.digests import hash_text
+from builders.core.checksums import hash_text
 from builders.core.errors import SARChatError
 from builders.core.resources import load_json
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from builders.build import limits
 from builders.build.plan import ShardJob
-from builders.core.digests import hash_file
+from builders.core.checksums import hash_file
 from builders.core.errors import SARChatError
 from builders.core.schema import CORNERS
 from builders.corpus.image_check import check_image

@@ -16,8 +16,7 @@ from builders.build.plan import Plan, make_plan
 from builders.build.remote import build_in_storage
 from builders.build.shards import write_shards
 from builders.core.atomic import replacing_folder
-from builders.core.errors import SARChatError
-from builders.core.redact import redact
+from builders.core.errors import SARChatError, redact
 from builders.core.writing import check_replaced
 from builders.corpus.location import Location, locate
 from builders.corpus.sardet import Corpus, find_corpus

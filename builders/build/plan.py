@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from builders.build import limits
 from builders.build.options import BuildOptions
-from builders.core.digests import hash_file, hash_text, new_digest
+from builders.core.checksums import hash_file, hash_text, new_digest
 from builders.core.errors import SARChatError
 from builders.core.schema import fewest_records_first
 from builders.core.storage import cannot_open, open_url

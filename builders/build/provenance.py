@@ -9,7 +9,7 @@ from typing import Any
 
 from builders.build.options import BuildOptions
 from builders.core.resources import load_json
-from builders.core.versions import DATA_VERSION, PACKAGE, package_version
+from builders.core.schema import DATA_VERSION, PACKAGE, package_version
 from builders.corpus.info import CorpusInfo
 from builders.data.reader import BUILD_INFO
 

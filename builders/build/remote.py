@@ -27,8 +27,7 @@ from builders.build.plan import Plan, ShardJob, make_plan, publish_index
 from builders.build.receipt import Receipt, Written, gather
 from builders.build.shards import ShardWriter, run_jobs, split_of_texts
 from builders.build.writer_versions import check_versions
-from builders.core.checksums import SUMS, parse_checksums
-from builders.core.digests import hash_text
+from builders.core.checksums import SUMS, hash_text, parse_checksums
 from builders.core.errors import SARChatError
 from builders.core.processes import scratch_folder
 from builders.core.resources import load_json

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from builders.core.errors import SARChatError
-from builders.core.versions import DATA_VERSION, PACKAGE, package_version
+from builders.core.schema import DATA_VERSION, PACKAGE, package_version
 
 
 def writer_versions() -> dict[str, str]:

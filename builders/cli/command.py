@@ -12,8 +12,7 @@ from typing import NoReturn
 
 import click
 
-from builders.core.errors import SARChatError, near
-from builders.core.redact import one_line, redact
+from builders.core.errors import SARChatError, near, one_line, redact
 from builders.core.signals import raising_once
 
 COMMANDS = {

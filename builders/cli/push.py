@@ -10,8 +10,7 @@ from urllib.parse import quote
 
 import click
 
-from builders.core.errors import SARChatError
-from builders.core.redact import redact
+from builders.core.errors import SARChatError, redact
 from builders.core.tables import format_table
 
 

@@ -16,8 +16,7 @@ from filelock import FileLock, Timeout
 
 from builders.core.errors import SARChatError
 from builders.core.signals import uninterrupted
-from builders.core.temporary import RETIRED, leftovers, lock_of, temporary
-from builders.core.writing import naming_disk
+from builders.core.writing import RETIRED, leftovers, lock_of, naming_disk, temporary
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -28,7 +27,7 @@ def replacing_folder(out: Path, is_ours: Callable[[Path], bool]) -> Iterator[Pat
     """Yield an empty folder that replaces `out` if the block succeeds.
 
     If the block raises, `out` stays unchanged and the new folder is removed. If the process is killed, `out` stays
-    unchanged too, and the next call removes the leftovers next to it, which `builders.core.temporary` recognizes. The
+    unchanged too, and the next call removes the leftovers next to it, which `builders.core.writing` recognizes. The
     folder keeps the permissions of the one that it replaces.
 
     Args:

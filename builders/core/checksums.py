@@ -1,17 +1,110 @@
-"""The checksums of a folder in `SHA256SUMS`, which `sha256sum -c` reads too."""
+"""Hashes of texts and files; a folder's files, and their checksums in `SHA256SUMS`, which `sha256sum -c` reads too."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path, PurePath
+from typing import IO, Any
 
 from tqdm import tqdm
 
-from builders.core.digests import read_pieces
 from builders.core.errors import SARChatError
-from builders.core.own_files import lasting_files, own_files
+
+_CHUNK = 1 << 20
+
+
+def read_pieces(stream: IO[bytes]) -> Iterator[bytes]:
+    """Yield what is left of a binary stream in pieces of up to 1 MiB, for a file of any length."""
+    while piece := stream.read(_CHUNK):
+        yield piece
+
+
+def new_digest(text: str = "") -> hashlib.blake2b:
+    """Return a hash object that has the text already, if there is any."""
+    return hashlib.blake2b(text.encode(), digest_size=16)
+
+
+def hash_text(text: str) -> str:
+    """Return the hash of a text, hexadecimal."""
+    return new_digest(text).hexdigest()
+
+
+def hash_bytes(content: bytes) -> str:
+    """Return the hash of bytes, hexadecimal."""
+    digest = new_digest()
+    digest.update(content)
+    return digest.hexdigest()
+
+
+def hash_file(path: Path, new: Callable[[], Any] = new_digest) -> str:
+    """Return the hash of a file's content, hexadecimal; `new` makes the hash object.
+
+    Raises:
+        OSError: if it cannot be read.
+    """
+    digest = new()
+    with path.open("rb") as stream:
+        for piece in read_pieces(stream):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+# Left by git, huggingface_hub, Python and Gradio in a folder that is cloned, uploaded, imported or run.
+_OF_TOOLS = {".git", ".gitattributes", ".cache", "__pycache__", ".gradio"}
+_CACHES = {"__pycache__", ".gradio"}
+_HUB_CACHE = (".cache", "huggingface")
+
+
+def own_files(folder: Path) -> list[PurePath]:
+    """List the files and links of a folder by relative path, sorted, without those that git and other tools left."""
+    return [path for path in list_files(folder) if _OF_TOOLS.isdisjoint(path.parts)]
+
+
+def lasting_files(folder: Path) -> list[PurePath]:
+    """List the files and links that would be lost with a folder, without caches that tools recreate.
+
+    Unlike `own_files`, the list includes a clone's `.git` and other files in `.cache`.
+    """
+    return [
+        path
+        for path in list_files(folder)
+        if _CACHES.isdisjoint(path.parts) and path.parts[: len(_HUB_CACHE)] != _HUB_CACHE
+    ]
+
+
+def list_files(folder: Path) -> list[PurePath]:
+    """List all files and links of a folder by relative path, sorted; links are not followed."""
+    found = []
+    for top, folders, names in os.walk(folder):
+        links = (name for name in folders if os.path.islink(os.path.join(top, name)))
+        found += [PurePath(os.path.relpath(top, folder), name) for name in (*names, *links)]
+    return sorted(found)
+
+
+def require_inside(folder: Path, *paths: Path, advice: str = "copy the file into the folder") -> None:
+    """Check that paths in a folder, with all links resolved, stay in the folder.
+
+    In the cache of huggingface_hub, `snapshots/REVISION` consists of links to files in `blobs` beside it; these are
+    allowed.
+
+    Args:
+        folder: the folder, which may be a link itself.
+        paths: the paths.
+        advice: what to do, for the message.
+
+    Raises:
+        SARChatError: if one leads elsewhere; the message has the path and its target.
+    """
+    top = Path(os.path.realpath(folder))
+    allowed = [top, *(place.parent / "blobs" for place in top.parents if place.name == "snapshots")]
+    for path in paths:
+        target = Path(os.path.realpath(path))
+        if not any(target.is_relative_to(place) for place in allowed):
+            raise SARChatError(f"{path} is a link out of the folder, to {target}; {advice}")
+
 
 SUMS = "SHA256SUMS"
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")

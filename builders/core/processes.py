@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 
 from builders.core.errors import SARChatError
 from builders.core.signals import starting_processes
-from builders.core.temporary import lock_of
+from builders.core.writing import lock_of
 
 _T = TypeVar("_T")
 # Windows has no quotas.

@@ -1,7 +1,9 @@
-"""The vocabulary that all parts share: splits, tasks, configs and columns, each defined once.
+"""The vocabulary that all parts share: splits, tasks, configs, columns and versions, each defined once.
 
 A box is `(x1, y1, x2, y2)` in pixels of the image, x to the right and y down, with `x1 < x2` and `y1 < y2`. The corners
 of an oriented box are `(x1, y1, ..., x4, y4)` in the same pixels.
+
+A corrected wording raises the minor version of the data, a changed counting rule the major one.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from typing import Any
 
@@ -146,3 +149,18 @@ def _name_labels(spec: Any, names: dict[str, str]) -> Any:  # noqa: ANN401
             for key, part in spec.items()
         }
     return spec
+
+
+# What changed in the data, newest first.
+RELEASE_NOTES: dict[str, str] = read_yaml("core/release_notes.yaml")
+DATA_VERSION = next(iter(RELEASE_NOTES))
+
+PACKAGE = "sarchat-bench"
+
+
+def package_version() -> str:
+    """Return the version of the installed package; `"0+unknown"` where the code runs without being installed."""
+    try:
+        return version(PACKAGE)
+    except PackageNotFoundError:
+        return "0+unknown"

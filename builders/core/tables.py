@@ -17,8 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from builders.core.errors import check_name
-from builders.core.redact import UNPRINTABLE, one_line
+from builders.core.errors import UNPRINTABLE, check_name, one_line
 
 # Notes are wrapped at this width, so that they are read next to a table.
 _LINE = 120

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, TypeGuard
 
-from builders.core.digests import hash_text
+from builders.core.checksums import hash_text
 from builders.core.errors import SARChatError, near
 from builders.corpus.targets import RawBox
 

@@ -13,7 +13,7 @@ from typing import ClassVar, NamedTuple, TypeVar
 
 from tqdm import tqdm
 
-from builders.core.digests import hash_text, new_digest
+from builders.core.checksums import hash_text, new_digest
 from builders.core.errors import SARChatError
 from builders.corpus.annotation_table import AnnotationTable
 from builders.corpus.entries import check_file_name

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from builders.core.digests import hash_text
+from builders.core.checksums import hash_text
 from builders.core.errors import SARChatError, near
 from builders.core.schema import SPLITS
 from builders.corpus.categories import Naming

@@ -17,9 +17,8 @@ from typing import Any, BinaryIO
 import fsspec
 from fsspec import AbstractFileSystem
 
-from builders.core.digests import hash_text, read_pieces
+from builders.core.checksums import hash_text, read_pieces, require_inside
 from builders.core.errors import SARChatError
-from builders.core.inside import require_inside
 from builders.core.processes import scratch_folder
 from builders.core.storage import PerProcess, cannot_open, describe, open_url
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from functools import cached_property
 
-from builders.core.digests import hash_bytes
+from builders.core.checksums import hash_bytes
 
 
 class EncodedImage:

@@ -12,10 +12,8 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 from fsspec import AbstractFileSystem
 
-from builders.core.checksums import SUMS, parse_checksums
-from builders.core.digests import hash_text
+from builders.core.checksums import SUMS, hash_text, parse_checksums, require_inside
 from builders.core.errors import SARChatError
-from builders.core.inside import require_inside
 from builders.core.resources import load_foreign_yaml, load_json
 from builders.core.schema import COLUMNS, TASKS, fewest_records_first
 from builders.corpus.info import DEFAULT, CorpusInfo, known_corpus, parse_info

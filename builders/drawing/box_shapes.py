@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from builders.core.errors import printable
 from builders.core.polygons import bounds, canonical, to_points
-from builders.core.redact import printable
 from builders.core.schema import Box
 from sarchat_metric import Match, box_iou
 

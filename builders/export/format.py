@@ -11,8 +11,7 @@ import pyarrow as pa
 from builders.export.layout import DIALOGUE
 from builders.export.recipe import default_model
 from builders.export.record import ExportRecord, Row
-from builders.notation.formats import NATIVE, BoxFormat
-from builders.notation.input_size import ResizeRule
+from builders.notation.formats import NATIVE, BoxFormat, ResizeRule
 from builders.notation.models import Choice
 
 if TYPE_CHECKING:

@@ -8,10 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from builders.core.checksums import edited, hash_files, is_untouched
-from builders.core.digests import hash_text
+from builders.core.checksums import edited, hash_files, hash_text, is_untouched, lasting_files
 from builders.core.errors import SARChatError
-from builders.core.own_files import lasting_files
 from builders.core.resources import load_json
 from builders.export.images import FOLDER
 

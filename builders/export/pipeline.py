@@ -27,8 +27,7 @@ from builders.export.recipe import mixture, resize_of
 from builders.export.record import ExportRecord, Row, to_json
 from builders.export.sample import Sample
 from builders.export.side_files import write_side_files
-from builders.notation.formats import NATIVE, BoxFormat, check_oriented, get_format
-from builders.notation.input_size import read_resize_rule
+from builders.notation.formats import NATIVE, BoxFormat, check_oriented, get_format, read_resize_rule
 from builders.notation.models import (
     FAMILY_NAMES,
     Choice,
@@ -38,8 +37,7 @@ from builders.notation.models import (
     max_tokens_of,
     other_family,
 )
-from builders.notation.phrasing import Phrasing
-from builders.notation.render import render_text
+from builders.notation.render import Phrasing, render_text
 
 _LOG = logging.getLogger(__name__)
 _COLUMNS = ("id", "image", "width", "height", "task", "scenario", "messages")

@@ -7,7 +7,7 @@ from typing import Any
 
 from builders.core.resources import read_yaml
 from builders.core.schema import fewest_records_first
-from builders.notation.input_size import ResizeRule, read_resize_rule
+from builders.notation.formats import ResizeRule, read_resize_rule
 from builders.notation.models import checkpoint_of, family_of, max_tokens_of
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from huggingface_hub import constants
 from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
-from builders.core.redact import redact
+from builders.core.errors import redact
 
 # The common base of HTTP errors and broken connections. It belongs to the HTTP library under huggingface_hub, which
 # depends on its version: requests, httpx or httpx2.

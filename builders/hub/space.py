@@ -10,8 +10,7 @@ from string import Template
 import builders
 import sarchat_metric
 from builders.core.atomic import replacing_folder
-from builders.core.checksums import SUMS, is_untouched, sums_of, write_checksums
-from builders.core.own_files import own_files
+from builders.core.checksums import SUMS, is_untouched, own_files, sums_of, write_checksums
 from builders.core.resources import read_text
 from builders.core.tables import format_markdown
 from builders.scoring.leaderboard import published_results

@@ -16,8 +16,16 @@ from functools import lru_cache
 from builders.core.errors import SARChatError
 from builders.core.polygons import Rectangle, area, bounds, corners_of, from_top, hull, rectangle, to_points, turn
 from builders.core.schema import Corners
-from builders.notation.formats import INPUT_PIXELS, PIXELS, SHARE, BoxFormat, check_input_size, check_oriented
-from builders.notation.input_size import InputSize, ResizeRule
+from builders.notation.formats import (
+    INPUT_PIXELS,
+    PIXELS,
+    SHARE,
+    BoxFormat,
+    InputSize,
+    ResizeRule,
+    check_input_size,
+    check_oriented,
+)
 from sarchat_metric import Box
 
 

@@ -1,8 +1,8 @@
-"""SARChat's text in the notation of another family, for questions and training.
+"""SARChat's text in the notation of another family, for questions and training, and the form in which models are asked.
 
-Public name: `render_text(text, fmt, width, height, input_size=None) -> str`. `width` and `height` are the image's in
-pixels; `input_size` is an `InputSize` or a `ResizeRule`, needed by formats in pixels of the resized image and refused
-by all others.
+Public names: `render_text(text, fmt, width, height, input_size=None) -> str` and `Phrasing`. `width` and `height` are
+the image's in pixels; `input_size` is an `InputSize` or a `ResizeRule`, needed by formats in pixels of the resized
+image and refused by all others.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import json
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from string import Template
-from typing import Any
+from typing import Any, NamedTuple
 
+from builders.corpus.info import CorpusInfo
 from builders.notation.coordinates import Scale, scale_of
-from builders.notation.formats import BoxFormat
-from builders.notation.input_size import InputSize, ResizeRule
+from builders.notation.formats import BoxFormat, InputSize, Notation, ResizeRule
 from sarchat_metric import BOX, Box, Categories, Vocabulary, read_answer, vocabulary
 
 _ANY_BOX = "{<0><0><0><0>}"
@@ -118,3 +118,31 @@ def _pattern_of(fmt: BoxFormat, names: Sequence[str]) -> str:
     box = (fmt.corners if "x4" in names else fmt.box).replace("{", "{{").replace("}", "}}")
     angle = fmt.angle.replace("$angle", "{angle:.0f}") if "angle" in names else ""
     return Template(box).substitute(fields, label="{label}", angle=angle)
+
+
+class Phrasing(NamedTuple):
+    """The form in which questions are sent to the model.
+
+    Attributes:
+        notation: the notation of boxes, with the input size of the model if the format needs it.
+        suffix: the text after every question; `None` for the format's own sentence if an answer contains boxes.
+    """
+
+    notation: Notation
+    suffix: str | None = None
+
+    def phrase(self, text: str, size: tuple[int, int], info: CorpusInfo, *, asks_for_boxes: bool) -> str:
+        """Return a question in the form that is sent.
+
+        Args:
+            text: the question.
+            size: width and height of its image, in pixels.
+            info: what its corpus is about.
+            asks_for_boxes: whether its answer contains boxes.
+        """
+        fmt = self.notation.format
+        text = render_text(text, fmt, *size, self.notation.input_size, info.vocabulary)
+        suffix = self.suffix
+        if suffix is None:
+            suffix = (fmt.corners_suffix if info.oriented else fmt.prompt_suffix) if asks_for_boxes else ""
+        return f"{text} {suffix}" if suffix else text

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from builders.core.atomic import holding_lock
-from builders.core.digests import hash_text
+from builders.core.checksums import hash_text
 from builders.core.errors import SARChatError
 from builders.core.resources import load_json
 from builders.core.writing import writing_whole

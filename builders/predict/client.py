@@ -11,8 +11,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 import openai
 
-from builders.core.errors import SARChatError
-from builders.core.redact import Secrets, one_line, split_secrets
+from builders.core.errors import SARChatError, Secrets, one_line, split_secrets
 from builders.core.resources import load_json
 from builders.predict.bounded_http import UNBOUNDED, BoundedClient, find_fault
 from builders.predict.questions import Question

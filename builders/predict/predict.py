@@ -13,13 +13,12 @@ from typing import Any
 
 from tqdm import tqdm
 
-from builders.core.errors import SARChatError
-from builders.core.redact import redact, split_secrets
+from builders.core.errors import SARChatError, redact, split_secrets
 from builders.core.tables import format_table
 from builders.data.open_data import open_data
 from builders.notation.formats import check_oriented, get_format
 from builders.notation.models import MAX_TOKENS, Choice, choose, warn_of_unit
-from builders.notation.phrasing import Phrasing
+from builders.notation.render import Phrasing
 from builders.predict.answers import open_answers
 from builders.predict.client import ChatClient
 from builders.predict.questions import ANOTHER, GREY, OWN, Remaining, check_images, generate_questions

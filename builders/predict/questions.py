@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-from builders.core.digests import hash_bytes, hash_file
+from builders.core.checksums import hash_bytes, hash_file
 from builders.core.errors import SARChatError
 from builders.core.schema import asks_for_boxes
 from builders.data.encoded_image import EncodedImage
 from builders.data.records import Records
-from builders.notation.phrasing import Phrasing
+from builders.notation.render import Phrasing
 from builders.predict.images import encode_content
 
 _COLUMNS = ("id", "image", "file_name", "width", "height", "messages")

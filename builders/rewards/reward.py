@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from builders.core.errors import SARChatError
-from builders.notation.notation_columns import NOTATION_COLUMNS, categories_of, translate_by_columns
+from builders.notation.translate import NOTATION_COLUMNS, categories_of, translate_by_columns
 from sarchat_metric import SUB_SCORES, box_iou, score_record
 
 

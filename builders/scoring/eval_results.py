@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from builders.core.digests import hash_text
+from builders.core.checksums import hash_text
 from builders.core.errors import SARChatError
 from builders.core.schema import ALL
 from builders.core.writing import writing_whole

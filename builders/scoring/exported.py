@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from builders.notation.notation_columns import categories_of, translate_by_columns
+from builders.notation.translate import categories_of, translate_by_columns
 from sarchat_metric import AVERAGED, EXTRA_SCORES, SUB_SCORES, RecordScore, collect, score_record, summarise
 
 _COUNTS = ("n", "unparsed", "hedged")

@@ -6,8 +6,7 @@ from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from builders.core.errors import SARChatError
-from builders.core.redact import one_line
+from builders.core.errors import SARChatError, one_line
 from builders.data.open_data import open_data
 from builders.data.records import Records
 

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from builders.core.errors import SARChatError, check_name
-from builders.notation.formats import NATIVE, Notation, get_format
-from builders.notation.input_size import InputSize
+from builders.notation.formats import NATIVE, InputSize, Notation, get_format
 from builders.scoring.answer_rows import INSPECT_LOG, STDIN, read_rows
 
 SARCHAT_NOTATION = Notation(get_format(NATIVE))

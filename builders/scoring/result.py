@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from builders.core.digests import new_digest
+from builders.core.checksums import new_digest
 from builders.core.errors import SARChatError, check_name
 from builders.corpus.info import DEFAULT, known_corpus
 from builders.data.analysis.paper import read_test_sizes

@@ -17,9 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from builders.core.digests import new_digest
-from builders.core.errors import SARChatError
-from builders.core.redact import one_line
+from builders.core.checksums import new_digest
+from builders.core.errors import SARChatError, one_line
 from builders.core.resources import load_json
 from builders.core.writing import writing_whole
 from builders.scoring.answer_rows import read_rows

@@ -18,7 +18,7 @@ from support import build, children, command, is_running, mounted, parquet, star
 
 from builders.build.options import BuildOptions
 from builders.core.checksums import verify_checksums
-from builders.core.temporary import RETIRED, temporary
+from builders.core.writing import RETIRED, temporary
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ import pytest
 from support import command, start_command, tree, wait_until
 
 from builders.build.pipeline import build
-from builders.core.temporary import leftovers
+from builders.core.writing import leftovers
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")
 

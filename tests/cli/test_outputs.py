@@ -19,7 +19,7 @@ from support import build, refusal, slow, write_answers
 from builders.build.options import BuildOptions
 from builders.cli.command import COMMANDS, main
 from builders.cli.demo import noisy_answers
-from builders.core.temporary import RETIRED, lock_of, temporary
+from builders.core.writing import RETIRED, lock_of, temporary
 from builders.hub.space import write_space
 from builders.scoring.eval_results import EVAL_RESULTS
 

@@ -13,7 +13,7 @@ from corpora import plain_corpus, plain_pictures, write_corpus
 from support import build, command, tree
 
 from builders.core import atomic
-from builders.core.temporary import RETIRED, leftovers
+from builders.core.writing import RETIRED, leftovers
 
 # Stands for a file system without the exchange, and may kill the process before its n-th rename of folders.
 LIBRARY = r"""

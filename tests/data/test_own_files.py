@@ -2,7 +2,7 @@
 
 import pytest
 
-from builders.core.own_files import lasting_files, own_files
+from builders.core.checksums import lasting_files, own_files
 
 
 @pytest.mark.parametrize(

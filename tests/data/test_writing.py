@@ -17,8 +17,7 @@ from support import refusal
 from builders.cli.command import main
 from builders.core.atomic import replacing_folder
 from builders.core.errors import SARChatError
-from builders.core.temporary import leftovers, temporary
-from builders.core.writing import check_outputs, writing_whole
+from builders.core.writing import check_outputs, leftovers, temporary, writing_whole
 
 
 @pytest.fixture

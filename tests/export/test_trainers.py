@@ -28,8 +28,7 @@ from builders.core.schema import IN_ALL
 from builders.data.open_data import open_data
 from builders.export.pipeline import ExportOptions, export
 from builders.export.recipe import default_model, resize_of
-from builders.notation.formats import get_format
-from builders.notation.input_size import InputSize
+from builders.notation.formats import InputSize, get_format
 from builders.notation.translate import translate
 from sarchat_metric import score
 

@@ -31,8 +31,7 @@ from support import build
 
 from builders.build.built_files import is_build
 from builders.build.options import BuildOptions
-from builders.core.checksums import read_checksums, verify_checksums
-from builders.core.digests import hash_text
+from builders.core.checksums import hash_text, read_checksums, verify_checksums
 from builders.core.errors import SARChatError
 from builders.core.tables import write_tables
 from builders.corpus.annotation_table import AnnotationTable
@@ -50,8 +49,15 @@ from builders.corpus.viewing import FORMATS, read_view
 from builders.data.open_data import open_data
 from builders.data.reader import open_build
 from builders.export.manifest import is_export
-from builders.notation.formats import FORMAT_NAMES, INPUT_PIXELS, NATIVE, Notation, get_format
-from builders.notation.input_size import read_input_size, read_resize_rule
+from builders.notation.formats import (
+    FORMAT_NAMES,
+    INPUT_PIXELS,
+    NATIVE,
+    Notation,
+    get_format,
+    read_input_size,
+    read_resize_rule,
+)
 from builders.notation.render import render_text
 from builders.notation.translate import translate
 from builders.predict.answers import open_answers

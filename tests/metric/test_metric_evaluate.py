@@ -152,7 +152,7 @@ def test_a_notation_needs_the_answers_in_the_same_call(metric):
 
 
 def test_a_notation_without_the_package_is_one_line(monkeypatch):
-    monkeypatch.setitem(sys.modules, "builders.notation.notation_columns", None)
+    monkeypatch.setitem(sys.modules, "builders.notation.translate", None)
     with pytest.raises(ImportError, match="needs SARChat's package beside this file") as error:
         score(["[1, 2, 3, 4]"], [SIZED], box_format="qwen3-vl")
     assert "\n" not in str(error.value)

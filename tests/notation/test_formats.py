@@ -9,8 +9,15 @@ from hypothesis import strategies as st
 
 from builders.core.errors import SARChatError
 from builders.notation.coordinates import scale_of
-from builders.notation.formats import FORMAT_NAMES, get_format, read_notation
-from builders.notation.input_size import InputSize, ResizeRule, read_input_size, read_resize_rule
+from builders.notation.formats import (
+    FORMAT_NAMES,
+    InputSize,
+    ResizeRule,
+    get_format,
+    read_input_size,
+    read_notation,
+    read_resize_rule,
+)
 
 # What the issue of formats lists: family, denominator or unit, order.
 EXPECTED = {

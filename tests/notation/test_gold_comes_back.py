@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from support import slow
 
 from builders.data.reader import open_build
-from builders.notation.formats import get_format
-from builders.notation.input_size import InputSize
+from builders.notation.formats import InputSize, get_format
 from builders.notation.render import render_text
 from builders.notation.translate import translate
 from sarchat_metric import parse_boxes, read_answer, score

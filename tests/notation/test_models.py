@@ -4,8 +4,7 @@ import re
 
 import pytest
 
-from builders.notation.formats import FORMAT_NAMES, get_format
-from builders.notation.input_size import read_resize_rule
+from builders.notation.formats import FORMAT_NAMES, get_format, read_resize_rule
 from builders.notation.models import _FAMILIES, describe_unit, family_of, warn_of_unit
 
 # Names as their publishers or servers spell them.

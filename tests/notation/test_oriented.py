@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from builders.core.errors import SARChatError
 from builders.core.polygons import canonical, corners_of, to_points, turn
-from builders.notation.formats import FORMAT_NAMES, get_format
-from builders.notation.input_size import InputSize
+from builders.notation.formats import FORMAT_NAMES, InputSize, get_format
 from builders.notation.render import render_text
 from builders.notation.translate import translate
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from builders.notation.input_size import read_resize_rule
+from builders.notation.formats import read_resize_rule
 from builders.notation.models import _FAMILIES
 
 transformers = pytest.importorskip("transformers")

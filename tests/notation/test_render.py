@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from support import write_boxes
 
 from builders.core.errors import SARChatError
-from builders.notation.formats import get_format
-from builders.notation.input_size import InputSize
+from builders.notation.formats import InputSize, get_format
 from builders.notation.render import render_text
 from sarchat_metric import parse_boxes
 

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders.core.errors import SARChatError
-from builders.notation.formats import FORMAT_NAMES, get_format
-from builders.notation.input_size import InputSize, ResizeRule
+from builders.notation.formats import FORMAT_NAMES, InputSize, ResizeRule, get_format
 from builders.notation.translate import Translation, translate
 from sarchat_metric import final_answer, parse_boxes, read_answer, score_record
 

@@ -12,8 +12,7 @@ from support import ROOT, write_boxes
 
 from builders.core.schema import IN_ALL
 from builders.data.open_data import open_data
-from builders.notation.formats import FORMAT_NAMES, INPUT_PIXELS, get_format
-from builders.notation.input_size import InputSize
+from builders.notation.formats import FORMAT_NAMES, INPUT_PIXELS, InputSize, get_format
 from builders.notation.render import render_text
 from builders.rewards.reward import mean_iou, reward, reward_batch
 from builders.rewards.trl_reward import sarchat_reward

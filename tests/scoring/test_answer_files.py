@@ -23,8 +23,7 @@ from builders.core.errors import SARChatError
 from builders.corpus.info import DEFAULT, Category, known_corpus
 from builders.data.open_data import open_data
 from builders.notation.formats import read_notation
-from builders.notation.phrasing import Phrasing
-from builders.notation.render import render_text
+from builders.notation.render import Phrasing, render_text
 from builders.scoring.joining import join_answers
 from builders.scoring.readers import TOOLS, Answer, AnswerSource, read_answers
 from builders.scoring.scoring import evaluate_file

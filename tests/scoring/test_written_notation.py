@@ -14,7 +14,7 @@ from builders.cli.command import main
 from builders.data.open_data import open_data
 from builders.export.record import harness_row
 from builders.notation.models import choose
-from builders.notation.phrasing import Phrasing
+from builders.notation.render import Phrasing
 
 TASK = "referring"
 

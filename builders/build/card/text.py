@@ -13,9 +13,8 @@ from builders.build.card.charts import Chart
 from builders.build.card.contents import Contents
 from builders.build.card.metadata import card_metadata
 from builders.core.resources import dump_yaml, read_text, read_yaml
-from builders.core.schema import ALL, CORNERS, IN_ALL, SPLITS, TASKS, task_facts
+from builders.core.schema import ALL, CORNERS, IN_ALL, RELEASE_NOTES, SPLITS, TASKS, task_facts
 from builders.core.tables import format_markdown
-from builders.core.versions import RELEASE_NOTES
 from builders.corpus.info import CorpusInfo
 from builders.data.analysis.target_counts import add_counts
 from builders.data.origin import OPTIONS, Origin, cite, find_origin

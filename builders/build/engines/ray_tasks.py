@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from builders.build.engines.engine import Advance, Job, Result
 from builders.build.writer_versions import check_versions, writer_versions
 from builders.core.errors import SARChatError, install_extra
+from builders.core.schema import PACKAGE
 from builders.core.signals import starting_processes, uninterrupted
-from builders.core.versions import PACKAGE
 
 if TYPE_CHECKING:
     import ray

@@ -11,7 +11,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from builders.core.digests import hash_file, new_digest
+from builders.core.checksums import hash_file, new_digest
 from builders.core.errors import SARChatError, near
 from builders.core.schema import SPLITS
 from builders.corpus.annotation_table import AnnotationTable

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from xml.parsers import expat
 
-from builders.core.digests import new_digest
+from builders.core.checksums import new_digest
 from builders.core.errors import SARChatError
 from builders.core.schema import Corners
 from builders.corpus.annotation_table import AnnotationTable

@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from builders.core.errors import SARChatError
-from builders.core.redact import one_line
+from builders.core.errors import SARChatError, one_line
 from builders.core.schema import TASKS, is_scored
 from builders.corpus.info import CorpusInfo
 from builders.drawing.box_shapes import Marked, Shape, compose, mark_answers

@@ -9,7 +9,7 @@ from functools import lru_cache
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextToPath
 
-from builders.core.redact import printable
+from builders.core.errors import printable
 
 # A line may end after a space, and before and after any box of a run such as `{<..>}{<..>}`.
 _PIECE = re.compile(r"\{[^{}\s]*\}[.,;:)?!]*\s*|[^\s{]+\s*|\s+|\{")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from builders.core.redact import printable
+from builders.core.errors import printable
 from builders.drawing.box_shapes import Scene, Shape, compose, mark_answers
 from builders.drawing.readings import list_items, mark_shared
 from builders.drawing.report.thumbnails import Thumbnail

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Iterable, Sequence
 
-from builders.core.redact import printable
+from builders.core.errors import printable
 from builders.core.tables import Table, flush_right, show_cell
 
 # Characters that the page's templates would interpret.

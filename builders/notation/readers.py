@@ -1,15 +1,20 @@
-"""Boxes that are read from lists of numbers: `[1, 2, 3, 4]`, bare or in JSON objects.
+"""The boxes in a text: as a format's template spells them, or in lists of numbers, bare or in JSON objects.
 
-Public name: `read_lists(text, fmt) -> Reading`. What is read:
+Public names: `read_template(text, fmt) -> Reading` and `read_lists(text, fmt) -> Reading`. Both take time that is
+linear in the text.
 
+A template is `(1,2),(3,4)`, `{<1><2><3><4>}`, `<loc_1><loc_2>...`: in each pattern one piece can follow another in one
+way only.
+
+In lists, what is read is
 - a JSON object that has a list of numbers: its text values are the label of its boxes, else the key of the list is,
   unless it only says "box"; two lists of equal length, boxes and names, belong together; numbers are left out, except
   those of keys such as "count", as are objects in it, up to two levels deep. If one of them has a box, it is read on
   its own instead. Apostrophes are read as quotation marks;
 - every other list of numbers, several boxes in one separated by ";".
 
-The time is linear in the text. A scan of an object passes no opening brace more than two levels deep, except in
-strings, and what follows a brace in a string is not a key. A run of numbers holds no opening bracket.
+A scan of an object passes no opening brace more than two levels deep, except in strings, and what follows a brace in a
+string is not a key. A run of numbers holds no opening bracket.
 """
 
 from __future__ import annotations
@@ -17,10 +22,163 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from builders.notation.formats import BOX_KEYS, COUNT_KEYS, BoxFormat
-from builders.notation.found import NUMBER, Found, Group, Reading
+
+# A coordinate as text, with the same syntax of numbers as in the metric.
+NUMBER = r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
+
+
+class Group(NamedTuple):
+    """Boxes under one label.
+
+    Attributes:
+        label: words that belong before the boxes; may be empty.
+        boxes: the numbers of each as written: four, five with a rotation, or the eight of four corners. Any other
+            count is not a box but a point or a polygon.
+    """
+
+    label: str
+    boxes: tuple[tuple[float, ...], ...]
+
+
+class Found(NamedTuple):
+    """A span of a text that spells boxes.
+
+    Attributes:
+        start: where the span begins.
+        end: where it ends.
+        groups: the boxes in it, with their labels.
+    """
+
+    start: int
+    end: int
+    groups: tuple[Group, ...]
+
+
+class Reading(NamedTuple):
+    """The boxes of a text.
+
+    Attributes:
+        found: the spans in order.
+        end: end of the text without a last box or object that is cut off.
+        truncated: whether something is cut off there.
+    """
+
+    found: tuple[Found, ...]
+    end: int
+    truncated: bool
+
+
+# A template falls into fields, spaces, words and single signs.
+_PIECE = re.compile(r"\$(?P<field>\w+)|(?P<space>\s+)|(?P<word>[A-Za-z_]+)|(?P<sign>\S)")
+_ANGLE = "$angle"
+# PaliGemma's label: what follows a box up to the next ";", line break or the end; a sentence is not a label.
+_LABEL_AFTER = re.compile(r"[ \t]*(?P<label>[^\s;.,:!?<>(){}\[\]][^\n;.,:!?<>(){}\[\]]{0,60})(?=[;\n]|\Z)")
+
+
+class _Pattern(NamedTuple):
+    """How a format is read.
+
+    Attributes:
+        boxes: a box, or else what is a point in the format.
+        point: a point at the end of a text; None if the format has none.
+        pieces: for each way to write a box, its pieces one by one, to recognise one that is cut off.
+    """
+
+    boxes: re.Pattern[str]
+    point: re.Pattern[str] | None
+    pieces: tuple[tuple[re.Pattern[str], ...], ...]
+
+
+def read_template(text: str, fmt: BoxFormat) -> Reading:
+    """Find the boxes of a text, and whether the last one is cut off.
+
+    Args:
+        text: an answer without the format's tokens.
+        fmt: a format whose syntax is `template`.
+    """
+    pattern = _pattern_of(fmt)
+    found: list[Found] = []
+    at = last_box = 0
+    for match in pattern.boxes.finditer(text):
+        if match.start() < at:
+            continue
+        label, at = "", match.end()
+        if fmt.label == "after" and (after := _LABEL_AFTER.match(text, at)):
+            label, at = after["label"].strip(), after.end()
+        numbers = tuple(float(number) for number in match.groups() if number is not None)
+        found.append(Found(match.start(), at, (Group(label, (numbers,)),)))
+        last_box = at if len(numbers) > 2 else last_box
+    end = _cut_at(text, last_box, pattern)
+    return Reading(tuple(one for one in found if one.start < end), end, end < len(text))
+
+
+@lru_cache(maxsize=64)
+def _pattern_of(fmt: BoxFormat) -> _Pattern:
+    point = _join(_pieces(fmt.point), fmt)
+    ways = [template for template in dict.fromkeys((fmt.box, fmt.corners)) if template]
+    boxes = [_join(_pieces(template), fmt) for template in ways]
+    return _Pattern(
+        re.compile("|".join(filter(None, [*boxes, point])), re.ASCII),
+        re.compile(rf"{point}\s*\Z", re.ASCII) if point else None,
+        tuple(
+            tuple(re.compile(piece, re.ASCII) for _, piece in _pieces(template) if piece != _ANGLE) for template in ways
+        ),
+    )
+
+
+def _join(pieces: list[tuple[str, str]], fmt: BoxFormat) -> str:
+    angle = "".join(piece for _, piece in _pieces(fmt.angle.replace(_ANGLE, "$degrees")))
+    return "".join(rf"(?:\s*{angle})?" if piece == _ANGLE else gap + piece for gap, piece in pieces)
+
+
+def _pieces(template: str) -> list[tuple[str, str]]:
+    """Return the pattern of each piece of a template, with that of the gap before it."""
+    pieces: list[tuple[str, str]] = []
+    gap = ""
+    for match in _PIECE.finditer(template):
+        if match["space"]:
+            gap = r"\s+"
+            continue
+        if match[0] == _ANGLE:
+            pieces.append((gap, _ANGLE))
+        elif match["field"]:
+            pieces.append((gap, f"({NUMBER})"))
+        else:
+            pieces.append((gap, re.escape(match[0])))
+        gap = r"\s*"
+    return pieces
+
+
+def _cut_at(text: str, at: int, pattern: _Pattern) -> int:
+    """Return where a box begins that the end of the text cuts off; the text's length if there is none."""
+    opening = pattern.pieces[0][0]
+    for match in opening.finditer(text, at):
+        start = match.start()
+        if pattern.point and pattern.point.match(text, start):
+            continue
+        if any(_is_cut(text, start, way) for way in pattern.pieces):
+            return start
+    return len(text)
+
+
+def _is_cut(text: str, place: int, pieces: tuple[re.Pattern[str], ...]) -> bool:
+    numbers = 0
+    for piece in pieces:
+        while place < len(text) and text[place].isspace():
+            place += 1
+        if place == len(text):
+            return numbers > 0
+        match = piece.match(text, place)
+        if match is None:
+            return False
+        numbers += bool(match.groups())
+        place = match.end()
+    return False
+
 
 _NUMBER = re.compile(NUMBER, re.ASCII)
 _RUN = "[-+0-9.,; \t\r\n]"
