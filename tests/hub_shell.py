@@ -34,7 +34,7 @@ socket.socket.connect, socket.socket.connect_ex = connect, connect_ex
 """
 RUN = "from builders.cli.command import main; main()"
 # Before each push, `sarchat` streams from every config, in a process of its own; not where something else is tested.
-RUN_UNSTREAMED = f"from builders.hub import dataset_check; dataset_check._check_loads = lambda *_: None; {RUN}"
+RUN_UNSTREAMED = f"from builders.hub import checks; checks._check_loads = lambda *_: None; {RUN}"
 # Records as JSON, the image by its pixels, so that what two places give can be compared as text.
 READ = """
 import hashlib, json, sys

@@ -15,7 +15,7 @@ LAYERS = (
     {"data"},
     {"scoring"},
     {"drawing"},
-    {"build", "export", "hub", "predict", "rewards", "blind"},
+    {"build", "export", "hub", "predict", "rewards"},
     {"cli"},
 )
 # Libraries that one place alone imports, so that everything else works and starts without them.

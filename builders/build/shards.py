@@ -20,7 +20,7 @@ from builders.core.errors import SARChatError
 from builders.core.processes import no_cycles
 from builders.core.schema import SPLITS
 from builders.corpus.sardet import open_corpus
-from builders.data.analysis.target_table import sources_of_targets
+from builders.data.analysis.targets import sources_of_targets
 from builders.data.reader import arrange
 
 

@@ -32,12 +32,12 @@ def command(data: str, kind: str | None, out: Path | None, config: str, split: s
     """
     import json
 
-    from builders.blind import baseline
-    from builders.blind.players import KINDS
     from builders.core.errors import SARChatError, check_name
     from builders.core.writing import check_outputs, writing_whole
     from builders.data.open_data import open_data
     from builders.data.reader import BASELINE, CARD, Build
+    from builders.predict import baseline
+    from builders.predict.players import KINDS
 
     if out is not None:
         kind = kind or [*KINDS][-1]

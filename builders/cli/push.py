@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import click
 
 from builders.core.errors import SARChatError, redact
 from builders.core.tables import format_table
+
+if TYPE_CHECKING:
+    from builders.hub.checks import FileStates
+    from builders.hub.publish import Publication
 
 
 def _add_options(function: Callable) -> Callable:
@@ -40,49 +45,35 @@ def command() -> None:
 
 @command.command()
 @_add_options
-def dataset(folder: Path, repo_id: str, private: bool, revision: str | None, create_pr: bool, dry_run: bool) -> None:
+def dataset(folder: Path, repo_id: str, dry_run: bool, **options: Any) -> None:  # noqa: ANN401
     """Publish DIR, which `sarchat build` wrote, as the data set REPO_ID."""
-    from builders.hub.publish import Repo, check_repo_id, publish, require_token
+    _check_target(repo_id, dry_run)
+    from builders.hub.checks import describe_unknown, inspect_dataset, list_files
 
-    check_repo_id(repo_id)
-    if not dry_run:
-        require_token()
-    from builders.hub.dataset_check import describe_unknown, inspect_dataset, list_dataset_files
-
-    files = list_dataset_files(folder)
+    files = list_files(folder, "build")
     configs = inspect_dataset(folder)
     if unknown := describe_unknown(folder):
         logging.getLogger(__name__).warning(unknown)
-    if dry_run:
-        _show_plan(folder, files)
-        return
-    done = publish(folder, files, Repo(repo_id, "dataset", private, revision, create_pr))
-    config = "referring" if "referring" in configs else configs[0]
-    arguments = f'"{done.repo.repo_id}", "{config}"' + (f', revision="{done.revision}"' if done.revision else "")
-    _report(files, done.url, done.changed, f"from datasets import load_dataset\nload_dataset({arguments})")
+    if done := _publish(folder, files, dry_run, repo_id=repo_id, repo_type="dataset", **options):
+        config = "referring" if "referring" in configs else configs[0]
+        revision = f', revision="{done.revision}"' if done.revision else ""
+        click.echo(f'from datasets import load_dataset\nload_dataset("{done.repo.repo_id}", "{config}"{revision})')
 
 
 @command.command()
 @_add_options
-def metric(folder: Path, repo_id: str, private: bool, revision: str | None, create_pr: bool, dry_run: bool) -> None:
+def metric(folder: Path, repo_id: str, dry_run: bool, **options: Any) -> None:  # noqa: ANN401
     """Publish DIR, which `sarchat space` wrote, as the Space REPO_ID, from which `evaluate` loads the metric."""
-    from builders.hub.publish import Repo, check_repo_id, publish, require_token
+    _check_loadable(repo_id, options["revision"])
+    _check_target(repo_id, dry_run)
+    from builders.hub.checks import inspect_metric, list_files
 
-    check_repo_id(repo_id)
-    _check_loadable(repo_id, revision)
-    if not dry_run:
-        require_token()
-    from builders.hub.metric_check import inspect_metric, list_metric_files
-
-    files = list_metric_files(folder)
+    files = list_files(folder, "space")
     inspect_metric(folder)
-    if dry_run:
-        _show_plan(folder, files)
-        return
-    done = publish(folder, files, Repo(repo_id, "space", private, revision, create_pr))
-    # `evaluate` inserts the revision into a URL without quoting it.
-    arguments = f'"{done.repo.repo_id}"' + (f', revision="{quote(done.revision, safe="")}"' if done.revision else "")
-    _report(files, done.url, done.changed, f"import evaluate\nevaluate.load({arguments})")
+    if done := _publish(folder, files, dry_run, repo_id=repo_id, repo_type="space", **options):
+        # `evaluate` inserts the revision into a URL without quoting it.
+        revision = f', revision="{quote(done.revision, safe="")}"' if done.revision else ""
+        click.echo(f'import evaluate\nevaluate.load("{done.repo.repo_id}"{revision})')
 
 
 def _check_loadable(repo_id: str, revision: str | None) -> None:
@@ -96,13 +87,26 @@ def _check_loadable(repo_id: str, revision: str | None) -> None:
         raise SARChatError(f"--revision {revision}: evaluate.load would request v{revision}; name it v{revision}")
 
 
-def _show_plan(folder: Path, files: Collection[str]) -> None:
-    sizes = [(path, (folder / path).stat().st_size) for path in files]
-    total = (f"{len(sizes):,} files", sum(size for _, size in sizes))
-    click.echo(format_table(["file", "bytes"], [*sizes, total]))
-    click.echo("Checked; nothing was uploaded.")
+def _check_target(repo_id: str, dry_run: bool) -> None:
+    """Check, before the folder is read, the name to push to, and that there is a token."""
+    from builders.hub.publish import check_repo_id, require_token
+
+    check_repo_id(repo_id)
+    if not dry_run:
+        require_token()
 
 
-def _report(files: Collection[str], url: str, changed: bool, lines: str) -> None:
-    click.echo(redact(f"Pushed {len(files):,} files: {url}" if changed else f"Nothing to change: {url}"))
-    click.echo(f"Load it with:\n\n{lines}")
+def _publish(folder: Path, files: FileStates, dry_run: bool, **target: Any) -> Publication | None:  # noqa: ANN401
+    """Publish files of a folder, or list them; the keywords are those of `Repo`. Return what was published, if any."""
+    from builders.hub.publish import Repo, publish
+
+    if dry_run:
+        sizes = [(path, (folder / path).stat().st_size) for path in files]
+        total = (f"{len(sizes):,} files", sum(size for _, size in sizes))
+        click.echo(format_table(["file", "bytes"], [*sizes, total]))
+        click.echo("Checked; nothing was uploaded.")
+        return None
+    done = publish(folder, files, Repo(**target))
+    click.echo(redact(f"Pushed {len(files):,} files: {done.url}" if done.changed else f"Nothing to change: {done.url}"))
+    click.echo("Load it with:\n")
+    return done

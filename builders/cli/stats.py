@@ -18,7 +18,7 @@ def command(data: str, style: str) -> None:
     The tables show boxes, records, shares, aspect ratios, shapes and words of every split; no image is read.
     """
     from builders.core.tables import write_tables
-    from builders.data.analysis.paper_comparison import tabulate_comparison
+    from builders.data.analysis.paper import tabulate_comparison
     from builders.data.analysis.statistics import compute_statistics
     from builders.data.open_data import open_data
 

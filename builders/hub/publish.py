@@ -9,6 +9,7 @@ changes to the default branch only.
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import time
@@ -16,21 +17,30 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from huggingface_hub import CommitInfo, CommitOperationAdd, CommitOperationDelete, HfApi, constants, get_token
-from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled, RepositoryNotFoundError
 from huggingface_hub.utils import get_session, hf_raise_for_status, validate_repo_id
 
 from builders.core.checksums import SUMS, parse_checksums
 from builders.core.errors import SARChatError
-from builders.hub.errors import HUB_FAILURES, explain, find_hub_error, is_transient
-from builders.hub.folder_check import FileStates, require_unchanged
+from builders.core.redact import redact
+from builders.hub.checks import FileStates, require_unchanged
 
 _LOG = logging.getLogger(__name__)
 _WAITS = (1.0, 2.0, 4.0, 8.0)
 _T = TypeVar("_T")
 _Operation = CommitOperationAdd | CommitOperationDelete
+# The common base of HTTP errors and broken connections. It belongs to the HTTP library under huggingface_hub, which
+# depends on its version: requests, httpx or httpx2.
+_HTTP_ERROR: Any = next(kind for kind in reversed(HfHubHTTPError.__mro__) if kind.__module__ != "builtins")
+# A proxy or a failing server responds with a page instead of JSON.
+_KINDS = (_HTTP_ERROR, OfflineModeIsEnabled, ConnectionError, TimeoutError, json.JSONDecodeError)
+# Errors of huggingface_hub: one of these, or a RuntimeError caused by one of them. The library for the Hub's newer
+# storage raises a RuntimeError without a cause.
+_HUB_FAILURES = (*_KINDS, RuntimeError)
+_TRANSIENT = {408, 425, 429}
 
 
 @dataclass(frozen=True)
@@ -114,12 +124,12 @@ def publish(folder: Path, files: FileStates, repo: Repo) -> Publication:
         _validate_card(folder / "README.md", repo)
         _prepare(api, repo)
         return _push(api, folder, files, repo)
-    except HUB_FAILURES as error:
+    except _HUB_FAILURES as error:
         # A file that has changed meanwhile no longer fits the checksum that was announced.
         require_unchanged(folder, files)
-        cause = find_hub_error(error)
+        cause = _find_hub_error(error)
         reason = f"{repo.url}: the upload failed ({error}); run the same command again"
-        raise SARChatError(explain(cause, repo.url) if cause else reason) from error
+        raise SARChatError(_explain(cause, repo.url) if cause else reason) from error
 
 
 def _validate_card(card: Path, repo: Repo) -> None:
@@ -219,11 +229,69 @@ def _retry(attempt: Callable[[], _T]) -> _T:
     for wait in _WAITS:
         try:
             return attempt()
-        except HUB_FAILURES as error:
-            cause = find_hub_error(error)
-            if cause and not is_transient(cause):
+        except _HUB_FAILURES as error:
+            cause = _find_hub_error(error)
+            if cause and not _is_transient(cause):
                 raise
             reason = " ".join(str(cause or error).split())[:120]
             _LOG.warning("Upload broke off (%s: %s); next try in %g s", type(cause or error).__name__, reason, wait)
         time.sleep(wait)
     return attempt()
+
+
+def _find_hub_error(error: BaseException | None) -> BaseException | None:
+    """Return the Hub's response or the broken connection that caused an error, or `None`; uploads wrap the cause."""
+    while error is not None and not isinstance(error, _KINDS):
+        error = error.__cause__
+    return error
+
+
+def _is_transient(error: BaseException) -> bool:
+    """Return whether the same request may succeed later: a broken connection, or a busy or failing server."""
+    if isinstance(error, OfflineModeIsEnabled):
+        return False
+    status = _get_status(error)
+    return status is None or status in _TRANSIENT or status >= 500
+
+
+def _get_status(error: BaseException) -> int | None:
+    """Return the HTTP status of the Hub's response, or `None` if there was no response."""
+    # In some versions, an empty response is false: compare with None.
+    response = getattr(error, "response", None)
+    return None if response is None else response.status_code
+
+
+def _explain(error: BaseException, where: str) -> str:
+    """Return one line that says what failed at the URL `where`, and what to do."""
+    if isinstance(error, OfflineModeIsEnabled):
+        return f"{where}: HF_HUB_OFFLINE keeps huggingface_hub off the network; unset it to push"
+    status = _get_status(error)
+    said = _quote_answer(error)
+    if status is None:
+        return (
+            f"{where}: no connection to {constants.ENDPOINT} ({said}); "
+            "run the same command again; it uploads only what is missing"
+        )
+    advice = {
+        400: "the Hub rejects the content; fix it and push again",
+        401: "the Hub does not accept the token; log in with `hf auth login` or set HF_TOKEN to a valid one",
+        402: "the Hub requires payment; see the account's settings",
+        403: "no permission to write: the name belongs to another owner, or the token is read-only; "
+        "push to your own namespace, or propose the change with --create-pr",
+        404: "no such repo or revision; check the name and the token's permissions",
+        409: "the Hub reports a conflict; wait for other uploads to finish and push again",
+        412: "someone else changed the repo in the meantime; push again",
+        413: "too large for the Hub; see its storage limits",
+        429: "too many requests; wait some minutes and push again",
+    }.get(status, "the Hub failed; push again later, which uploads only what is missing")
+    return f"{where}: {advice} ({status}: {said})"
+
+
+def _quote_answer(error: BaseException) -> str:
+    response = getattr(error, "response", None)
+    headers = {} if response is None else response.headers
+    said = headers.get("X-Error-Message") or getattr(error, "server_message", None)
+    if not said and response is None:
+        said = f"{type(error).__name__}: {error}"
+    text = redact(" ".join(str(said or "no reason given").split()))
+    return text if len(text) <= 200 else text[:197] + "..."

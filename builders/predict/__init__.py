@@ -1,1 +1,1 @@
-"""`sarchat predict`: a model's answers from a server with OpenAI's chat completions API."""
+"""Answers: of a model behind a server with OpenAI's chat completions API, and of blind players."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from builders.core.schema import CORNERS
 from builders.corpus.targets import Target
-from builders.data.analysis.target_table import sources_of_targets
+from builders.data.analysis.targets import sources_of_targets
 from builders.data.records import Records
 from builders.scoring.error_kinds import name_error
 from builders.scoring.scored_records import ScoredRecord

@@ -26,7 +26,7 @@ from builders.core.checksums import verify_checksums, write_checksums
 from builders.core.errors import SARChatError
 from builders.data.open_data import open_data
 from builders.drawing.box_shapes import MOST_BOXES
-from builders.hub.metric_check import inspect_metric, list_metric_files
+from builders.hub.checks import inspect_metric, list_files
 from builders.hub.space import write_space
 from sarchat_metric import AVERAGED, SUB_SCORES, score
 
@@ -62,7 +62,7 @@ def page(space):
 
 
 def test_folder_holds_script_card_page_and_sums(space):
-    names = set(list_metric_files(space))
+    names = set(list_files(space, "space"))
     assert {"sarchat_metric.py", "README.md", "app.py", "requirements.txt", "SHA256SUMS"} <= names
     assert (space / "sarchat_metric.py").read_bytes() == Path(sarchat_metric.__file__).read_bytes()
     assert not [name for name in names if "__pycache__" in name]
@@ -87,7 +87,7 @@ def test_command_prints_files_and_the_line_to_load_with(tmp_path, monkeypatch, c
     main(["space"])
     printed = capsys.readouterr().out
     assert printed.endswith('\nimport evaluate\nevaluate.load("sarchat_metric")\n')
-    for name in list_metric_files(tmp_path / "sarchat_metric"):
+    for name in list_files(tmp_path / "sarchat_metric", "space"):
         assert re.search(rf"^{re.escape(name)} +[\d,]+$", printed, re.MULTILINE)
     main(["space", "--out", str(tmp_path / "other")])
     assert f'evaluate.load("{(tmp_path / "other" / "sarchat_metric.py").as_posix()}")' in capsys.readouterr().out

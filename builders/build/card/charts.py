@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from builders.build.card.contents import Contents
-from builders.data.analysis.target_counts import add_counts
+from builders.data.analysis.targets import add_counts
 from builders.drawing.figures import NEEDS_MATPLOTLIB, has_matplotlib
 
 _WORDS = 30
@@ -43,32 +43,32 @@ def draw_charts(folder: Path, contents: Contents, names: Sequence[str]) -> dict[
         return {}
     from builders.drawing.figures import style
 
-    charts = {}
+    drawn = {}
     (folder / FOLDER).mkdir()
     with style.styled():
         for name, draw, caption in _list_charts(contents, names):
-            chart = charts[name] = Chart(f"{FOLDER}/{name}.png", caption)
+            chart = drawn[name] = Chart(f"{FOLDER}/{name}.png", caption)
             style.save(draw(), folder / chart.path, signed=False)
-    return charts
+    return drawn
 
 
 def _list_charts(contents: Contents, names: Sequence[str]) -> Iterator[tuple[str, Callable[[], Any], str]]:
     """Yield each figure's name, the function that draws it, and its caption."""
-    from builders.drawing.figures import bars, heatmaps, panels, stacked_bars, style, words
+    from builders.drawing.figures import charts, record, style
 
     examples, targets = contents.examples, contents.targets
     records = {split: {task: contents.count([task], split) for task in contents.tasks} for split in contents.splits}
     yield (
         "examples",
-        lambda: panels.draw_panels(examples, names),
+        lambda: record.draw_panels(examples, names),
         "An example of each task: image, boxes, question and answer",
     )
-    yield "records", lambda: bars.draw_bars(records, "records"), "Records per task in each split"
+    yield "records", lambda: charts.draw_bars(records, "records"), "Records per task in each split"
     split, texts = contents.splits[-1], contents.texts
     title = f"{split}: {texts.words:,} words in {texts.messages:,} messages"
     yield (
         "words",
-        lambda: words.draw_words(texts.most_common(_WORDS), title),
+        lambda: charts.draw_words(texts.most_common(_WORDS), title),
         f"The most frequent words of questions and answers in the split {split}, function words left out",
     )
     if targets:
@@ -76,12 +76,12 @@ def _list_charts(contents: Contents, names: Sequence[str]) -> Iterator[tuple[str
         every = add_counts(targets.values())
         yield (
             "categories",
-            lambda: bars.draw_bars(boxes, "boxes", style.category_colors(names)),
+            lambda: charts.draw_bars(boxes, "boxes", style.category_colors(names)),
             "Boxes per category in each split",
         )
-        yield "shapes", lambda: stacked_bars.draw_shares(every), "Shapes and sizes of the targets of each category"
+        yield "shapes", lambda: charts.draw_shares(every), "Shapes and sizes of the targets of each category"
         yield (
             "positions",
-            lambda: heatmaps.draw_positions(every),
+            lambda: charts.draw_positions(every),
             "Positions of the targets of each category in their images",
         )

@@ -11,8 +11,7 @@ import numpy as np
 
 from builders.build.card.example_records import Record, best_of, propose_examples
 from builders.core.schema import TASKS
-from builders.data.analysis.target_counts import FINEST_BINS, TargetCounts, add_counts, count_targets
-from builders.data.analysis.target_table import read_targets
+from builders.data.analysis.targets import FINEST_BINS, TargetCounts, add_counts, count_targets, read_targets
 from builders.data.analysis.texts import TextStatistics, add_up, count_texts
 from builders.data.reader import Build
 from builders.tasks.geometry import IDENTIFICATION_SIZES, SHAPES

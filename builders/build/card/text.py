@@ -16,7 +16,7 @@ from builders.core.resources import dump_yaml, read_text, read_yaml
 from builders.core.schema import ALL, CORNERS, IN_ALL, RELEASE_NOTES, SPLITS, TASKS, task_facts
 from builders.core.tables import format_markdown
 from builders.corpus.info import CorpusInfo
-from builders.data.analysis.target_counts import add_counts
+from builders.data.analysis.targets import add_counts
 from builders.data.origin import OPTIONS, Origin, cite, find_origin
 from builders.data.reader import CARD
 from builders.tasks.phrases import enumerate_words

@@ -7,8 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from builders.core.schema import ALL, IN_ALL, SPLITS, TASKS
-from builders.data.analysis.target_counts import count_targets
-from builders.data.analysis.target_table import read_targets
+from builders.data.analysis.targets import count_targets, read_targets
 from builders.data.analysis.texts import TextStatistics, count_texts
 from builders.data.records import Records
 from builders.tasks.geometry import SHAPES

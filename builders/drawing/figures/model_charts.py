@@ -14,7 +14,6 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from builders.core.errors import SARChatError
 from builders.core.schema import in_order_of_table_3
-from builders.data.analysis.pareto import pareto_front
 from builders.drawing.figures.style import (
     BLUE,
     FAINT,
@@ -216,6 +215,28 @@ def _draw_cost(axes: Axes, scored: Sequence[tuple[Result, float]], measure: str)
         axes.set_xlim(0, max((cost for cost, _, _ in points), default=1) * 1.15)
         axes.margins(y=0.14)
     return handles
+
+
+def pareto_front(costs: Sequence[float], scores: Sequence[float]) -> list[int]:
+    """Return the models on the front, from the cheapest on.
+
+    A model is on it if no other costs at most as much and scores at least as high, one of the two strictly.
+
+    Args:
+        costs: the cost of each of N models, in any unit; lower is better.
+        scores: the score of each; higher is better.
+
+    Returns:
+        Indices of the models; models of equal cost and score are all on the front or all off it.
+    """
+    order = sorted(range(len(costs)), key=lambda index: (costs[index], -scores[index]))
+    front: list[int] = []
+    for index in order:
+        best = front[-1] if front else None
+        is_equal = best is not None and (costs[index], scores[index]) == (costs[best], scores[best])
+        if best is None or scores[index] > scores[best] or is_equal:
+            front.append(index)
+    return front
 
 
 def _label_points(axes: Axes, points: Sequence[tuple[float, float, Result]]) -> None:

@@ -1,11 +1,11 @@
-"""One record as a picture: its image with gold and predicted boxes, and the conversation next to it."""
+"""Records as pictures: the image with boxes, and the conversation next to it; one alone, or one of each task."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -13,27 +13,28 @@ from matplotlib.lines import Line2D
 from builders.core.errors import SARChatError, one_line
 from builders.core.schema import TASKS, is_scored
 from builders.corpus.info import CorpusInfo
-from builders.drawing.box_shapes import Marked, Shape, compose, mark_answers
-from builders.drawing.figures.scene import draw_image, draw_scene, legend_text, measure_label
-from builders.drawing.figures.style import FAINT, GOLD, INK, LINE, PREDICTED, new_figure, save, styled
-from builders.drawing.figures.text_wrap import LINE_HEIGHT, wrap
+from builders.drawing.box_shapes import Marked, Shape, mark_answers
+from builders.drawing.figures.scene import draw_scene, legend_text, place_boxes, scene_size
+from builders.drawing.figures.style import FAINT, GOLD, INK, PREDICTED, category_colors, new_figure, save, styled
+from builders.drawing.figures.text import LINE_HEIGHT, Paragraph, wrap, write_column
 from builders.tasks.geometry import shapes_of
 from sarchat_metric import RecordScore, final_answer, match_boxes, parse_boxes, score_record
 
-_MARGIN, _COLUMN = 0.25, 5.6
-_LONGER_SIDE = 6.4
+# Of a picture of one record: lengths in inches, sizes of letters in points.
+_MARGIN, _COLUMN, _LONGER_SIDE = 0.25, 5.6, 6.4
 _SIZE, _HEADING_SIZE, _LABEL_SIZE = 11.0, 12.0, 9.0
+_LEGEND_HEIGHT, _GAP = 0.35, 14.0
 _MOST_LINES = 60
 # Bytes of a file name, of the 255 that file systems allow.
 _LONGEST_NAME = 200
-
-
-class _Block(NamedTuple):
-    """A paragraph of the column: its heading, text and the heading's colour."""
-
-    heading: str
-    text: str
-    color: str
+# Of a panel, two of which are in a row.
+_PANEL_WIDTH, _PANEL_HEIGHT, _PANEL_MARGIN = 6.2, 3.4, 0.2
+_PANEL_IMAGE = _PANEL_HEIGHT - 2 * _PANEL_MARGIN
+_PANEL_COLUMN = _PANEL_WIDTH - _PANEL_IMAGE - 3 * _PANEL_MARGIN
+_PANEL_SIZE, _TITLE_SIZE, _PANEL_LABEL_SIZE = 10.5, 14.0, 8.5
+_QUESTION_LINES, _TITLE_LEADING, _PANEL_GAP = 5, 2.0, 8.6
+# Text ends at the bottom of the image.
+_PANEL_LINES = int((_PANEL_IMAGE * 72 - _TITLE_SIZE * _TITLE_LEADING - _PANEL_GAP) / (_PANEL_SIZE * LINE_HEIGHT))
 
 
 def show_record(record: Mapping[str, Any], info: CorpusInfo, out: Path, prediction: str | None = None) -> None:
@@ -50,27 +51,38 @@ def show_record(record: Mapping[str, Any], info: CorpusInfo, out: Path, predicti
 def draw_record(record: Mapping[str, Any], info: CorpusInfo, prediction: str | None = None) -> Figure:
     """Return the figure that `show_record` writes."""
     score = _score(record, info, prediction)
-    scale = _LONGER_SIDE / max(record["width"], record["height"])
     marked, notes = _mark_boxes(record, info, prediction, score)
-    scene = compose(marked, record["width"], record["height"], _LABEL_SIZE / 72 / scale, measure_label)
-    blocks = _text_blocks(record, prediction, score)
+    scene = place_boxes(record, marked, _LONGER_SIDE, _LABEL_SIZE)
+    texts = _list_texts(record, prediction, score)
     if scene.legend or notes:
-        blocks.append(_Block("Boxes", "\n".join(filter(None, [legend_text(scene), *notes])), INK))
-    lines = [(block, wrap(block.text, _COLUMN * 72, _SIZE, _MOST_LINES)) for block in blocks]
-    left, top, right, bottom = scene.canvas
-    image_width, image_height = scale * (right - left), scale * (bottom - top)
-    text_height = sum(_block_height(wrapped) for _, wrapped in lines)
-    width = image_width + _COLUMN + 3 * _MARGIN
-    legend_height = 0.0 if prediction is None else 0.35
-    height = max(image_height + legend_height, text_height) + 2 * _MARGIN
-    figure = new_figure(width, height)
-    axes = figure.add_axes(
-        (_MARGIN / width, 1 - (_MARGIN + image_height) / height, image_width / width, image_height / height)
-    )
-    draw_image(axes, record)
-    draw_scene(axes, scene, {"gold": GOLD, "read": PREDICTED}, _LABEL_SIZE)
-    _draw_legend(figure, prediction, 1 - (_MARGIN + image_height) / height)
-    _write(figure, lines, image_width + 2 * _MARGIN)
+        texts.append(("Boxes", "\n".join(filter(None, [legend_text(scene), *notes])), INK))
+    paragraphs: list[Paragraph] = []
+    for heading, text, color in texts:
+        gap = _GAP if paragraphs else 0.0
+        paragraphs.append(Paragraph([heading], _HEADING_SIZE, color, "bold", 1.6, gap))
+        paragraphs.append(Paragraph(wrap(text, _COLUMN * 72, _SIZE, _MOST_LINES), _SIZE, INK))
+    across, down = scene_size(scene, _LABEL_SIZE)
+    legend_height = 0.0 if prediction is None else _LEGEND_HEIGHT
+    height = max(down + legend_height, sum(paragraph.height for paragraph in paragraphs)) + 2 * _MARGIN
+    figure = new_figure(across + _COLUMN + 3 * _MARGIN, height)
+    draw_scene(figure, record, scene, {"gold": GOLD, "read": PREDICTED}, _LABEL_SIZE, (_MARGIN, _MARGIN))
+    write_column(figure, paragraphs, across + 2 * _MARGIN, _MARGIN, _COLUMN)
+    if prediction is not None:
+        _draw_legend(figure, 1 - (_MARGIN + down + 0.04) / height)
+    return figure
+
+
+def draw_panels(examples: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> Figure:
+    """Draw a panel for each task with a record of it, two in a row; `names` are those of the categories."""
+    figure = new_figure(_PANEL_WIDTH * min(2, len(examples)), _PANEL_HEIGHT * -(-len(examples) // 2))
+    for number, (task, record) in enumerate(examples.items()):
+        row, column = divmod(number, 2)
+        left, top = column * _PANEL_WIDTH + _PANEL_MARGIN, row * _PANEL_HEIGHT + _PANEL_MARGIN
+        scene = place_boxes(record, _mark_targets(record, names), _PANEL_IMAGE, _PANEL_LABEL_SIZE)
+        middle = left + (_PANEL_IMAGE - scene_size(scene, _PANEL_LABEL_SIZE)[0]) / 2
+        draw_scene(figure, record, scene, category_colors(names), _PANEL_LABEL_SIZE, (middle, top))
+        paragraphs = _describe_panel(task, record, legend_text(scene))
+        write_column(figure, paragraphs, left + _PANEL_IMAGE + _PANEL_MARGIN, top, _PANEL_COLUMN)
     return figure
 
 
@@ -94,22 +106,25 @@ def _score(record: Mapping[str, Any], info: CorpusInfo, prediction: str | None) 
         raise SARChatError(f"{record['id']}: {error}; build the folder again") from error
 
 
-def _text_blocks(record: Mapping[str, Any], prediction: str | None, score: RecordScore | None) -> list[_Block]:
+def _list_texts(
+    record: Mapping[str, Any], prediction: str | None, score: RecordScore | None
+) -> list[tuple[str, str, str]]:
+    """Return what stands next to a record's image: headings, texts, and the headings' colours."""
     size = f"{record['width']} x {record['height']} pixels"
     targets = len(record["objects"]["bbox"])
     facts = f"{record['file_name']}, {size}, scenario {record['scenario']}, {targets} target{'s' * (targets != 1)}"
-    blocks = [_Block(one_line(record["id"]), facts, INK)]
+    texts = [(one_line(record["id"]), facts, INK)]
     for number, message in enumerate(record["messages"]):
         heading, color = ("Gold answer", GOLD) if number % 2 else ("Question", FAINT)
-        blocks.append(_Block(heading, message["content"], color))
+        texts.append((heading, message["content"], color))
     if prediction is not None and score is not None:
         scores = "\n".join(f"{key}: {accuracy:.1f} %" for key, accuracy in score.accuracies.items())
         unread = "" if score.parsed else "Nothing that this task scores can be read from it.\n"
         if score.hedged:
             unread = "It offers a choice where one thing was asked for.\n"
-        blocks.append(_Block("Prediction", prediction or "(empty)", PREDICTED))
-        blocks.append(_Block("Scores", unread + scores, INK))
-    return blocks
+        texts.append(("Prediction", prediction or "(empty)", PREDICTED))
+        texts.append(("Scores", unread + scores, INK))
+    return texts
 
 
 def _mark_boxes(
@@ -124,17 +139,16 @@ def _mark_boxes(
     return mark_answers(gold, names, predicted, matches, (record["width"], record["height"]))
 
 
-def _draw_legend(figure: Figure, prediction: str | None, top: float) -> None:
-    if prediction is None:
-        return
+def _draw_legend(figure: Figure, top: float) -> None:
     handles = [
         Line2D([], [], color=GOLD, linewidth=2.5, label="gold"),
         Line2D([], [], color=PREDICTED, linewidth=2.5, linestyle=(0, (3, 1.5)), label="prediction"),
     ]
+    place = (_MARGIN / figure.get_figwidth(), top)
     figure.legend(
         handles=handles,
         loc="upper left",
-        bbox_to_anchor=(_MARGIN / figure.get_figwidth(), top - 0.04 / figure.get_figheight()),
+        bbox_to_anchor=place,
         ncols=2,
         frameon=False,
         borderaxespad=0.2,
@@ -142,25 +156,30 @@ def _draw_legend(figure: Figure, prediction: str | None, top: float) -> None:
     )
 
 
-def _block_height(lines: list[str]) -> float:
-    return (_HEADING_SIZE * 1.6 + _SIZE * LINE_HEIGHT * len(lines) + 14) / 72
+def _mark_targets(record: Mapping[str, Any], names: Sequence[str]) -> list[Marked]:
+    objects = list(zip(shapes_of(record["objects"]), record["objects"]["category"], strict=True))
+    is_pair = record["task"] == "identification" and len(objects) == 2
+    roles = (" (target)", " (reference)") if is_pair else [""] * len(objects)
+    return [
+        Marked(names[category], shape, names[category] + role, str(number))
+        for number, ((shape, category), role) in enumerate(zip(objects, roles, strict=True), 1)
+    ]
 
 
-def _write(figure: Figure, blocks: list[tuple[_Block, list[str]]], left: float) -> None:
-    width, height = figure.get_size_inches()
-    y = _MARGIN
-    for number, (block, lines) in enumerate(blocks):
-        if number:
-            rule = 1 - (y - 7 / 72) / height
-            figure.add_artist(Line2D([left / width, (left + _COLUMN) / width], [rule] * 2, color=LINE, linewidth=1))
-        style = {"x": left / width, "va": "top", "ha": "left"}
-        figure.text(
-            y=1 - y / height, s=block.heading, fontsize=_HEADING_SIZE, weight="bold", color=block.color, **style
-        )
-        for place, line in enumerate(lines):
-            down = y + (_HEADING_SIZE * 1.6 + _SIZE * LINE_HEIGHT * place) / 72
-            figure.text(y=1 - down / height, s=line, fontsize=_SIZE, color=INK, **style)
-        y += _block_height(lines)
+def _describe_panel(task: str, record: Mapping[str, Any], legend: str) -> list[Paragraph]:
+    """Return title, question, answer, and what the marks in the image mean, which may be empty."""
+    question, answer, *further = (message["content"] for message in record["messages"])
+    answer += f" [and {len(further) // 2} more turns]" if further else ""
+    column = _PANEL_COLUMN * 72
+    questions = wrap(question, column, _PANEL_SIZE, _QUESTION_LINES)
+    legends = wrap(legend, column, _PANEL_SIZE) if legend else []
+    answers = wrap(answer, column, _PANEL_SIZE, max(_PANEL_LINES - len(questions) - len(legends), 1))
+    return [
+        Paragraph([task.capitalize()], _TITLE_SIZE, INK, "bold", _TITLE_LEADING),
+        Paragraph(questions, _PANEL_SIZE, FAINT),
+        Paragraph(answers, _PANEL_SIZE, INK, gap=_PANEL_GAP),
+        Paragraph(legends, _PANEL_SIZE, FAINT),
+    ]
 
 
 def default_name(record_id: str) -> str:

@@ -13,10 +13,9 @@ from builders.cli.command import main
 from builders.core.schema import IN_ALL
 from builders.core.tables import write_tables
 from builders.corpus.info import DEFAULT, known_corpus
-from builders.data.analysis.paper import read_paper_statistics, read_test_sizes
-from builders.data.analysis.paper_comparison import tabulate_comparison
+from builders.data.analysis.paper import read_paper_statistics, read_test_sizes, tabulate_comparison
 from builders.data.analysis.statistics import compute_statistics
-from builders.data.analysis.target_table import read_targets
+from builders.data.analysis.targets import read_targets
 from builders.data.analysis.texts import add_up, count_texts, describe_texts
 from builders.data.reader import Build, open_build
 from builders.tasks.geometry import SHAPES, shape

@@ -11,7 +11,7 @@ from support import refusal, slow
 pytest.importorskip("matplotlib")
 
 from builders.cli.leaderboard import KINDS
-from builders.data.analysis.pareto import pareto_front
+from builders.drawing.figures.model_charts import pareto_front
 from builders.scoring.leaderboard import published_results
 
 SIGNATURES = {".png": b"\x89PNG", ".pdf": b"%PDF", ".svg": b"<?xml"}

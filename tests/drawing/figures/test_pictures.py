@@ -11,11 +11,12 @@ from matplotlib.font_manager import FontProperties  # noqa: E402
 from matplotlib.textpath import TextToPath  # noqa: E402
 
 from builders.corpus.info import DEFAULT, known_corpus  # noqa: E402
-from builders.data.analysis.target_counts import count_targets  # noqa: E402
-from builders.data.analysis.target_table import read_targets  # noqa: E402
+from builders.data.analysis.targets import count_targets, read_targets  # noqa: E402
 from builders.data.reader import open_build  # noqa: E402
-from builders.drawing.box_shapes import Marked, compose, estimate_width  # noqa: E402
-from builders.drawing.figures import bars, panels, scene, stacked_bars, style, text_wrap, words  # noqa: E402
+from builders.drawing.box_shapes import Marked, estimate_width  # noqa: E402
+from builders.drawing.figures import charts, scene, style  # noqa: E402
+from builders.drawing.figures.record import draw_panels  # noqa: E402
+from builders.drawing.figures.text import measure, wrap  # noqa: E402
 from builders.tasks.geometry import CELLS, cell  # noqa: E402
 
 CATEGORIES = known_corpus(DEFAULT).names
@@ -61,7 +62,7 @@ def test_description_alone_has_no_picture_of_targets():
 def test_a_user_s_own_settings_change_nothing(tmp_path):
     def draw(path: Path) -> bytes:
         with style.styled():
-            style.save(bars.draw_bars({"train": {"ship": 3, "car": 1}}, "boxes"), path)
+            style.save(charts.draw_bars({"train": {"ship": 3, "car": 1}}, "boxes"), path)
         return path.read_bytes()
 
     plain = draw(tmp_path / "plain.png")
@@ -76,7 +77,7 @@ def test_long_figures_of_bars_stay_inside():
         "test": {"classification": 11613, "identification": 175565},
     }
     with style.styled():
-        figure = bars.draw_bars(counts, "records")
+        figure = charts.draw_bars(counts, "records")
         renderer = figure.canvas.get_renderer()
         for axes in figure.axes:
             right = axes.get_window_extent(renderer).x1
@@ -86,7 +87,7 @@ def test_long_figures_of_bars_stay_inside():
 def test_every_word_has_a_bar_as_long_as_its_number_and_all_stay_inside():
     frequencies = [("identification", 1_423_548), *((f"word{number}", 1000 - number) for number in range(24))]
     with style.styled():
-        figure = words.draw_words(frequencies, "train: 1,434,000 words in 900,000 messages")
+        figure = charts.draw_words(frequencies, "train: 1,434,000 words in 900,000 messages")
         renderer = figure.canvas.get_renderer()
     drawn = []
     for axes in figure.axes:
@@ -113,7 +114,7 @@ def test_centres_are_counted_in_the_cells_that_answers_name():
 def test_shares_of_each_category_add_up():
     targets = read_targets(open_build(sample_build()), "train")
     with style.styled():
-        figure = stacked_bars.draw_shares(count_targets(targets, CATEGORIES))
+        figure = charts.draw_shares(count_targets(targets, CATEGORIES))
     for axes in figure.axes:
         ends = {}
         for bar in axes.patches:
@@ -134,16 +135,16 @@ def test_shares_of_each_category_add_up():
     ],
 )
 def test_wrapping_keeps_the_text_and_the_width(text):
-    lines = text_wrap.wrap(text, 200, 11)
+    lines = wrap(text, 200, 11)
     assert "".join("".join(lines).split()) == "".join(text.split())
-    assert all(text_wrap.measure(line, 11) <= 200 for line in lines)
-    cut = text_wrap.wrap(text, 200, 11, 3)
-    assert len(cut) <= 3 and all(text_wrap.measure(line, 11) <= 200 for line in cut)
+    assert all(measure(line, 11) <= 200 for line in lines)
+    cut = wrap(text, 200, 11, 3)
+    assert len(cut) <= 3 and all(measure(line, 11) <= 200 for line in cut)
     assert cut == lines if len(lines) <= 3 else cut[-1].endswith("…")
 
 
 def test_a_box_is_not_broken_where_it_fits():
-    lines = text_wrap.wrap("There are 3. " + "{<100><200><300><400>}" * 3 + " (top left)", 200, 11)
+    lines = wrap("There are 3. " + "{<100><200><300><400>}" * 3 + " (top left)", 200, 11)
     assert sum(line.count("{<100><200><300><400>}") for line in lines) == 3
 
 
@@ -155,11 +156,14 @@ def test_labels_fill_the_places_that_were_found_for_them():
         Marked("gold", (200.0, 10.0, 255.0, 30.0), "jgpqy|", "2"),
     ]
     size = 9.0
-    composed = compose(marked, 256, 256, size / 72 * 256 / 4, scene.measure_label)
+    record = open_build(sample_build()).record("grounding", "test", 2)
+    assert (record["width"], record["height"]) == (256, 256)
+    composed = scene.place_boxes(record, marked, 4, size)
     with style.styled():
         figure = style.new_figure(4, 4)
-        axes = figure.add_axes((0, 0, 1, 1))
-        scene.draw_scene(axes, composed, {"gold": style.GOLD, "read": style.PREDICTED}, size)
+        colors = {"gold": style.GOLD, "read": style.PREDICTED}
+        scene.draw_scene(figure, record, composed, colors, size, (0, 0))
+        (axes,) = figure.axes
         renderer = figure.canvas.get_renderer()
         drawn = [text.get_window_extent(renderer).transformed(axes.transData.inverted()) for text in axes.texts]
     assert [text.get_text() for text in axes.texts] == [label.text for label in composed.labels]
@@ -184,6 +188,6 @@ def test_a_panel_says_what_its_marks_mean():
     box = [0.0, 0.0, float(record["width"]), float(record["height"])]
     records["identification"] = record | {"objects": {"bbox": [box, box], "category": [0, 1]}}
     with style.styled():
-        figure = panels.draw_panels(records, CATEGORIES)
+        figure = draw_panels(records, CATEGORIES)
     written = " ".join(text.get_text() for text in figure.texts)
     assert "1: ship (target); 2: aircraft (reference)" in written

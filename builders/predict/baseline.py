@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from builders.blind.players import KINDS, Asked, Example, Player
 from builders.core.checksums import SUMS, read_checksums
 from builders.core.errors import SARChatError
 from builders.core.tables import Figure, Table, write_tables
 from builders.core.writing import writing_whole
 from builders.data.reader import BASELINE, CARD
 from builders.data.records import Records
+from builders.predict.players import KINDS, Asked, Example, Player
 from builders.scoring.result import AVERAGES, Result, scores_of
 from builders.scoring.score_table import list_rows
 from builders.tasks import geometry

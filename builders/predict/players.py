@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.spatial import cKDTree
 
-from builders.blind.best_sets import best_boxes, best_labels, halves, spread
 from builders.core.polygons import bounds, rectangle, to_points
 from builders.core.schema import Box
 from builders.corpus.info import CorpusInfo
 from builders.corpus.targets import Target
+from builders.predict.best_sets import best_boxes, best_labels, halves, spread
 from builders.tasks import geometry
 from builders.tasks.phrases import DIRECTION_PHRASES, ORIENTATION_PHRASES, PROXIMITY_PHRASES, SHAPE_PHRASES, box_text
 from sarchat_metric import BOX, IOU_THRESHOLDS, SUB_SCORES, parse_boxes, read_answer, score_record

@@ -7,8 +7,7 @@ import pytest
 from built_fixture import sample_build
 from oracle import NAMES
 
-from builders.data.analysis.target_counts import add_counts, count_targets
-from builders.data.analysis.target_table import TargetTable, read_targets
+from builders.data.analysis.targets import TargetTable, add_counts, count_targets, read_targets
 from builders.data.reader import open_build
 
 

@@ -1,19 +1,71 @@
-"""Wrapping of text in a column, at the ends of words and boxes, up to a maximum number of lines."""
+"""Text in a column: wrapped at the ends of words and boxes, up to a maximum number of lines, and written downwards."""
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
+from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from matplotlib.lines import Line2D
 from matplotlib.textpath import TextToPath
 
 from builders.core.errors import printable
+from builders.drawing.figures.style import LINE
 
 # A line may end after a space, and before and after any box of a run such as `{<..>}{<..>}`.
 _PIECE = re.compile(r"\{[^{}\s]*\}[.,;:)?!]*\s*|[^\s{]+\s*|\s+|\{")
 LINE_HEIGHT = 1.4  # of the font's size
+
+
+class Paragraph(NamedTuple):
+    """Lines of a column.
+
+    Attributes:
+        lines: the lines, which fit the column.
+        size: the font's size in points.
+        color: the colour.
+        weight: the font's weight.
+        leading: the height of a line, in sizes of the font.
+        gap: the room above the lines in points, with a rule in its middle.
+    """
+
+    lines: Sequence[str]
+    size: float
+    color: str
+    weight: str = "normal"
+    leading: float = LINE_HEIGHT
+    gap: float = 0.0
+
+    @property
+    def height(self) -> float:
+        """The height in inches."""
+        return (self.gap + self.size * self.leading * len(self.lines)) / 72
+
+
+def write_column(figure: Figure, paragraphs: Iterable[Paragraph], left: float, top: float, column: float) -> None:
+    """Write paragraphs below each other.
+
+    Args:
+        figure: the figure.
+        paragraphs: the paragraphs.
+        left: of the column, from the figure's left edge in inches.
+        top: of the first line, from the figure's top edge in inches.
+        column: the column's width in inches.
+    """
+    width, height = figure.get_size_inches()
+    for paragraph in paragraphs:
+        if paragraph.gap:
+            rule = 1 - (top + paragraph.gap / 144) / height
+            figure.add_artist(Line2D([left / width, (left + column) / width], [rule] * 2, color=LINE, linewidth=1))
+        for place, line in enumerate(paragraph.lines):
+            down = top + (paragraph.gap + paragraph.size * paragraph.leading * place) / 72
+            _, size, color, weight, *_ = paragraph
+            figure.text(left / width, 1 - down / height, line, fontsize=size, color=color, weight=weight, va="top")
+        top += paragraph.height
 
 
 def wrap(text: str, width: float, size: float, most_lines: int | None = None) -> list[str]:

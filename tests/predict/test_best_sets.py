@@ -8,7 +8,7 @@ from itertools import combinations_with_replacement
 import numpy as np
 import pytest
 
-from builders.blind.best_sets import best_boxes, best_labels, halves
+from builders.predict.best_sets import best_boxes, best_labels, halves
 from sarchat_metric import match_boxes
 
 LEFT, RIGHT = (0.0, 0.0, 0.5, 0.5), (0.5, 0.5, 1.0, 1.0)

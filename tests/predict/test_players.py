@@ -11,12 +11,12 @@ import pytest
 from built_fixture import sample_build
 from structured import structured_corpus
 
-from builders.blind import players
-from builders.blind.baseline import answer_split, learn, score_players
-from builders.blind.players import KINDS, Asked, Example, Player
 from builders.core.schema import is_scored
 from builders.corpus.info import DEFAULT, known_corpus
 from builders.data.open_data import open_data
+from builders.predict import players
+from builders.predict.baseline import answer_split, learn, score_players
+from builders.predict.players import KINDS, Asked, Example, Player
 from sarchat_metric import BOX, SUB_SCORES, parse_boxes, score, score_record
 
 INFO = known_corpus(DEFAULT)
