@@ -19,6 +19,8 @@ from builders.drawing.figures.style import LINE
 # A line may end after a space, and before and after any box of a run such as `{<..>}{<..>}`.
 _PIECE = re.compile(r"\{[^{}\s]*\}[.,;:)?!]*\s*|[^\s{]+\s*|\s+|\{")
 LINE_HEIGHT = 1.4  # of the font's size
+# Where in a gap its rule is: not in the middle, since a line has some room below it.
+_RULE = 0.3
 
 
 class Paragraph(NamedTuple):
@@ -30,7 +32,7 @@ class Paragraph(NamedTuple):
         color: the colour.
         weight: the font's weight.
         leading: the height of a line, in sizes of the font.
-        gap: the room above the lines in points, with a rule in its middle.
+        gap: the room above the lines in points, with a rule in it.
     """
 
     lines: Sequence[str]
@@ -59,7 +61,7 @@ def write_column(figure: Figure, paragraphs: Iterable[Paragraph], left: float, t
     width, height = figure.get_size_inches()
     for paragraph in paragraphs:
         if paragraph.gap:
-            rule = 1 - (top + paragraph.gap / 144) / height
+            rule = 1 - (top + _RULE * paragraph.gap / 72) / height
             figure.add_artist(Line2D([left / width, (left + column) / width], [rule] * 2, color=LINE, linewidth=1))
         for place, line in enumerate(paragraph.lines):
             down = top + (paragraph.gap + paragraph.size * paragraph.leading * place) / 72
