@@ -24,8 +24,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineMod
 from huggingface_hub.utils import get_session, hf_raise_for_status, validate_repo_id
 
 from builders.core.checksums import SUMS, parse_checksums
-from builders.core.errors import SARChatError
-from builders.core.redact import redact
+from builders.core.errors import SARChatError, redact
 from builders.hub.checks import FileStates, require_unchanged
 
 _LOG = logging.getLogger(__name__)
