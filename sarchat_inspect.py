@@ -19,8 +19,7 @@ from tqdm import tqdm
 
 from builders.core.schema import ALL
 from builders.data.open_data import open_data
-from builders.export.pipeline import make_record
-from builders.export.record import harness_row
+from builders.export.record import harness_row, make_record
 from builders.notation.formats import check_oriented, read_notation
 from builders.notation.render import Phrasing
 from builders.predict.images import encode_image

@@ -112,7 +112,8 @@ def test_python_runs(code, folder):
     assert run.returncode == 0, run.stderr
 
 
-def test_the_python_reference_prints_what_it_says(capsys):
+def test_the_python_reference_prints_what_it_says(folder, capsys, monkeypatch):
+    monkeypatch.chdir(folder)
     blocks = [code for _, code in code_blocks(REFERENCE)]
     for code, printed in zip(blocks[::2], blocks[1::2], strict=True):
         exec(code, {})

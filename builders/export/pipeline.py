@@ -13,8 +13,7 @@ from tqdm import tqdm
 
 from builders.core.atomic import replacing_folder
 from builders.core.errors import SARChatError, check_name, near
-from builders.core.schema import ALL, IN_ALL, SPLITS, TASKS, asks_for_boxes, fewest_records_first, is_scored
-from builders.corpus.info import CorpusInfo
+from builders.core.schema import ALL, IN_ALL, SPLITS, TASKS, fewest_records_first, is_scored
 from builders.data.open_data import open_data
 from builders.data.records import Records
 from builders.export.files import RecordFile, record_file
@@ -24,20 +23,12 @@ from builders.export.images import COPY, WAYS, ImageStore
 from builders.export.layout import DIALOGUE, LAYOUTS, PAPER, TASKS_AND_SPLITS, by_paper, by_task_and_split
 from builders.export.manifest import is_export, write_manifest
 from builders.export.recipe import mixture, resize_of
-from builders.export.record import ExportRecord, Row, to_json
+from builders.export.record import ExportRecord, Row, make_record
 from builders.export.sample import Sample
 from builders.export.side_files import write_side_files
 from builders.notation.formats import NATIVE, BoxFormat, check_oriented, get_format, read_resize_rule
-from builders.notation.models import (
-    FAMILY_NAMES,
-    Choice,
-    choose,
-    describe_unit,
-    family_of,
-    max_tokens_of,
-    other_family,
-)
-from builders.notation.render import Phrasing, render_text
+from builders.notation.models import Choice, choose, choose_known, describe_unit, max_tokens_of, other_family
+from builders.notation.render import Phrasing
 
 _LOG = logging.getLogger(__name__)
 _COLUMNS = ("id", "image", "width", "height", "task", "scenario", "messages")
@@ -191,12 +182,7 @@ def _choose_by(fmt: Format, options: ExportOptions, marks: bool) -> Choice:
         raise SARChatError("the paper's layout has boxes as the paper's models wrote them; leave out --model")
     if marks:
         return choose(options.model, NATIVE)
-    if options.box_format is None and family_of(options.model) is None:
-        raise SARChatError(
-            f"the model {options.model} is of no known family ({', '.join(FAMILY_NAMES)}); say with "
-            "--box-format how it writes boxes"
-        )
-    return choose(options.model, options.box_format, resize=options.resize)
+    return choose_known(options.model, options.box_format, options.resize)
 
 
 def _select_parts(data: Records, fmt: Format, options: ExportOptions) -> list[tuple[str, list[str]]]:
@@ -317,45 +303,6 @@ class _Writer:
                 file.write(converted)
         file.close()
         return table._replace(name=file.path.name, records=file.records, use=file.records)
-
-
-def make_record(row: dict[str, Any], image: str, phrasing: Phrasing | None, info: CorpusInfo) -> ExportRecord:
-    """Return a row of the data set as an export format gets it.
-
-    Args:
-        row: the columns `id`, `task`, `scenario`, `width`, `height` and `messages`.
-        image: where the image is for the consumer.
-        phrasing: how questions are asked and boxes written; `None` if the format of export marks boxes itself.
-        info: what the corpus is about.
-    """
-    size, task = (row["width"], row["height"]), row["task"]
-    texts = [message["content"] for message in row["messages"]]
-    questions, golds = texts[::2], texts[1::2]
-    answers = golds
-    notation = None if phrasing is None else phrasing.notation
-    if phrasing is not None and notation is not None:
-        # A dialogue has questions of several tasks.
-        with_boxes = [asks_for_boxes(task) if len(golds) == 1 else "{" in gold for gold in golds]
-        questions = [
-            phrasing.phrase(question, size, info, asks_for_boxes=asked)
-            for question, asked in zip(questions, with_boxes, strict=True)
-        ]
-        answers = [render_text(gold, notation.format, *size, notation.input_size, info.vocabulary) for gold in golds]
-    return ExportRecord(
-        id=row["id"],
-        task=task,
-        scenario=row["scenario"],
-        question=questions[0],
-        answer=answers[0],
-        gold=golds[0],
-        further=tuple(zip(questions[1:], answers[1:], strict=True)),
-        image=image,
-        width=size[0],
-        height=size[1],
-        input_size=notation.input_size.of(*size) if notation and notation.input_size else None,
-        box_format=notation.format.name if notation else None,
-        categories=to_json(info.words) if info.words is not None else None,
-    )
 
 
 def _describe(data: Records, options: ExportOptions, made: Export) -> dict[str, Any]:

@@ -4,6 +4,7 @@ Public names:
 
 - `family_of(model) -> Family | None`; `FAMILY_NAMES`; `checkpoint_of(box_format) -> str`.
 - `choose(model, box_format, input_size, resize) -> Choice`: what is used for a model, whichever options are given.
+- `choose_known(model, box_format, resize) -> Choice`: the same, but a model of no known family is refused.
 - `other_family(model, fmt) -> Family | None`: the family if it writes boxes in another unit.
 - `describe_unit(fmt) -> str`: what the numbers of a box mean, in words.
 - `warn_of_unit(model, fmt) -> str`: the warning if the model's family writes boxes in another unit.
@@ -15,6 +16,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from builders.core.errors import SARChatError
 from builders.core.resources import read_yaml
 from builders.notation.formats import INPUT_PIXELS, NATIVE, PIXELS, BoxFormat, Notation, get_format, read_notation
 
@@ -151,6 +153,20 @@ def choose(
     if needs_size and family is not None and get_format(family.format).unit == INPUT_PIXELS:
         resize = family.resize or None
     return Choice(model, family, name, input_size, resize)
+
+
+def choose_known(model: str, box_format: str | None = None, resize: str | None = None) -> Choice:
+    """Return how the boxes of a model that is trained are written, as `choose` does; there it must not be guessed.
+
+    Raises:
+        SARChatError: if the model is of no known family, and no box format was given; or if that is unknown.
+    """
+    if box_format is None and family_of(model) is None:
+        raise SARChatError(
+            f"the model {model} is of no known family ({', '.join(FAMILY_NAMES)}); say with --box-format, or "
+            "box_format in Python, how it writes boxes"
+        )
+    return choose(model, box_format, resize=resize)
 
 
 def describe_unit(fmt: BoxFormat) -> str:

@@ -12,7 +12,7 @@ from support import refusal, write_lines
 
 from builders.cli.command import main
 from builders.data.open_data import open_data
-from builders.export.record import harness_row
+from builders.export.record import harness_row, make_record
 from builders.notation.models import choose
 from builders.notation.render import Phrasing
 
@@ -21,8 +21,6 @@ TASK = "referring"
 
 def exported_rows(model: str) -> list[dict]:
     """Return the rows of a harness's export."""
-    from builders.export.pipeline import make_record
-
     data = open_data(str(sample_build()))
     phrasing = Phrasing(choose(model).notation)
     return [harness_row(make_record(row, "", phrasing, data.info)) for row in data.rows(TASK, "test")]
