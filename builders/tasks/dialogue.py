@@ -1,7 +1,7 @@
 """Dialogue: one conversation per image, whose turns are records of the six tasks, word for word.
 
 A trainer reads an image once a conversation instead of once a record. No turn gives away the answer of a later one more
-than it must: each box is in one turn alone.
+than it must: each box is in one turn alone, and nothing names the categories of targets that are to be identified.
 """
 
 from __future__ import annotations
@@ -13,10 +13,8 @@ from builders.corpus.targets import AnnotatedImage
 from builders.tasks import classification, counting, description, grounding, identification, referring
 from builders.tasks.record import Conversation, Record
 
-# What tells where the targets of a category are. Grounding does so for all categories at once, identification for the
-# targets that it asks about; the share of each is the same.
-_KINDS = ("grounding", "counting", "referring", "identification")
-_BY_CATEGORY = {"counting": counting.records, "referring": referring.records}
+# What tells where the targets of an image are; counting and referring do so for each category.
+_KINDS = ("counting", "referring", "grounding", "identification")
 
 
 def count(image: AnnotatedImage) -> int:
@@ -27,22 +25,29 @@ def count(image: AnnotatedImage) -> int:
 def records(image: AnnotatedImage, talk: Conversation) -> Iterator[Record]:
     """Yield the conversation about an image.
 
-    It has these turns, in this order: classification; for one image in four grounding, and nothing else; for the
-    others description, if the image has one, and for each category its counting or its referring, or neither; then
-    identification of targets and pairs of targets of the categories that had neither, each target in one turn at most.
+    One image in four has identification, of targets and pairs of targets, each target in one turn at most. The others
+    begin with classification. One in four has grounding then; the rest has description, if the image has one, and for
+    each category its counting or its referring.
     """
     if not image.targets:
         return
     record_id = talk.next_id()
-    turns = _of(classification, image, talk)
-    kinds = _KINDS if talk.identifications else _KINDS[:-1]
-    if talk.pick("image", kinds) == "grounding":
-        # It says where everything is, and so more than a description.
-        turns += _of(grounding, image, talk)
-    else:
-        turns += _of(description, image, talk) + _of_categories(image, talk, kinds[1:])
-    (question, answer), *further = [(turn.question, turn.answer) for turn in turns]
+    (question, answer), *further = [(turn.question, turn.answer) for turn in _turns(image, talk)]
     yield Record(record_id, question, answer, image.targets, further)
+
+
+def _turns(image: AnnotatedImage, talk: Conversation) -> list[Record]:
+    kind = talk.pick("image", _KINDS if talk.identifications else _KINDS[:-1])
+    if kind == "identification":
+        # Most images have targets of one category, which classification would name.
+        return list(_identify(image, talk))
+    first = _of(classification, image, talk)
+    if kind == "grounding":
+        # It says where everything is, and so more than a description.
+        return first + _of(grounding, image, talk)
+    by_category = zip(_of(counting, image, talk), _of(referring, image, talk), strict=True)
+    chosen = [talk.pick(f"category {place}", turns) for place, turns in enumerate(by_category)]
+    return first + _of(description, image, talk) + chosen
 
 
 def _of(task: ModuleType, image: AnnotatedImage, talk: Conversation) -> list[Record]:
@@ -50,26 +55,13 @@ def _of(task: ModuleType, image: AnnotatedImage, talk: Conversation) -> list[Rec
     return list(task.records(image, talk.of_task(name)))
 
 
-def _of_categories(image: AnnotatedImage, talk: Conversation, kinds: tuple[str, ...]) -> list[Record]:
-    turns = []
-    asked: set[int] = set()
-    made = {kind: list(records_of(image, talk.of_task(kind))) for kind, records_of in _BY_CATEGORY.items()}
-    for place, (category, _) in enumerate(image.by_category()):
-        kind = talk.pick(f"category {place}", kinds)
-        if kind in made:
-            turns.append(made[kind][place])
-        else:
-            asked.add(category)
-    targets = [index for index, target in enumerate(image.targets) if target.category in asked]
-    return turns + list(_identify(image, talk, targets))
-
-
-def _identify(image: AnnotatedImage, talk: Conversation, targets: list[int]) -> Iterator[Record]:
+def _identify(image: AnnotatedImage, talk: Conversation) -> Iterator[Record]:
     """Yield identifications of single targets and of pairs in turn, each target in one of them at most."""
-    left = sorted(targets, key=lambda index: (talk.pick(f"target {index}", range(2**32)), index))
+    first = talk.pick("first", (0, 1))
+    left = sorted(range(len(image.targets)), key=lambda index: (talk.pick(f"target {index}", range(2**32)), index))
     for number in range(talk.identifications):
         if not left:
             return
-        pair = number % 2 and len(left) > 1
-        chosen, left = left[: 1 + bool(pair)], left[1 + bool(pair) :]
+        size = 1 + bool((first + number) % 2 and len(left) > 1)
+        chosen, left = left[:size], left[size:]
         yield identification.record_of(image, talk, *chosen)
