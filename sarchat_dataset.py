@@ -29,9 +29,8 @@ try:
         package_version,
         tasks_of,
     )
+    from builders.corpus.corpus import find_corpus, locate
     from builders.corpus.info import DEFAULT, CorpusInfo, is_description, known_corpus, read_corpus
-    from builders.corpus.location import locate
-    from builders.corpus.sardet import find_corpus
     from builders.data.live import check_live_choices, generate_tables, has_records, plan_shards
     from builders.data.origin import cite, find_origin
 except ModuleNotFoundError as error:

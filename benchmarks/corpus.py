@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 from builders.core.errors import SARChatError
 from builders.corpus.info import DEFAULT, known_corpus
-from builders.corpus.sample.coco_writer import coco_annotation, coco_document
+from builders.corpus.sample import coco_annotation, coco_document
 
 VERSION = 2
 MARKER = "corpus.json"

@@ -8,7 +8,7 @@ from typing import Any
 
 import datasets
 
-from builders.corpus.sardet import find_corpus
+from builders.corpus.corpus import find_corpus
 from builders.data.live import Shard, generate_tables
 from sarchat_dataset import FEATURES
 

@@ -119,8 +119,7 @@ def plan(location: str) -> dict[str, Any]:
 
     from builders.build import plan as planning
     from builders.build.options import BuildOptions
-    from builders.corpus.location import locate
-    from builders.corpus.sardet import find_corpus
+    from builders.corpus.corpus import find_corpus, locate
 
     @contextmanager
     def sizes(*_: object) -> Iterator[Callable[[str], int | None]]:

@@ -12,7 +12,7 @@ from support import start_command
 
 from builders.build.options import BuildOptions
 from builders.build.pipeline import build
-from builders.corpus.sample.sample import write_sample
+from builders.corpus.sample import write_sample
 from builders.scoring.scoring import read_references
 
 

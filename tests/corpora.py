@@ -12,9 +12,8 @@ from pathlib import Path
 from oracle import TASKS
 from PIL import Image
 
-from builders.corpus.location import Location
-from builders.corpus.sample.coco_writer import coco_annotation, coco_document
-from builders.corpus.sardet import find_corpus
+from builders.corpus.corpus import Location, find_corpus
+from builders.corpus.sample import coco_annotation, coco_document
 from builders.data.live import generate_tables, plan_shards
 
 NAMES = ("ship", "aircraft", "car", "tank", "bridge", "harbor")

@@ -29,7 +29,7 @@ from support import build, comparable, parquet, slow
 from builders.build.options import BuildOptions
 from builders.core.errors import SARChatError
 from builders.core.schema import tasks_of
-from builders.corpus.sardet import find_corpus
+from builders.corpus.corpus import find_corpus
 from builders.corpus.source import Source
 from builders.data import live as live_module
 from sarchat_dataset import FEATURES, SARChat

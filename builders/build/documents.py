@@ -13,7 +13,7 @@ from builders.build.plan import Plan
 from builders.build.provenance import describe_build, write_build_info
 from builders.build.receipt import Written
 from builders.core.checksums import write_checksums
-from builders.corpus.sardet import Corpus
+from builders.corpus.corpus import Corpus
 from builders.corpus.source import join
 
 

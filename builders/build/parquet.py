@@ -16,10 +16,10 @@ from builders.build.plan import ShardJob
 from builders.core.checksums import hash_file
 from builders.core.errors import SARChatError
 from builders.core.schema import CORNERS
+from builders.corpus.corpus import Corpus, open_corpus
 from builders.corpus.image_check import check_image
 from builders.corpus.info import CorpusInfo
 from builders.corpus.reading_ahead import read_ahead
-from builders.corpus.sardet import Corpus, open_corpus
 from builders.corpus.source import join
 from builders.corpus.targets import AnnotatedImage
 from builders.data.parquet_features import features_metadata

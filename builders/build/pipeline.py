@@ -18,8 +18,7 @@ from builders.build.shards import write_shards
 from builders.core.atomic import replacing_folder
 from builders.core.errors import SARChatError, redact
 from builders.core.writing import check_replaced
-from builders.corpus.location import Location, locate
-from builders.corpus.sardet import Corpus, find_corpus
+from builders.corpus.corpus import Corpus, Location, find_corpus, locate
 from builders.corpus.source import join
 from builders.data.parquet_file import ParquetFile
 

@@ -18,11 +18,10 @@ from builders.core.checksums import hash_file, hash_text, new_digest
 from builders.core.errors import SARChatError
 from builders.core.schema import fewest_records_first
 from builders.core.storage import cannot_open, open_url
+from builders.corpus.corpus import Corpus, Location
 from builders.corpus.image_index import ImageIndex, IndexedImage, IndexWriter
-from builders.corpus.image_sizes import SizeOf, looking_up_sizes
 from builders.corpus.labels import Annotations
-from builders.corpus.location import Location
-from builders.corpus.sardet import Corpus
+from builders.corpus.reading_ahead import SizeOf, looking_up_sizes
 from builders.corpus.source import join
 from builders.corpus.targets import CLIPPED, DROP_REASONS, KEPT, ORIENTED, AnnotatedImage
 from builders.tasks.registry import count_records

@@ -32,8 +32,7 @@ from builders.core.errors import SARChatError
 from builders.core.processes import scratch_folder
 from builders.core.resources import load_json
 from builders.core.storage import REQUESTS_AT_ONCE
-from builders.corpus.location import Location
-from builders.corpus.sardet import Corpus
+from builders.corpus.corpus import Corpus, Location
 from builders.data.object_folder import ObjectFolder, Stored
 from builders.data.parquet_file import ParquetFile
 from builders.data.reader import CARD

@@ -19,7 +19,7 @@ from builders.build.receipt import Receipt, Written, gather
 from builders.core.errors import SARChatError
 from builders.core.processes import no_cycles
 from builders.core.schema import SPLITS
-from builders.corpus.sardet import open_corpus
+from builders.corpus.corpus import open_corpus
 from builders.data.analysis.targets import sources_of_targets
 from builders.data.reader import arrange
 

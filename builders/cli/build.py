@@ -139,9 +139,9 @@ def command(
     from builders.build.options import BuildOptions
     from builders.build.pipeline import build
     from builders.build.report import format_report
+    from builders.corpus.corpus import locate
     from builders.corpus.info import read_corpus
-    from builders.corpus.location import locate
-    from builders.corpus.sample.sample import write_sample
+    from builders.corpus.sample import write_sample
 
     build_options = BuildOptions(
         tasks=tasks,

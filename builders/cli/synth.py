@@ -38,7 +38,7 @@ def command(number: int, size: int, seed: int, out: Path) -> None:
     """
     from builders.core.atomic import replacing_folder
     from builders.core.checksums import write_checksums
-    from builders.corpus.sample.sample import write_synthetic
+    from builders.corpus.sample import write_synthetic
 
     with replacing_folder(out, is_synthetic) as staging:
         counts = write_synthetic(staging, number, size, seed)

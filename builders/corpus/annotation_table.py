@@ -9,24 +9,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import groupby
 from operator import itemgetter
 from pathlib import PurePath
-from types import TracebackType
 
 from builders.core.errors import SARChatError
 from builders.core.schema import stem
 from builders.corpus.categories import Naming, normalize
 from builders.corpus.entries import is_id
 from builders.corpus.targets import RawBox
-from builders.corpus.temporary_database import naming_disk, open_database
+from builders.corpus.temporary_database import BATCH, TemporaryDatabase
 
-_PURPOSE = "sort the annotations"
-# Rows that are inserted together.
-_BATCH = 1_000
 # Memory for the database's pages and, while sorting, once more. In kibibytes, negative by SQLite's convention.
 _CACHE = -8_000
-_TABLES = """
-create table images (part integer, id integer, name text, width integer, height integer);
-create table boxes (part integer, image integer, id integer, category integer, flags integer, numbers blob);
-"""
 # As raw doubles: SQLite would store -0.0 as 0. The box, and then the corners, if it has any.
 _BBOX = struct.Struct("<4d")
 _BOTH = struct.Struct("<12d")
@@ -35,8 +27,8 @@ _BOTH = struct.Struct("<12d")
 ImageRow = tuple[int, str, int, int, list[RawBox]]
 
 
-class AnnotationTable:
-    """Images and boxes of annotation files, in a temporary database, which SQLite removes.
+class AnnotationTable(TemporaryDatabase):
+    """Images and boxes of annotation files, in a temporary database.
 
     Parts are added one after the other; ids of images and categories are unique within a part only.
 
@@ -44,25 +36,22 @@ class AnnotationTable:
         corners: whether the corners of boxes are wanted, where annotations may have both.
     """
 
+    tables = f"""
+    pragma cache_size = {_CACHE};
+    create table images (part integer, id integer, name text, width integer, height integer);
+    create table boxes (part integer, image integer, id integer, category integer, flags integer, numbers blob);
+    """
+    purpose = "sort the annotations"
+
     def __init__(self, *, corners: bool = False) -> None:
         """Create an empty table."""
+        super().__init__()
         self.corners = corners
-        self._database = open_database(f"pragma cache_size = {_CACHE}; {_TABLES}")
         self._parts: list[str] = []
         self._used: list[Counter[int]] = []
         self._labels: list[Mapping[int, str]] = []
-        self._images = _Rows(self._database, "insert into images values (?, ?, ?, ?, ?)")
-        self._boxes = _Rows(self._database, "insert into boxes values (?, ?, ?, ?, ?, ?)")
-
-    def __enter__(self) -> AnnotationTable:
-        """Return the table."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Remove the table."""
-        self._database.close()
+        # Rows that are not in the database yet.
+        self._new: dict[str, list[tuple]] = {"images": [], "boxes": []}
 
     def begin_part(self, name: str) -> None:
         """Start an annotation file; `name` stands for it in messages."""
@@ -75,7 +64,7 @@ class AnnotationTable:
         Raises:
             SARChatError: if the disk is full.
         """
-        self._images.add((len(self._parts), image_id, file_name, width, height))
+        self._add("images", (len(self._parts), image_id, file_name, width, height))
 
     def add_box(self, image_id: int, annotation_id: int, box: RawBox) -> None:
         """Add a box of the current part; its category is one of the ids that `set_categories` will name.
@@ -88,7 +77,7 @@ class AnnotationTable:
         self._used[-1][box.category] += 1
         numbers = _BOTH.pack(*box.bbox, *box.corners) if box.corners else _BBOX.pack(*box.bbox)
         flags = box.ignored + 2 * box.difficult
-        self._boxes.add((len(self._parts), image_id, annotation_id, box.category, flags, numbers))
+        self._add("boxes", (len(self._parts), image_id, annotation_id, box.category, flags, numbers))
 
     def fill_sizes(self, read_sizes: Callable[[Iterator[str]], Iterable[tuple[int, int]]]) -> None:
         """Set the size of the images that have none.
@@ -99,27 +88,23 @@ class AnnotationTable:
         Raises:
             SARChatError: if the disk is full.
         """
-        self._images.flush()
         unsized = "from images where width is null order by rowid"
         sizes = read_sizes(name for (name,) in self._query(f"select name {unsized}"))
         for (row,), size in zip(self._query(f"select rowid {unsized}"), sizes, strict=True):
             # The queries have passed the row, and do not see the change.
-            with naming_disk(_PURPOSE):
-                self._database.execute("update images set width = ?, height = ? where rowid = ?", (*size, row))
+            self._execute("update images set width = ?, height = ? where rowid = ?", (*size, row))
 
     def names_with_folder(self, most: int) -> list[str]:
         """Return some file names of images that have a folder in them, the first ones in order."""
-        self._images.flush()
         return [
             name for (name,) in self._query(f"select name from images where name like '%/%' order by name limit {most}")
         ]
 
     def rename(self, change: Callable[[str], str]) -> None:
         """Change the file name of every image."""
-        self._images.flush()
         self._database.create_function("change", 1, change, deterministic=True)
-        with naming_disk(_PURPOSE):
-            self._database.execute("update images set name = change(name)")
+        self._flush()
+        self._execute("update images set name = change(name)")
 
     def remove_images(self, exists: Callable[[str], bool]) -> Iterator[str]:
         """Remove the images that do not exist, and their boxes, once all parts are added; yield their names.
@@ -130,18 +115,13 @@ class AnnotationTable:
         Raises:
             SARChatError: if the disk is full.
         """
-        self._images.flush()
-        self._boxes.flush()
-        with naming_disk(_PURPOSE):
-            self._database.execute("create table gone (row integer, part integer, id integer, primary key (part, id))")
+        self._execute("create table gone (row integer, part integer, id integer, primary key (part, id))")
         for row, part, image_id, name in self._query("select rowid, part, id, name from images order by name"):
             if not exists(name):
                 yield name
-                with naming_disk(_PURPOSE):
-                    self._database.execute("insert or ignore into gone values (?, ?, ?)", (row, part, image_id))
-        with naming_disk(_PURPOSE):
-            self._database.execute("delete from images where rowid in (select row from gone)")
-            self._database.execute("delete from boxes where (part, image) in (select part, id from gone)")
+                self._fill("gone", [(row, part, image_id)])
+        self._execute("delete from images where rowid in (select row from gone)")
+        self._execute("delete from boxes where (part, image) in (select part, id from gone)")
         for used in self._used:
             used.clear()
         for part, category, number in self._query("select part, category, count(*) from boxes group by part, category"):
@@ -184,12 +164,10 @@ class AnnotationTable:
 
     def count_images(self) -> int:
         """Return the number of images."""
-        self._images.flush()
         return self._one("select count(*) from images")[0]
 
     def image_files(self) -> Iterator[tuple[str, str]]:
         """Yield the file name of each image, and the name of the annotation file that has it, without its folder."""
-        self._images.flush()
         files = [PurePath(part).name for part in self._parts]
         return ((name, files[part - 1]) for name, part in self._query("select name, part from images"))
 
@@ -204,8 +182,6 @@ class AnnotationTable:
             SARChatError: if two images have the same id or would share record ids, a box belongs to no image, or
                 the disk is full.
         """
-        self._images.flush()
-        self._boxes.flush()
         self._check_ids()
         self._check_names()
         rows = self._query(
@@ -229,8 +205,8 @@ class AnnotationTable:
 
     def _check_ids(self) -> None:
         try:
-            with naming_disk(_PURPOSE):
-                self._database.execute("create unique index images_by_id on images (part, id)")
+            self._flush()
+            self._execute("create unique index images_by_id on images (part, id)")
         except sqlite3.IntegrityError:
             part, image_id = self._one(
                 "select part, id from images group by part, id having count(*) > 1 order by min(rowid)"
@@ -267,34 +243,20 @@ class AnnotationTable:
             )
             raise _unknown_image(self._parts[part - 1], annotation_id, image_id)
 
-    def _one(self, statement: str) -> tuple:
-        with naming_disk(_PURPOSE):
-            return self._database.execute(statement).fetchone()
+    def _add(self, table: str, row: tuple) -> None:
+        rows = self._new[table]
+        rows.append(row)
+        if len(rows) == BATCH:
+            self._flush()
 
-    def _query(self, statement: str) -> Iterator[tuple]:
-        with naming_disk(_PURPOSE):
-            # Not `yield from`, which would close the cursor of an abandoned query, perhaps after the database.
-            for row in self._database.execute(statement):  # noqa: UP028
-                yield row
+    def _flush(self) -> None:
+        for table, rows in self._new.items():
+            self._fill(table, rows)
+            rows.clear()
 
-
-class _Rows:
-    """Rows to insert, in batches."""
-
-    def __init__(self, database: sqlite3.Connection, statement: str) -> None:
-        self._database = database
-        self._statement = statement
-        self._rows: list[tuple] = []
-
-    def add(self, row: tuple) -> None:
-        self._rows.append(row)
-        if len(self._rows) >= _BATCH:
-            self.flush()
-
-    def flush(self) -> None:
-        with naming_disk(_PURPOSE):
-            self._database.executemany(self._statement, self._rows)
-        self._rows.clear()
+    def _query(self, statement: str, *values: object) -> Iterator[tuple]:
+        self._flush()
+        return super()._query(statement, *values)
 
 
 def _raw_box(category: int, flags: int, numbers: bytes) -> RawBox:

@@ -14,12 +14,10 @@ from builders.core.errors import SARChatError
 from builders.core.resources import dump_yaml
 from builders.core.schema import SPLITS
 from builders.corpus.categories import Naming
-from builders.corpus.faults import FAULTS
 from builders.corpus.info import CorpusInfo, known_corpus, known_names, modality_nouns
-from builders.corpus.label_formats import CALLED, Candidate, SplitLabels, open_labels, registry
-from builders.corpus.sardet import search_labels
+from builders.corpus.label_formats import CALLED, FAULTS, Candidate, SplitLabels, open_labels, registry
+from builders.corpus.search import find_unread, search_labels
 from builders.corpus.source import Source, open_source
-from builders.corpus.unread import find_unread
 from builders.corpus.words import Words, draft_categories, near_duplicates
 
 # What every draft contains.

@@ -1,20 +1,78 @@
-"""Comparison of an image file with its annotation."""
+"""Image files: their size in pixels, compared with their annotation, and the file in which a model gets one."""
 
 from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator
+import struct
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from builders.core.errors import SARChatError
-from builders.corpus.plain_jpeg import read_plain_size
 from builders.corpus.source import Source
 from builders.corpus.targets import AnnotatedImage
-from builders.corpus.viewing import FORMATS
+from builders.corpus.viewing import FORMATS, to_eight_bits
+
+_START_OF_IMAGE = b"\xff\xd8"
+# 0xFF, the kind of segment, and its length in bytes, which includes itself (ITU T.81, B.1.1.4).
+_SEGMENT = struct.Struct(">BBH")
+_START_OF_SCAN = 0xDA
+# Baseline, extended and progressive, with Huffman coding.
+_FRAMES = (0xC0, 0xC1, 0xC2)
+# Bits per sample, height, width, number of components (B.2.2).
+_FRAME = struct.Struct(">BHHB")
+_QUANTIZATION = 0xDB
+_JFIF = 0xE0
+# Huffman tables, restart interval, comment.
+_OTHERS = (0xC4, 0xDD, 0xFE)
+
+
+def read_plain_size(stream: BinaryIO) -> tuple[int, int] | None:
+    """Return the width and height, in pixels, of a JPEG with nothing unusual in its header.
+
+    Args:
+        stream: a file, at its start; it is left anywhere.
+
+    Returns:
+        The size; `None` for any other file: also for a JPEG with EXIF, XMP or other metadata, which could rotate it.
+    """
+    if stream.read(2) != _START_OF_IMAGE:
+        return None
+    size = None
+    while len(header := stream.read(_SEGMENT.size)) == _SEGMENT.size:
+        start, kind, length = _SEGMENT.unpack(header)
+        content = stream.read(max(0, length - 2))
+        if start != 0xFF or len(content) != length - 2:
+            return None
+        if kind == _START_OF_SCAN:
+            return size
+        if kind in _FRAMES and size is None:
+            size = _size_in_frame(content)
+            plain = size is not None
+        else:
+            plain = _is_plain(kind, content)
+        if not plain:
+            return None
+    return None
+
+
+def _size_in_frame(frame: bytes) -> tuple[int, int] | None:
+    if len(frame) < _FRAME.size:
+        return None
+    bits, height, width, components = _FRAME.unpack_from(frame)
+    usual = bits == 8 and components in (1, 3, 4) and len(frame) == _FRAME.size + 3 * components
+    return (width, height) if usual and width and height else None
+
+
+def _is_plain(kind: int, content: bytes) -> bool:
+    if kind == _QUANTIZATION:
+        # A table's number and its 64 values of one byte (B.2.4.1).
+        return len(content) % 65 == 0 and all(number < 16 for number in content[::65])
+    return kind in _OTHERS or (kind == _JFIF and len(content) >= 14)
+
 
 # Contains the header of most images.
 _HEAD = 1 << 16
@@ -132,3 +190,41 @@ def orientation(opened: Image.Image, stream: BinaryIO) -> int:
         if not any(mark in content for mark in _PNG_ORIENTATION):
             return 1
     return opened.getexif().get(ExifTags.Base.Orientation, 1)
+
+
+# `convert("RGB")` and every decoder give the same pixels for these.
+_PLAIN_MODES = ("L", "RGB")
+
+
+def encode_for_models(content: bytes, name: str, kinds: Container[str] = FORMATS) -> tuple[str, bytes]:
+    """Return an image's format and bytes as a model gets it.
+
+    An upright image of a format in `kinds`, grayscale or RGB with 8 bits per channel, is returned as it is. Anything
+    else is decoded and becomes a PNG of the same size: other formats, more bits (scaled, see `to_eight_bits`),
+    palettes, transparency. So does an image with an EXIF rotation, since boxes refer to the pixels as stored.
+
+    Args:
+        content: the bytes of the image file.
+        name: the image's name in error messages.
+        kinds: Pillow's names of the formats that may stay.
+
+    Returns:
+        Pillow's name of the format, and the bytes; the same object if nothing was changed.
+
+    Raises:
+        SARChatError: if the image cannot be decoded.
+    """
+    stream = io.BytesIO(content)
+    with readable(stream, f"the image {name}") as decoded:
+        kind = decoded.format or ""
+        if kind in kinds and decoded.mode in _PLAIN_MODES and orientation(decoded, stream) == 1:
+            return kind, content
+        return "PNG", _write_png(decoded)
+
+
+def _write_png(decoded: Image.Image) -> bytes:
+    stream = io.BytesIO()
+    # Without the image's metadata, above all a rotation, which must not reach the model.
+    plain = to_eight_bits(decoded)
+    Image.frombytes(plain.mode, plain.size, plain.tobytes()).save(stream, "PNG", compress_level=1)
+    return stream.getvalue()

@@ -5,9 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import islice
 from posixpath import splitext
 from typing import ClassVar, NamedTuple, TypeVar
 
@@ -17,26 +15,24 @@ from builders.core.checksums import hash_text, new_digest
 from builders.core.errors import SARChatError
 from builders.corpus.annotation_table import AnnotationTable
 from builders.corpus.entries import check_file_name
-from builders.corpus.faults import IMAGES_WITHOUT_LABEL, LABELS_WITHOUT_IMAGE, Faults
 from builders.corpus.image_check import read_size
-from builders.corpus.label_formats import Candidate, SplitLabels, find_splits
+from builders.corpus.label_formats import (
+    IMAGES_WITHOUT_LABEL,
+    LABELS_WITHOUT_IMAGE,
+    Candidate,
+    Faults,
+    SplitLabels,
+    find_splits,
+)
 from builders.corpus.labels import Labels, fill_sizes
 from builders.corpus.reading_ahead import read_ahead
-from builders.corpus.source import Source, join
+from builders.corpus.source import IMAGES, Source, join
 from builders.corpus.targets import RawBox
-from builders.corpus.temporary_database import naming_disk, open_database
-from builders.corpus.unread import IMAGES
+from builders.corpus.temporary_database import TemporaryDatabase
 
 L = TypeVar("L", bound="FolderLabels")
-_PURPOSE = "list the images and labels"
 # Beside label files of YOLO; its lines are names.
 _NO_LABELS = ("classes.txt",)
-_BATCH = 1_000
-_TABLES = """
-create table labels (key text, path text, bytes integer, primary key (key, path)) without rowid;
-create table images (key text, name text, bytes integer, primary key (key, name)) without rowid;
-create table listed (key text primary key) without rowid;
-"""
 
 
 @dataclass
@@ -113,7 +109,7 @@ class FolderLabels(Labels):
     def digest(self) -> str:
         """Return a hash of the content of the files that have an image."""
         digest = new_digest(self.settings())
-        with closing(Files(self)) as files:
+        with Files(self) as files:
             for (path, _, name), content in zip(files.pairs(), self._contents(files), strict=True):
                 digest.update(f"{path}:{name}:{len(content)}\n".encode() + content)
         return digest.hexdigest()
@@ -123,7 +119,7 @@ class FolderLabels(Labels):
         faults = Faults(self.name, self.split.options, tally)
         digest = new_digest(self.settings())
         writer = Writer(table, self)
-        with closing(Files(self)) as files:
+        with Files(self) as files:
             pairs = tqdm(files.pairs(), f"Reading {self.name}", unit=" files", disable=None, leave=False, delay=2)
             read = zip(pairs, self._contents(files), self._sizes(files), strict=True)
             for (path, _, name), content, size in read:
@@ -182,8 +178,15 @@ class Writer:
         self._table.set_categories({number: category for category, number in self._numbers.items()})
 
 
-class Files:
+class Files(TemporaryDatabase):
     """The label files of a split and its images, in a temporary database, joined by their names without ending."""
+
+    tables = """
+    create table labels (key text, path text, bytes integer, primary key (key, path)) without rowid;
+    create table images (key text, name text, bytes integer, primary key (key, name)) without rowid;
+    create table listed (key text primary key) without rowid;
+    """
+    purpose = "list the images and labels"
 
     def __init__(self, labels: FolderLabels) -> None:
         """List the files.
@@ -191,7 +194,7 @@ class Files:
         Raises:
             SARChatError: if two of them have one name but for the ending, or the list of images cannot be read.
         """
-        self._database = open_database(_TABLES)
+        super().__init__()
         self._listed = labels.split.listed
         folders = tuple(f"{folder}/" for folder in labels.split.options.get("folders", ()))
         self._list("labels", labels.source, labels.split.labels, (labels.ending,), folders)
@@ -199,10 +202,6 @@ class Files:
         if labels.split.listed:
             self._fill("listed", self._read_list(labels))
         self._check_names(labels)
-
-    def close(self) -> None:
-        """Remove the database."""
-        self._database.close()
 
     def pairs(self) -> Iterator[tuple[str, int | None, str]]:
         """Yield each label file that has an image: its path and size, and the image's name."""
@@ -218,8 +217,7 @@ class Files:
 
     def add_labelled(self, image: str) -> bool:
         """Note that an image has a label that is not a file of its own; return whether it had one already."""
-        with naming_disk(_PURPOSE):
-            added = self._database.execute("insert or ignore into labels values (?, '', 0)", (splitext(image)[0],))
+        added = self._execute("insert or ignore into labels values (?, '', 0)", (splitext(image)[0],))
         return added.rowcount == 0
 
     def add_faults(self, faults: Faults) -> None:
@@ -242,24 +240,14 @@ class Files:
         return f"where {table}.key in (select key from listed)" if self._listed else "where true"
 
     def _list(self, table: str, source: Source, top: str, endings: tuple[str, ...], folders: tuple[str, ...]) -> None:
-        found = source.walk(top)
-        self._fill(
-            table,
-            (
-                (splitext(path)[0], path, size)
-                for path, size, _ in found
-                if path.lower().endswith(endings)
-                and (not folders or path.startswith(folders))
-                and path.rpartition("/")[2] not in _NO_LABELS
-            ),
+        rows = (
+            (splitext(path)[0], path, size)
+            for path, size, _ in source.walk(top)
+            if path.lower().endswith(endings)
+            and (not folders or path.startswith(folders))
+            and path.rpartition("/")[2] not in _NO_LABELS
         )
-
-    def _fill(self, table: str, rows: Iterable[tuple]) -> None:
-        iterator = iter(rows)
-        while some := list(islice(iterator, _BATCH)):
-            places = ", ".join("?" * len(some[0]))
-            with naming_disk(_PURPOSE):
-                self._database.executemany(f"insert or ignore into {table} values ({places})", some)
+        self._fill(table, rows)
 
     def _read_list(self, labels: FolderLabels) -> Iterator[tuple[str]]:
         """Yield the names, without ending, of the images in a list: names, or paths from any folder."""
@@ -280,7 +268,7 @@ class Files:
             name = "/".join(parts[start:])
             keys = (name, splitext(name)[0]) if name.lower().endswith(IMAGES) else (name,)
             for key in keys:
-                if [*self._query("select 1 from images where key = ?1 union select 1 from labels where key = ?1", key)]:
+                if self._one("select 1 from images where key = ?1 union select 1 from labels where key = ?1", key):
                     return key
         return "/".join(parts)
 
@@ -291,12 +279,6 @@ class Files:
                 " group by key having count(*) > 1 limit 1"
             ):
                 raise SARChatError(f"{place}: {found} have one name but for the ending; keep one of them")
-
-    def _query(self, statement: str, *values: str) -> Iterator[tuple]:
-        with naming_disk(_PURPOSE):
-            # Not `yield from`, which would close the cursor of an abandoned query, perhaps after the database.
-            for row in self._database.execute(statement, values):  # noqa: UP028
-                yield row
 
 
 def read_lines(content: bytes, place: str) -> Iterator[tuple[int, str]]:

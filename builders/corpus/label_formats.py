@@ -1,6 +1,7 @@
 """The label formats: one module each in `formats/`, found by listing that folder, or installed by another package.
 
 A module has
+
 - `ABOUT`: a line that says what the format is;
 - `OPTIONS`: an `Option` for each name;
 - `find(top)`: the `Candidate`s in a folder, for corpora that nobody described;
@@ -8,22 +9,30 @@ A module has
 
 Another package adds a format with an entry point of the group `sarchat.formats`: the name of the format, and such a
 module.
+
+What formats have in common is here too: options that decide about faults, which are counted and named, and angles.
 """
 
 from __future__ import annotations
 
 import importlib
+import logging
+import math
 import pkgutil
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple, Protocol
 
 from builders.core.errors import SARChatError, near
+from builders.core.polygons import bounds, to_points, turn
 from builders.core.registry import Registry
+from builders.core.schema import Corners
 from builders.corpus import formats
 from builders.corpus.labels import Labels
 from builders.corpus.source import Source
+from builders.corpus.targets import RawBox
 
 
 class Option(NamedTuple):
@@ -178,3 +187,126 @@ def open_labels(top: Source, split: SplitLabels, images: Source | None = None, p
     if images is None:
         images = top.inside(split.images) if split.images else top
     return registry()[split.format].open_labels(top, complete, images)
+
+
+_LOG = logging.getLogger(__name__)
+# The places that a message names.
+_NAMED = 3
+ERROR, SKIP = "error", "skip"
+
+
+class Fault(NamedTuple):
+    """A kind of fault: how it is counted in a build's report, and how a message says that there are some."""
+
+    counted: str
+    message: str
+
+
+UNFIT_ROWS = "unfit_rows"
+UNDECLARED_CLASSES = "undeclared_classes"
+LABELS_WITHOUT_IMAGE = "labels_without_image"
+IMAGES_WITHOUT_LABEL = "images_without_label"
+# By the option that decides.
+FAULTS = {
+    UNFIT_ROWS: Fault("does not fit the format", "boxes that do not fit the format"),
+    UNDECLARED_CLASSES: Fault("class id not declared", "boxes with a class id that is not declared"),
+    LABELS_WITHOUT_IMAGE: Fault("label: no image", "labels without an image"),
+    IMAGES_WITHOUT_LABEL: Fault("image: no label", "images without a label"),
+}
+
+
+def fault_options(*names: str, skipped: tuple[str, ...] = ()) -> dict[str, Option]:
+    """Return the options for kinds of faults, by default errors, but for those that are `skipped`."""
+    return {
+        name: Option(
+            SKIP if name in skipped else ERROR, (ERROR, SKIP), f"{FAULTS[name].message}: an error, or left out"
+        )
+        for name in names
+    }
+
+
+class Faults:
+    """Counts the faults of a split's labels."""
+
+    def __init__(self, name: str, options: Mapping[str, Any], tally: Counter[str]) -> None:
+        """Start with none.
+
+        Args:
+            name: the file or folder of the labels, for messages.
+            options: the values of the options of the format.
+            tally: takes the numbers, by `Fault.counted`.
+        """
+        self._name = name
+        self._options = options
+        self._tally = tally
+        self._examples: dict[str, list[str]] = {}
+
+    def add(self, fault: str, example: str, number: int = 1) -> None:
+        """Count a fault; the example says where it is, and what is wrong there."""
+        self._tally[FAULTS[fault].counted] += number
+        examples = self._examples.setdefault(fault, [])
+        if len(examples) < _NAMED:
+            examples.append(example.removeprefix(self._name).lstrip("/: "))
+
+    def check(self) -> None:
+        """Log a warning for those that are left out, and refuse the others.
+
+        Raises:
+            SARChatError: if there are others; the message has numbers, examples, and the options that leave them out.
+        """
+        skipped = [fault for fault in self._examples if self._options[fault] == SKIP]
+        if skipped:
+            _LOG.warning("%s: left out: %s", self._name, self._list(skipped))
+        refused = [fault for fault in self._examples if fault not in skipped]
+        if refused:
+            go_on = ", ".join(f"{fault}: {SKIP}" for fault in refused)
+            raise SARChatError(
+                f"{self._name} has {self._list(refused)}; correct the files, or leave these out with the "
+                f"option{'s' * (len(refused) > 1)} {go_on} of the label format"
+            )
+
+    def _list(self, faults: list[str]) -> str:
+        parts = []
+        for fault in faults:
+            number, examples = self._tally[FAULTS[fault].counted], self._examples[fault]
+            more = [f"and {number - len(examples):,} more"] if number > len(examples) else []
+            parts.append(f"{FAULTS[fault].message} ({', '.join([*examples, *more])})")
+        return "; ".join(parts)
+
+
+_UNITS = {"degrees": math.radians, "radians": float}
+# In an image, y points down: a positive angle of mathematics turns clockwise on the screen.
+_DIRECTIONS = {"clockwise": 1, "counter-clockwise": -1}
+ANGLE_OPTIONS = {
+    "angle_unit": Option("", ("", *_UNITS), "the unit of angles; must be given where the labels have any"),
+    "angle_direction": Option(
+        "", ("", *_DIRECTIONS), "where a positive angle turns, as seen in the image; must be given like the unit"
+    ),
+}
+
+
+def turn_rectangle(numbers: Sequence[float], options: Mapping[str, Any], place: str) -> Corners:
+    """Return the corners of a rectangle given by its centre x and y, width, height and angle.
+
+    Args:
+        numbers: these five, in pixels; an angle of 0 is that of an upright box.
+        options: the values of `ANGLE_OPTIONS`.
+        place: the file and the entry, for the message.
+
+    Raises:
+        SARChatError: if the options do not say what the angle means, which the numbers do not show.
+    """
+    centre_x, centre_y, width, height, angle = numbers
+    unit, direction = options["angle_unit"], options["angle_direction"]
+    if not (unit and direction):
+        raise SARChatError(
+            f"{place} has an angle, {angle:g}, whose meaning numbers do not show: set the options angle_unit "
+            f"({' or '.join(_UNITS)}) and angle_direction ({' or '.join(_DIRECTIONS)}) of the label format"
+        )
+    return turn(centre_x, centre_y, width, height, _DIRECTIONS[direction] * _UNITS[unit](angle))
+
+
+def quadrilateral(corners: Corners, *, difficult: bool = False) -> RawBox:
+    """Return the box of four corners, whose category is set later."""
+    left, top, right, bottom = bounds(to_points(corners))
+    return RawBox(0, (left, top, right - left, bottom - top), False, corners, difficult)

@@ -24,6 +24,8 @@ from builders.core.storage import PerProcess, cannot_open, describe, open_url
 
 # Far above any file of a corpus; a small archive may claim far more.
 _MOST_BYTES = 1 << 30
+# Endings of image files.
+IMAGES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff")
 # Of macOS, in an archive: a second, hidden file for each one.
 _HIDDEN = (".", "__MACOSX")
 # Large enough for most images in one request, small enough that reading one image transfers little of an archive.

@@ -18,11 +18,10 @@ from filelock import FileLock
 
 from builders.core.errors import SARChatError
 from builders.core.schema import IDENTIFICATIONS
+from builders.corpus.corpus import Corpus, Location, open_corpus
 from builders.corpus.image_check import check_image
 from builders.corpus.image_index import ImageIndex, IndexWriter
-from builders.corpus.location import Location
 from builders.corpus.reading_ahead import read_ahead
-from builders.corpus.sardet import Corpus, open_corpus
 from builders.corpus.source import Source, join
 from builders.corpus.targets import AnnotatedImage
 from builders.data.row_group import RowGroup, RowGroups, StoredImage

@@ -13,7 +13,7 @@ from fsspec.core import url_to_fs
 
 from builders.core.errors import SARChatError
 from builders.core.schema import COLUMNS, TASKS
-from builders.corpus.sardet import Corpus, find_corpus
+from builders.corpus.corpus import Corpus, find_corpus
 from builders.corpus.source import join
 from builders.corpus.targets import AnnotatedImage
 from builders.data.encoded_image import EncodedImage

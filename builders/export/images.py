@@ -10,7 +10,7 @@ from pathlib import Path
 
 from builders.core.errors import SARChatError
 from builders.corpus.entries import check_file_name
-from builders.corpus.model_image import encode_for_models
+from builders.corpus.image_check import encode_for_models
 from builders.data.encoded_image import EncodedImage
 from builders.data.image_file import read_image_file
 

@@ -7,7 +7,7 @@ import io
 
 from PIL import Image
 
-from builders.corpus.model_image import encode_for_models
+from builders.corpus.image_check import encode_for_models
 from builders.data.encoded_image import EncodedImage
 
 _MEDIA_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png"}

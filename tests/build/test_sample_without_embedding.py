@@ -10,7 +10,7 @@ from support import refusal, tree
 
 from builders.cli.command import main
 from builders.core.schema import TASKS
-from builders.corpus.sample import sample
+from builders.corpus import sample
 from builders.data.open_data import open_data
 
 

@@ -15,8 +15,8 @@ from support import build, parquet_sums, refusal
 from builders.build.options import BuildOptions
 from builders.cli.command import main
 from builders.core.errors import SARChatError
-from builders.corpus.box_convention import BoxConvention
-from builders.corpus.location import locate
+from builders.corpus.corpus import locate
+from builders.corpus.labels import BoxConvention
 from builders.corpus.targets import CLIPPED, RawBox, clean
 from sarchat_dataset import SARChat
 

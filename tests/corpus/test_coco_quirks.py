@@ -14,9 +14,9 @@ from PIL import Image
 from builders.core.errors import SARChatError
 from builders.corpus.annotation_table import AnnotationTable
 from builders.corpus.categories import Naming
+from builders.corpus.entries import box_of_segmentation, corners_of_segmentation
 from builders.corpus.info import DEFAULT, known_corpus
 from builders.corpus.label_formats import SplitLabels, find_candidates, open_labels
-from builders.corpus.segmentation import box_of_segmentation, corners_of_segmentation
 from builders.corpus.source import open_source
 
 

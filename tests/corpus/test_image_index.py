@@ -18,10 +18,9 @@ from builders.build.options import BuildOptions
 from builders.build.plan import make_plan, publish_index
 from builders.build.shards import write_shards
 from builders.corpus import image_index
+from builders.corpus.corpus import find_corpus, locate
 from builders.corpus.formats.coco import AnnotationFile
 from builders.corpus.image_index import ImageIndex, IndexedImage, IndexWriter
-from builders.corpus.location import locate
-from builders.corpus.sardet import find_corpus
 from builders.corpus.targets import AnnotatedImage, Target
 
 NUMBERS = st.floats(-1e15, 1e15)

@@ -13,7 +13,7 @@ from support import build, parquet_sums, refusal
 
 from builders.build.options import BuildOptions
 from builders.core.errors import SARChatError
-from builders.corpus.location import locate
+from builders.corpus.corpus import locate
 from sarchat_dataset import SARChat
 
 OPTIONS = BuildOptions(tasks=["counting"])

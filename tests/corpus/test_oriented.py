@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from builders.core import polygons
+from builders.corpus.corpus import find_corpus, locate
 from builders.corpus.info import parse_info
-from builders.corpus.location import locate
-from builders.corpus.sardet import find_corpus
 from builders.corpus.targets import CUT, CUT_LESS, KEPT, MADE_CONVEX, RawBox, clean
 
 WHOLE = st.integers(-60, 160)

@@ -15,7 +15,7 @@ from support import build, parquet_sums, refusal, slow
 from builders.build.options import BuildOptions
 from builders.cli.command import main
 from builders.core.errors import SARChatError
-from builders.corpus.location import locate
+from builders.corpus.corpus import locate
 from sarchat_dataset import SARChat
 from sarchat_metric import CATEGORY_OF
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
-from builders.corpus.plain_jpeg import read_plain_size
+from builders.corpus.image_check import read_plain_size
 
 SIZE = (48, 33)
 

@@ -8,7 +8,7 @@ import weakref
 import pytest
 from fsspec import AbstractFileSystem
 
-from builders.corpus.image_sizes import looking_up_sizes
+from builders.corpus.reading_ahead import looking_up_sizes
 from builders.corpus.source import Source
 
 PAGE = 1_000

@@ -36,13 +36,12 @@ from builders.core.errors import SARChatError
 from builders.core.tables import write_tables
 from builders.corpus.annotation_table import AnnotationTable
 from builders.corpus.categories import Naming
-from builders.corpus.faults import Faults
+from builders.corpus.corpus import find_corpus
 from builders.corpus.formats.coco import Reading, read_coco
 from builders.corpus.image_check import check_image
 from builders.corpus.info import DEFAULT, known_corpus
-from builders.corpus.label_formats import SplitLabels, complete_options, find_candidates, open_labels
+from builders.corpus.label_formats import Faults, SplitLabels, complete_options, find_candidates, open_labels
 from builders.corpus.parquet_annotations import read_parquet
-from builders.corpus.sardet import find_corpus
 from builders.corpus.source import open_source
 from builders.corpus.targets import AnnotatedImage
 from builders.corpus.viewing import FORMATS, read_view

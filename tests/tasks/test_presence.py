@@ -9,7 +9,7 @@ import pytest
 from corpora import Picture, live_records, write_corpus
 from oracle import CELLS, read_split
 
-from builders.corpus.location import locate
+from builders.corpus.corpus import locate
 from sarchat_metric import read_answer, score
 
 SIDE = 300

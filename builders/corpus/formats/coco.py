@@ -13,21 +13,79 @@ from tqdm import tqdm
 
 from builders.core.checksums import hash_file, new_digest
 from builders.core.errors import SARChatError, near
+from builders.core.resources import read_yaml
 from builders.core.schema import SPLITS
 from builders.corpus.annotation_table import AnnotationTable
-from builders.corpus.entries import as_id, get, get_box, get_flag, get_id, get_image, is_finite_number, short
-from builders.corpus.faults import LABELS_WITHOUT_IMAGE, SKIP, UNFIT_ROWS, Faults, fault_options
-from builders.corpus.image_sizes import looking_up_sizes
+from builders.corpus.entries import (
+    as_id,
+    box_of_segmentation,
+    corners_of_segmentation,
+    get,
+    get_box,
+    get_flag,
+    get_id,
+    get_image,
+    is_finite_number,
+    short,
+)
 from builders.corpus.json_lists import read_lists
-from builders.corpus.label_formats import Candidate, Option, SplitLabels, find_splits
+from builders.corpus.label_formats import (
+    ANGLE_OPTIONS,
+    LABELS_WITHOUT_IMAGE,
+    SKIP,
+    UNFIT_ROWS,
+    Candidate,
+    Faults,
+    Option,
+    SplitLabels,
+    fault_options,
+    find_splits,
+    quadrilateral,
+    turn_rectangle,
+)
 from builders.corpus.labels import Labels, fill_sizes, hash_chunks
-from builders.corpus.layouts import known_layouts
-from builders.corpus.oriented_boxes import ANGLE_OPTIONS, quadrilateral, turn_rectangle
 from builders.corpus.parquet_annotations import read_parquet
-from builders.corpus.segmentation import box_of_segmentation, corners_of_segmentation
-from builders.corpus.source import Source, join
+from builders.corpus.reading_ahead import looking_up_sizes
+from builders.corpus.source import IMAGES, Source, join
 from builders.corpus.targets import RawBox
-from builders.corpus.unread import IMAGES
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A layout; `{split}` in a path stands for the split's name.
+
+    Attributes:
+        name: the data set or program that has it.
+        annotations: the path of a split's annotation file.
+        images: the paths that may be the folder of a split's images, in the order in which they are tried.
+        names: the names of splits that differ from SARDet-100K's.
+    """
+
+    name: str
+    annotations: str
+    images: Sequence[str]
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def annotation_file(self, split: str) -> str:
+        """Return the path of a split's annotation file."""
+        return self.annotations.format(split=self._name(split))
+
+    def image_folders(self, split: str) -> list[str]:
+        """Return the paths that may be the folder of a split's images."""
+        return [folder.format(split=self._name(split)) for folder in self.images]
+
+    def describe(self) -> str:
+        """Return the path of the annotation files with the names of all splits, as the shell would write it."""
+        return self.annotations.format(split="{" + ",".join(map(self._name, SPLITS)) + "}")
+
+    def _name(self, split: str) -> str:
+        return self.names.get(split, SPLITS[split])
+
+
+def known_layouts() -> list[Layout]:
+    """Return the layouts in the order in which they are tried."""
+    return [Layout(**entry) for entry in read_yaml("corpus/layouts.yaml")]
+
 
 ABOUT = "COCO detection: JSON, or Parquet with a row per image; one file, or parts in a folder"
 OPTIONS = {

@@ -6,10 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from builders.corpus.entries import short
-from builders.corpus.faults import IMAGES_WITHOUT_LABEL, LABELS_WITHOUT_IMAGE, UNFIT_ROWS, Faults, fault_options
 from builders.corpus.label_folder import FolderLabels, LabelFile, Layout, find_layouts, read_lines, read_number
-from builders.corpus.label_formats import Candidate
-from builders.corpus.oriented_boxes import quadrilateral
+from builders.corpus.label_formats import (
+    IMAGES_WITHOUT_LABEL,
+    LABELS_WITHOUT_IMAGE,
+    UNFIT_ROWS,
+    Candidate,
+    Faults,
+    fault_options,
+    quadrilateral,
+)
 from builders.corpus.source import Source
 
 ABOUT = "DOTA text: x1 y1 x2 y2 x3 y3 x4 y4 category difficult"

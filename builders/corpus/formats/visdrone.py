@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from builders.corpus.entries import short
-from builders.corpus.faults import (
+from builders.corpus.label_folder import FolderLabels, LabelFile, read_lines, read_number
+from builders.corpus.label_formats import (
     IMAGES_WITHOUT_LABEL,
     LABELS_WITHOUT_IMAGE,
     UNDECLARED_CLASSES,
     UNFIT_ROWS,
+    Candidate,
     Faults,
     fault_options,
 )
-from builders.corpus.label_folder import FolderLabels, LabelFile, read_lines, read_number
-from builders.corpus.label_formats import Candidate
 from builders.corpus.source import Source
 from builders.corpus.targets import RawBox
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from xml.parsers import expat
@@ -14,17 +13,21 @@ from builders.core.errors import SARChatError
 from builders.core.schema import Corners
 from builders.corpus.annotation_table import AnnotationTable
 from builders.corpus.entries import short
-from builders.corpus.faults import (
+from builders.corpus.label_folder import Files, FolderLabels, LabelFile, Layout, Writer, find_layouts, read_number
+from builders.corpus.label_formats import (
+    ANGLE_OPTIONS,
     IMAGES_WITHOUT_LABEL,
     LABELS_WITHOUT_IMAGE,
     UNFIT_ROWS,
+    Candidate,
     Faults,
+    Option,
+    SplitLabels,
     fault_options,
+    quadrilateral,
+    turn_rectangle,
 )
-from builders.corpus.label_folder import Files, FolderLabels, LabelFile, Layout, Writer, find_layouts, read_number
-from builders.corpus.label_formats import Candidate, Option, SplitLabels
 from builders.corpus.labels import Labels, hash_chunks
-from builders.corpus.oriented_boxes import ANGLE_OPTIONS, quadrilateral, turn_rectangle
 from builders.corpus.source import Source
 from builders.corpus.targets import RawBox
 
@@ -219,7 +222,7 @@ class MergedVocLabels(VocLabels):
         faults = Faults(self.name, self.split.options, tally)
         digest = new_digest()
         writer = Writer(table, self)
-        with closing(Files(self)) as files:
+        with Files(self) as files:
 
             def handle(entry: Entry) -> None:
                 name = entry.first(_NAME)

@@ -13,18 +13,22 @@ from builders.core.errors import SARChatError
 from builders.core.polygons import bounds, to_points
 from builders.core.resources import load_foreign_yaml
 from builders.corpus.entries import short
-from builders.corpus.faults import (
+from builders.corpus.label_folder import FolderLabels, LabelFile, Layout, find_layouts, read_lines, read_number
+from builders.corpus.label_formats import (
+    CALLED,
     IMAGES_WITHOUT_LABEL,
     LABELS_WITHOUT_IMAGE,
     UNDECLARED_CLASSES,
     UNFIT_ROWS,
+    Candidate,
     Faults,
+    Option,
+    SplitLabels,
     fault_options,
+    find_splits,
+    quadrilateral,
 )
-from builders.corpus.label_folder import FolderLabels, LabelFile, Layout, find_layouts, read_lines, read_number
-from builders.corpus.label_formats import CALLED, Candidate, Option, SplitLabels, find_splits
 from builders.corpus.labels import Labels
-from builders.corpus.oriented_boxes import quadrilateral
 from builders.corpus.source import Source, join
 from builders.corpus.targets import RawBox
 

@@ -15,7 +15,7 @@ from PIL import Image
 from support import tree
 
 from builders.cli.command import main
-from builders.corpus.sample.sample import SAMPLE_IMAGES, write_sample
+from builders.corpus.sample import SAMPLE_IMAGES, write_sample
 from sarchat_metric import box_iou
 
 SPLITS = ("train", "val", "test")

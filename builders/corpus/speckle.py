@@ -227,12 +227,7 @@ def harbor(shape: Shape, place: Place, length: float, rng: Rng) -> Echo:
 
 
 TARGETS: Mapping[str, Callable[[Shape, Place, float, Rng], Echo]] = {
-    "ship": ship,
-    "aircraft": aircraft,
-    "car": car,
-    "tank": tank,
-    "bridge": bridge,
-    "harbor": harbor,
+    draw.__name__: draw for draw in (ship, aircraft, car, tank, bridge, harbor)
 }
 
 
@@ -326,11 +321,7 @@ def depot(shape: Shape, spot: Spot, lengths: Mapping[str, float], rng: Rng) -> G
 
 
 GROUNDS: Mapping[str, Callable[[Shape, Spot, Mapping[str, float], Rng], Ground]] = {
-    "sea": sea,
-    "airport": airport,
-    "river": river,
-    "port": port,
-    "depot": depot,
+    lay.__name__: lay for lay in (sea, airport, river, port, depot)
 }
 
 

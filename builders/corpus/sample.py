@@ -8,19 +8,52 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from PIL import Image
 from scipy import ndimage
 from tqdm import tqdm
 
+from builders.core.resources import read_yaml
 from builders.corpus.info import DEFAULT, known_corpus
-from builders.corpus.sample.coco_writer import coco_annotation, coco_document
-from builders.corpus.sample.speckle import GROUNDS, TARGETS, Echo, Ground, bounding_box, detect
+from builders.corpus.speckle import GROUNDS, TARGETS, Echo, Ground, bounding_box, detect
+
+
+def coco_annotation(
+    annotation_id: int,
+    image_id: int,
+    category_id: int,
+    bbox: Sequence[float],
+    area: float,
+    **fields: Any,  # noqa: ANN401
+) -> dict[str, Any]:
+    """Return an annotation; `area` is that of the outline in square pixels, `fields` replace defaults."""
+    return {
+        "area": area,
+        "iscrowd": 0,
+        "image_id": image_id,
+        "bbox": list(bbox),
+        "category_id": category_id,
+        "id": annotation_id,
+        "ignore": 0,
+        "segmentation": [],
+    } | fields
+
+
+def coco_document(
+    images: Iterable[dict[str, Any]],
+    annotations: Iterable[dict[str, Any]],
+    category_ids: Sequence[int] | None = None,
+) -> dict[str, Any]:
+    """Return a file's content; `category_ids` are the ids of SARDet-100K's categories, if not 0 to 5."""
+    names = known_corpus(DEFAULT).names
+    ids = range(len(names)) if category_ids is None else category_ids
+    categories = [{"id": number, "name": name} for number, name in zip(ids, names, strict=True)]
+    return {"images": list(images), "type": "instances", "annotations": list(annotations), "categories": categories}
 
 
 @dataclass(frozen=True)
@@ -29,7 +62,7 @@ class SampleImage:
 
     Attributes:
         split: train, val or test.
-        ground: a key of `builders.corpus.sample.speckle.GROUNDS`.
+        ground: a key of `builders.corpus.speckle.GROUNDS`.
         size: width and height in pixels.
         targets: categories with their number and their length as a share of the shorter side, in drawing order.
         suffix: file format.
@@ -51,61 +84,9 @@ class SampleImage:
 # Shares of the free room in which the middle of an image's ground is looked for, one after the other.
 _REACHES = (1.0, 1.0, 0.8, 0.6, 0.4, 0.2, 0.0)
 
-SAMPLE_IMAGES = (
-    SampleImage("train", "sea", (512, 512), (("ship", 1, 0.12),)),
-    SampleImage("train", "sea", (512, 512), (("ship", 4, 0.11),), awkward=("no width", "no height")),
-    SampleImage("train", "sea", (256, 256), (("ship", 2, 0.3),), awkward=("duplicate",)),
-    SampleImage("train", "sea", (416, 323), (("ship", 3, 0.13),), suffix=".png"),
-    SampleImage("train", "sea", (210, 200), (("ship", 1, 0.3),)),
-    SampleImage("train", "sea", (400, 300), (("ship", 5, 0.2),), cut=True, awkward=("outside",)),
-    SampleImage("train", "airport", (512, 512), (("aircraft", 5, 0.15), ("car", 6, 0.025))),
-    SampleImage("train", "airport", (512, 512), (("aircraft", 1, 0.36),), mode="RGB"),
-    SampleImage("train", "airport", (300, 300), (("aircraft", 2, 0.24),), suffix=".bmp", awkward=("ignore",)),
-    SampleImage("train", "airport", (256, 256), (("aircraft", 1, 0.66),)),
-    SampleImage("train", "river", (512, 512), (("bridge", 1, 0.4),)),
-    SampleImage("train", "river", (256, 256), (("bridge", 1, 0.9),)),
-    SampleImage("train", "river", (400, 320), (("bridge", 2, 0.3), ("ship", 2, 0.09))),
-    SampleImage("train", "port", (512, 512), (("harbor", 1, 0.42), ("ship", 5, 0.1))),
-    SampleImage("train", "port", (256, 256), (("harbor", 1, 0.84),)),
-    SampleImage("train", "port", (512, 512), (("harbor", 2, 0.36), ("ship", 2, 0.13), ("tank", 5, 0.07))),
-    SampleImage("train", "depot", (320, 320), (("car", 14, 0.06),), awkward=("crowd",)),
-    SampleImage("train", "depot", (256, 256), (("car", 1, 0.25),)),
-    SampleImage("train", "depot", (512, 512), (("tank", 9, 0.13),)),
-    SampleImage("train", "depot", (256, 256), (("tank", 2, 0.2), ("car", 3, 0.09))),
-    SampleImage("val", "sea", (512, 512), (("ship", 2, 0.16),)),
-    SampleImage("val", "sea", (256, 256), (("ship", 1, 0.22),), mode="RGB"),
-    SampleImage("val", "airport", (512, 512), (("aircraft", 3, 0.2), ("car", 4, 0.03))),
-    SampleImage("val", "river", (256, 256), (("bridge", 1, 0.55),)),
-    SampleImage("val", "port", (400, 400), (("harbor", 1, 0.5), ("ship", 3, 0.13), ("tank", 3, 0.08))),
-    SampleImage("val", "depot", (220, 200), (("tank", 1, 0.4),), suffix=".png"),
-    SampleImage("val", "depot", (256, 256), (("car", 5, 0.08),), awkward=("duplicate",)),
-    SampleImage("test", "sea", (512, 512), (("ship", 3, 0.15),), awkward=("no width",)),
-    SampleImage("test", "sea", (256, 256), (("ship", 1, 0.3),)),
-    SampleImage("test", "airport", (320, 320), (("aircraft", 4, 0.17), ("car", 3, 0.035)), suffix=".png"),
-    SampleImage("test", "river", (512, 512), (("bridge", 2, 0.3), ("ship", 1, 0.06))),
-    SampleImage("test", "port", (256, 256), (("harbor", 1, 0.75), ("ship", 1, 0.16))),
-    SampleImage("test", "depot", (256, 256), (("tank", 4, 0.17),)),
-    SampleImage("test", "depot", (216, 216), (("car", 1, 0.2),), suffix=".bmp"),
-)
-
-
-class _Part(NamedTuple):
-    """Targets of one category in a scene: at most this many, and their length as a share of the image's side."""
-
-    category: str
-    most: int
-    shortest: float
-    longest: float
-
-
-# What synthetic images show: the ground, the category that each has, and those that may be with it.
-_SCENES = (
-    ("sea", _Part("ship", 5, 0.1, 0.3), ()),
-    ("airport", _Part("aircraft", 5, 0.14, 0.4), (_Part("car", 6, 0.04, 0.06),)),
-    ("river", _Part("bridge", 2, 0.2, 0.5), (_Part("ship", 2, 0.08, 0.12),)),
-    ("port", _Part("harbor", 2, 0.25, 0.5), (_Part("ship", 4, 0.1, 0.15), _Part("tank", 5, 0.07, 0.1))),
-    ("depot", _Part("car", 12, 0.06, 0.25), ()),
-    ("depot", _Part("tank", 8, 0.1, 0.3), (_Part("car", 4, 0.05, 0.08),)),
+SAMPLE_IMAGES = tuple(
+    SampleImage(**entry | {"targets": tuple(map(tuple, entry["targets"]))})
+    for entry in read_yaml("corpus/sample.yaml")["images"]
 )
 
 
@@ -135,18 +116,16 @@ def write_synthetic(root: Path, number: int, size: int, seed: int = 0) -> dict[s
 def _invent(split: str, size: int, key: str) -> SampleImage:
     """Return the specification of a synthetic image."""
     rng = np.random.default_rng(_digest(key))
-    ground, first, others = _SCENES[rng.integers(len(_SCENES))]
-    parts = [first] if rng.random() < 0.5 else [first, *(part for part in others if rng.random() < 0.5)]
+    scenes = read_yaml("corpus/sample.yaml")["scenes"]
+    scene = scenes[rng.integers(len(scenes))]
+    is_plain = rng.random() < 0.5
+    parts = [scene["first"], *(part for part in scene["others"] if not is_plain and rng.random() < 0.5)]
     is_single = len(parts) == 1 and rng.random() < 0.8
     targets = tuple(
-        (
-            part.category,
-            1 if is_single else int(rng.integers(1, part.most + 1)),
-            float(rng.uniform(part.shortest, part.longest)),
-        )
-        for part in parts
+        (category, 1 if is_single else int(rng.integers(1, most + 1)), float(rng.uniform(shortest, longest)))
+        for category, most, shortest, longest in parts
     )
-    return SampleImage(split, ground, (size, size), targets)
+    return SampleImage(split, scene["ground"], (size, size), targets)
 
 
 def _write(corpus: Path, specified: Sequence[SampleImage], key: str) -> dict[str, int]:

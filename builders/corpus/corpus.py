@@ -5,33 +5,133 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from builders.core.checksums import hash_text
-from builders.core.errors import SARChatError, near
-from builders.core.schema import SPLITS
-from builders.corpus.categories import Naming
-from builders.corpus.info import DEFAULT, CorpusInfo, known_corpus
-from builders.corpus.label_formats import CALLED, Candidate, SplitLabels, find_candidates, format_names, open_labels
+from builders.core.errors import SARChatError, check_name, near
+from builders.core.schema import SPLITS, split_name
+from builders.corpus.categories import Naming, normalize
+from builders.corpus.formats.coco import known_layouts
+from builders.corpus.info import BOXES, DEFAULT, LICENSE, CorpusInfo, is_description, known_corpus, read_corpus
+from builders.corpus.label_formats import SplitLabels, format_names, open_labels
 from builders.corpus.labels import Annotations, Labels
-from builders.corpus.layouts import known_layouts
-from builders.corpus.location import Location, locate
+from builders.corpus.search import HOW_TO_NAME, enumerate_paths, find_labels, find_unread
 from builders.corpus.source import Source, open_source
-from builders.corpus.unread import find_unread
+
+
+@dataclass(frozen=True)
+class Location:
+    """The location of a corpus.
+
+    Attributes:
+        path: the folder or zip, as a path or URL; with `annotations`, that of the images alone.
+        annotations: pairs of a split and its annotation file on this machine, if the corpus has none of the known
+            layouts; file names in it are relative to `path`.
+        choices: pairs of a category's name in the annotations, in lower case, and that of a category of `info`, or
+            `None` to leave out its boxes.
+        info: what the corpus is about: its categories and their words.
+        trust_boxes: whether to accept boxes that seem to be in another convention than COCO's.
+        source_name: what the images are, for the card; `None` for SARDet-100K, or if it is unknown.
+        license: their licence, for the card, in the same way.
+        corners: whether the corners of boxes are read, where annotations may have both.
+    """
+
+    path: str
+    annotations: tuple[tuple[str, str], ...] = ()
+    choices: tuple[tuple[str, str | None], ...] = ()
+    info: CorpusInfo = field(default_factory=lambda: known_corpus(DEFAULT))
+    trust_boxes: bool = False
+    source_name: str | None = None
+    license: str | None = None
+    corners: bool = False
+
+
+def locate(
+    path: str | os.PathLike[str] | Location | None,
+    annotations: Mapping[str, str | os.PathLike[str]] | None = None,
+    rename: Mapping[str, str] | None = None,
+    drop: Iterable[str] = (),
+    *,
+    info: CorpusInfo | None = None,
+    label_format: str | None = None,
+    label_options: Mapping[str, Any] | None = None,
+    trust_boxes: bool = False,
+    source_name: str | None = None,
+    license: str | None = None,
+    boxes: str | None = None,
+) -> Location:
+    """Return a location, with its options checked.
+
+    Args:
+        path: the path or URL, that of a YAML file which describes the corpus, or a location, which is returned as it
+            is; `None` for the folder that `info` names.
+        annotations: the annotation file of each split.
+        rename: the name of a category for each other name that the annotations use for it.
+        drop: names of categories in the annotations whose boxes are left out.
+        info: what the corpus is about; default: SARDet-100K's categories.
+        label_format: the format of its labels, if not the one that `info` says.
+        label_options: options of the format, besides those that `info` says.
+        trust_boxes: whether to accept boxes that seem to be in another convention than COCO's.
+        source_name: what the images are, for the card.
+        license: their licence, by the Hub's name, for the card.
+        boxes: what the boxes of the conversations are to be, one of `BOXES`; default: upright ones,
+            made from the corners if `info` has oriented ones.
+
+    Raises:
+        SARChatError: if a split or a category is unknown, a category is both renamed and left out, or the source's name
+            or the licence cannot stand in the card.
+    """
+    if isinstance(path, Location):
+        return path
+    if path is not None and is_description(path):
+        if info is not None:
+            raise SARChatError(f"{path} describes a corpus, and another description is given too; give one")
+        info = read_corpus(path)
+        path = None
+    info = info or known_corpus(DEFAULT)
+    if label_format:
+        check_name("label format", label_format, format_names())
+        info = replace(info, format=label_format, splits={})
+    if label_options:
+        info = replace(info, options={**info.options, **label_options})
+    path = path or info.root
+    if not path:
+        raise SARChatError(f"the description of {info.name} does not say where its images are; give their folder")
+    if boxes is not None:
+        check_name("kind of boxes", boxes, BOXES)
+    corners = "oriented" in (info.boxes, boxes)
+    info = replace(info, boxes=boxes or BOXES[0])
+    files = {split_name(split): os.fspath(file) for split, file in (annotations or {}).items()}
+    for split in files:
+        if split not in SPLITS:
+            raise SARChatError(
+                f"unknown split {split!r} of {files[split]}{near(split, SPLITS)}; choose from {', '.join(SPLITS)}"
+            )
+    choices: dict[str, str | None] = {normalize(name): category for name, category in (rename or {}).items()}
+    for name, category in choices.items():
+        if category not in info.names:
+            hint = near(str(category), info.names)
+            raise SARChatError(f"cannot rename {name!r} to {category!r}{hint}; choose from {', '.join(info.names)}")
+    for name in map(normalize, [drop] if isinstance(drop, str) else drop):
+        if choices.get(name) is not None:
+            raise SARChatError(f"category {name!r} is both renamed and left out; choose one of the two")
+        choices[name] = None
+    if source_name is not None and not (source_name.strip() and source_name.isprintable()):
+        raise SARChatError(f"the source's name {source_name!r} is not one line of text; say what the images are")
+    if license is not None and not LICENSE.fullmatch(license):
+        raise SARChatError(f"the licence {license!r} is not a name that the Hub knows, such as cc-by-4.0, mit or other")
+    named = tuple(sorted(files.items())), tuple(sorted(choices.items()))
+    return Location(os.fspath(path), *named, info, trust_boxes, source_name, license, corners)
+
 
 T = TypeVar("T")
 _LOG = logging.getLogger(__name__)
-# The files and folders that a message names.
-_MOST_UNREAD = 10
-_HOW_TO_NAME = (
-    "or name the files with --annotations SPLIT=FILE and --images DIR, or in a YAML file (`sarchat describe`)"
-)
-_NAMED_FILES, _DESCRIBED = "named files", "described"
+_NAMED_FILES = "named files"
 
 
 @dataclass(frozen=True)
@@ -114,10 +214,10 @@ class Corpus:
         """Log a warning that names what `unread` returns, if anything; return it."""
         unread = self.unread()
         if unread:
-            read = _enumerate([files.name for files in self.files.values()])
+            read = enumerate_paths([files.name for files in self.files.values()])
             _LOG.warning(
                 "%s: found but not read: %s; only %s is read; rename the files that you meant, %s",
-                *(self.source.location, _enumerate(unread), read, _HOW_TO_NAME),
+                *(self.source.location, enumerate_paths(unread), read, HOW_TO_NAME),
             )
         return unread
 
@@ -184,20 +284,6 @@ class Corpus:
         return [(split, files) for split, files in self.files.items() if not files.source.is_archive]
 
 
-class Found(NamedTuple):
-    """Where the labels of a corpus are.
-
-    Attributes:
-        top: the top folder.
-        layout: what the layout is called.
-        splits: the labels of each split.
-    """
-
-    top: Source
-    layout: str
-    splits: Mapping[str, SplitLabels]
-
-
 def find_corpus(location: str | os.PathLike[str] | Location) -> Corpus:
     """Find a corpus: where its description says, or by its layout at a path or URL, in the folder or one below it.
 
@@ -223,98 +309,6 @@ def find_corpus(location: str | os.PathLike[str] | Location) -> Corpus:
     return Corpus(found.top, _divide(opened, info, source.location), folders, found.layout, **options)
 
 
-def find_labels(source: Source, info: CorpusInfo) -> Found:
-    """Find the labels of a corpus; errors as in `find_corpus`."""
-    if info.splits:
-        return _described_labels(source, info)
-    found = search_labels(source, info.format)
-    if len(found) > 1:
-        places = ", ".join(_show(top, candidate) for top, candidate in found)
-        formats = {labels.format for _, candidate in found for labels in candidate.splits.values()}
-        choose = f"--format {'|'.join(sorted(formats))}, " if len(formats) > 1 else ""
-        raise SARChatError(
-            f"{source.location} contains more than one corpus: {places}; choose one: give its folder, {choose}"
-            f"{_HOW_TO_NAME}"
-        )
-    if not found:
-        raise SARChatError(f"{source.location} contains no annotations: {_describe_search(source, info.format)}")
-    top, candidate = found[0]
-    splits = name_splits(candidate, top.location)
-    return Found(top, candidate.name, {split: _with_options(labels, info) for split, labels in splits.items()})
-
-
-def search_labels(source: Source, format: str = "") -> list[tuple[Source, Candidate]]:
-    """Return the corpora in a folder, or else in the folders in it: their top folders and labels.
-
-    Args:
-        source: the folder.
-        format: the format of the labels; empty for any.
-    """
-    for tops in ([source], [source.inside(folder) for folder in source.folders()]):
-        found = [
-            (top, candidate)
-            for top in tops
-            for candidate in find_candidates(top)
-            if format in ("", next(iter(candidate.splits.values())).format)
-        ]
-        if found:
-            return found
-    return []
-
-
-def name_splits(candidate: Candidate, place: str) -> dict[str, SplitLabels]:
-    """Return the labels of each split, by the split's own name: `validation` for `valid`.
-
-    Args:
-        candidate: a corpus, whose folders may call the splits otherwise.
-        place: the corpus, for messages.
-
-    Raises:
-        SARChatError: if it is not clear which split a name means.
-    """
-    splits, used = {}, set()
-    for split, names in CALLED.items():
-        name = next((name for name in names if name in candidate.splits), None)
-        if name is not None:
-            splits[split] = candidate.splits[name]
-            used |= {name, "trainval"} if split == "train" else {name}
-    others = sorted(candidate.splits.keys() - used)
-    unclear = [name for name in others if name.partition("/")[0] not in splits]
-    if unclear:
-        raise SARChatError(
-            f"{place}: it is not clear which splits {', '.join(map(repr, unclear))} are; say so in a YAML file, which "
-            f"`sarchat describe` drafts"
-        )
-    if others:
-        _LOG.warning("%s: the splits %s are not read; %s are", place, ", ".join(others), ", ".join(sorted(used)))
-    return splits
-
-
-def _described_labels(source: Source, info: CorpusInfo) -> Found:
-    """Return the labels that a description names. Of an included one, splits may be missing."""
-    splits = {
-        split: _with_options(SplitLabels(**{"format": info.format or "coco", **entry}), info)
-        for split, entry in sorted(info.splits.items(), key=lambda item: list(SPLITS).index(item[0]))
-    }
-    if info.root:
-        return Found(source, _DESCRIBED, splits)
-    for top in (source, *(source.inside(folder) for folder in source.folders())):
-        found = {
-            split: labels for split, labels in splits.items() if top.is_file(labels.labels) or top.is_dir(labels.labels)
-        }
-        if found:
-            return Found(top, _DESCRIBED, found)
-    expected = ", ".join(dict.fromkeys(labels.labels for labels in splits.values()))
-    raise SARChatError(
-        f"{source.location}: {info.name} has its labels in {expected}, and none of these exists, nor in one of its "
-        f"folders; give its folder, or --format to look for another layout, {_HOW_TO_NAME}"
-    )
-
-
-def _with_options(labels: SplitLabels, info: CorpusInfo) -> SplitLabels:
-    return replace(labels, options={**info.options, **labels.options})
-
-
 def _divide(splits: Mapping[str, T], info: CorpusInfo, place: str) -> dict[str, T]:
     """Return what each split has, in the order of `SPLITS`, where one split is divided into several."""
     shares = info.split
@@ -330,33 +324,6 @@ def _divide(splits: Mapping[str, T], info: CorpusInfo, place: str) -> dict[str, 
         split: value for split, value in splits.items() if split != name
     }
     return {split: divided[split] for split in SPLITS if split in divided}
-
-
-def _show(top: Source, candidate: Candidate) -> str:
-    labels = next(iter(candidate.splits.values()))
-    return f"{top.show(labels.labels)} ({labels.format}: {candidate.name})"
-
-
-def _describe_search(source: Source, format: str) -> str:
-    if source.is_archive and any("\\" in name for name, _ in source.list_sizes("")):
-        return "its paths have backslashes instead of slashes; unpack it, and give the folder"
-    others = [name for name in format_names() if name != "coco"]
-    expected = ", ".join(
-        ([] if format in others else [layout.describe() for layout in known_layouts()])
-        + ([f"labels in the format {format or ' or '.join(others)}"] if others and format != "coco" else [])
-    )
-    # Listing a remote tree may take long.
-    found = find_unread(source, (), ()) if source.is_local_folder or source.is_archive else []
-    instead = f", but found {_enumerate(found)}" if found else ""
-    return (
-        f"expected {expected}, in it or in one of its folders{instead}; give the folder or zip of the corpus, "
-        f"{_HOW_TO_NAME}"
-    )
-
-
-def _enumerate(paths: Sequence[str]) -> str:
-    more = f" and {len(paths) - _MOST_UNREAD:,} more" if len(paths) > _MOST_UNREAD else ""
-    return ", ".join(paths[:_MOST_UNREAD]) + more
 
 
 def _open_annotations(file: str, images: Source, info: CorpusInfo) -> Labels:
