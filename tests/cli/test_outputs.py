@@ -89,8 +89,8 @@ OUTPUTS = {
 AT_A_FIXED_PLACE = {("score", "eval_results")}
 # A folder to which the files of three runs of `predict` are added, which check them.
 OF_PREDICT = {("probe", "out")}
-# Options that name a folder which is only read.
-INPUTS = {("predict", "fine_tuned")}
+# Options that name what is only read.
+INPUTS = {("predict", "fine_tuned"), ("report", "probe")}
 WITHOUT_OUTPUT = {"compare", "corpora", "push", "stats"}
 URL = ["http://127.0.0.1:9/v1"]
 

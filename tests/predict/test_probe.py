@@ -148,6 +148,8 @@ def test_wrong_options_are_one_line(capsys, tmp_path):
     assert "leave out --blind" in refusal(capsys, "probe", small_build(), *common, "--blind")
     line = refusal(capsys, "predict", small_build(), *common, "--blind", "--shuffle-images")
     assert "choose one of the two" in line
+    assert "No such option" in refusal(capsys, "probe", small_build(), *common, "--modle", "x")
+    (tmp_path / "p").mkdir(exist_ok=True)
     (tmp_path / "p" / "probe.json").write_text("mine")
     assert "is not a file that this option writes" in refusal(capsys, "probe", small_build(), *common)
     main(["demo", str(small_build()), "--out", str(tmp_path / "demo")])
@@ -156,4 +158,3 @@ def test_wrong_options_are_one_line(capsys, tmp_path):
     main(["score", answers, "--references", str(small_build()), "--output", str(scores)])
     about = ("--data", small_build(), "--out", tmp_path / "r.html")
     assert "has no scores with other images" in refusal(capsys, "report", answers, *about, "--probe", scores)
-    assert "No such option" in refusal(capsys, "probe", small_build(), *common, "--modle", "x")
