@@ -74,14 +74,27 @@ def live(location: str) -> dict[str, Any]:
         return measure(work)
 
 
-def build(location: str, out: str, num_proc: str, embed: str, seed: str = "0") -> dict[str, Any]:
-    """Build the folder, as `sarchat build --no-pictures` does: the card's charts take as long for any corpus."""
+def build(
+    location: str, out: str, num_proc: str, embed: str, seed: str = "0", engine: str = "processes", address: str = ""
+) -> dict[str, Any]:
+    """Build the folder, as `sarchat build --no-pictures` does: the card's charts take as long for any corpus.
+
+    At a URL, it gets a name of its own, since a finished build there is never replaced; without `address`, the engine
+    runs on this machine.
+    """
     from builders.build.options import BuildOptions
     from builders.build.pipeline import build as build_folder
 
     def work() -> int:
-        options = BuildOptions(seed=int(seed), num_proc=int(num_proc), embed=embed == "embed", pictures=False)
-        report = build_folder(location, Path(out), options)
+        options = BuildOptions(
+            seed=int(seed),
+            num_proc=int(num_proc),
+            embed=embed == "embed",
+            pictures=False,
+            engine=engine,
+            address=address or None,
+        )
+        report = build_folder(location, f"{out}-{time.time_ns()}" if "://" in out else out, options)
         return sum(file.rows for file in report.files)
 
     return measure(work)
@@ -111,7 +124,7 @@ def floor(location: str, folder: str) -> dict[str, Any]:
 
 
 def plan(location: str) -> dict[str, Any]:
-    """Plan a build from annotations alone: every image counts as a file of 60 kB.
+    """Plan a build: from annotations alone, where every image counts as a file of 60 kB, or from S3 with its images.
 
     `grown_mb` is the peak memory above that of the imports.
     """
@@ -125,7 +138,11 @@ def plan(location: str) -> dict[str, Any]:
     def sizes(*_: object) -> Iterator[Callable[[str], int | None]]:
         yield lambda name: 60_000
 
-    vars(planning)["looking_up_sizes"] = sizes
+    if "://" in location:
+        # Its package is an import too.
+        import s3fs  # noqa: F401
+    else:
+        vars(planning)["looking_up_sizes"] = sizes
     with tempfile.TemporaryDirectory() as scratch:
 
         def work() -> int:

@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +29,12 @@ from builders.core.schema import TASKS
 from builders.core.tables import format_table
 
 HERE = Path(__file__).parent
+# Servers and clusters on this machine are those of the tests.
+sys.path.append(str(HERE.parent / "tests"))
+from ray_cluster import ray_cluster  # noqa: E402
+from s3_server import ACCOUNT, serving  # noqa: E402
+from support import children  # noqa: E402
+
 CORPORA = HERE / ".corpus"
 OUT = CORPORA / "out"
 TURNS = 3
@@ -207,6 +217,77 @@ def planning() -> Iterator[list[str]]:
     yield ["memory to plan, 1,000,000 images / 50,000", f"{most:,.0f} / {least:,.0f} MB", _ratio(most, least), ""]
 
 
+def planning_in_s3() -> Iterator[list[str]]:
+    """Plan builds of very many images in S3: the requests, as its server counts them, and the memory."""
+    if find_spec("s3fs") is None:
+        return
+    annotations = write_annotations(CORPORA / "annotations-10000", 10_000, "one").parent
+    for images in (50_000, 300_000, 1_000_000):
+        command = [sys.executable, str(HERE / "many_keys.py"), str(annotations), str(images)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+            url = server.stdout.readline().strip() if server.stdout else ""
+            os.environ.update(ACCOUNT, AWS_ENDPOINT_URL=url)
+            result = run("plan", "s3://bucket/SARDet_100K")
+            with urllib.request.urlopen(url) as answer:
+                asked = json.load(answer)
+            server.terminate()
+        requests = ", ".join(f"{number:,} {kind}" for kind, number in sorted(asked.items()))
+        figures = f"{requests}; {result['cpu']:.1f} s of CPU, {result['grown_mb']:,.0f} MB above the imports"
+        yield [f"plan from S3, {images:,} keys", figures, "", "< 250 MB" if images == 300_000 else ""]
+
+
+def places(corpus: Path) -> Iterator[list[str]]:
+    """Compare a build by one process into a folder with two processes, S3, Ray, and a cluster of two nodes.
+
+    All are on this machine. The CPU time is that of the command, of what it starts, and of the cluster's nodes, without
+    that of the server of S3.
+    """
+    common = ("build", corpus)
+    yield _against_one("2 processes", corpus, (*common, OUT / "two-processes", 2, "embed"))
+    if find_spec("s3fs") and find_spec("moto"):
+        with serving():
+            yield _against_one("into S3", corpus, (*common, "s3://bucket/sarchat", 1, "embed"))
+    if find_spec("ray"):
+        yield _against_one("Ray on this machine", corpus, (*common, OUT / "ray", 2, "embed", 0, "ray"))
+        with ray_cluster(2, {}) as cluster:
+            program = (*common, OUT / "nodes", 2, "embed", 0, "ray", cluster.address)
+            # The nodes start their workers.
+            run(*program)
+            yield _against_one("two nodes", corpus, program, [node.process.pid for node in cluster.nodes])
+
+
+def _against_one(title: str, corpus: Path, program: tuple[object, ...], nodes: Sequence[int] = ()) -> list[str]:
+    """Run a build in turns with one by one process into a folder.
+
+    Args:
+        title: what runs it, or where it goes.
+        corpus: the corpus.
+        program: the build.
+        nodes: processes that work for it, besides its own.
+    """
+    runs: list[tuple[dict[str, Any], dict[str, Any]]] = []
+    for _ in range(TURNS):
+        one = run("build", corpus, OUT / "one-process", 1, "embed")
+        before = _cpu_of(nodes)
+        other = run(*program)
+        runs.append((one, {**other, "cpu": other["cpu"] + _cpu_of(nodes) - before}))
+    one, other = map(_best, zip(*runs, strict=True))
+    wall = f"{other['seconds']:.1f} / {one['seconds']:.1f} s"
+    figures, cpu = _times(other, one)
+    ratios = f"{_ratio(other['seconds'], one['seconds'])} / {cpu}"
+    return [f"build, {title} / 1 process, wall and CPU time", f"{wall}, {figures} of CPU", ratios, ""]
+
+
+def _cpu_of(pids: Sequence[int]) -> float:
+    """Return the CPU time of processes and of those below them, running or ended, in seconds."""
+    ticks = 0
+    for pid in {child for root in pids for child in (root, *children(root))}:
+        with suppress(OSError):
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += sum(map(int, fields[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def labels() -> Iterator[list[str]]:
     """Read labels with a file per image, with their images' sizes for YOLO: the time, and whether the memory grows."""
     few, many = (write_labels(CORPORA / f"labels-{images}", images) for images in (10_000, 100_000))
@@ -304,6 +385,8 @@ def main() -> None:
         scores(full),
         answers(real, small),
         planning(),
+        planning_in_s3(),
+        places(real),
         labels(),
         remote(),
         exports(small, full),

@@ -35,7 +35,7 @@ def fail_twice(job: tuple[str, str], advance) -> int:
 
 
 def main(folder: str) -> None:
-    from builders.build.engines import ray_tasks
+    from builders.build.scale import ray_tasks
 
     results = []
     with suppress(SARChatError):

@@ -25,7 +25,7 @@ OWNERS = {
     "gradio": "hub/page",
     "jinja2": "drawing/report",
     "openai": "predict",
-    "ray": "build/engines",
+    "ray": "build/scale",
 }
 # Files of an export run where they are copied to, and may import every room.
 EXPORTED = ROOT / "builders/export/templates"

@@ -16,7 +16,7 @@ from builders.notation import formats
 
 LAB = """
 from pathlib import Path
-from builders.build.engines import processes
+from builders.build import processes
 from builders.export.format import Format
 
 FORMAT = Format(

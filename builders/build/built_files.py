@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
-from builders.build.provenance import read_build_info
 from builders.core.checksums import SUMS, is_untouched, sums_of
 from builders.core.errors import SARChatError
-from builders.core.schema import SPLITS, TASKS
+from builders.core.resources import load_json
+from builders.core.schema import PACKAGE, SPLITS, TASKS
 from builders.data.reader import BASELINE, BUILD_INFO, CARD
 
 # Beside the Parquet of the sample, whose corpus is a temporary folder, if its images are not embedded.
@@ -40,7 +41,7 @@ def is_build(folder: Path, sample: bool = False) -> bool:
     Raises:
         SARChatError: if a file of the build was edited since, or the sample is to replace a build of something else.
     """
-    sums, info = sums_of(folder), read_build_info(folder)
+    sums, info = sums_of(folder), _read_build_info(folder)
     if sums is None or not all(map(is_built_file, sums)) or not (info or _has_our_card(folder)):
         return False
     if not is_untouched(folder, sums, SUMS):
@@ -51,6 +52,15 @@ def is_build(folder: Path, sample: bool = False) -> bool:
             " --out"
         )
     return True
+
+
+def _read_build_info(folder: Path) -> dict[str, Any] | None:
+    """Return the content of a folder's `build.json`, or `None` if there is none that this package wrote."""
+    try:
+        info = load_json((folder / BUILD_INFO).read_text(encoding="utf-8"))
+        return info if info["generator"]["name"] == PACKAGE and isinstance(info["source"], dict) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _has_our_card(folder: Path) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 from builders.build.card.charts import draw_charts
 from builders.build.card.contents import gather_contents
@@ -10,11 +12,13 @@ from builders.build.card.example_records import Record
 from builders.build.card.text import write_card
 from builders.build.options import BuildOptions
 from builders.build.plan import Plan
-from builders.build.provenance import describe_build, write_build_info
-from builders.build.receipt import Written
+from builders.build.shards import Written
 from builders.core.checksums import write_checksums
+from builders.core.schema import DATA_VERSION, PACKAGE, package_version
 from builders.corpus.corpus import Corpus
+from builders.corpus.info import CorpusInfo
 from builders.corpus.source import join
+from builders.data.reader import BUILD_INFO
 
 
 def write_documents(folder: Path, written: Written, plan: Plan, corpus: Corpus, options: BuildOptions) -> None:
@@ -35,10 +39,24 @@ def write_documents(folder: Path, written: Written, plan: Plan, corpus: Corpus, 
         return corpus.source.read(join(corpus.image_folder(split), record["file_name"]))
 
     contents = gather_contents(written.files, written.summaries, read_image)
-    info = describe_build(plan.fingerprint, options, plan.source, corpus.info)
+    info = _describe_build(plan, options, corpus.info)
     charts = draw_charts(folder, contents, corpus.info.names) if options.pictures else {}
     write_card(folder, contents, charts, info, corpus.info, plan.left_out())
-    write_build_info(folder, info)
+    (folder / BUILD_INFO).write_text(json.dumps(info, indent=2) + "\n", encoding="utf-8", newline="\n")
     write_checksums(
         folder, {(folder / file.path).relative_to(folder).as_posix(): file.sha256 for file in written.files}
     )
+
+
+def _describe_build(plan: Plan, options: BuildOptions, corpus: CorpusInfo) -> dict[str, Any]:
+    """Return the content of `build.json`: source, generator and options of a build.
+
+    It does not depend on time, machine or number of processes.
+    """
+    return {
+        "version": DATA_VERSION,
+        "generator": {"name": PACKAGE, "version": package_version()},
+        "source": {"fingerprint": plan.fingerprint, "sample": options.sample, **plan.source},
+        "options": options.content(),
+        "corpus": corpus.as_data(),
+    }

@@ -64,19 +64,20 @@ def write_shard(job: ShardJob, advance: Callable[[int], object] = lambda images:
 def _write_images(
     job: ShardJob, corpus: Corpus, writers: Mapping[str, _TaskWriter], advance: Callable[[int], object]
 ) -> None:
-    source, chooser = corpus.source, Chooser(job.seed, corpus.info, job.identifications)
+    source, options, wordings = corpus.source, job.options, job.options.wordings.get(job.split, 1)
+    chooser = Chooser(options.seed, corpus.info, options.identifications)
     images = list(job.images())
     files = [(join(job.folder, image.file_name), size) for image, size in images]
-    with closing(read_ahead(source, files) if job.embed else _read_nothing(files)) as contents:
+    with closing(read_ahead(source, files) if options.embed else _read_nothing(files)) as contents:
         for (image, _), (relative, _), content in zip(images, files, contents, strict=True):
             with open(source.path(relative), "rb") if content is None else io.BytesIO(content) as stream:
-                check_image(stream, image, source.show(relative), decode=job.check_images)
-            numbers = {task: job.wordings * count_records(task, image) for task in job.tasks}
+                check_image(stream, image, source.show(relative), decode=options.check_images)
+            numbers = {task: wordings * count_records(task, image) for task in job.tasks}
             path = image.file_name if content is not None else f"{job.images_at}/{image.file_name}"
             digest = hashlib.blake2b(content or b"", digest_size=16).digest()
             stored = StoredImage(content, path, digest, all(numbers.values()))
             for task, writer in writers.items():
-                records = generate_records(task, job.split, image, chooser, job.wordings)
+                records = generate_records(task, job.split, image, chooser, wordings)
                 writer.write(image, stored, numbers[task], records)
             advance(1)
 

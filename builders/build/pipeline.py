@@ -13,7 +13,6 @@ from builders.build.built_files import IMAGES, is_build
 from builders.build.documents import write_documents
 from builders.build.options import BuildOptions
 from builders.build.plan import Plan, make_plan
-from builders.build.remote import build_in_storage
 from builders.build.shards import write_shards
 from builders.core.atomic import replacing_folder
 from builders.core.errors import SARChatError, redact
@@ -73,6 +72,8 @@ def build(
     if not options.embed and not corpus.source.is_local_folder:
         raise SARChatError(f"{location.path} is not a local folder, so its images have no paths; build with --embed")
     if "://" in (url := os.fspath(out)):
+        from builders.build.scale.in_storage import build_in_storage
+
         return Report(url, *build_in_storage(corpus, location, url, options))
     return _build_locally(corpus, location, Path(out), options)
 

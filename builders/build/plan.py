@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from tqdm import tqdm
 
 from builders.build import limits
 from builders.build.options import BuildOptions
-from builders.core.checksums import hash_file, hash_text, new_digest
+from builders.core.checksums import hash_text, new_digest
 from builders.core.errors import SARChatError
-from builders.core.schema import fewest_records_first
-from builders.core.storage import cannot_open, open_url
+from builders.core.schema import SPLITS, fewest_records_first
 from builders.corpus.corpus import Corpus, Location
 from builders.corpus.image_index import ImageIndex, IndexedImage, IndexWriter
 from builders.corpus.labels import Annotations
@@ -46,12 +46,9 @@ class ShardJob:
         sizes: a hash of the images' sizes in bytes.
         paths: the file to write for each task of the job.
         tasks: all tasks with records of these images; other jobs write those of them that are not in `paths`.
-        seed: the seed for the choice of wordings.
-        wordings: the number of wordings of each record.
-        identifications: the most identifications that a dialogue has.
-        embed: whether to store the images' bytes, and not only their paths.
+        options: the options of the build.
         images_at: the folder of the images in the paths that are stored.
-        check_images: whether to decode every image to detect damaged ones.
+        with_texts: whether the card counts the texts of this split.
     """
 
     location: Location
@@ -64,12 +61,9 @@ class ShardJob:
     sizes: str
     paths: Mapping[str, Path]
     tasks: Sequence[str]
-    seed: int
-    wordings: int
-    identifications: int
-    embed: bool
+    options: BuildOptions
     images_at: str
-    check_images: bool
+    with_texts: bool
 
     @property
     def counted(self) -> int:
@@ -157,11 +151,31 @@ def make_plan(
     corpus.naming.refuse_unknown(unknown, corpus.source.location)
     corpus.check_choices(of_split.category_names for of_split in indexed.values())
     _warn_of_clipped(corpus, (of_split.tally for of_split in indexed.values()))
-    widen = _shards_per_file(indexed.values())
+    shards = _join_small(indexed)
+    # Reading the texts of all splits would take as long as writing them; the last one of the published data is small.
+    filled = [split for split in SPLITS if any(shard.tasks for shard in shards.get(split, ()))]
+    # Elsewhere than on this machine, an image takes longer to read than to write, so that it is read for all tasks.
+    parts = _halves if divide and corpus.source.is_local_folder else _whole
+    stamp, folders = corpus.stamp(), {split: corpus.image_folder(split) for split in shards}
     jobs = [
-        job
-        for split, of_split in indexed.items()
-        for job in _plan_split(corpus, location, out, split, of_split, widen, options, images_at, divide=divide)
+        ShardJob(
+            location=location,
+            stamp=stamp,
+            folder=folders[split],
+            split=split,
+            index=str(index / f"{split}.parquet"),
+            start=shard.start,
+            count=shard.count,
+            sizes=shard.digest(),
+            paths=part,
+            tasks=tuple(paths),
+            options=options,
+            images_at=str(images_at / split) if images_at else corpus.source.path(folders[split]),
+            with_texts=[split] == filled[-1:],
+        )
+        for split, of_split in shards.items()
+        for shard, paths in zip(of_split, _name_files(out, split, of_split, options.tasks), strict=True)
+        for part in parts(paths)
     ]
     if not jobs:
         raise SARChatError(f"{corpus.source.location} contains no target in {', '.join(splits)}; nothing to build")
@@ -169,7 +183,7 @@ def make_plan(
         jobs,
         _fingerprint(indexed, corpus.list_choices()),
         corpus.describe(),
-        {split: sum(shard.length for shard in of_split.shards) for split, of_split in indexed.items()},
+        {split: sum(shard.count for shard in of_split) for split, of_split in shards.items()},
         {split: of_split.tally for split, of_split in indexed.items()},
         {split: of_split.without_target for split, of_split in indexed.items()},
         unread,
@@ -186,52 +200,55 @@ def _warn_of_clipped(corpus: Corpus, tallies: Iterable[Counter[str]]) -> None:
         )
 
 
-def publish_index(plan: Plan, url: str) -> Plan:
-    """Copy the indices of a plan to a place that all workers can reach.
+@dataclass(slots=True)
+class _Shard:
+    """A range of images, the same on every machine.
 
-    Args:
-        plan: a plan, whose indices are on this machine.
-        url: the URL of the folder to copy to. The names there hold a hash of the content: another build never replaces
-            an index that is in use.
-
-    Returns:
-        The plan with the indices at the new place.
-
-    Raises:
-        SARChatError: if the URL cannot be written to.
+    Attributes:
+        start: the place of the first one in the index.
+        count: their number.
+        stored: their bytes in the file of the task that repeats them most.
+        records: the records of the task that has the most of each.
+        tasks: the tasks that have records of them.
+        sizes: a hash of their sizes.
     """
-    copies: dict[str, str] = {}
-    for job in plan.jobs:
-        if job.index not in copies:
-            copies[job.index] = _publish(Path(job.index), url)
-    return replace(plan, jobs=[replace(job, index=copies[job.index]) for job in plan.jobs])
-
-
-def _publish(index: Path, url: str) -> str:
-    copy = f"{url.rstrip('/')}/{index.stem}-{hash_file(index)}.parquet"
-    try:
-        open_fs, path = open_url(copy)
-        open_fs().put_file(str(index), path)
-    # Remote file systems raise errors without a common class.
-    except Exception as error:
-        raise cannot_open(copy, error) from error
-    return copy
-
-
-class _Shard(NamedTuple):
-    """A range of images, the tasks that have records of them, and a hash of their sizes."""
 
     start: int
-    length: int
-    tasks: frozenset[str]
-    sizes: str
+    count: int = 0
+    stored: int = 0
+    records: int = 0
+    tasks: set[str] = field(default_factory=set)
+    sizes: hashlib.blake2b = field(default_factory=new_digest)
+
+    def digest(self) -> str:
+        return self.sizes.hexdigest()
+
+
+def _add_image(shards: list[_Shard], counts: Mapping[str, int], size: int | None) -> None:
+    """Add the next image to the last shard, or to a new one if that is full.
+
+    Args:
+        shards: the shards so far.
+        counts: its records by task; the task with the most records decides.
+        size: its bytes; `None` if they are unknown or not embedded.
+    """
+    records = max(counts.values())
+    # An image with so many records that they fill several row groups is stored once in each.
+    stored = size * math.ceil(records * size / limits.ROW_GROUP_DENSE_BYTES) if size else 0
+    last = shards[-1] if shards else None
+    if last is None or last.stored + stored > limits.SHARD_IMAGE_BYTES or last.records + records > limits.SHARD_RECORDS:
+        shards.append(last := _Shard(last.start + last.count if last else 0))
+    last.count += 1
+    last.stored += stored
+    last.records += records
+    last.tasks.update(task for task, number in counts.items() if number)
+    last.sizes.update(f"{size}\n".encode())
 
 
 @dataclass(frozen=True)
 class _IndexedSplit:
     """What is left of a split's annotations once its index is written."""
 
-    index: Path
     shards: Sequence[_Shard]
     digest: str
     category_names: frozenset[str]
@@ -248,9 +265,9 @@ def _index_split(
     sizes_in: Callable[[str], SizeOf],
 ) -> _IndexedSplit:
     """Write the index of a split, and divide it into shards."""
-    shards, wordings = _Shards(options.tasks), options.wordings.get(split, 1)
-    missing = _MissingImages(corpus, split)
-    size_of = sizes_in(corpus.image_folder(split))
+    shards: list[_Shard] = []
+    first, missing = "", 0
+    size_of, wordings = sizes_in(corpus.image_folder(split)), options.wordings.get(split, 1)
     with IndexWriter(path, annotations.category_names) as index:
         total = annotations.count_images()
         images = tqdm(annotations.images(), f"Planning {split}", total, False, unit=" images", disable=None, delay=2)
@@ -258,90 +275,20 @@ def _index_split(
             try:
                 size = size_of(image.file_name)
             except KeyError:
-                missing.add(image)
+                first, missing = first or image.file_name, missing + 1
                 continue
             counts = {task: wordings * count_records(task, image) for task in options.tasks}
             _check_records_per_image(corpus, split, image, counts, options)
-            shards.add(counts, size if options.embed else None)
+            _add_image(shards, counts, size if options.embed else None)
             index.add(image, size if options.embed else None)
-        missing.check()
-        found = list(shards.finish())
-        without_target = total - sum(shard.length for shard in found)
-        return _IndexedSplit(
-            path, found, annotations.digest, annotations.category_names, annotations.tally, without_target
-        )
-
-
-class _MissingImages:
-    """Counts the images that do not exist."""
-
-    def __init__(self, corpus: Corpus, split: str) -> None:
-        self._corpus = corpus
-        self._split = split
-        self._first = ""
-        self._number = 0
-
-    def add(self, image: AnnotatedImage) -> None:
-        self._first = self._first or image.file_name
-        self._number += 1
-
-    def check(self) -> None:
-        """Raise an error with the first one and the number of others, if there are any."""
-        if self._number:
-            more = f" (and {self._number - 1:,} more)" if self._number > 1 else ""
-            path = self._corpus.source.show(join(self._corpus.image_folder(self._split), self._first))
+        if missing:
+            more = f" (and {missing - 1:,} more)" if missing > 1 else ""
             raise SARChatError(
-                f"image missing: {path}{more}; complete the corpus, or leave such images out with the option "
-                "labels_without_image: skip of a description"
+                f"image missing: {corpus.source.show(join(corpus.image_folder(split), first))}{more}; complete the "
+                "corpus, or leave such images out with the option labels_without_image: skip of a description"
             )
-
-
-def _plan_split(
-    corpus: Corpus,
-    location: Location,
-    out: Path,
-    split: str,
-    indexed: _IndexedSplit,
-    widen: int,
-    options: BuildOptions,
-    images_at: Path | None,
-    *,
-    divide: bool,
-) -> list[ShardJob]:
-    folder, stamp = corpus.image_folder(split), corpus.stamp()
-    shards = [_join(indexed.shards[place : place + widen]) for place in range(0, len(indexed.shards), widen)]
-    return [
-        ShardJob(
-            location=location,
-            stamp=stamp,
-            folder=folder,
-            split=split,
-            index=str(indexed.index),
-            start=shard.start,
-            count=shard.length,
-            sizes=shard.sizes,
-            paths=part,
-            tasks=tuple(paths),
-            seed=options.seed,
-            wordings=options.wordings.get(split, 1),
-            identifications=options.identifications,
-            embed=options.embed,
-            images_at=str(images_at / split) if images_at else corpus.source.path(folder),
-            check_images=options.check_images,
-        )
-        for shard, paths in zip(shards, _name_files(out, split, shards, options.tasks), strict=True)
-        # Elsewhere than on this machine, an image takes longer to read than to write, so that it is read for all tasks.
-        for part in (_divide(paths) if divide and corpus.source.is_local_folder else [dict(paths)])
-    ]
-
-
-def _divide(paths: Mapping[str, Path]) -> list[dict[str, Path]]:
-    """Divide a shard's files into those of jobs that take about as long; each of them reads the images."""
-    slowest_first = sorted(paths, key=fewest_records_first().index, reverse=True)
-    # The slowest task goes with the fastest one.
-    groups = [slowest_first[0::4] + slowest_first[3::4], slowest_first[1::4] + slowest_first[2::4]]
-    divided = [{task: path for task, path in paths.items() if task in group} for group in groups if group]
-    return divided or [{}]
+    without_target = total - sum(shard.count for shard in shards)
+    return _IndexedSplit(shards, annotations.digest, annotations.category_names, annotations.tally, without_target)
 
 
 def _check_records_per_image(
@@ -356,80 +303,46 @@ def _check_records_per_image(
             )
 
 
-class _Shards:
-    """Divides a split's images into consecutive shards, the same on every machine."""
-
-    def __init__(self, tasks: Sequence[str]) -> None:
-        self._tasks = tasks
-        self._done: list[_Shard] = []
-        self._begin(0)
-
-    def _begin(self, start: int) -> None:
-        self._start, self._count, self._bytes, self._records = start, 0, 0, 0
-        self._filled: set[str] = set()
-        self._sizes = new_digest()
-
-    def add(self, counts: Mapping[str, int], size: int | None) -> None:
-        """Add the next image.
-
-        Args:
-            counts: its records by task; the task with the most records decides.
-            size: its bytes; `None` if they are unknown or not embedded.
-        """
-        number = max(counts.values())
-        # An image with so many records that they fill several row groups is stored once in each.
-        stored = size * math.ceil(number * size / limits.ROW_GROUP_DENSE_BYTES) if size else 0
-        full = self._bytes + stored > limits.SHARD_IMAGE_BYTES or self._records + number > limits.SHARD_RECORDS
-        if self._count and full:
-            self._finish()
-        self._count += 1
-        self._sizes.update(f"{size}\n".encode())
-        self._bytes += stored
-        self._records += number
-        self._filled.update(task for task, records in counts.items() if records)
-
-    def _finish(self) -> None:
-        filled = frozenset(self._filled)
-        # Equal sets are stored once, however many shards there are.
-        known = self._done[-1].tasks if self._done and self._done[-1].tasks == filled else filled
-        self._done.append(_Shard(self._start, self._count, known, self._sizes.hexdigest()))
-        self._begin(self._start + self._count)
-
-    def finish(self) -> Sequence[_Shard]:
-        """Return the shards of all images."""
-        if self._count:
-            self._finish()
-        return self._done
-
-
-def _shards_per_file(splits: Iterable[_IndexedSplit]) -> int:
-    """Return how many shards to join, so that a task's folder stays below `limits.FILES_PER_FOLDER`."""
-    numbers = [len(of_split.shards) for of_split in splits]
+def _join_small(indexed: Mapping[str, _IndexedSplit]) -> dict[str, list[_Shard]]:
+    """Return the shards of each split, joined so that a task's folder stays below `limits.FILES_PER_FOLDER`."""
     # Joining leaves at most one incomplete file per split.
-    return math.ceil(sum(numbers) / (limits.FILES_PER_FOLDER - len(numbers))) or 1
+    most = limits.FILES_PER_FOLDER - len(indexed)
+    widen = math.ceil(sum(len(of_split.shards) for of_split in indexed.values()) / most) or 1
+    return {
+        split: [_join(of_split.shards[place : place + widen]) for place in range(0, len(of_split.shards), widen)]
+        for split, of_split in indexed.items()
+    }
 
 
 def _join(shards: Sequence[_Shard]) -> _Shard:
-    tasks = frozenset[str]().union(*(shard.tasks for shard in shards))
-    sizes = hash_text("".join(shard.sizes for shard in shards))
-    return _Shard(shards[0].start, sum(shard.length for shard in shards), tasks, sizes)
+    joined = _Shard(shards[0].start, sum(shard.count for shard in shards))
+    for shard in shards:
+        joined.tasks |= shard.tasks
+        joined.sizes.update(shard.sizes.digest())
+    return joined
 
 
 def _name_files(out: Path, split: str, shards: Sequence[_Shard], tasks: Sequence[str]) -> list[dict[str, Path]]:
-    """Return for each shard the file of each task that has records in it.
-
-    Args:
-        out: the folder to write.
-        split: the split.
-        shards: its shards.
-        tasks: the tasks to build.
-    """
+    """Return for each shard the file of each task that has records in it, in the folder `out`."""
     paths: list[dict[str, Path]] = [{} for _ in shards]
     for task in tasks:
         filled = [number for number, shard in enumerate(shards) if task in shard.tasks]
         for place, number in enumerate(filled):
             paths[number][task] = out / task / f"{split}-{place:05d}-of-{len(filled):05d}.parquet"
     return paths
+
+
+def _whole(paths: Mapping[str, Path]) -> list[Mapping[str, Path]]:
+    return [paths]
+
+
+def _halves(paths: Mapping[str, Path]) -> list[Mapping[str, Path]]:
+    """Divide a shard's files into those of jobs that take about as long; each of them reads the images."""
+    slowest_first = sorted(paths, key=fewest_records_first().index, reverse=True)
+    # The slowest task goes with the fastest one.
+    groups = [slowest_first[0::4] + slowest_first[3::4], slowest_first[1::4] + slowest_first[2::4]]
+    divided = [{task: path for task, path in paths.items() if task in group} for group in groups if group]
+    return [*divided] or [{}]
 
 
 def _fingerprint(splits: Mapping[str, _IndexedSplit], choices: Sequence[str]) -> str:

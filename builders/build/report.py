@@ -66,7 +66,7 @@ def _note_on_splits(report: Report) -> Iterator[str]:
 def _how_to_load(url: str, task: str, split: str) -> str:
     """Return the code that loads a task from object storage, which `load_dataset` does not open by its card."""
     return (
-        Template(read_text("build/load_from_storage.txt", "builders"))
+        Template(read_text("build/scale/load_from_storage.txt", "builders"))
         .substitute(url=url.rstrip("/"), task=task, split=split)
         .rstrip()
     )

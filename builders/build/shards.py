@@ -1,76 +1,77 @@
-"""Writing all shards of a plan with the engine of the user's choice."""
+"""Writing all shards of a plan with the engine of the user's choice, and what is known of them then."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
 
 from tqdm import tqdm
 
-from builders.build.card.summary import summarize
-from builders.build.engines import ENGINES
-from builders.build.engines.engine import Advance
+from builders.build.card.summary import Summary, summarize
+from builders.build.engines import ENGINES, Advance
 from builders.build.options import BuildOptions
 from builders.build.parquet import SHARE_OUT, write_shard
 from builders.build.plan import ShardJob
-from builders.build.receipt import Receipt, Written, gather
 from builders.core.errors import SARChatError
 from builders.core.processes import no_cycles
-from builders.core.schema import SPLITS
+from builders.core.schema import SPLITS, TASKS
 from builders.corpus.corpus import open_corpus
 from builders.data.analysis.targets import sources_of_targets
+from builders.data.parquet_file import ParquetFile
 from builders.data.reader import arrange
 
 
-class HasCount(Protocol):
-    """A job that knows its number of images."""
+@dataclass(frozen=True)
+class Receipt:
+    """The result of a job.
 
-    @property
-    def count(self) -> int:
-        """The number of images."""
+    Attributes:
+        split: the split of its records.
+        files: the files, one per task that has records.
+        summary: what the card needs of them.
+    """
 
-    @property
-    def counted(self) -> int:
-        """The number of those that no other job counts."""
-
-
-_Job = TypeVar("_Job", bound=HasCount)
-_Result = TypeVar("_Result")
+    split: str
+    files: Sequence[ParquetFile]
+    summary: Summary
 
 
 @dataclass(frozen=True)
-class ShardWriter:
-    """The work of a job: writing a shard and summarizing it, from its files on this machine.
+class Written:
+    """All shards of a build.
 
     Attributes:
-        texts_of: the split whose texts are counted, see `split_of_texts`.
+        files: the files, sorted by task, split and path.
+        summaries: the summary of each split.
     """
 
-    texts_of: str | None
+    files: Sequence[ParquetFile]
+    summaries: Mapping[str, Summary]
 
-    def __call__(self, job: ShardJob, advance: Advance) -> Receipt:
-        """Run a job, see `write_shard`."""
-        with no_cycles():
-            return self._run(job, advance)
 
-    def _run(self, job: ShardJob, advance: Advance) -> Receipt:
+def gather(receipts: Iterable[Receipt]) -> Written:
+    """Gather the receipts of all jobs, in any order; only one of them is in memory at a time."""
+    tasks, splits = list(TASKS), list(SPLITS)
+    files: list[ParquetFile] = []
+    summaries: dict[str, Summary] = {}
+    for receipt in receipts:
+        files += receipt.files
+        before = summaries.get(receipt.split)
+        summaries[receipt.split] = before + receipt.summary if before else receipt.summary
+    files.sort(key=lambda file: (tasks.index(file.task), splits.index(file.split), file.path))
+    return Written(files, summaries)
+
+
+def run_job(job: ShardJob, advance: Advance) -> Receipt:
+    """Write a shard and summarize it, from its files on this machine; see `write_shard`."""
+    with no_cycles():
         files = write_shard(job, advance if job.counted else lambda images: advance(0))
         part = arrange(files, open_corpus(job.location, job.stamp).info)
         # Of the jobs of a shard, one counts its targets.
         with_targets = next((task in job.paths for task, _ in sources_of_targets() if task in job.tasks), False)
-        with_texts = job.split == self.texts_of
-        return Receipt(job.split, files, summarize(part, job.split, with_texts=with_texts, with_targets=with_targets))
-
-
-def split_of_texts(jobs: Iterable[ShardJob]) -> str | None:
-    """Return the split whose texts the card counts: the last one, which is the smallest of the published data set.
-
-    Reading the texts of all would take as long as writing them.
-    """
-    built = {job.split for job in jobs if job.paths}
-    return next((split for split in reversed(SPLITS) if split in built), None)
+        summary = summarize(part, job.split, with_texts=job.with_texts, with_targets=with_targets)
+    return Receipt(job.split, files, summary)
 
 
 def write_shards(jobs: Sequence[ShardJob], options: BuildOptions) -> Written:
@@ -84,20 +85,17 @@ def write_shards(jobs: Sequence[ShardJob], options: BuildOptions) -> Written:
         SARChatError: if an image is wrong, a worker was lost, or a worker wrote into a folder of another machine.
         OSError: if writing fails.
     """
-    with closing(run_jobs(ShardWriter(split_of_texts(jobs)), jobs, options)) as finished:
-        return gather(_if_here(receipt) for _, receipt in finished)
-
-
-def _if_here(receipt: Receipt) -> Receipt:
-    for file in receipt.files:
+    with closing(run_jobs(run_job, jobs, options)) as receipts:
+        written = gather(receipts)
+    for file in written.files:
         if not file.path.is_file():
             raise SARChatError(f"{file.path} was written, but is not on this machine; {SHARE_OUT}")
-    return receipt
+    return written
 
 
 def run_jobs(
-    work: Callable[[_Job, Advance], _Result], jobs: Sequence[_Job], options: BuildOptions, done: int = 0
-) -> Generator[tuple[_Job, _Result], None, None]:
+    work: Callable[[ShardJob, Advance], Receipt], jobs: Sequence[ShardJob], options: BuildOptions, done: int = 0
+) -> Generator[Receipt, None, None]:
     """Run all jobs, with a progress bar of images on stderr; close the generator to stop what still runs.
 
     Args:
@@ -107,7 +105,7 @@ def run_jobs(
         done: the number of images of other jobs, which the bar shows as done.
 
     Yields:
-        Each job with its result, as soon as it has finished.
+        What each job returned, as soon as it has finished.
 
     Raises:
         SARChatError: if a worker was lost; what the work raises is raised as it is.
@@ -122,12 +120,12 @@ def run_jobs(
             shown += images
             bar.update(images)
 
-        run = ENGINES[options.engine].run
         # The longest ones first, so that workers end at about the same time.
         longest_first = sorted(jobs, key=lambda job: -job.count)
+        run = ENGINES[options.engine].run
         with closing(run(work, longest_first, options.num_proc, options.address, advance)) as results:
-            for job, result in results:
+            for job, receipt in results:
                 finished += job.counted
                 # Some engines report images only when their job is done.
                 advance(max(0, finished - shown))
-                yield job, result
+                yield receipt

@@ -15,8 +15,9 @@ T = TypeVar("T")
 class Registry(Mapping[str, T]):
     """The included entries by name, and those of installed packages, found by their entry points.
 
-    An included entry comes before one of the same name elsewhere. Packages are looked through only if a name is not
-    included, or all are listed: that takes tens of milliseconds.
+    An included entry comes before one of the same name elsewhere; one that is an entry point itself is imported when it
+    is used. Packages are looked through only if a name is not included, or all are listed: that takes tens of
+    milliseconds.
 
     Attributes:
         kind: what an entry is, for messages, such as `engine`.
@@ -27,7 +28,7 @@ class Registry(Mapping[str, T]):
         self,
         kind: str,
         group: str,
-        included: Mapping[str, T],
+        included: Mapping[str, T | EntryPoint],
         make: Callable[[str, Any], T] = lambda name, value: value,
     ) -> None:
         """Set the entries.
@@ -54,7 +55,8 @@ class Registry(Mapping[str, T]):
             SARChatError: if there is none of this name, or its package cannot be loaded.
         """
         if name in self.included:
-            return self.included[name]
+            entry = self.included[name]
+            return entry.load() if isinstance(entry, EntryPoint) else entry
         check_name(self.kind, name, tuple(self))
         if name not in self._loaded:
             point = self._points[name]

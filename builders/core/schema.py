@@ -158,9 +158,9 @@ DATA_VERSION = next(iter(RELEASE_NOTES))
 PACKAGE = "sarchat-bench"
 
 
-def package_version() -> str:
-    """Return the version of the installed package; `"0+unknown"` where the code runs without being installed."""
+def package_version(package: str = PACKAGE) -> str:
+    """Return the version of an installed package; `"0+unknown"` where its code runs without being installed."""
     try:
-        return version(PACKAGE)
+        return version(package)
     except PackageNotFoundError:
         return "0+unknown"

@@ -138,7 +138,7 @@ def _check(options: ExportOptions) -> Format:
         raise SARChatError(f"dialogues are exported alone, with --layout {DIALOGUE}; leave out --task")
     if options.layout == DIALOGUE:
         if fmt.dialogue is None:
-            able = ", ".join(name for name, other in FORMATS.included.items() if other.dialogue)
+            able = ", ".join(name for name in FORMATS.included if FORMATS[name].dialogue)
             raise SARChatError(f"{fmt.name} takes one question at a time, and no dialogue; choose from {able}")
         return fmt._replace(convert=fmt.dialogue)
     if fmt.evaluates and len(options.splits) > 1:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import pickle
+import subprocess
 import sys
 from types import SimpleNamespace
 
@@ -11,7 +13,7 @@ import faulty_storage
 import pytest
 from corpora import plain_corpus
 from oracle import EVERY_TASK as TASKS
-from support import build, refusal, tree
+from support import ROOT, build, refusal, tree
 
 from builders.build import limits
 from builders.build.engines import ENGINES
@@ -85,6 +87,20 @@ def test_two_jobs_share_the_files_of_a_shard(tmp_path, corpus, engine):
         assert first.start == second.start and first.count == second.count == first.counted + second.counted
     # The longest jobs come first; this engine turns them round.
     assert [job.count for job in jobs] == sorted(job.count for job in jobs)
+
+
+def test_a_build_into_a_folder_imports_nothing_of_object_storage_or_clusters(tmp_path):
+    code = """
+import sys
+from builders.cli.command import main
+main(["build", "--sample", "--no-pictures", "--out", sys.argv[1]])
+print([name for name in sys.modules if name.partition(".")[0] in ("ray", "s3fs") or "build.scale" in name])
+"""
+    command = [sys.executable, "-c", code, str(tmp_path / "out")]
+    done = subprocess.run(
+        command, check=True, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 @pytest.mark.parametrize("in_storage", [False, True])

@@ -1,15 +1,15 @@
-"""The card's contents come from the summaries of a build's parts, which survive being stored as JSON."""
+"""The card's contents come from the summaries of a build's parts, which survive being stored."""
 
 from __future__ import annotations
-
-import json
 
 import numpy as np
 import pytest
 from built_fixture import sample_build
 
 from builders.build.card.example_records import best_of, choose_examples, propose_examples
-from builders.build.card.summary import Summary, summarize
+from builders.build.card.summary import summarize
+from builders.build.scale.receipts import decode, encode
+from builders.build.shards import Receipt
 from builders.core.errors import SARChatError
 from builders.core.schema import TASKS
 from builders.data.reader import open_build
@@ -48,9 +48,10 @@ def image_of(made, record):
 
 
 @pytest.mark.parametrize("tasks", [(), ("description",)], ids=["every task", "no task with every target"])
-def test_summary_survives_json(tasks):
+def test_summary_survives_storage(tasks):
     summary = summarize(open_build(sample_build(tasks)), "test", with_texts=True)
-    stored = Summary.from_json(json.loads(json.dumps(summary.to_json())))
+    receipt, _ = decode(encode(Receipt("test", (), summary), {}))
+    stored = receipt.summary
     assert stored.texts == summary.texts and repr(stored.examples) == repr(summary.examples)
     assert (stored.targets is None) == bool(tasks)
     if not tasks:

@@ -13,8 +13,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from builders.build.engines.engine import Advance, Job, Result
-from builders.build.writer_versions import check_versions, writer_versions
+from builders.build.engines import Advance, Job, Result
+from builders.build.scale.outline import check_versions, writer_versions
 from builders.core.errors import SARChatError, install_extra
 from builders.core.schema import PACKAGE
 from builders.core.signals import starting_processes, uninterrupted
@@ -49,15 +49,15 @@ def check(address: str | None) -> None:
     if address in (None, "auto"):
         return
     host, _, port = str(address).rpartition(":")
-    if not (host and port.isdecimal()) or "/" in host:
-        raise SARChatError(
-            f"--address {address} is not the address of a Ray cluster; give HOST:PORT, such as 10.0.0.1:6379, or "
-            "auto on a machine of the cluster"
-        )
     try:
+        if not host or "/" in host:
+            raise ValueError("it has no HOST:PORT")
         socket.create_connection((host.strip("[]"), int(port)), _SECONDS_TO_ANSWER).close()
-    except (OSError, OverflowError) as error:
-        raise SARChatError(f"no Ray cluster answers at --address {address}: {error}") from error
+    except (OSError, ValueError, OverflowError) as error:
+        raise SARChatError(
+            f"no Ray cluster answers at --address {address}: {error}; give HOST:PORT, such as 10.0.0.1:6379, or auto "
+            "on a machine of the cluster"
+        ) from error
 
 
 def run(
@@ -88,39 +88,26 @@ def run(
                     job = waiting.pop()
                     running[task.remote(pickle.dumps((work, job)), *place, here)] = job
                 for reference in ray.wait(list(running))[0]:
-                    result = _result(reference)
-                    yield running.pop(reference), result
+                    yield running.pop(reference), ray.get(reference)
         except ray.exceptions.RayError as error:
-            raise SARChatError(f"the Ray cluster failed: {_first_line(error)}") from error
+            raise _explain(error) from error
 
 
-def _result(reference: ray.ObjectRef) -> Any:  # noqa: ANN401
-    """Return what a task returned.
-
-    Raises:
-        SARChatError: if the task was lost for good; what the work raised is raised as it was.
-    """
+def _explain(error: ray.exceptions.RayError) -> Exception:
+    """Return what the work raised, or else one line on what Ray gave up."""
     import ray.exceptions
 
-    try:
-        return ray.get(reference)
-    except ray.exceptions.RayTaskError as error:
-        if _NOT_IMPORTED in str(error.cause):
-            raise SARChatError(
-                f"a worker cannot import {PACKAGE}; install the same version on every node, for the Python of Ray: "
-                f"{str(error.cause).strip().splitlines()[-1]}"
-            ) from error
-        if isinstance(error.cause, Exception) and not isinstance(error.cause, ray.exceptions.RayError):
-            raise error.cause from None
-        raise SARChatError(_first_line(error)) from error
-    except ray.exceptions.OutOfMemoryError as error:
-        raise SARChatError(
-            f"a Ray worker ran out of memory {_RETRIES + 1} times; build with a smaller --num-proc"
-        ) from error
-    except ray.exceptions.RayError as error:
-        raise SARChatError(
-            f"a job was given up after its worker or node was lost {_RETRIES + 1} times: {_first_line(error)}"
-        ) from error
+    cause = getattr(error, "cause", None)
+    if _NOT_IMPORTED in str(cause):
+        last = str(cause).strip().splitlines()[-1]
+        advice = f"install the same version of {PACKAGE} on every node, for the Python of Ray"
+        return SARChatError(f"a worker cannot import what it is to run: {last}; {advice}")
+    if isinstance(cause, Exception) and not isinstance(cause, ray.exceptions.RayError):
+        return cause
+    return SARChatError(
+        f"the Ray cluster gave up a job, which it repeats {_RETRIES} times if its worker or node is lost, or runs out "
+        f"of memory: {_first_line(error)}"
+    )
 
 
 def _first_line(error: BaseException) -> str:
@@ -138,8 +125,6 @@ def _connected(address: str | None, num_proc: int | None) -> Iterator[None]:
     """
     import ray
 
-    if ray.is_initialized():
-        raise SARChatError("this process is connected to Ray already; build in a process of its own")
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "critical"}
     with tempfile.TemporaryDirectory(prefix="sarchat-ray-", ignore_cleanup_errors=True) as folder:
         if address is None:
@@ -156,10 +141,8 @@ def _connected(address: str | None, num_proc: int | None) -> Iterator[None]:
             with starting_processes():
                 ray.init(address or "local", **options)
         except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
-            name = f"the Ray cluster at --address {address}" if address else "Ray on this machine"
-            refused = address not in (None, "auto") and isinstance(error, ConnectionError)
-            hint = "; if it was started with a token, set RAY_AUTH_MODE=token" if refused else ""
-            raise SARChatError(f"cannot use {name}: {_first_line(error)}{hint}") from error
+            hint = "; if the cluster was started with a token, set RAY_AUTH_MODE=token" if address else ""
+            raise SARChatError(f"cannot use Ray at {address or 'this machine'}: {_first_line(error)}{hint}") from error
         try:
             yield
         finally:

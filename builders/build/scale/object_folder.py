@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,14 +15,8 @@ from builders.core.storage import cannot_open, describe, is_missing, open_url
 
 # Where file systems have the checksum of an object: S3's and Google's.
 _CHECKSUMS = ("ETag", "md5Hash")
-# Why a build cannot be written to some URLs that can be read.
-_REFUSED = {
-    "http": "a web server accepts no files",
-    "https": "a web server accepts no files",
-    "hf": "the Hub is no object storage; build to a local folder, and run `sarchat push`",
-    "file": "a folder is given by its path, without file://",
-    "memory": "it is the memory of one process",
-}
+# What can be read, or written by its own process alone.
+_REFUSED = {"http", "https", "hf", "file", "memory"}
 
 
 class Stored(NamedTuple):
@@ -57,7 +51,10 @@ class ObjectFolder:
         if parts.password:
             raise SARChatError(f"{url} has a password in it; storage takes credentials from the environment")
         if parts.scheme in _REFUSED:
-            raise SARChatError(f"cannot write to {url}: {_REFUSED[parts.scheme]}")
+            raise SARChatError(
+                f"cannot build into {url}: --out is a folder's path, or a URL of object storage, such as s3:// or "
+                "gs://; for the Hub, build to a folder, and run `sarchat push`"
+            )
         try:
             self._open, self._root = open_url(self.location)
         except Exception as error:
@@ -73,26 +70,20 @@ class ObjectFolder:
 
     def url(self, relative: str) -> str:
         """Return the URL of an object."""
-        return f"{self.location}/{relative}"
+        return f"{self.location}/{relative}".rstrip("/")
 
     def list(self) -> dict[str, Stored]:
-        """Map the objects in the folder to what the storage lists of them now.
+        """Map the objects in the folder to what the storage lists of them now; that at the URL itself is `""`.
 
         Raises:
-            SARChatError: if it cannot be listed, or the URL is that of an object.
+            SARChatError: if it cannot be listed.
         """
-        try:
+        with self._errors_naming("list", ""):
             self._fs.invalidate_cache()
             found = self._fs.find(self._root, detail=True)
-        except FileNotFoundError as error:
-            raise SARChatError(f"cannot list {self.location}: {describe(error)}; create the bucket first") from error
-        except Exception as error:
-            raise cannot_open(self.location, error) from error
         listed = {name[len(self._root) :].lstrip("/"): _describe(entry) for name, entry in found.items()}
-        if "" in listed and listed[""].size:
-            raise SARChatError(f"{self.location} is an object, not a folder; choose another prefix")
         # Consoles represent an empty folder as an empty object with its name.
-        return {name: stored for name, stored in listed.items() if name and not name.endswith("/")}
+        return {name: stored for name, stored in listed.items() if stored.size or not (name or "/").endswith("/")}
 
     def put(self, file: Path, relative: str) -> Stored:
         """Write a whole object and compare its size; an object with this name is replaced.
@@ -100,43 +91,42 @@ class ObjectFolder:
         Raises:
             SARChatError: if it cannot be written, or is stored with another size.
         """
-        size = file.stat().st_size
+        path, size = self._path(relative), file.stat().st_size
         with self._errors_naming("write", relative):
-            self._fs.put_file(str(file), self._path(relative))
-            self._fs.invalidate_cache(self._path(relative))
-            stored = _describe(self._fs.info(self._path(relative)))
-            if stored.size == size:
-                return stored
-            self._fs.rm_file(self._path(relative))
-        raise SARChatError(
-            f"{self.url(relative)} has {stored.size} bytes after it was written, not {size}; check the storage, and "
-            "run the command again"
-        )
+            self._fs.put_file(str(file), path)
+            self._fs.invalidate_cache(path)
+            stored = _describe(self._fs.info(path))
+            if stored.size != size:
+                self._fs.rm_file(path)
+                raise OSError(f"it has {stored.size} bytes after it was written, not {size}")
+        return stored
 
-    def create(self, relative: str, content: bytes) -> bytes:
-        """Write an object unless there is one with this name.
-
-        Two processes may do so at once: the content of one of them stays.
-
-        Returns:
-            The content that is stored now.
+    def write(self, relative: str, content: bytes) -> None:
+        """Write an object; another process may remove it at once.
 
         Raises:
             SARChatError: if it cannot be written.
         """
-        path = self._path(relative)
-        for is_last in (False, True):
-            with self._errors_naming("write", relative):
-                try:
-                    self._fs.pipe_file(path, content, mode="create")
-                    return content
-                except Exception:
-                    # Storage refuses a second object with many kinds of error, and the first may be gone already.
-                    with suppress(FileNotFoundError):
-                        return self._fs.cat_file(path)
-                    if is_last:
-                        raise
-        raise RuntimeError("unreachable")
+        with self._errors_naming("write", relative):
+            self._fs.pipe_file(self._path(relative), content)
+
+    def create(self, relative: str, content: bytes) -> bytes:
+        """Write an object unless there is one with this name; return the content that is stored now.
+
+        Two processes may do so at once: the content of one of them stays.
+
+        Raises:
+            SARChatError: if it cannot be written.
+        """
+        with self._errors_naming("write", relative):
+            try:
+                self._fs.pipe_file(self._path(relative), content, mode="create")
+            except Exception:
+                # Storage refuses a second object with many kinds of error.
+                with suppress(FileNotFoundError):
+                    return self._fs.cat_file(self._path(relative))
+                raise
+        return content
 
     def get(self, relative: str) -> bytes | None:
         """Read an object, or return `None` if there is none.
@@ -148,29 +138,15 @@ class ObjectFolder:
             return self._fs.cat_file(self._path(relative))
         return None
 
-    def read(self, relatives: Sequence[str]) -> dict[str, bytes]:
-        """Read objects, several at a time if the file system can.
-
-        Raises:
-            SARChatError: if one cannot be read.
-        """
-        if not relatives:
-            return {}
-        with self._errors_naming("read", relatives[0]):
-            # For a list, unlike for a path, the result is a dict, even if one path is in it.
-            found = self._fs.cat([self._path(relative) for relative in relatives])
-        return {relative: found[self._path(relative)] for relative in relatives}
-
     def remove(self, relatives: Iterable[str]) -> None:
         """Remove objects; a missing object is no error.
 
         Raises:
             SARChatError: if they cannot be removed.
         """
-        names = list(relatives)
-        if names:
-            with self._errors_naming("remove", names[0]), suppress(FileNotFoundError):
-                self._fs.rm([self._path(relative) for relative in names])
+        if paths := list(map(self._path, relatives)):
+            with self._errors_naming("remove", ""), suppress(FileNotFoundError):
+                self._fs.rm(paths)
 
     def _path(self, relative: str) -> str:
         return f"{self._root}/{relative}"
@@ -181,5 +157,5 @@ class ObjectFolder:
         try:
             yield
         except Exception as error:
-            advice = "create the bucket first" if verb == "write" and is_missing(error) else "run the command again"
+            advice = "create the bucket first" if verb != "read" and is_missing(error) else "run the command again"
             raise SARChatError(f"cannot {verb} {self.url(relative)}: {describe(error)}; {advice}") from error

@@ -1,9 +1,12 @@
-"""The interface of an engine: a module that runs the jobs of a build, on this machine or on others."""
+"""Engines: what runs the jobs of a build, on this machine or on a cluster."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
+from importlib.metadata import EntryPoint
 from typing import Protocol, TypeVar
+
+from builders.core.registry import Registry
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -12,7 +15,7 @@ Advance = Callable[[int], object]
 
 
 class Engine(Protocol):
-    """A module with these two functions, listed in `builders.build.engines.ENGINES`."""
+    """A module with these two functions."""
 
     def check(self, address: str | None) -> None:
         """Check, before a build starts, that the engine can be used; nothing is started.
@@ -48,3 +51,15 @@ class Engine(Protocol):
         Raises:
             SARChatError: if a worker was lost for good; what the work raises is raised as it is.
         """
+
+
+_GROUP = "sarchat.engines"
+# By the name that `--engine` takes. Other packages add theirs as entry points of this group, as these are.
+ENGINES: Registry[Engine] = Registry(
+    "engine",
+    _GROUP,
+    {
+        "processes": EntryPoint("processes", "builders.build.processes", _GROUP),
+        "ray": EntryPoint("ray", "builders.build.scale.ray_tasks", _GROUP),
+    },
+)

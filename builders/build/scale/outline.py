@@ -1,30 +1,49 @@
-"""The outline of a build, by which its objects are recognized: what determines their bytes, and nothing else."""
+"""The outline of a build, by which its objects and its workers are recognized: what determines their bytes."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from contextlib import suppress
+
+import pyarrow as pa
 
 from builders.build.options import BuildOptions
 from builders.build.plan import Plan, ShardJob
-from builders.build.writer_versions import writer_versions
 from builders.core.checksums import hash_text
 from builders.core.errors import SARChatError
 from builders.core.resources import load_json
+from builders.core.schema import DATA_VERSION, PACKAGE, package_version
 
 _DRAWING = ("matplotlib", "numpy", "pillow")
-# The name of the outline's own hash in it.
-DIGEST = "digest"
 
 
-def outline(plan: Plan, options: BuildOptions) -> dict[str, Any]:
-    """Return the outline of a build, with a digest of it.
+def writer_versions() -> dict[str, str]:
+    """Return the versions on which the bytes of the Parquet files depend."""
+    return {PACKAGE: package_version(), "data": DATA_VERSION, "pyarrow": pa.__version__}
+
+
+def check_versions(planned: Mapping[str, str]) -> None:
+    """Check that this process has the versions with which a build was planned.
+
+    Raises:
+        SARChatError: if it has others.
+    """
+    for name, here in writer_versions().items():
+        if here != planned[name]:
+            raise SARChatError(
+                f"a worker has {name} {here}, but the build was planned with {planned[name]}; "
+                "install the same versions on every machine"
+            )
+
+
+def outline(plan: Plan, options: BuildOptions) -> str:
+    """Return the outline of a build as JSON.
 
     It has no path of a machine, no credentials, and nothing about processes.
     """
-    content: dict[str, Any] = {
+    drawing = {package: package_version(package) for package in _DRAWING} if options.pictures else {}
+    content = {
         "fingerprint": plan.fingerprint,
         "source": dict(plan.source),
         **options.content(),
@@ -32,41 +51,27 @@ def outline(plan: Plan, options: BuildOptions) -> dict[str, Any]:
         "pictures": options.pictures,
         "check_images": options.check_images,
         "cut": _hash(map(_describe_cut, plan.jobs)),
-        "versions": writer_versions() | (_drawing_versions() if options.pictures else {}),
+        "versions": writer_versions() | drawing,
     }
-    return {**content, DIGEST: _hash([json.dumps(content, sort_keys=True)])}
+    return json.dumps(content, sort_keys=True)
 
 
-def check_same(ours: Mapping[str, Any], stored: bytes, location: str) -> None:
+def check_same(ours: str, stored: bytes, location: str) -> None:
     """Check that the outline that is stored at a location is this one.
 
     Raises:
         SARChatError: if it is another one, or none.
     """
-    try:
-        theirs = load_json(stored.decode())
-        digest = theirs[DIGEST]
-    except (ValueError, KeyError, TypeError) as error:
-        raise SARChatError(f"{location} is not the plan of a build; choose a new prefix with --out") from error
-    if digest == ours[DIGEST]:
+    if stored == ours.encode():
         return
-    # As JSON holds them: without tuples.
-    own = json.loads(json.dumps(ours))
-    other = sorted(name for name in own.keys() - {DIGEST} if own[name] != theirs.get(name))
+    own, theirs = json.loads(ours), {}
+    with suppress(ValueError, TypeError):
+        theirs = dict(load_json(stored.decode()))
+    other = sorted(name for name in own if own[name] != theirs.get(name))
     raise SARChatError(
         f"{location} is the plan of another build, which is not finished: {', '.join(other) or 'its content'} "
         "differs; finish that build with its own options and versions, or choose a new prefix with --out"
     )
-
-
-def _drawing_versions() -> dict[str, str]:
-    found = {}
-    for package in _DRAWING:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "none"
-    return found
 
 
 def describe_input(job: ShardJob) -> str:

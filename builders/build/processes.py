@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import Connection
 
-from builders.build.engines.engine import Advance, Job, Result
+from builders.build.engines import Advance, Job, Result
 from builders.core.errors import SARChatError
 from builders.core.processes import end_with_parent, scratch_folders
 from builders.core.signals import starting_processes, uninterrupted
