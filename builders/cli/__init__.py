@@ -1,1 +1,1 @@
-"""The command `sarchat`, one module per subcommand."""
+"""The command `sarchat`: a module per subcommand, or for a few of one subject."""

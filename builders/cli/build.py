@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -90,11 +91,10 @@ from builders.core.schema import IDENTIFICATIONS, split_name
     show_default=True,
     help="Refuse an image with more records of one task; n targets give n * n of identification.",
 )
-def command(
+def build_command(
     source: str | None,
     renames: tuple[str, ...],
     drops: tuple[str, ...],
-    trust_boxes: bool,
     annotations: tuple[str, ...],
     images: str | None,
     source_name: str | None,
@@ -102,21 +102,12 @@ def command(
     corpus: str | None,
     label_format: str | None,
     options: tuple[str, ...],
-    boxes: str | None,
     sample: bool,
     out: str,
-    tasks: tuple[str, ...],
-    splits: tuple[str, ...],
-    seed: int,
-    identifications: int,
-    num_proc: int | None,
-    engine: str,
-    address: str | None,
-    embed: bool,
-    pictures: bool,
-    check_images: bool,
     wordings: tuple[str, ...],
-    max_records_per_image: int,
+    boxes: str | None,
+    trust_boxes: bool,
+    **values: Any,  # noqa: ANN401
 ) -> None:
     """Build the data set's folder from SOURCE.
 
@@ -143,21 +134,7 @@ def command(
     from builders.corpus.info import read_corpus
     from builders.corpus.sample import write_sample
 
-    build_options = BuildOptions(
-        tasks=tasks,
-        splits=splits,
-        seed=seed,
-        identifications=identifications,
-        embed=embed,
-        sample=sample,
-        pictures=pictures,
-        num_proc=num_proc,
-        engine=engine,
-        address=address,
-        check_images=check_images,
-        max_records_per_image=max_records_per_image,
-        wordings=dict(map(_read_wordings, wordings)),
-    )
+    build_options = BuildOptions(sample=sample, wordings=dict(map(_read_wordings, wordings)), **values)
     with tempfile.TemporaryDirectory() as folder:
         if sample:
             write_sample(Path(folder))

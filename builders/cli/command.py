@@ -1,4 +1,4 @@
-"""The command `sarchat`, with one module per subcommand, imported lazily to keep `--help` fast."""
+"""The command `sarchat`, whose subcommands are imported lazily to keep `--help` fast."""
 
 from __future__ import annotations
 
@@ -34,10 +34,19 @@ COMMANDS = {
     "stats": "Compare a built data set with the paper's statistics.",
     "synth": "Draw a corpus of synthetic images, to try a training on.",
 }
+# Commands in the module of another one.
+_MODULES = {
+    "baseline": "predict",
+    "compare": "score",
+    "describe": "corpora",
+    "space": "push",
+    "stats": "show",
+    "synth": "corpora",
+}
 
 
 class _LazyGroup(click.Group):
-    """A group that lists its subcommands from `COMMANDS` and imports `builders.cli.NAME` on use."""
+    """A group that lists its subcommands from `COMMANDS` and imports their modules on use."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(COMMANDS)
@@ -52,7 +61,9 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        return importlib.import_module(f"builders.cli.{cmd_name}").command
+        module = importlib.import_module(f"builders.cli.{_MODULES.get(cmd_name, cmd_name)}")
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -106,7 +106,7 @@ def is_demo(folder: Path) -> bool:
 @click.option(
     "--out", type=click.Path(path_type=Path), default="demo", show_default=True, help="Folder of answers and picture."
 )
-def command(data: str, out: Path) -> None:
+def demo_command(data: str, out: Path) -> None:
     """Show a record of each task of DATA (default: the build sarchat), and score answers with noise.
 
     The answers and a picture of one are written, to have something to score.

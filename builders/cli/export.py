@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -13,7 +14,7 @@ from builders.cli.options import SPLIT
 @click.argument("data")
 @click.option(
     "--to",
-    "to",
+    "format",
     required=True,
     metavar="FORMAT",
     help="To train: ms-swift, llama-factory, trl, llava or verl. To evaluate: lmms-eval, vlmevalkit or evalscope.",
@@ -44,19 +45,7 @@ from builders.cli.options import SPLIT
     show_default=True,
     help="tasks: a file per task and split; dialogue: a conversation per image; paper: nine test files.",
 )
-def command(
-    data: str,
-    to: str,
-    out: Path,
-    tasks: tuple[str, ...],
-    splits: tuple[str, ...],
-    limit: int | None,
-    model: str | None,
-    box_format: str | None,
-    resize: str | None,
-    images: str,
-    layout: str,
-) -> None:
+def export_command(data: str, out: Path, **values: Any) -> None:  # noqa: ANN401
     """Write DATA as the files of a trainer, or of a harness that evaluates models.
 
     DATA is a folder that `sarchat build` wrote, a data set on the Hub (OWNER/NAME), or SARDet-100K itself.
@@ -67,5 +56,4 @@ def command(
 
     check_replaced(out, [data])
     check_outside(out, [data])
-    options = ExportOptions(to, tasks, splits, limit, box_format, images, layout, model, resize)
-    click.echo(format_report(export(data, out, options)))
+    click.echo(format_report(export(data, out, ExportOptions(**values))))

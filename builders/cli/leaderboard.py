@@ -36,7 +36,7 @@ _LOG = logging.getLogger(__name__)
 @click.option(
     "--show", "shown", multiple=True, metavar="MODEL", help="A published model for the figures, such as 'Qwen2-VL 7B'."
 )
-def command(
+def leaderboard_command(
     scores: tuple[Path, ...],
     weights: str,
     rank_by: str,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
@@ -35,20 +36,27 @@ class _Split(click.ParamType):
 SPLIT = _Split()
 
 
-def label_options(command: Command) -> Command:
-    """Add `--format` and `--option`, which say how labels are read."""
-    for option in (
-        click.option(
-            "--option",
-            "options",
-            multiple=True,
-            metavar="NAME=VALUE",
-            help="Option of the labels' format, as in the description; may be repeated.",
-        ),
-        click.option("--format", "label_format", metavar="NAME", help="Format of the labels, if several fit."),
-    ):
-        command = option(command)
-    return command
+def together(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
+    """Return a decorator that adds several options or arguments, in this order."""
+
+    def add(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+label_options = together(
+    click.option("--format", "label_format", metavar="NAME", help="Format of the labels, if several fit."),
+    click.option(
+        "--option",
+        "options",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Option of the labels' format, as in the description; may be repeated.",
+    ),
+)
 
 
 def read_pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
@@ -82,13 +90,7 @@ def read_label_options(texts: Sequence[str]) -> dict[str, Any]:
 
 def box_format_options(default: str | None = "sarchat") -> Callable[[Command], Command]:
     """Return a decorator that adds `--box-format` with a default, `--input-size` and `--resize`."""
-    options = (
-        click.option(
-            "--resize",
-            metavar="FACTOR,MIN,MAX",
-            help="Instead of --input-size: factor, minimum and maximum pixels of Qwen's processor.",
-        ),
-        click.option("--input-size", metavar="WxH", help="Image size that the model saw, for boxes in its pixels."),
+    return together(
         click.option(
             "--box-format",
             default=default,
@@ -96,14 +98,13 @@ def box_format_options(default: str | None = "sarchat") -> Callable[[Command], C
             metavar="NAME",
             help="Format in which the model writes boxes, such as qwen2.5-vl, qwen3-vl, internvl, gemini, list-1000.",
         ),
+        click.option("--input-size", metavar="WxH", help="Image size that the model saw, for boxes in its pixels."),
+        click.option(
+            "--resize",
+            metavar="FACTOR,MIN,MAX",
+            help="Instead of --input-size: factor, minimum and maximum pixels of Qwen's processor.",
+        ),
     )
-
-    def add(command: Command) -> Command:
-        for option in options:
-            command = option(command)
-        return command
-
-    return add
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ class AnswerOptions:
             name = (name if sources or not model else model) or ""
             source = AnswerSource(file, self.tool, self.id_field, self.prediction_field, model=name)
             # Rows of an export name their notation, with the size of each image.
-            written = None if _is_given("box_format") else notation_of(source)
+            written = None if is_given("box_format") else notation_of(source)
             choice = choose(name, written.format.name if written else own.box_format, own.input_size, own.resize)
             sources.append(replace(source, notation=written or choice.notation))
             if len(sources) == 1:
@@ -186,7 +187,7 @@ class AnswerOptions:
             return self, None
         found = read_asked(Path(file).expanduser())
         model = found.pop("model", None)
-        given = {name for name in found if _is_given(name)}
+        given = {name for name in found if is_given(name)}
         for name in sorted(given):
             value = getattr(self, name)
             if value != found[name]:
@@ -203,7 +204,7 @@ class AnswerOptions:
         return replace(self, **{name: value for name, value in found.items() if name not in given}), model
 
 
-def _is_given(name: str) -> bool:
+def is_given(name: str) -> bool:
     """Return whether an option of the running command was given."""
     source = click.get_current_context().get_parameter_source(name)
     return source is not None and source is not click.core.ParameterSource.DEFAULT
@@ -217,56 +218,42 @@ def answer_options(command: Callable[..., None]) -> Callable[..., None]:
         asked = AnswerOptions(**{field.name: values.pop(field.name) for field in fields(AnswerOptions)})
         command(asked=asked, **values)
 
-    wrapped = box_format_options()(collect)
-    for option in (
-        click.option("--prediction-field", metavar="NAME", help="Column with the answer, if not the tool's default."),
-        click.option("--id-field", metavar="NAME", help="Column with the record's id, if not the tool's default."),
-        click.option(
-            "--from", "tool", metavar="TOOL", help="Tool that wrote FILE: ms-swift, llama-factory, openai-batch, ..."
-        ),
-        click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N records per task and scenario."),
+    options = together(
+        click.option("--config", default=ALL, show_default=True, help="A task, or all."),
         click.option(
             "--split", type=SPLIT, default="test", show_default=True, help="Split whose questions the model was asked."
         ),
-        click.option("--config", default=ALL, show_default=True, help="A task, or all."),
-    ):
-        wrapped = option(wrapped)
-    return wrapped
+        click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N records per task and scenario."),
+        click.option(
+            "--from", "tool", metavar="TOOL", help="Tool that wrote FILE: ms-swift, llama-factory, openai-batch, ..."
+        ),
+        click.option("--id-field", metavar="NAME", help="Column with the record's id, if not the tool's default."),
+        click.option("--prediction-field", metavar="NAME", help="Column with the answer, if not the tool's default."),
+        box_format_options(),
+    )
+    return options(collect)
 
 
-def average_option(command: Command) -> Command:
-    """Add `--average`."""
-    return click.option(
-        "--average",
-        default="sample",
-        show_default=True,
-        callback=_check_average,
-        help="sample: mean over records; corpus: pooled counts.",
-    )(command)
+def _one_of(kind: str, module: str, names: str) -> Callable[..., str]:
+    """Return a callback that checks an option's name before any file is read.
+
+    The module of the known names is imported when a command runs, so that `--help` is quick.
+    """
+
+    def check(_: click.Context, __: click.Parameter, name: str) -> str:
+        check_name(kind, name, getattr(importlib.import_module(module), names))
+        return name
+
+    return check
 
 
-# Checked before any file is read; imported when a command runs, so that `--help` is quick.
-
-
-def _check_average(_: click.Context, __: click.Parameter, name: str) -> str:
-    from builders.scoring.result import AVERAGES
-
-    check_name("average", name, AVERAGES)
-    return name
-
-
-def _check_weights(_: click.Context, __: click.Parameter, name: str) -> str:
-    from builders.scoring.result import WEIGHTS
-
-    check_name("weights", name, WEIGHTS)
-    return name
-
-
-def _check_format(_: click.Context, __: click.Parameter, name: str) -> str:
-    from builders.core.tables import check_format
-
-    check_format(name)
-    return name
+average_option = click.option(
+    "--average",
+    default="sample",
+    show_default=True,
+    callback=_one_of("average", "builders.scoring.result", "AVERAGES"),
+    help="sample: mean over records; corpus: pooled counts.",
+)
 
 
 def weights_option(default: str) -> Callable[[Command], Command]:
@@ -276,20 +263,18 @@ def weights_option(default: str) -> Callable[[Command], Command]:
         default=default,
         show_default=True,
         metavar="own|published",
-        callback=_check_weights,
+        callback=_one_of("weights", "builders.scoring.result", "WEIGHTS"),
         help="Weights of the tasks in the overall score: the numbers of records of your test set (own) or of the "
         "paper's (published).",
     )
 
 
-def format_option(command: Command) -> Command:
-    """Add `--format`, which `write_tables` takes."""
-    return click.option(
-        "--format",
-        "style",
-        default="table",
-        show_default=True,
-        metavar="table|markdown|latex|csv|json",
-        callback=_check_format,
-        help="Format of the tables.",
-    )(command)
+format_option = click.option(
+    "--format",
+    "style",
+    default="table",
+    show_default=True,
+    metavar="table|markdown|latex|csv|json",
+    callback=_one_of("format", "builders.core.tables", "FORMATS"),
+    help="Format of the tables.",
+)

@@ -1,17 +1,19 @@
-"""`sarchat predict`."""
+"""`sarchat predict` and `baseline`: answers of a model, and of players that see no image."""
 
 from __future__ import annotations
 
+import json
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from builders.cli.options import SPLIT, box_format_options
-from builders.core.errors import SARChatError, install_extra
+from builders.cli.options import SPLIT, box_format_options, is_given
+from builders.core.errors import SARChatError, check_name, install_extra
 from builders.core.resources import load_json
-from builders.core.writing import check_outputs
+from builders.core.writing import check_outputs, may_replace, writing_whole
 
 
 @click.command("predict")
@@ -51,28 +53,15 @@ from builders.core.writing import check_outputs
     "--logprobs", is_flag=True, help="Keep the probability of the numbers in answers, for `score --detection`."
 )
 @click.option("--extra-body", metavar="JSON", help="Further fields of each request, as a JSON object.")
-def command(
+def predict_command(
     data: str,
     model: str,
     base_url: str,
     out: Path,
-    config: str,
-    split: str,
-    limit: int | None,
     concurrency: int,
-    max_tokens: int | None,
-    temperature: float,
     timeout: float,
-    system: str | None,
-    prompt_suffix: str | None,
-    box_format: str | None,
-    input_size: str | None,
-    resize: str | None,
     fine_tuned: str | None,
-    extra_body: str | None,
-    blind: bool,
-    shuffle_images: bool,
-    logprobs: bool,
+    **values: Any,  # noqa: ANN401
 ) -> None:
     """Ask a model every question of a split of DATA, with its image, and write its answers.
 
@@ -92,30 +81,11 @@ def command(
             raise
         raise SARChatError(f"openai is not installed; {install_extra('predict')}") from error
     if fine_tuned is not None:
-        trained = _read_trained(Path(fine_tuned).expanduser(), box_format)
-        if box_format is None and input_size is None and resize is None:
-            resize = trained["resize"]
-        box_format = box_format or trained["box_format"]
-        if prompt_suffix is None and not trained["asks"]:
-            prompt_suffix = ""
-    if max_tokens is None:
-        max_tokens = max_tokens_of(model)
-    options = Options(
-        config=config,
-        split=split,
-        limit=limit,
-        max_tokens=max_tokens or None,
-        temperature=temperature,
-        system=system,
-        prompt_suffix=prompt_suffix,
-        box_format=box_format,
-        input_size=input_size,
-        resize=resize,
-        extra_body=_read_object(extra_body),
-        blind=blind,
-        shuffle_images=shuffle_images,
-        logprobs=logprobs,
-    )
+        values |= _as_trained(Path(fine_tuned).expanduser(), values)
+    if values["max_tokens"] is None:
+        values["max_tokens"] = max_tokens_of(model)
+    values |= {"max_tokens": values["max_tokens"] or None, "extra_body": _read_object(values["extra_body"])}
+    options = Options(**values)
     # A file of answers is resumed; whether it can be is checked when it is opened.
     outputs = {"--out": out, "--out's sidecar": meta_path(out)}
     check_outputs(outputs, [data], {"--out": b"", "--out's sidecar": b'"server_models"'})
@@ -132,16 +102,22 @@ def command(
     click.echo(f"\nScore it with:\n\n{scoring_command(data, out)}")
 
 
-def _read_trained(folder: Path, box_format: str | None) -> dict[str, Any]:
-    """Return the box format, the resizing and the form of the questions of an export."""
+def _as_trained(folder: Path, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that the folder of an export gives a model: box format, resizing and form of the questions."""
     from builders.export.manifest import read_export
 
     found = {"box_format": None, "resize": None, "asks": False} | read_export(folder)
-    if found["box_format"] is None and box_format is None:
+    box_format = values["box_format"] or found["box_format"]
+    if box_format is None:
         raise SARChatError(
             f"in {folder}, {found.get('format')} writes the boxes for its model; name their format with --box-format"
         )
-    return found
+    given = {name for name in ("box_format", "input_size", "resize") if values[name] is not None}
+    return {
+        "box_format": box_format,
+        "resize": values["resize"] if given else found["resize"],
+        "prompt_suffix": "" if values["prompt_suffix"] is None and not found["asks"] else values["prompt_suffix"],
+    }
 
 
 def _read_object(text: str | None) -> dict[str, Any]:
@@ -152,3 +128,59 @@ def _read_object(text: str | None) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise SARChatError(f"--extra-body must be a JSON object, but got {text}")
     return value
+
+
+@click.command("baseline")
+@click.argument("data")
+@click.option(
+    "--kind", metavar="NAME", help="Player for --out: majority, prior or question (default, and the strongest)."
+)
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="JSON Lines file of answers to write.")
+@click.option("--config", default="all", show_default=True, help="Task, or all, for --out.")
+@click.option("--split", type=SPLIT, default="test", show_default=True, help="Split to answer, for --out.")
+@click.option(
+    "--limit", type=click.IntRange(1), metavar="N", help="At most N records per task and scenario, for --out."
+)
+def baseline_command(data: str, kind: str | None, out: Path | None, config: str, split: str, limit: int | None) -> None:
+    """Answer the questions of DATA without its images, from its training split and the question alone.
+
+    Without --out, all players answer every split but the training one. Their scores are printed and, if DATA is a
+    build on this machine, kept in it: as baseline.json and in its card. `score`, `report` and `leaderboard` then show
+    the best of them beside a model's, with the lift over it.
+
+    With --out, one player's answers are written, which `sarchat score` scores as any model's.
+    """
+    from builders.data.open_data import open_data
+    from builders.data.reader import BASELINE, CARD, Build
+    from builders.predict import baseline
+    from builders.predict.players import KINDS
+
+    if out is not None:
+        kind = kind or [*KINDS][-1]
+        check_name("--kind", kind, tuple(KINDS))
+        check_outputs({"--out": out}, [data], {"--out": baseline.ANSWERS_MARK})
+        answers = baseline.answer_split(open_data(data), kind, config, split, limit)
+        with writing_whole(out) as stream:
+            for record_id, answer in answers:
+                stream.write(json.dumps({"id": record_id, "prediction": answer}, ensure_ascii=False) + "\n")
+        return
+    for name in ("kind", "config", "split", "limit"):
+        if is_given(name):
+            raise SARChatError(f"--{name} is for the answers of one player; give --out FILE too")
+    opened = open_data(data)
+    folder = Path(data).expanduser()
+    keeps = isinstance(opened, Build) and folder.is_dir()
+    if keeps:
+        _check_mark(folder / BASELINE, baseline.SCORES_MARK)
+    found = baseline.score_players(opened, [name for name in opened.splits() if name != baseline.TRAIN])
+    click.echo("\n\n".join(baseline.format_table_of(name, kinds) for name, kinds in found.items()))
+    if not keeps:
+        logging.getLogger(__name__).warning("%s is not a build on this machine; the scores are not kept.", data)
+    elif not baseline.write_scores(folder, opened, found):
+        logging.getLogger(__name__).warning("%s was edited, so the scores were not added to it.", folder / CARD)
+
+
+def _check_mark(file: Path, mark: bytes) -> None:
+    """Refuse to replace a file that `sarchat baseline` did not write."""
+    if file.exists() and not (file.is_file() and not file.is_symlink() and may_replace(file, mark)):
+        raise SARChatError(f"{file} was not written by `sarchat baseline`, and would be replaced; move it elsewhere")

@@ -16,7 +16,7 @@ _FLAGS: tuple[tuple[str, ...], ...] = ((), ("--shuffle-images",), ("--blind",))
 @click.argument("data")
 @click.option("--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Folder for the answers.")
 @click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="[OPTIONS OF PREDICT]...")
-def command(data: str, out: Path, options: tuple[str, ...]) -> None:
+def probe_command(data: str, out: Path, options: tuple[str, ...]) -> None:
     """Ask a model with each question's own image, with another image and with a grey one: does it look?
 
     Takes the options of `sarchat predict`, such as --model, --base-url and --limit, and resumes like it. The scores
@@ -26,7 +26,7 @@ def command(data: str, out: Path, options: tuple[str, ...]) -> None:
     from dataclasses import replace
 
     from builders.cli.options import AnswerOptions
-    from builders.cli.predict import command as predict
+    from builders.cli.predict import predict_command as predict
     from builders.core.tables import write_tables
     from builders.core.writing import check_outputs
     from builders.scoring.gold import read_gold

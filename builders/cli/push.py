@@ -1,16 +1,16 @@
-"""`sarchat push`: publish a data set or the metric's Space after checking it."""
+"""`sarchat push` and `space`: publish a data set or the metric after checking it; write the folder of the metric."""
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import click
 
+from builders.cli.options import together
 from builders.core.errors import SARChatError, redact
 from builders.core.tables import format_table
 
@@ -18,24 +18,18 @@ if TYPE_CHECKING:
     from builders.hub.checks import FileStates
     from builders.hub.publish import Publication
 
-
-def _add_options(function: Callable) -> Callable:
-    """Add the parameters of both subcommands."""
-    parameters = [
-        click.argument("folder", metavar="DIR", type=click.Path(path_type=Path)),
-        click.argument("repo_id"),
-        click.option("--private", is_flag=True, help="Make the repo private; stop if it exists and is public."),
-        click.option("--revision", metavar="BRANCH", help="Push to this branch; created if missing."),
-        click.option("--create-pr", is_flag=True, help="Open a pull request instead of committing."),
-        click.option("--dry-run", is_flag=True, help="Check the folder and list files and bytes without uploading."),
-    ]
-    for parameter in reversed(parameters):
-        function = parameter(function)
-    return function
+_parameters = together(
+    click.argument("folder", metavar="DIR", type=click.Path(path_type=Path)),
+    click.argument("repo_id"),
+    click.option("--private", is_flag=True, help="Make the repo private; stop if it exists and is public."),
+    click.option("--revision", metavar="BRANCH", help="Push to this branch; created if missing."),
+    click.option("--create-pr", is_flag=True, help="Open a pull request instead of committing."),
+    click.option("--dry-run", is_flag=True, help="Check the folder and list files and bytes without uploading."),
+)
 
 
 @click.group("push")
-def command() -> None:
+def push_command() -> None:
     """Publish a data set or a metric on the Hugging Face Hub.
 
     The folder is checked before anything is uploaded. The token comes from `hf auth login` or the variable HF_TOKEN.
@@ -43,8 +37,8 @@ def command() -> None:
     """
 
 
-@command.command()
-@_add_options
+@push_command.command()
+@_parameters
 def dataset(folder: Path, repo_id: str, dry_run: bool, **options: Any) -> None:  # noqa: ANN401
     """Publish DIR, which `sarchat build` wrote, as the data set REPO_ID."""
     _check_target(repo_id, dry_run)
@@ -60,8 +54,8 @@ def dataset(folder: Path, repo_id: str, dry_run: bool, **options: Any) -> None: 
         click.echo(f'from datasets import load_dataset\nload_dataset("{done.repo.repo_id}", "{config}"{revision})')
 
 
-@command.command()
-@_add_options
+@push_command.command()
+@_parameters
 def metric(folder: Path, repo_id: str, dry_run: bool, **options: Any) -> None:  # noqa: ANN401
     """Publish DIR, which `sarchat space` wrote, as the Space REPO_ID, from which `evaluate` loads the metric."""
     _check_loadable(repo_id, options["revision"])
@@ -110,3 +104,23 @@ def _publish(folder: Path, files: FileStates, dry_run: bool, **target: Any) -> P
     click.echo(redact(f"Pushed {len(files):,} files: {done.url}" if done.changed else f"Nothing to change: {done.url}"))
     click.echo("Load it with:\n")
     return done
+
+
+@click.command("space")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default="sarchat_metric", show_default=True, help="Folder to write."
+)
+def space_command(out: Path) -> None:
+    """Write the metric's folder: the script, its card, and a page to try it on.
+
+    Load it with `evaluate`, run it with `python app.py`, or publish it with `sarchat push metric`.
+    """
+    from builders.core.tables import format_table
+    from builders.hub.space import METRIC_FILE, write_space
+
+    names = write_space(out)
+    click.echo(format_table(["file", "bytes"], [(name, (out / name).stat().st_size) for name in names]))
+    # `evaluate` looks for a plain name in the working folder; any other location needs the script's path.
+    is_found_by_name = out.parts == (out.name,) and f"{out.name}.py" == METRIC_FILE
+    place = out.name if is_found_by_name else (out / METRIC_FILE).as_posix()
+    click.echo(f'\nWrote {out}. Load it with:\n\nimport evaluate\nevaluate.load("{place}")')

@@ -36,7 +36,7 @@ from builders.core.errors import SARChatError, install_extra
 @answer_options
 @average_option
 @weights_option("own")
-def command(
+def report_command(
     answers: str,
     baseline: str | None,
     data: str,

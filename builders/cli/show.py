@@ -1,4 +1,4 @@
-"""`sarchat show`."""
+"""`sarchat show` and `stats`: look at one record, or at a whole data set."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from builders.cli.options import SPLIT, AnswerOptions, box_format_options
+from builders.cli.options import SPLIT, AnswerOptions, box_format_options, format_option
 from builders.core.errors import SARChatError
 from builders.core.schema import ALL
 
@@ -31,7 +31,7 @@ from builders.core.schema import ALL
     help="The picture, a PNG, PDF or SVG file; default: ID-with-dashes.png in the working folder. With --answers: the "
     "folder for the pictures.",
 )
-def command(
+def show_command(
     data: str,
     config: str | None,
     split: str | None,
@@ -113,3 +113,22 @@ def _check(
         raise SARChatError("--worst, --from and --limit belong to --answers; give a file of answers too")
     if answers is not None and (index is not None or record_id is not None or prediction is not None):
         raise SARChatError("--answers draws the worst records; leave out --index, --id and --prediction")
+
+
+@click.command("stats")
+@click.argument("data")
+@format_option
+def stats_command(data: str, style: str) -> None:
+    """Compare DATA with the statistics that the paper prints.
+
+    DATA is a folder that `sarchat build` wrote, a data set on the Hub (OWNER/NAME), or SARDet-100K itself.
+
+    The tables show boxes, records, shares, aspect ratios, shapes and words of every split; no image is read.
+    """
+    from builders.core.tables import write_tables
+    from builders.data.analysis.paper import tabulate_comparison
+    from builders.data.analysis.statistics import compute_statistics
+    from builders.data.open_data import open_data
+
+    records = open_data(data)
+    click.echo(write_tables(tabulate_comparison(compute_statistics(records), records.info), style))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import resource
 import shutil
@@ -18,6 +17,7 @@ from support import build, refusal, slow, write_answers
 
 from builders.build.options import BuildOptions
 from builders.cli.command import COMMANDS, main
+from builders.cli.command import sarchat as group
 from builders.cli.demo import noisy_answers
 from builders.core.writing import RETIRED, lock_of, temporary
 from builders.hub.space import write_space
@@ -126,7 +126,7 @@ def parameters(command: click.Command) -> list[click.Parameter]:
 def test_every_output_of_every_command_is_tried_here():
     found = set()
     for name in COMMANDS:
-        for parameter in parameters(importlib.import_module(f"builders.cli.{name}").command):
+        for parameter in parameters(group.get_command(click.Context(group), name)):
             words = getattr(parameter, "help", None) or ""
             names_place = parameter.name == "out" or isinstance(parameter.type, click.Path)
             if (names_place or words.startswith(("Write", "Draw"))) and not getattr(parameter, "is_flag", True):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-
 import click
 import pytest
 from built_fixture import sample_build
 
 from builders.build.options import BuildOptions
 from builders.cli.command import COMMANDS, main
+from builders.cli.command import sarchat as group
 
 
 def split_options() -> list[tuple[str, click.Option]]:
@@ -21,7 +20,7 @@ def split_options() -> list[tuple[str, click.Option]]:
             collect(f"{name} {inner}", member)
 
     for name in COMMANDS:
-        collect(name, importlib.import_module(f"builders.cli.{name}").command)
+        collect(name, group.get_command(click.Context(group), name))
     return found
 
 
