@@ -58,7 +58,7 @@ def report_command(
     if not all(map(find_spec, ("jinja2", "matplotlib"))):
         raise SARChatError(f"jinja2 and matplotlib are needed; {install_extra('report')}")
     from builders.core.writing import check_outputs
-    from builders.drawing.report.contents import ReportOptions
+    from builders.drawing.report.page import ReportOptions
     from builders.drawing.report.write import MARK, write_report
     from builders.scoring.probe import find_probe
     from builders.scoring.score_table import list_warnings

@@ -68,7 +68,7 @@ def show_command(
     if answers is not None:
         if out is None:
             raise SARChatError("--answers draws several pictures; give the folder for them with --out")
-        from builders.drawing.report.worst import draw_worst
+        from builders.drawing.report.records import draw_worst
         from builders.scoring.gold import read_gold
         from builders.scoring.scored_records import check_order, join_file
 

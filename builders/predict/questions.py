@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import os
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -77,12 +78,12 @@ def generate_questions(
     """
     # Where other images are shown, answered records are passed too, so that a run that is resumed shows the same ones.
     passed = keep.with_answered() if images == ANOTHER else keep
-    streams = [_name_task(task, data.rows(task, split, passed, _COLUMNS)) for task in tasks]
+    streams = [zip(repeat(task), data.rows(task, split, passed, _COLUMNS), strict=False) for task in tasks]
     image: EncodedImage | None = None
     url: str | None = None
     fault = digest = ""
     # In a build, each task's records are sorted by file name; but different images may have the same name.
-    rows = heapq.merge(*streams, key=_file_name)
+    rows = heapq.merge(*streams, key=lambda entry: entry[1]["file_name"])
     for task, row, shown in _with_others(rows, data) if images == ANOTHER else _with_own(rows):
         if row["id"] not in keep:
             continue
@@ -166,12 +167,3 @@ def check_images(data: Records, tasks: Sequence[str], split: str, asked: Mapping
                 f"{path} is not the image that record {row['id']} in {answers} was asked with; choose another --out, "
                 "or restore the image"
             )
-
-
-def _name_task(task: str, rows: Iterator[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for row in rows:
-        yield task, row
-
-
-def _file_name(entry: tuple[str, dict[str, Any]]) -> str:
-    return entry[1]["file_name"]

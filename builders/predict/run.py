@@ -118,48 +118,46 @@ def ask_all(
     return asyncio.run(_Run(questions, client, answers, concurrency, total).run())
 
 
+@dataclass
 class _Run:
-    def __init__(
-        self, questions: Iterator[Question], client: ChatClient, answers: AnswersFile, concurrency: int, total: int
-    ) -> None:
-        self._questions = questions
-        self._client = client
-        self._answers = answers
-        self._concurrency = concurrency
-        self._total = total
-        self._tally = Tally()
-        self._streak = _Streak()
+    questions: Iterator[Question]
+    client: ChatClient
+    answers: AnswersFile
+    concurrency: int
+    total: int
+    tally: Tally = field(default_factory=Tally)
+    streak: _Streak = field(default_factory=_Streak)
 
     async def run(self) -> Tally:
         # Bounded, so that the reader waits for the requests and memory does not depend on the number of questions.
-        queue: asyncio.Queue[Question | None] = asyncio.Queue(self._concurrency)
-        self._answers.note("base_urls", self._client.public_url)
-        done = len(self._answers.images)
+        queue: asyncio.Queue[Question | None] = asyncio.Queue(self.concurrency)
+        self.answers.note("base_urls", self.client.public_url)
+        done = len(self.answers.images)
         with (
-            tqdm(total=self._total, initial=done, desc="Asking", unit=" records", disable=None) as self._bar,
-            _stopping(self._tally),
+            tqdm(total=self.total, initial=done, desc="Asking", unit=" records", disable=None) as self._bar,
+            _stopping(self.tally),
         ):
-            work = [self._feed(queue), *(self._work(queue) for _ in range(self._concurrency))]
+            work = [self._feed(queue), *(self._work(queue) for _ in range(self.concurrency))]
             tasks = [asyncio.ensure_future(part) for part in work]
             try:
                 await asyncio.gather(*tasks)
             except _Stopped as stopped:
-                self._tally.verdict = str(stopped)
+                self.tally.verdict = str(stopped)
             except asyncio.CancelledError:
-                if self._tally.signal is None:
+                if self.tally.signal is None:
                     raise
             finally:
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
-                await self._client.close()
-        return self._tally
+                await self.client.close()
+        return self.tally
 
     async def _feed(self, queue: asyncio.Queue[Question | None]) -> None:
-        while batch := await asyncio.to_thread(lambda: list(islice(self._questions, self._concurrency))):
+        while batch := await asyncio.to_thread(lambda: list(islice(self.questions, self.concurrency))):
             for question in batch:
                 await queue.put(question)
-        for _ in range(self._concurrency):
+        for _ in range(self.concurrency):
             await queue.put(None)
 
     async def _work(self, queue: asyncio.Queue[Question | None]) -> None:
@@ -167,22 +165,22 @@ class _Run:
             try:
                 if question.image_url is None:
                     raise RequestFailure(_UNREADABLE_IMAGE, question.fault, is_of_image=True)
-                answer = await self._client.ask(question)
+                answer = await self.client.ask(question)
             except RequestFailure as failure:
-                self._tally.fail(failure)
-                if reason := self._streak.grow(failure, question.image_name):
+                self.tally.fail(failure)
+                if reason := self.streak.grow(failure, question.image_name):
                     raise _Stopped(reason) from failure
             else:
-                self._answers.append(answer.to_line(question.id, question.image_hash))
+                self.answers.append(answer.to_line(question.id, question.image_hash))
                 if answer.server_model:
-                    self._answers.note("server_models", answer.server_model)
-                self._tally.add(answer)
-                self._streak.end()
+                    self.answers.note("server_models", answer.server_model)
+                self.tally.add(answer)
+                self.streak.end()
                 self._bar.update()
             self._show()
 
     def _show(self) -> None:
-        tally = self._tally
+        tally = self.tally
         tokens = tally.prompt_tokens + tally.completion_tokens
         failed = sum(tally.failures.values())
         self._bar.set_postfix_str(f"failed={failed:,} retried={tally.retries:,} tokens={tokens:,}", refresh=False)

@@ -61,17 +61,22 @@ def tabulate_comparison(statistics: Mapping[str, Statistics], info: CorpusInfo) 
 
     The difference is shown where it means something.
     """
-    paper = read_paper_statistics() if info.name == known_corpus(DEFAULT).name else None
-    boxes = {split: figures.boxes for split, figures in statistics.items()}
-    records = {split: figures.records for split, figures in statistics.items()}
-    printed_boxes, printed_records = _printed(paper, "boxes"), _printed(paper, "records")
-    printed_ratios, printed_by_category = _printed(paper, "aspect_ratio"), _printed(paper, "aspect_ratio_by_category")
+    paper = read_paper_statistics() if info.name == known_corpus(DEFAULT).name else {}
+    printed_boxes, printed_records, printed_ratios, printed_by_category = (
+        paper.get(key, {}) for key in ("boxes", "records", "aspect_ratio", "aspect_ratio_by_category")
+    )
+    boxes, records, ratios, inverse = (
+        {split: getattr(figures, name) for split, figures in statistics.items()}
+        for name in ("boxes", "records", "aspect_ratio", "inverse_ratio")
+    )
     full = {split: _is_full(boxes[split], printed_boxes.get(split), info.names) for split in statistics}
     many = {split: sum(boxes[split].values()) >= _FEWEST for split in statistics}
     full_tasks = {split: _is_full(records[split], printed_records.get(split), (*IN_ALL, ALL)) for split in statistics}
-    many_records = {split: sum(records[split].get(task, 0) for task in IN_ALL) >= _FEWEST for split in statistics}
-    ratios = {split: figures.aspect_ratio for split, figures in statistics.items()}
-    inverse = {split: figures.inverse_ratio for split, figures in statistics.items()}
+    # Shares of the tasks of `all`, if all of them were built.
+    many_records = {
+        split: {*IN_ALL} <= {*counts} and sum(counts[task] for task in IN_ALL) >= _FEWEST
+        for split, counts in records.items()
+    }
     # Tasks that the paper does not have come last, below the sum that it has.
     beside = [task for task in TASKS if task not in IN_ALL and any(task in counts for counts in records.values())]
     categories, tasks = {name: name for name in info.names}, {name: name for name in (*IN_ALL, ALL, *beside)}
@@ -81,8 +86,8 @@ def tabulate_comparison(statistics: Mapping[str, Statistics], info: CorpusInfo) 
             "Share of boxes per category in % (Figures 5, 6)",
             "category",
             categories,
-            {split: _to_shares(counts) for split, counts in boxes.items()},
-            {split: _to_shares(counts) for split, counts in printed_boxes.items()},
+            _to_shares(boxes, info.names),
+            _to_shares(printed_boxes, info.names),
             many,
         ),
         _table("Records per task (Table 5)", "task", tasks, records, printed_records, full_tasks),
@@ -90,9 +95,9 @@ def tabulate_comparison(statistics: Mapping[str, Statistics], info: CorpusInfo) 
             "Share of records per task in % (Figures 8, 9)",
             "task",
             {name: name for name in IN_ALL},
-            {split: _to_shares(_only_tasks(counts)) for split, counts in records.items()},
-            {split: _to_shares(_only_tasks(counts)) for split, counts in printed_records.items()},
-            {split: many_records[split] and len(_only_tasks(records[split])) == len(IN_ALL) for split in records},
+            _to_shares(records, IN_ALL),
+            _to_shares(printed_records, IN_ALL),
+            many_records,
         ),
         _table("Aspect ratio, width / height (Table 2)", "measure", _RATIO_ROWS, ratios, printed_ratios, many),
         _table("Aspect ratio, height / width (Table 2 again)", "measure", _RATIO_ROWS, inverse, printed_ratios, many),
@@ -112,24 +117,20 @@ def tabulate_comparison(statistics: Mapping[str, Statistics], info: CorpusInfo) 
     return [*others, Table(last.title, last.header, last.rows, [*notes, *_list_missing(statistics)])]
 
 
-def _printed(paper: Mapping[str, Any] | None, key: str) -> Mapping[str, Any]:
-    printed: Mapping[str, Any] = paper[key] if paper else {}
-    return printed
-
-
 def _is_full(counts: Mapping[str, float], printed: Mapping[str, float] | None, names: Iterable[str]) -> bool:
     """Return whether everything that a build has is of about the paper's size."""
     pairs = [(counts[name], printed[name]) for name in names if printed and name in printed and name in counts]
     return bool(pairs) and sum(own for own, _ in pairs) >= _LEAST_SHARE * sum(of_paper for _, of_paper in pairs)
 
 
-def _only_tasks(counts: Mapping[str, int]) -> dict[str, int]:
-    return {task: counts[task] for task in IN_ALL if task in counts}
-
-
-def _to_shares(counts: Mapping[str, float]) -> dict[str, float]:
-    total = sum(counts.values())
-    return {name: 100 * count / total for name, count in counts.items()} if total else {}
+def _to_shares(by_split: Mapping[str, Mapping[str, float]], names: Iterable[str]) -> dict[str, dict[str, float]]:
+    """Return the share in percent that each of some names has of all of them, by split."""
+    shares = {}
+    for split, counts in by_split.items():
+        chosen = {name: counts[name] for name in names if name in counts}
+        total = sum(chosen.values())
+        shares[split] = {name: 100 * count / total for name, count in chosen.items()} if total else {}
+    return shares
 
 
 def _table(
@@ -169,15 +170,15 @@ def _table(
     return Table(title, [*columns], [list(line) for line in zip(*columns.values(), strict=True)])
 
 
-def _show(value: float | None) -> int | Figure | None:
-    return value if value is None or isinstance(value, int) else Figure(value, 3)
+def _show(value: float | None, digits: int = 3) -> int | Figure | None:
+    return value if value is None or isinstance(value, int) else Figure(value, digits)
 
 
 def _difference(value: float | None, printed: float | None) -> Figure | None:
     return None if value is None or not printed else Figure(100 * (value - printed) / printed, 1, sign=True)
 
 
-def _shape_table(statistics: Mapping[str, Statistics], paper: Mapping[str, Any] | None) -> Table:
+def _shape_table(statistics: Mapping[str, Statistics], paper: Mapping[str, Any]) -> Table:
     rows: list[list[Any]] = []
     for shape in SHAPES:
         counts = [figures.shapes.get(shape) for figures in statistics.values()]
@@ -188,7 +189,7 @@ def _shape_table(statistics: Mapping[str, Statistics], paper: Mapping[str, Any] 
     return Table("Shapes in identification (Figure 7)", header, rows)
 
 
-def _text_table(statistics: Mapping[str, Statistics], paper: Mapping[str, Any] | None) -> Table:
+def _text_table(statistics: Mapping[str, Statistics], paper: Mapping[str, Any]) -> Table:
     """Return words and sentences; the paper counts train and test together."""
     both = [statistics[split].texts for split in ("train", "test") if split in statistics]
     parts = [*(figures.texts for figures in statistics.values()), add_up(both)]
@@ -199,7 +200,7 @@ def _text_table(statistics: Mapping[str, Statistics], paper: Mapping[str, Any] |
         "average caption length": [part.average_length for part in parts],
     }
     header = ["measure", *statistics, "train and test"]
-    rows: list[list[Any]] = [[name, *map(_show_number, numbers)] for name, numbers in values.items()]
+    rows: list[list[Any]] = [[name, *(_show(number, 2) for number in numbers)] for name, numbers in values.items()]
     if paper:
         header += ["paper", "differs by %"]
         total = sum(paper["records"][split][ALL] for split in ("train", "test"))
@@ -207,12 +208,8 @@ def _text_table(statistics: Mapping[str, Statistics], paper: Mapping[str, Any] |
         is_full = parts[-1].messages >= _LEAST_SHARE * 2 * total
         for row, numbers, of_paper in zip(rows, values.values(), printed, strict=True):
             is_compared = is_full or (isinstance(of_paper, float) and parts[-1].messages >= _FEWEST)
-            row += [_show_number(of_paper), _difference(numbers[-1], of_paper) if is_compared else None]
+            row += [_show(of_paper, 2), _difference(numbers[-1], of_paper) if is_compared else None]
     return Table("Texts", header, rows)
-
-
-def _show_number(value: float) -> int | Figure:
-    return value if isinstance(value, int) else Figure(value)
 
 
 def _word_table(statistics: Mapping[str, Statistics]) -> Table:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
+from itertools import cycle
 from typing import Any
 
 import matplotlib.patheffects as effects
@@ -93,9 +94,10 @@ def draw_radar(models: Sequence[Result], keys: Sequence[str]) -> Figure:
     axes.set_theta_zero_location("N")
     axes.set_theta_direction(-1)
     angles = [2 * math.pi * place / len(keys) for place in range(len(keys))]
+    colors = _choose_colors((model.label for model in models), {model.label for model in models if model.is_own})
     for place, model in enumerate(models):
         values = [model.scores.get(key, math.nan) for key in keys]
-        color = _color_of(model, place, [other.label for other in models if other.is_own])
+        color = colors[model.label]
         axes.plot(
             [*angles, angles[0]],
             [*values, values[0]],
@@ -124,7 +126,7 @@ def draw_radar(models: Sequence[Result], keys: Sequence[str]) -> Figure:
             ha="center",
             va="center",
             zorder=4,
-            path_effects=[effects.withStroke(linewidth=2.5, foreground="white")],
+            path_effects=_halo(2.5),
         )
     axes.set_xticks(angles, [""] * len(keys))
     axes.grid(color=LINE, linewidth=0.8)
@@ -171,19 +173,16 @@ def draw_costs(models: Sequence[Result], measures: Sequence[str], sizes: Mapping
 
 
 def _draw_cost(axes: Axes, scored: Sequence[tuple[Result, float]], measure: str) -> dict[str, Artist]:
-    families = list(dict.fromkeys(model.name for model, _ in scored))
     costs = [(costs_of(model).get(measure, 0.0), score, model) for model, score in scored]
     points = sorted((point for point in costs if point[0] > 0), key=lambda point: point[:2])
     handles: dict[str, Artist] = {}
-    own_names = {model.name for model, _ in scored if model.is_own}
-    for number, family in enumerate(families):
+    colors = _choose_colors((model.name for model, _ in scored), {model.name for model, _ in scored if model.is_own})
+    for number, (family, color) in enumerate(colors.items()):
         own = [point for point in points if point[2].name == family]
         if own:
             is_own = own[0][2].is_own
-            color = _color_of(own[0][2], number, [name for name in families if name in own_names])
             handles[family] = axes.plot(
-                [cost for cost, _, _ in own],
-                [score for _, score, _ in own],
+                *_coordinates(own),
                 color=color,
                 marker=_MARKERS[number % len(_MARKERS)],
                 markersize=10 if is_own else 7,
@@ -191,13 +190,11 @@ def _draw_cost(axes: Axes, scored: Sequence[tuple[Result, float]], measure: str)
                 linewidth=0.9,
                 zorder=3,
             )[0]
-    front = [points[index] for index in pareto_front([p[0] for p in points], [p[1] for p in points])]
+    front = [points[index] for index in pareto_front(*_coordinates(points))]
     if front:
         line: dict[str, Any] = {"color": INK, "linestyle": (0, (4, 2)), "linewidth": 1.2, "zorder": 2}
         ring: dict[str, Any] = {"marker": "o", "markersize": 15, "markerfacecolor": "none", "markeredgecolor": INK}
-        handles["Pareto front"] = axes.plot(
-            [cost for cost, _, _ in front], [score for _, score, _ in front], **line, **ring
-        )[0]
+        handles["Pareto front"] = axes.plot(*_coordinates(front), **line, **ring)[0]
     _label_points(axes, points)
     axes.set_facecolor("white")
     axes.set_xlabel(MEASURES[measure], fontsize=11)
@@ -239,6 +236,10 @@ def pareto_front(costs: Sequence[float], scores: Sequence[float]) -> list[int]:
     return front
 
 
+def _coordinates(points: Sequence[tuple[float, float, Result]]) -> tuple[list[float], list[float]]:
+    return [cost for cost, _, _ in points], [score for _, score, _ in points]
+
+
 def _label_points(axes: Axes, points: Sequence[tuple[float, float, Result]]) -> None:
     """Write the names of the user's own models above their points; the legend has those of the others."""
     for cost, score, model in points:
@@ -251,17 +252,20 @@ def _label_points(axes: Axes, points: Sequence[tuple[float, float, Result]]) -> 
                 ha="center",
                 fontsize=10,
                 color=INK,
-                path_effects=[effects.withStroke(linewidth=3, foreground="white")],
+                path_effects=_halo(3),
                 zorder=5,
             )
 
 
-def _color_of(model: Result, place: int, own: Sequence[str]) -> str:
-    """Return a colour; the user's own models have separate ones, in their order."""
-    if not model.is_own:
-        return _COLORS[(place - len(own)) % len(_COLORS)]
-    names = [name for name in own if name in (model.label, model.name)]
-    return _OWN_COLORS[own.index(names[0]) % len(_OWN_COLORS)] if names else INK
+def _choose_colors(names: Iterable[str], own: Container[str]) -> dict[str, str]:
+    """Return a colour for each name; the user's own models have separate ones, in their order."""
+    own_colors, others = cycle(_OWN_COLORS), cycle(_COLORS)
+    return {name: next(own_colors if name in own else others) for name in dict.fromkeys(names)}
+
+
+def _halo(width: float) -> list[effects.AbstractPathEffect]:
+    """Return what keeps a text readable on lines."""
+    return [effects.withStroke(linewidth=width, foreground="white")]
 
 
 def _shorten(value: float) -> str:

@@ -6,6 +6,7 @@ import base64
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,14 +19,14 @@ from builders.core.tables import Figure, Interval, Table, show_cell
 from builders.drawing.box_shapes import to_svg, view_box
 from builders.drawing.figures.model_charts import draw_kind
 from builders.drawing.figures.style import styled, to_inline_svg
-from builders.drawing.report.contents import Report
-from builders.drawing.report.record_view import clip
+from builders.drawing.report.records import RecordView, clip
 from builders.scoring import comparison, score_table
-from builders.scoring.error_kinds import RIGHT, error_kinds
-from builders.scoring.failures import NONE, RANGES, UNREAD
+from builders.scoring.comparison import Comparison
+from builders.scoring.error_kinds import RIGHT, error_kinds, name_error
+from builders.scoring.failures import NONE, RANGES, UNREAD, Failures
 from builders.scoring.leaderboard import best_published, list_warnings, published_results, tabulate_leaderboard
 from builders.scoring.probe import tabulate_probe
-from builders.scoring.result import PUBLISHED
+from builders.scoring.result import PUBLISHED, Result
 from sarchat_metric import IOU_THRESHOLDS, VERSION
 
 _TEMPLATES = "builders.drawing.report"
@@ -37,6 +38,59 @@ _CHOICES = {
     "worst": "worst",
     "random": "chosen at random",
 }
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """What a report is made of.
+
+    Attributes:
+        config: a task, or `all`.
+        split: the split that was asked.
+        limit: at most this many records of each task and scenario.
+        average: `sample` or `corpus`.
+        weights: the weights of the overall score, `own` or `published`.
+        examples: how many records of each choice are shown.
+        box_format: the name of the format in which the model writes boxes.
+        params: its number of parameters, such as `7B`.
+    """
+
+    config: str = "all"
+    split: str = "test"
+    limit: int | None = None
+    average: str = "sample"
+    weights: str = "own"
+    examples: int = 15
+    box_format: str = "sarchat"
+    params: str | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that the page shows.
+
+    Attributes:
+        data: the data set's location.
+        answers: the file of answers.
+        options: the options.
+        result: the scores.
+        failures: where the model fails.
+        records: the records that are shown.
+        baseline: the baseline and the comparison with it, if there is one.
+    """
+
+    data: str
+    answers: str
+    options: ReportOptions
+    result: Result
+    failures: Failures
+    records: list[RecordView]
+    baseline: tuple[Result, Comparison] | None
+
+    @property
+    def models(self) -> list[Result]:
+        """The model and the baseline, if there is one."""
+        return [self.result, *(self.baseline or ())[:1]]
 
 
 class Cell(NamedTuple):
@@ -71,6 +125,8 @@ def render(report: Report) -> str:
         "percent": lambda value: f"{value:.1f}",
         "svg": lambda scene: Markup(to_svg(scene)),
         "view_box": view_box,
+        "clip": clip,
+        "error": lambda scored: error_kinds()[name_error(scored)].label,
     }
     script = read_text("templates/report.js", _TEMPLATES)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
@@ -111,9 +167,9 @@ def render(report: Report) -> str:
         ],
         tasks=[task for task in TASKS if task in result.sizes],
         choices={name: text for name, text in _CHOICES.items() if any(r.choice == name for r in report.records)},
-        labels={record.kind: record.label for record in report.records},
+        labels={record.kind: error_kinds()[record.kind].label for record in report.records},
         images=sorted({record.image for record in report.records}),
-        sizes={record.image.number: (record.width, record.height) for record in report.records},
+        references={record.image.number: record.scored.reference for record in report.records},
     )
     return text + "\n"
 

@@ -7,13 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from builders.core.writing import writing_whole
-from builders.drawing.report.contents import Report, ReportOptions
-from builders.drawing.report.examples import choose_changes, choose_examples, order_of
-from builders.drawing.report.page import render
-from builders.drawing.report.record_view import RecordView, view_record
-from builders.drawing.report.thumbnails import make_thumbnails, read_pictures
+from builders.drawing.report.page import Report, ReportOptions, render
+from builders.drawing.report.records import (
+    RecordView,
+    choose_changes,
+    choose_examples,
+    make_thumbnails,
+    order_of,
+    read_pictures,
+    view_record,
+)
 from builders.scoring import comparison
-from builders.scoring.error_kinds import error_kinds
 from builders.scoring.failures import COLUMNS as FAILURE_COLUMNS
 from builders.scoring.failures import Failures, count_targets
 from builders.scoring.gold import COLUMNS, read_gold
@@ -98,8 +102,7 @@ def _view(joined: JoinedAnswers, before: JoinedAnswers | None, choices: Mapping[
     thumbnails = make_thumbnails(read_pictures(gold.data, gold.split, names))
     scored: Sequence[ScoredRecord] = list(joined.score(ids))
     others: Sequence[ScoredRecord | None] = [None] * len(ids) if before is None else list(before.score(ids))
-    kinds = error_kinds()
     return [
-        view_record(record, choices[record.id], thumbnails[record.reference["file_name"]], kinds, other)
+        view_record(record, choices[record.id], thumbnails[record.reference["file_name"]], other)
         for record, other in zip(scored, others, strict=True)
     ]

@@ -14,7 +14,7 @@ pytest.importorskip("matplotlib")
 
 from builders.cli.demo import add_noise, noisy_answers
 from builders.core.resources import read_text
-from builders.drawing.report.examples import choose_changes, choose_examples
+from builders.drawing.report.records import choose_changes, choose_examples
 from builders.notation.formats import get_format
 from builders.notation.render import render_text
 from builders.scoring.error_kinds import RIGHT, error_kinds
