@@ -39,6 +39,7 @@ _MODULES = {
     "baseline": "predict",
     "compare": "score",
     "describe": "corpora",
+    "probe": "predict",
     "space": "push",
     "stats": "show",
     "synth": "corpora",

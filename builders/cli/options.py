@@ -111,23 +111,19 @@ def box_format_options(default: str | None = "sarchat") -> Callable[[Command], C
 class AnswerOptions:
     """What a file of answers needs to be scored: which records they answer, who wrote them, and how boxes are written.
 
-    The attributes are the values of the options of `answer_options`.
+    The attributes are the values of the options of `answer_options`. Their defaults do for files of `sarchat predict`,
+    whose sidecars say how the model was asked.
     """
 
-    config: str
-    split: str
-    limit: int | None
-    tool: str | None
-    id_field: str | None
-    prediction_field: str | None
-    box_format: str
-    input_size: str | None
-    resize: str | None
-
-    @classmethod
-    def of_predict(cls) -> AnswerOptions:
-        """Return the options for files of `sarchat predict`, whose sidecars say how the model was asked."""
-        return cls("all", "test", None, None, None, None, "sarchat", None, None)
+    config: str = ALL
+    split: str = "test"
+    limit: int | None = None
+    tool: str | None = None
+    id_field: str | None = None
+    prediction_field: str | None = None
+    box_format: str = "sarchat"
+    input_size: str | None = None
+    resize: str | None = None
 
     def read_sources(self, files: Sequence[str], model: str | None = None) -> tuple[AnswerOptions, list[AnswerSource]]:
         """Return the options for the first file of answers, and every file with the box format that is used in it.

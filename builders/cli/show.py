@@ -74,8 +74,9 @@ def show_command(
 
         check_order(answers, data, "DATA")
         check_outside(out, [data, answers])
-        notation_options = (box_format, input_size, resize)
-        options = AnswerOptions(config or ALL, split or "test", limit, tool, None, None, *notation_options)
+        options = AnswerOptions(
+            config or ALL, split or "test", limit, tool, box_format=box_format, input_size=input_size, resize=resize
+        )
         asked, (source,) = options.read_sources([answers])
         joined = join_file(source, read_gold(data, asked.config, asked.split, asked.limit))
         click.echo("\n".join(map(str, draw_worst(joined, worst or 20, out))) or "Every answer is right.")
