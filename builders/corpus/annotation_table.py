@@ -6,6 +6,7 @@ import sqlite3
 import struct
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
 from pathlib import PurePath
@@ -25,6 +26,15 @@ _BOTH = struct.Struct("<12d")
 
 # Image id, file name, width, height and boxes in the order of annotation ids.
 ImageRow = tuple[int, str, int, int, list[RawBox]]
+
+
+@dataclass
+class _Part:
+    """An annotation file: its name in messages, how many boxes each category id has, and the names of these ids."""
+
+    name: str
+    used: Counter[int] = field(default_factory=Counter)
+    labels: Mapping[int, str] = field(default_factory=dict)
 
 
 class AnnotationTable(TemporaryDatabase):
@@ -47,16 +57,13 @@ class AnnotationTable(TemporaryDatabase):
         """Create an empty table."""
         super().__init__()
         self.corners = corners
-        self._parts: list[str] = []
-        self._used: list[Counter[int]] = []
-        self._labels: list[Mapping[int, str]] = []
+        self._parts: list[_Part] = []
         # Rows that are not in the database yet.
         self._new: dict[str, list[tuple]] = {"images": [], "boxes": []}
 
     def begin_part(self, name: str) -> None:
         """Start an annotation file; `name` stands for it in messages."""
-        self._parts.append(name)
-        self._used.append(Counter())
+        self._parts.append(_Part(name))
 
     def add_image(self, image_id: int, file_name: str, width: int | None, height: int | None) -> None:
         """Add an image of the current part; without a size if `fill_sizes` is called later.
@@ -73,8 +80,8 @@ class AnnotationTable(TemporaryDatabase):
             SARChatError: if the image id is not a whole number of 64 bits, or the disk is full.
         """
         if not is_id(image_id):
-            raise _unknown_image(self._parts[-1], annotation_id, image_id)
-        self._used[-1][box.category] += 1
+            raise _unknown_image(self._parts[-1].name, annotation_id, image_id)
+        self._parts[-1].used[box.category] += 1
         numbers = _BOTH.pack(*box.bbox, *box.corners) if box.corners else _BBOX.pack(*box.bbox)
         flags = box.ignored + 2 * box.difficult
         self._add("boxes", (len(self._parts), image_id, annotation_id, box.category, flags, numbers))
@@ -122,17 +129,16 @@ class AnnotationTable(TemporaryDatabase):
                 self._fill("gone", [(row, part, image_id)])
         self._execute("delete from images where rowid in (select row from gone)")
         self._execute("delete from boxes where (part, image) in (select part, id from gone)")
-        for used in self._used:
-            used.clear()
+        for known in self._parts:
+            known.used.clear()
         for part, category, number in self._query("select part, category, count(*) from boxes group by part, category"):
-            self._used[part - 1][category] = number
+            self._parts[part - 1].used[category] = number
 
     def category_counts(self) -> Counter[str]:
         """Return the number of boxes of each category that has any, by its name as annotated."""
         counts: Counter[str] = Counter()
-        for labels, used in zip(self._labels, self._used, strict=True):
-            for category_id, number in used.items():
-                counts[labels[category_id]] += number
+        for _, label, number in self._counts():
+            counts[label] += number
         return counts
 
     def set_categories(self, labels: Mapping[int, str]) -> None:
@@ -141,26 +147,32 @@ class AnnotationTable(TemporaryDatabase):
         Raises:
             SARChatError: if a box is of another id.
         """
-        for category_id, number in self._used[-1].items():
+        part = self._parts[-1]
+        for category_id, number in part.used.items():
             if category_id not in labels:
                 raise SARChatError(
-                    f"{self._parts[-1]}: category id {category_id} of {number:,} annotations is not in 'categories'; "
+                    f"{part.name}: category id {category_id} of {number:,} annotations is not in 'categories'; "
                     "fix the file"
                 )
-        self._labels.append(labels)
+        part.labels = labels
 
     def category_names(self) -> frozenset[str]:
         """Return the normalized names of the categories of all parts."""
-        return frozenset(normalize(label) for labels in self._labels for label in labels.values())
+        return frozenset(normalize(label) for part in self._parts for label in part.labels.values())
 
     def unknown_categories(self, naming: Naming) -> dict[str, Counter[str]]:
         """Return the number of boxes of each unknown category, by part."""
         unknown: dict[str, Counter[str]] = {}
-        for name, labels, used in zip(self._parts, self._labels, self._used, strict=True):
-            for category_id, number in used.items():
-                if naming.find(labels[category_id]) is None:
-                    unknown.setdefault(name, Counter())[labels[category_id]] += number
+        for name, label, number in self._counts():
+            if naming.find(label) is None:
+                unknown.setdefault(name, Counter())[label] += number
         return unknown
+
+    def _counts(self) -> Iterator[tuple[str, str, int]]:
+        """Yield the number of boxes of each category of each part, after the names of both."""
+        for part in self._parts:
+            for category_id, number in part.used.items():
+                yield part.name, part.labels[category_id], number
 
     def count_images(self) -> int:
         """Return the number of images."""
@@ -168,7 +180,7 @@ class AnnotationTable(TemporaryDatabase):
 
     def image_files(self) -> Iterator[tuple[str, str]]:
         """Yield the file name of each image, and the name of the annotation file that has it, without its folder."""
-        files = [PurePath(part).name for part in self._parts]
+        files = [PurePath(part.name).name for part in self._parts]
         return ((name, files[part - 1]) for name, part in self._query("select name, part from images"))
 
     def images_in_order(self, naming: Naming, keep: Callable[[str, str], bool] | None = None) -> Iterator[ImageRow]:
@@ -191,10 +203,9 @@ class AnnotationTable(TemporaryDatabase):
         )
         boxes = 0
         found = [
-            {category_id: naming.find(labels[category_id]) for category_id in used}
-            for labels, used in zip(self._labels, self._used, strict=True)
+            {category_id: naming.find(part.labels[category_id]) for category_id in part.used} for part in self._parts
         ]
-        files = [PurePath(part).name for part in self._parts]
+        files = [PurePath(part.name).name for part in self._parts]
         for (image_id, name, width, height), group in groupby(rows, itemgetter(slice(0, 4))):
             in_image = [row[4:] for row in group]
             boxes += len(in_image)
@@ -212,7 +223,7 @@ class AnnotationTable(TemporaryDatabase):
                 "select part, id from images group by part, id having count(*) > 1 order by min(rowid)"
             )
             raise SARChatError(
-                f"{self._parts[part - 1]}: image id {image_id} is in 'images' more than once; fix the file"
+                f"{self._parts[part - 1].name}: image id {image_id} is in 'images' more than once; fix the file"
             ) from None
 
     def _check_names(self) -> None:
@@ -226,14 +237,9 @@ class AnnotationTable(TemporaryDatabase):
             stems.append((stem(name), name, part))
 
     def _shared_stem(self, part: int, name: str, other_part: int, other: str) -> SARChatError:
-        if part == other_part:
-            return SARChatError(
-                f"{self._parts[part - 1]}: images {name!r} and {other!r} would share record ids; rename one"
-            )
-        return SARChatError(
-            f"{self._parts[part - 1]} and {self._parts[other_part - 1]}: images {name!r} and {other!r} would share "
-            "record ids; rename one, or remove it from one of the files"
-        )
+        files = " and ".join(self._parts[number - 1].name for number in dict.fromkeys((part, other_part)))
+        advice = "" if part == other_part else ", or remove it from one of the files"
+        return SARChatError(f"{files}: images {name!r} and {other!r} would share record ids; rename one{advice}")
 
     def _check_owners(self, boxes: int) -> None:
         if boxes < self._one("select count(*) from boxes")[0]:
@@ -241,7 +247,7 @@ class AnnotationTable(TemporaryDatabase):
                 "select part, id, image from boxes where not exists"
                 " (select 1 from images where images.part = boxes.part and images.id = boxes.image) order by rowid"
             )
-            raise _unknown_image(self._parts[part - 1], annotation_id, image_id)
+            raise _unknown_image(self._parts[part - 1].name, annotation_id, image_id)
 
     def _add(self, table: str, row: tuple) -> None:
         rows = self._new[table]

@@ -8,9 +8,9 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from builders.core.checksums import hash_text
 from builders.core.errors import SARChatError, check_name, near
@@ -129,9 +129,10 @@ def locate(
     return Location(os.fspath(path), *named, info, trust_boxes, source_name, license, corners)
 
 
-T = TypeVar("T")
 _LOG = logging.getLogger(__name__)
 _NAMED_FILES = "named files"
+# The labels of a split, and the folder of its images.
+Part = tuple[Labels, str]
 
 
 @dataclass(frozen=True)
@@ -143,25 +144,24 @@ class Corpus:
         files: the labels of each split that has any, in the order of `SPLITS`.
         folders: the folder of each split's images, relative to the top folder; empty for that folder itself.
         layout: what its layout is called.
-        naming: which category each name in the annotations is.
-        trust_boxes: whether to accept boxes that seem to be in another convention than COCO's.
-        about: what the user says of the images: `name` and `license`.
-        corners: whether the corners of boxes are read, where annotations may have both.
+        location: where the corpus is, and how it is read.
     """
 
     source: Source
     files: Mapping[str, Labels]
     folders: Mapping[str, str]
     layout: str
-    naming: Naming = field(default_factory=lambda: Naming(known_corpus(DEFAULT)))
-    trust_boxes: bool = False
-    about: Mapping[str, str] = field(default_factory=dict)
-    corners: bool = False
+    location: Location
 
     @property
     def info(self) -> CorpusInfo:
         """What the corpus is about: its categories, their words, and the nouns for its images."""
-        return self.naming.info
+        return self.location.info
+
+    @cached_property
+    def naming(self) -> Naming:
+        """Which category each name in the annotations is."""
+        return Naming(self.info, dict(self.location.choices))
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -170,12 +170,15 @@ class Corpus:
 
     def describe(self) -> dict[str, Any]:
         """Return what distinguishes the corpus from SARDet-100K as it is published; empty if nothing does."""
-        differs = {"layout": self.layout} if self.layout != known_layouts()[0].name else {}
-        renames = {name: category for name, category in self.naming.choices.items() if category is not None}
-        dropped = [name for name, category in self.naming.choices.items() if category is None]
-        read: dict[str, Any] = {"corners": True} if self.corners and not self.info.oriented else {}
-        found = differs | dict(self.about) | read
-        return found | ({"renames": renames} if renames else {}) | ({"dropped": dropped} if dropped else {})
+        differs: dict[str, Any] = {
+            "layout": self.layout if self.layout != known_layouts()[0].name else "",
+            "name": self.location.source_name,
+            "license": self.location.license,
+            "corners": self.location.corners and not self.info.oriented,
+            "renames": {name: category for name, category in self.naming.choices.items() if category is not None},
+            "dropped": [name for name, category in self.naming.choices.items() if category is None],
+        }
+        return {key: value for key, value in differs.items() if value}
 
     @contextmanager
     def annotations(self, split: str) -> Iterator[Annotations]:
@@ -189,8 +192,8 @@ class Corpus:
                 f"{self.source.location} has no split {split!r}{near(split, self.splits)}; "
                 f"it has {', '.join(self.splits)}"
             )
-        read = self.files[split].read
-        with read(self.naming, trust_boxes=self.trust_boxes, corners=self.corners) as annotations:
+        read, location = self.files[split].read, self.location
+        with read(self.naming, trust_boxes=location.trust_boxes, corners=location.corners) as annotations:
             if self.info.split and split in self.info.split.splits:
                 annotations.divide(self.info.split, split)
             yield annotations
@@ -242,7 +245,7 @@ class Corpus:
         """Return the choices, and what the corpus is about if it is not SARDet-100K, as lines of a fingerprint."""
         data = self.info.as_data()
         about = [] if data == known_corpus(DEFAULT).as_data() else [f"corpus:{json.dumps(data)}"]
-        corners = ["corners"] if self.corners else []
+        corners = ["corners"] if self.location.corners else []
         return [*about, *corners] + [
             f"drop:{name}" if category is None else f"rename:{name}:{category}"
             for name, category in self.naming.choices.items()
@@ -292,24 +295,19 @@ def find_corpus(location: str | os.PathLike[str] | Location) -> Corpus:
     """
     location = locate(location)
     source, info = open_source(location.path), location.info
-    about = {"name": location.source_name, "license": location.license}
-    options: dict[str, Any] = {
-        "naming": Naming(info, dict(location.choices)),
-        "trust_boxes": location.trust_boxes,
-        "corners": location.corners,
-        "about": {name: text for name, text in about.items() if text is not None},
-    }
     if location.annotations:
-        named = {split: _open_annotations(file, source, info) for split, file in location.annotations}
-        files = _divide(named, info, source.location)
-        return Corpus(source, files, dict.fromkeys(files, ""), _NAMED_FILES, **options)
-    found = find_labels(source, info)
-    opened = {split: open_labels(found.top, labels) for split, labels in found.splits.items()}
-    folders = _divide({split: labels.images for split, labels in found.splits.items()}, info, source.location)
-    return Corpus(found.top, _divide(opened, info, source.location), folders, found.layout, **options)
+        top, layout = source, _NAMED_FILES
+        parts = {split: (_open_annotations(file, source, info), "") for split, file in location.annotations}
+    else:
+        top, layout, splits = find_labels(source, info)
+        parts = {split: (open_labels(top, labels), labels.images) for split, labels in splits.items()}
+    divided = _divide(parts, info, source.location)
+    files = {split: labels for split, (labels, _) in divided.items()}
+    folders = {split: folder for split, (_, folder) in divided.items()}
+    return Corpus(top, files, folders, layout, location)
 
 
-def _divide(splits: Mapping[str, T], info: CorpusInfo, place: str) -> dict[str, T]:
+def _divide(splits: Mapping[str, Part], info: CorpusInfo, place: str) -> dict[str, Part]:
     """Return what each split has, in the order of `SPLITS`, where one split is divided into several."""
     shares = info.split
     if shares is None:

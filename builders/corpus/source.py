@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 import fsspec
 from fsspec import AbstractFileSystem
 
-from builders.core.checksums import hash_text, read_pieces, require_inside
+from builders.core.checksums import hash_text, new_digest, read_pieces, require_inside
 from builders.core.errors import SARChatError
 from builders.core.processes import scratch_folder
 from builders.core.storage import PerProcess, cannot_open, describe, open_url
@@ -89,6 +89,13 @@ class Source:
                 stream = open(copy, "rb") if copy else self.fs.open(self.path(relative), "rb")
             with stream, self._errors_naming(relative):
                 yield from read_pieces(stream)
+
+    def digest(self, relative: str) -> str:
+        """Return the hash of one file's content, hexadecimal; errors as in `read`."""
+        digest = new_digest()
+        for chunk in self.chunks(relative):
+            digest.update(chunk)
+        return digest.hexdigest()
 
     @contextmanager
     def open(self, relative: str, head: int) -> Iterator[BinaryIO]:

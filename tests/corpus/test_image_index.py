@@ -20,7 +20,7 @@ from builders.build.plan import make_plan
 from builders.build.shards import write_shards
 from builders.corpus import image_index
 from builders.corpus.corpus import find_corpus, locate
-from builders.corpus.formats.coco import AnnotationFile
+from builders.corpus.formats.coco import AnnotationFiles
 from builders.corpus.image_index import ImageIndex, IndexedImage, IndexWriter
 from builders.corpus.targets import AnnotatedImage, Target
 
@@ -83,7 +83,7 @@ def test_a_job_is_small_and_its_worker_needs_no_annotations(tmp_path, monkeypatc
     paths = [str(path) for job in plan.jobs for path in (corpus, *job.paths.values())]
     assert all(len(pickle.dumps(job)) < 2_000 + sum(map(len, paths)) for job in plan.jobs)
     for name in ("read_into", "digest"):
-        monkeypatch.setattr(AnnotationFile, name, lambda *_: pytest.fail("annotations are read"))
+        monkeypatch.setattr(AnnotationFiles, name, lambda *_: pytest.fail("annotations are read"))
     write_shards(plan.jobs, BuildOptions())
     files = {name: digest for name, digest in tree(tmp_path / "expected").items() if name.endswith(".parquet")}
     assert tree(tmp_path / "out") == files

@@ -6,12 +6,12 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from tqdm import tqdm
 
-from builders.core.checksums import hash_file, new_digest
+from builders.core.checksums import hash_file, hash_text, new_digest
 from builders.core.errors import SARChatError, near
 from builders.core.resources import read_yaml
 from builders.core.schema import SPLITS
@@ -51,7 +51,7 @@ from builders.corpus.targets import RawBox
 
 
 @dataclass(frozen=True)
-class Layout:
+class CocoLayout:
     """A layout; `{split}` in a path stands for the split's name.
 
     Attributes:
@@ -82,9 +82,9 @@ class Layout:
         return self.names.get(split, SPLITS[split])
 
 
-def known_layouts() -> list[Layout]:
+def known_layouts() -> list[CocoLayout]:
     """Return the layouts in the order in which they are tried."""
-    return [Layout(**entry) for entry in read_yaml("corpus/layouts.yaml")]
+    return [CocoLayout(**entry) for entry in read_yaml("corpus/layouts.yaml")]
 
 
 ABOUT = "COCO detection: JSON, or Parquet with a row per image; one file, or parts in a folder"
@@ -132,12 +132,13 @@ def find(top: Source) -> list[Candidate]:
             above = layout.annotation_file(split).rpartition("/")[0]
             if folders and above and above.partition("/")[0] not in folders:
                 continue
-            if files := find_files(top, layout.annotation_file(split)):
+            labels = _find_annotations(top, layout.annotation_file(split))
+            if labels is not None:
                 places = layout.image_folders(split)
                 images = next(filter(top.is_dir, places), None)
                 if images is None:
                     raise SARChatError(f"{top.location} contains no images: none of {', '.join(places)} exists")
-                splits[split] = SplitLabels("coco", (files.folder or files.parts[0]).path, images)
+                splits[split] = SplitLabels("coco", labels, images)
         if splits:
             found.append(Candidate(layout.name, splits))
     # Only if none is known: the splits of one that is have further names in some programs.
@@ -202,44 +203,13 @@ def open_labels(top: Source, split: SplitLabels, images: Source) -> Labels:
         raise SARChatError(f"COCO's labels take no list of images, but listed is {split.listed}; remove it")
     if top.is_file(split.labels):
         top.check_links(split.labels)
-        return AnnotationFiles([AnnotationFile(top, split.labels)], None, images, split.options)
-    parts = find_parts(top, split.labels)
-    if parts is None and top.is_dir(split.labels):
+        return AnnotationFiles(top, images, split.options, [split.labels])
+    parts = _find_parts(top, split.labels)
+    if parts:
+        return AnnotationFiles(top, images, split.options, parts, split.labels)
+    if top.is_dir(split.labels):
         raise SARChatError(f"the folder {top.show(split.labels)} contains no annotations: no *.json and no *.parquet")
-    if parts is None:
-        raise SARChatError(f"no such annotation file: {top.show(split.labels)}")
-    return replace(parts, images=images, options=split.options)
-
-
-@dataclass(frozen=True)
-class AnnotationFile:
-    """An annotation file: the source that contains it, and its path in it."""
-
-    source: Source
-    path: str
-
-    @property
-    def name(self) -> str:
-        """The file as shown to the user."""
-        return self.source.show(self.path)
-
-    def digest(self) -> str:
-        """Return a hash of the content, hexadecimal."""
-        digest = new_digest()
-        for chunk in self.source.chunks(self.path):
-            digest.update(chunk)
-        return digest.hexdigest()
-
-    def read_into(self, table: AnnotationTable, options: Mapping[str, Any], faults: Faults) -> tuple[str, Counter[str]]:
-        """Add images, boxes and names of categories to a table; return a hash of the content, and `Reading.seen`."""
-        if self.path.endswith(_PARQUET):
-            with self.source.local_copy(self.path) as path:
-                read_parquet(path, self.name, table)
-                return hash_file(path), Counter()
-        digest = new_digest()
-        reading = Reading(self.name, table, options, faults)
-        read_coco(hash_chunks(self.source.chunks(self.path), digest), reading)
-        return digest.hexdigest(), reading.seen
+    raise SARChatError(f"no such annotation file: {top.show(split.labels)}")
 
 
 @dataclass(frozen=True)
@@ -247,51 +217,41 @@ class AnnotationFiles(Labels):
     """The annotation files of a split: one, or the parts in a folder, sorted by name.
 
     Attributes:
-        parts: the files.
-        folder: the folder of the parts; `None` if it is one file.
-        images: the folder of the images; `None` if it is not known.
-        options: the values of `OPTIONS`; none while it is only looked for.
+        source: the source that contains them.
+        images: the folder of the images.
+        options: the values of `OPTIONS`.
+        paths: the paths of the files.
+        folder: that of the folder of the parts; `None` if it is one file.
     """
 
-    parts: Sequence[AnnotationFile]
-    folder: AnnotationFile | None = None
-    images: Source | None = None
-    options: Mapping[str, Any] = field(
-        default_factory=lambda: {name: option.default for name, option in OPTIONS.items()}
-    )
+    source: Source
+    images: Source
+    options: Mapping[str, Any]
+    paths: Sequence[str] = ()
+    folder: str | None = None
     may_be_other_boxes = True
 
     @property
     def name(self) -> str:
         """The file or folder as shown to the user."""
-        return (self.folder or self.parts[0]).name
-
-    @property
-    def source(self) -> Source:  # type: ignore[override]
-        """The source of the files."""
-        return self.parts[0].source
+        return self.source.show(self.paths[0] if self.folder is None else self.folder)
 
     def digest(self) -> str:
         """Return a hash of all files' content."""
-        return self._combine(part.digest() for part in self.parts)
+        return self._combine(map(self.source.digest, self.paths))
 
     def identity(self) -> str:
         """Return a hash of what the file system knows about the files, which changes with them."""
-        if self.folder:
-            return self.source.folder_identity(self.folder.path)
-        return self.source.identity(self.parts[0].path)
-
-    @property
-    def paths(self) -> list[str]:
-        """The paths of the files."""
-        return [part.path for part in self.parts]
+        if self.folder is None:
+            return self.source.identity(self.paths[0])
+        return self.source.folder_identity(self.folder)
 
     def read_into(self, table: AnnotationTable, tally: Counter[str]) -> str:
         """Add images, boxes and names of categories to a table; see `Labels.read_into`."""
         faults = Faults(self.name, self.options, tally)
         # Shown when it takes longer than a moment.
-        parts = tqdm(self.parts, f"Reading {self.name}", unit=" files", disable=None, leave=False, delay=2)
-        read = [part.read_into(table, self.options, faults) for part in parts]
+        paths = tqdm(self.paths, f"Reading {self.name}", unit=" files", disable=None, leave=False, delay=2)
+        read = [self._read_file(path, table, faults) for path in paths]
         seen = sum((seen for _, seen in read), Counter[str]())
         if seen[_ROTATED]:
             _LOG.warning(
@@ -301,65 +261,62 @@ class AnnotationFiles(Labels):
             )
         if table.corners:
             tally[_NO_CORNERS] += seen[_NO_CORNERS]
-        if self.images:
-            _find_images(table, self.images)
-            # Otherwise they are an error once all are looked up, as those of the folder are for a build.
-            if self.options[LABELS_WITHOUT_IMAGE] == SKIP:
-                _leave_out_missing(table, self.images, faults)
+        _find_images(table, self.images)
+        # Otherwise they are an error once all are looked up, as those of the folder are for a build.
+        if self.options[LABELS_WITHOUT_IMAGE] == SKIP:
+            _leave_out_missing(table, self.images, faults)
         faults.check()
         if seen[_NO_SIZE]:
-            if self.images is None:
-                raise SARChatError(f"{self.name}: images have no width and height, and it is not known where they are")
             fill_sizes(table, self.images)
         return self._combine([digest for digest, _ in read])
 
+    def _read_file(self, path: str, table: AnnotationTable, faults: Faults) -> tuple[str, Counter[str]]:
+        """Add images, boxes and names of categories to a table; return a hash of the content, and `Reading.seen`."""
+        name = self.source.show(path)
+        if path.endswith(_PARQUET):
+            with self.source.local_copy(path) as copy:
+                read_parquet(copy, name, table)
+                return hash_file(copy), Counter()
+        digest = new_digest()
+        reading = Reading(name, table, self.options, faults)
+        read_coco(hash_chunks(self.source.chunks(path), digest), reading)
+        return digest.hexdigest(), reading.seen
+
     def _combine(self, digests: Iterable[str]) -> str:
-        if not self.folder:
+        if self.folder is None:
             return next(iter(digests))
-        combined = new_digest()
-        for part, digest in zip(self.parts, digests, strict=True):
-            combined.update(f"{part.path.rpartition('/')[2]}:{digest}\n".encode())
-        return combined.hexdigest()
+        named = zip(self.paths, digests, strict=True)
+        return hash_text("".join(f"{path.rpartition('/')[2]}:{digest}\n" for path, digest in named))
 
 
-def find_files(source: Source, path: str) -> AnnotationFiles | None:
-    """Find the annotations of a split: a file, or parts in the folder of its name without `.json`.
-
-    Args:
-        source: the source that may contain them.
-        path: the path of the file.
-
-    Returns:
-        The files; `None` if there are neither.
+def _find_annotations(source: Source, path: str) -> str | None:
+    """Return where the annotations of a split are, given the path of the file: there, or in the folder of its name.
 
     Raises:
         SARChatError: if there are both, or parts of both kinds.
     """
-    file = AnnotationFile(source, path)
-    parts = find_parts(source, path.removesuffix(".json"))
+    folder = path.removesuffix(".json")
+    parts = _find_parts(source, folder)
     if not source.is_file(path):
-        return parts
+        return folder if parts else None
     source.check_links(path)
     if parts:
-        raise SARChatError(f"{file.name} and parts in {parts.name} both exist; remove one of the two")
-    return AnnotationFiles([file])
+        raise SARChatError(f"{source.show(path)} and parts in {source.show(folder)} both exist; remove one of the two")
+    return path
 
 
-def find_parts(source: Source, folder: str) -> AnnotationFiles | None:
-    """Find the annotation files in a folder, `*.json` or `*.parquet`; return `None` if there are none.
+def _find_parts(source: Source, folder: str) -> list[str]:
+    """Return the paths of the annotation files in a folder, `*.json` or `*.parquet`.
 
     Raises:
         SARChatError: if there are both kinds.
     """
-    names = [name for name in source.files(folder) if name.endswith(_ENDINGS)]
-    if not names:
-        return None
-    if len({name.endswith(_PARQUET) for name in names}) > 1:
+    parts = [join(folder, name) for name in source.files(folder) if name.endswith(_ENDINGS)]
+    if len({part.endswith(_PARQUET) for part in parts}) > 1:
         raise SARChatError(f"{source.show(folder)} contains annotations as *.json and as *.parquet; keep one kind")
-    parts = [AnnotationFile(source, f"{folder}/{name}" if folder else name) for name in names]
     for part in parts:
-        source.check_links(part.path)
-    return AnnotationFiles(parts, AnnotationFile(source, folder))
+        source.check_links(part)
+    return parts
 
 
 def _find_images(table: AnnotationTable, images: Source) -> None:

@@ -212,10 +212,7 @@ class MergedVocLabels(VocLabels):
 
     def digest(self) -> str:
         """Return a hash of the file."""
-        digest = new_digest()
-        for chunk in self.source.chunks(self.split.labels):
-            digest.update(chunk)
-        return digest.hexdigest()
+        return self.source.digest(self.split.labels)
 
     def read_into(self, table: AnnotationTable, tally: Counter[str]) -> str:
         """Add images, boxes and names of categories to a table; see `Labels.read_into`."""
