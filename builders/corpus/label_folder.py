@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from posixpath import splitext
 from typing import ClassVar, NamedTuple, TypeVar
 
@@ -13,6 +14,7 @@ from tqdm import tqdm
 
 from builders.core.checksums import hash_text, new_digest
 from builders.core.errors import SARChatError
+from builders.core.resources import read_yaml
 from builders.corpus.annotation_table import AnnotationTable
 from builders.corpus.entries import check_file_name
 from builders.corpus.image_check import read_size
@@ -33,6 +35,8 @@ from builders.corpus.temporary_database import TemporaryDatabase
 L = TypeVar("L", bound="FolderLabels")
 # Beside label files of YOLO; its lines are names.
 _NO_LABELS = ("classes.txt",)
+# The label files, and the bytes of each, that are looked at to find out their format.
+_TRIED, _START = 3, 1 << 12
 
 
 @dataclass
@@ -307,7 +311,7 @@ def read_number(text: str) -> float | None:
 
 
 class Layout(NamedTuple):
-    """Where a corpus has folders; `{split}` stands for the name of a split there, and `{rest}` for test or trainval.
+    """Where a corpus has folders, see `layouts.yaml`.
 
     Attributes:
         name: the data set or program that has it.
@@ -322,24 +326,34 @@ class Layout(NamedTuple):
     lists: Sequence[str] = ()
 
 
-def find_layouts(top: Source, format: str, ending: str, layouts: Iterable[Layout]) -> list[Candidate]:
-    """Return the corpora in layouts of a format with a label file per image; errors as in `Format.find`."""
+def find_layouts(
+    top: Source, format: str, ending: str, looks_right: Callable[[bytes], bool] = lambda start: True
+) -> list[Candidate]:
+    """Return the corpora in the layouts of a format with a label file per image; errors as in `Format.find`.
+
+    Args:
+        top: the folder.
+        format: the name of the format.
+        ending: that of its label files.
+        looks_right: whether the start of a label file looks like the format, where others have the same folders.
+    """
     found = []
     folders = top.folders()
-    for layout in layouts:
+    for layout in (Layout(**entry) for entry in read_yaml("corpus/layouts.yaml")[format]):
         splits = {}
         above, divided, _ = layout.labels.partition("{split}")
+        above, _, start = above.rpartition("/") if divided else (above, "", "")
         first = above.partition("/")[0]
         if first and first not in folders:
             continue
         if divided:
-            above = above.rstrip("/")
-            names = find_splits(top.folders(above)) if top.is_dir(above) else {}
+            named = top.folders(above) if top.is_dir(above) else []
+            names = find_splits(name.removeprefix(start) for name in named if name.startswith(start))
             for split, name in names.items():
-                if _contains(top, layout, name, ending):
+                if _contains(top, layout, name, ending, looks_right):
                     labels = layout.labels.format(split=name)
                     splits[split] = SplitLabels(format, labels, _find_images(top, layout, split, name))
-        elif _contains(top, layout, "", ending):
+        elif _contains(top, layout, "", ending, looks_right):
             lists = next(filter(None, (_find_lists(top, folder) for folder in layout.lists)), {"": ""})
             for split, listed in lists.items():
                 splits[split] = SplitLabels(format, layout.labels, _find_images(top, layout, split, split), listed)
@@ -348,11 +362,20 @@ def find_layouts(top: Source, format: str, ending: str, layouts: Iterable[Layout
     return found
 
 
-def _contains(top: Source, layout: Layout, name: str, ending: str) -> bool:
+def _contains(top: Source, layout: Layout, name: str, ending: str, looks_right: Callable[[bytes], bool]) -> bool:
     """Return whether the folder of the labels has any, and images if both are in one."""
     folder = layout.labels.format(split=name)
+    some = [*islice(top.files_like(folder, [ending]), _TRIED)]
     # Other layouts have further folders in it.
-    return top.has_file(folder, [ending]) and (layout.labels not in layout.images or top.has_file(folder, IMAGES))
+    if not some or (layout.labels in layout.images and not top.has_file(folder, IMAGES)):
+        return False
+    return all(looks_right(read_start(top, join(folder, name))) for name in some)
+
+
+def read_start(top: Source, path: str) -> bytes:
+    """Return the start of a file, by which its kind is known."""
+    with top.open(path, _START) as stream:
+        return stream.read(_START)
 
 
 def _find_images(top: Source, layout: Layout, split: str, name: str) -> str:

@@ -234,14 +234,18 @@ class Source:
         shown = sorted((name, is_folder) for name, is_folder in entries if not name.startswith("."))
         return [name for name, is_folder in shown if not is_folder], [name for name, is_folder in shown if is_folder]
 
-    def has_file(self, relative: str, endings: Collection[str]) -> bool:
-        """Return whether a folder, not those in it, has a file with one of the endings, which are in small letters.
+    def files_like(self, relative: str, endings: Collection[str]) -> Iterator[str]:
+        """Yield the files in a folder, not in those in it, with one of the endings, which are in small letters.
 
-        On this machine and in S3, the folder is listed no further than to the first one.
+        They come in any order. On this machine and in S3, the folder is listed no further than they are wanted.
         """
         is_lazy = self.is_local_folder or self._is_in_s3
         names = (name for name, _, _ in self.walk(relative, deep=False)) if is_lazy else self.files(relative)
-        return any(splitext(name)[1].lower() in endings for name in names)
+        return (name for name in names if splitext(name)[1].lower() in endings)
+
+    def has_file(self, relative: str, endings: Collection[str]) -> bool:
+        """Return whether `files_like` yields any."""
+        return any(True for _ in self.files_like(relative, endings))
 
     def list_sizes(self, relative: str) -> Iterator[tuple[str, int | None]]:
         """Yield path and size in bytes of each file under a folder of an archive or at a URL, in any order.

@@ -708,6 +708,12 @@ def test_visdrone(tmp_path):
             {s: (f"{s}/labelTxt", f"{s}/images", "") for s in ("train", "val")},
         ),
         (["labelTxt/P1.txt"], ["images/P1.png"], [], {"": ("labelTxt", "images", "")}),
+        (
+            ["Annotations_train/1.xml", "Annotations_test/2.xml", "Annotations_test_inshore/2.xml"],
+            ["JPEGImages_train/1.jpg", "JPEGImages_test/2.jpg", "JPEGImages_test_inshore/2.jpg"],
+            [],
+            {s: (f"Annotations_{s}", f"JPEGImages_{s}", "") for s in ("train", "test")},
+        ),
         (["train/annfiles/P1.txt"], ["train/images/P1.png"], [], {"train": ("train/annfiles", "train/images", "")}),
     ],
 )
@@ -734,3 +740,55 @@ def test_labels_without_any_image_folder_name_what_was_expected(tmp_path):
     write(tmp_path / "labelTxt/P1.txt", "")
     with pytest.raises(SARChatError, match="contains no images: none of images, JPEGImages exists"):
         find_candidates(open_source(tmp_path))
+
+
+MERGED = '<?xml version="1.0"?>\n<annotations>\n<annotation><filename>1.jpg</filename></annotation></annotations>'
+
+
+@pytest.mark.parametrize(
+    ("labels", "images", "expected"),
+    [
+        (["ships.xml"], "JPEGImages", {"": ("ships.xml", "JPEGImages")}),
+        (["all.xml"], "", {"all": ("all.xml", "")}),
+        (
+            ["Annotations/train.xml", "Annotations/val.xml"],
+            "JPEGImages",
+            {s: (f"Annotations/{s}.xml", "JPEGImages") for s in ("train", "val")},
+        ),
+    ],
+)
+def test_files_of_many_images_are_found(tmp_path, labels, images, expected):
+    write_image(tmp_path / images / "1.jpg")
+    for path in labels:
+        write(tmp_path / path, MERGED)
+    (candidate,) = find_candidates(open_source(tmp_path))
+    assert {s: (of.labels, of.images) for s, of in candidate.splits.items()} == expected
+
+
+def test_a_file_of_many_images_beside_one_for_each_is_not_taken(tmp_path):
+    write_image(tmp_path / "JPEGImages/1.jpg")
+    write(tmp_path / "all.xml", MERGED)
+    write(tmp_path / "Annotations/1.xml", "<annotation/>")
+    (candidate,) = find_candidates(open_source(tmp_path))
+    assert candidate.splits[""].labels == "Annotations"
+
+
+@pytest.mark.parametrize(("row", "formats"), [("684,8,27,16,0,0,0,0\n", ["visdrone"]), ("0 0.5 0.5 0.1 0.1\n", [])])
+@pytest.mark.parametrize("above", ["", "val/", "VisDrone2019-DET-val/"])
+def test_visdrone_is_found_by_its_rows(tmp_path, row, formats, above):
+    write_image(tmp_path / above / "images/1.jpg")
+    write(tmp_path / above / "annotations/1.txt", row)
+    found = find_candidates(open_source(tmp_path))
+    assert [of.format for candidate in found for of in candidate.splits.values()] == formats
+
+
+def test_corners_of_ssdd(tmp_path):
+    write_image(tmp_path / "images/a.png")
+    numbers = "".join(f"<{axis}{corner}>{10 * corner}</{axis}{corner}>" for corner in range(1, 5) for axis in "xy")
+    box = "<bndbox><xmin>10</xmin><ymin>10</ymin><xmax>40</xmax><ymax>40</ymax></bndbox>"
+    write(
+        tmp_path / "labels/a.xml",
+        f"<annotation><object><name>ship</name>{box}<rotated_bndbox>{numbers}</rotated_bndbox></object></annotation>",
+    )
+    assert boxes_of(tmp_path, "labels", corners=True)[0]["a.png"][1][0].corners == (10, 10, 20, 20, 30, 30, 40, 40)
+    assert boxes_of(tmp_path, "labels")[0]["a.png"][1][0].corners is None

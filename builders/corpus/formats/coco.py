@@ -84,7 +84,7 @@ class CocoLayout:
 
 def known_layouts() -> list[CocoLayout]:
     """Return the layouts in the order in which they are tried."""
-    return [CocoLayout(**entry) for entry in read_yaml("corpus/layouts.yaml")]
+    return [CocoLayout(**entry) for entry in read_yaml("corpus/layouts.yaml")["coco"]]
 
 
 ABOUT = "COCO detection: JSON, or Parquet with a row per image; one file, or parts in a folder"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from builders.corpus.entries import short
-from builders.corpus.label_folder import FolderLabels, LabelFile, Layout, find_layouts, read_lines, read_number
+from builders.corpus.label_folder import FolderLabels, LabelFile, find_layouts, read_lines, read_number
 from builders.corpus.label_formats import (
     IMAGES_WITHOUT_LABEL,
     LABELS_WITHOUT_IMAGE,
@@ -21,14 +21,6 @@ from builders.corpus.source import Source
 ABOUT = "DOTA text: x1 y1 x2 y2 x3 y3 x4 y4 category difficult"
 OPTIONS = fault_options(UNFIT_ROWS, LABELS_WITHOUT_IMAGE, IMAGES_WITHOUT_LABEL)
 _HEADERS = ("imagesource:", "gsd:", "acquisition dates:")
-_LAYOUTS = [
-    layout
-    for folder in ("labelTxt", "labelTxt-v1.0", "labelTxt-v1.5", "labelTxt-v2.0", "annfiles")
-    for layout in (
-        Layout(f"DOTA, {folder}", folder, ("images", "JPEGImages"), ("ImageSets", "ImageSets/Main")),
-        Layout(f"DOTA by split, {folder}", f"{{split}}/{folder}", ("{split}/images", "{split}")),
-    )
-]
 
 
 @dataclass(frozen=True)
@@ -58,4 +50,4 @@ open_labels = DotaLabels.open
 
 def find(top: Source) -> list[Candidate]:
     """Return the corpora in any of the known layouts; errors as in `Format.find`."""
-    return find_layouts(top, "dota", DotaLabels.ending, _LAYOUTS)
+    return find_layouts(top, "dota", DotaLabels.ending)

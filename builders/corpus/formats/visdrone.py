@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from builders.corpus.entries import short
-from builders.corpus.label_folder import FolderLabels, LabelFile, read_lines, read_number
+from builders.corpus.label_folder import FolderLabels, LabelFile, find_layouts, read_lines, read_number
 from builders.corpus.label_formats import (
     IMAGES_WITHOUT_LABEL,
     LABELS_WITHOUT_IMAGE,
@@ -24,6 +25,8 @@ OPTIONS = fault_options(UNFIT_ROWS, UNDECLARED_CLASSES, LABELS_WITHOUT_IMAGE, IM
 _NAMES = (
     "ignored regions, pedestrian, people, bicycle, car, van, truck, tricycle, awning-tricycle, bus, motor, others"
 ).split(", ")
+
+_ROW = re.compile(rb"\s*(-?[0-9.]+,){7}-?[0-9.]+,?\s")
 
 
 @dataclass(frozen=True)
@@ -50,5 +53,5 @@ open_labels = VisDroneLabels.open
 
 
 def find(top: Source) -> list[Candidate]:
-    """Return none: its folders have the names of other formats', so that a description must say that it is this one."""
-    return []
+    """Return the corpora in any of the known layouts whose files look like this format; errors as in `Format.find`."""
+    return find_layouts(top, "visdrone", VisDroneLabels.ending, lambda start: _ROW.match(start) is not None)

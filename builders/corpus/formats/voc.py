@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
+from posixpath import splitext
 from typing import Any, ClassVar
 from xml.parsers import expat
 
 from builders.core.checksums import new_digest
 from builders.core.errors import SARChatError
-from builders.core.schema import Corners
+from builders.core.schema import SPLITS, Corners
 from builders.corpus.annotation_table import AnnotationTable
 from builders.corpus.entries import short
-from builders.corpus.label_folder import Files, FolderLabels, LabelFile, Layout, Writer, find_layouts, read_number
+from builders.corpus.label_folder import Files, FolderLabels, LabelFile, Writer, find_layouts, read_number, read_start
 from builders.corpus.label_formats import (
     ANGLE_OPTIONS,
     IMAGES_WITHOUT_LABEL,
@@ -24,11 +27,12 @@ from builders.corpus.label_formats import (
     Option,
     SplitLabels,
     fault_options,
+    find_splits,
     quadrilateral,
     turn_rectangle,
 )
 from builders.corpus.labels import Labels, hash_chunks
-from builders.corpus.source import Source
+from builders.corpus.source import Source, join
 from builders.corpus.targets import RawBox
 
 ABOUT = "Pascal VOC XML, and the XML of roLabelImg, DIOR-R, HRSC2016 and FAIR1M: a file per image, or one for all"
@@ -54,30 +58,20 @@ _ROTATED = (
     tuple(f"robndbox/{key}" for key in ("cx", "cy", "w", "h", "angle")),
     tuple(f"mbox_{key}" for key in ("cx", "cy", "w", "h", "ang")),
 )
-_CORNERS = tuple(
-    f"robndbox/{axis}_{corner}"
-    for corner in ("left_top", "right_top", "right_bottom", "left_bottom")
-    for axis in ("x", "y")
+_CORNERS = (
+    tuple(
+        f"robndbox/{axis}_{corner}"
+        for corner in ("left_top", "right_top", "right_bottom", "left_bottom")
+        for axis in "xy"
+    ),
+    tuple(f"rotated_bndbox/{axis}{corner}" for corner in range(1, 5) for axis in "xy"),
 )
 _POINT = "points/point"
+# How a file of many images begins, unlike CVAT's own, and where one is looked for.
+_MERGED = re.compile(rb"<annotations[^>]*>\s*<annotation[\s>]")
+_MERGED_IN = ("", "Annotations", "annotations")
 # Texts of `difficult`, besides numbers.
 _FLAGS = {"": False, "false": False, "no": False, "unspecified": False, "true": True, "yes": True}
-
-
-_LISTS = ("ImageSets/Main", "ImageSets", "Main")
-_DIOR_IMAGES = ("JPEGImages", "JPEGImages-{rest}")
-_LAYOUTS = (
-    Layout("PASCAL VOC", "Annotations", ("JPEGImages", "Images", "images", "JPEGImages-{rest}"), _LISTS),
-    Layout("PASCAL VOC", "annotations", ("images", "JPEGImages"), _LISTS),
-    Layout("PASCAL VOC by split", "{split}/Annotations", ("{split}/JPEGImages", "{split}/images")),
-    Layout("Roboflow", "{split}", ("{split}",)),
-    Layout("labels beside the images", "", ("",), _LISTS),
-    Layout("DIOR, upright boxes", "Annotations/Horizontal Bounding Boxes", _DIOR_IMAGES, _LISTS),
-    Layout("DIOR, oriented boxes", "Annotations/Oriented Bounding Boxes", _DIOR_IMAGES, _LISTS),
-    Layout("HRSC2016", "FullDataSet/Annotations", ("FullDataSet/AllImages", "FullDataSet/JPEGImages"), _LISTS),
-    Layout("FAIR1M", "labelXml", ("images",), _LISTS),
-    Layout("FAIR1M by split", "{split}/labelXml", ("{split}/images",)),
-)
 
 
 @dataclass
@@ -262,7 +256,7 @@ def _parse_box(texts: Mapping[str, str], owner: str, options: Mapping[str, Any],
     upright = next((numbers for keys in _UPRIGHT if (numbers := _numbers(texts, keys))), None)
     if upright and not corners:
         return _from_sides(upright, owner, options["first_pixel"])
-    found: Any = _numbers(texts, _CORNERS) or _points(texts)
+    found: Any = next(filter(None, (_numbers(texts, keys) for keys in _CORNERS)), None) or _points(texts)
     for keys in () if found else _ROTATED:
         if numbers := _numbers(texts, keys):
             found = turn_rectangle(numbers, options, owner)
@@ -313,5 +307,25 @@ def open_labels(top: Source, split: SplitLabels, images: Source) -> Labels:
 
 
 def find(top: Source) -> list[Candidate]:
-    """Return the corpora in any of the known layouts; errors as in `Format.find`."""
-    return find_layouts(top, "voc", VocLabels.ending, _LAYOUTS)
+    """Return the corpora in any of the known layouts, or else in files of many images; errors as in `Format.find`."""
+    merged = {folder: _find_merged(top, folder) for folder in _MERGED_IN}
+    found = [
+        candidate
+        for candidate in find_layouts(top, "voc", VocLabels.ending)
+        if not any(merged.get(of_split.labels) for of_split in candidate.splits.values())
+    ]
+    return found or [candidate for candidate in merged.values() if candidate]
+
+
+def _find_merged(top: Source, folder: str) -> Candidate | None:
+    """Return the corpus in files of many images: one for each split, by its name, or one for all."""
+    names = sorted(islice(top.files_like(folder, [VocLabels.ending]), len(SPLITS) + 1))
+    if not 0 < len(names) <= len(SPLITS) or not all(
+        _MERGED.search(read_start(top, join(folder, name))) for name in names
+    ):
+        return None
+    images = next(filter(top.is_dir, ("JPEGImages", "images")), "")
+    stems = {splitext(name)[0]: name for name in names}
+    splits = find_splits(stems) or ({"": next(iter(stems))} if len(stems) == 1 else {})
+    labels = {split: SplitLabels("voc", join(folder, stems[own]), images) for split, own in splits.items()}
+    return Candidate("PASCAL VOC, all images in one file", labels) if labels else None

@@ -13,7 +13,7 @@ from builders.core.errors import SARChatError
 from builders.core.polygons import bounds, to_points
 from builders.core.resources import load_foreign_yaml
 from builders.corpus.entries import short
-from builders.corpus.label_folder import FolderLabels, LabelFile, Layout, find_layouts, read_lines, read_number
+from builders.corpus.label_folder import FolderLabels, LabelFile, find_layouts, read_lines, read_number
 from builders.corpus.label_formats import (
     CALLED,
     IMAGES_WITHOUT_LABEL,
@@ -184,24 +184,12 @@ def find(top: Source) -> list[Candidate]:
         elif name == "obj.data":
             found.append(Candidate("Darknet", _find_darknet(top, name)))
     if not found and top.is_file("classes.txt"):
-        layouts = [
-            Layout("YOLO, classes.txt", "labels", ("images",)),
-            Layout("YOLO, classes.txt", "labels/{split}", ("images/{split}",)),
-            Layout("YOLO, classes.txt", "{split}/labels", ("{split}/images",)),
-            Layout("YOLO, classes.txt", "", ("",)),
+        options = {"names_in": "classes.txt"}
+        found = [
+            Candidate(name, {split: replace(labels, options=options) for split, labels in splits.items()})
+            for name, splits in find_layouts(top, "yolo", YoloLabels.ending)
         ]
-        found = [_with_names(candidate) for candidate in find_layouts(top, "yolo", ".txt", layouts)]
     return [candidate for candidate in found if candidate.splits]
-
-
-def _with_names(candidate: Candidate) -> Candidate:
-    options = {"names_in": "classes.txt"}
-    return candidate._replace(
-        splits={
-            split: SplitLabels("yolo", of_split.labels, of_split.images, of_split.listed, options)
-            for split, of_split in candidate.splits.items()
-        }
-    )
 
 
 def _find_splits(top: Source, name: str, data: Mapping[str, Any]) -> dict[str, SplitLabels]:
