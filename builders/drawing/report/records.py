@@ -6,9 +6,9 @@ import base64
 import heapq
 import io
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -24,7 +24,7 @@ from builders.data.subset import rank
 from builders.drawing.box_shapes import Scene, Shape, compose, mark_answers
 from builders.drawing.figures import PICTURE_MARK
 from builders.drawing.figures.record import default_name, show_record
-from builders.drawing.readings import list_items, mark_shared
+from builders.drawing.readings import Entry, list_entries
 from builders.scoring.error_kinds import RIGHT_FROM, name_error
 from builders.scoring.scored_records import JoinedAnswers, ScoredRecord
 from builders.tasks.geometry import shapes_of
@@ -38,7 +38,6 @@ _LONGEST_TEXT = 1500
 _MOST_ITEMS = 24
 # Letters that fit one above the other into a square image.
 _LETTERS = 32
-_NAMES = {"proximity": "distance", "count": "number"}
 _LOG = logging.getLogger(__name__)
 
 
@@ -160,15 +159,6 @@ def _encode(picture: Image.Image, side: int, quality: int) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(stream.getvalue()).decode('ascii')}"
 
 
-class Entry(NamedTuple):
-    """What was read of the gold and of the answer: (text, whether the other side has it too) of each item."""
-
-    name: str
-    gold: list[tuple[str, bool]]
-    read: list[tuple[str, bool]]
-    more: int
-
-
 class RecordView(NamedTuple):
     """A record of the page.
 
@@ -199,7 +189,7 @@ def view_record(record: ScoredRecord, choice: str, image: Thumbnail, baseline: S
     """Return what a report shows of a record."""
     categories = sorted({record.info.names[index] for index in record.reference["objects"]["category"]})
     scene, notes = _draw(record)
-    entries = list(_list_entries(record.result.reference, record.result.prediction))
+    entries = list(list_entries(record.result.reference, record.result.prediction, _MOST_ITEMS))
     return RecordView(record, choice, name_error(record), categories, image, scene, entries, notes, baseline)
 
 
@@ -218,18 +208,6 @@ def _draw(record: ScoredRecord) -> tuple[Scene, list[str]]:
     matches = record.result.matches.get("iou@0.25", [])
     marked, notes = mark_answers(gold, names, read.get("boxes", []), matches, size)
     return compose(marked, width, height, max(width, height) / _LETTERS), notes
-
-
-def _list_entries(gold: Mapping[str, Any], read: Mapping[str, Any]) -> Iterator[Entry]:
-    for name, value in gold.items():
-        if name not in ("boxes", "labels"):
-            wanted, found = list_items(value), list_items(read[name])
-            if wanted or found:
-                more = max(len(wanted), len(found)) - _MOST_ITEMS
-                marked = (mark_shared(wanted, found, _MOST_ITEMS), mark_shared(found, wanted, _MOST_ITEMS))
-                yield Entry(_NAMES.get(name, name), *marked, max(more, 0))
-        elif name == "boxes":
-            yield Entry(name, [(f"{len(value):,}", True)], [(f"{len(read[name]):,}", len(value) == len(read[name]))], 0)
 
 
 def draw_worst(joined: JoinedAnswers, number: int, out: Path) -> list[Path]:

@@ -8,7 +8,7 @@ from markup import escape, notice, table
 from picture import Backdrop, draw
 
 from builders.drawing.box_shapes import answer_ious
-from builders.drawing.readings import list_items, mark_shared
+from builders.drawing.readings import Items, list_entries
 from sarchat_metric import SUB_SCORES, RecordScore, score_record, task_scores
 
 # Limits that keep the page responsive; the metric itself has none.
@@ -16,20 +16,6 @@ MOST_CHARACTERS = 300_000
 MOST_PAIRS = 2_000_000
 _MOST_ITEMS = 40
 _MOST_ROWS = 20
-_ENTRIES = {
-    "answer": "answer",
-    "categories": "categories",
-    "phrases": "phrases",
-    "count": "number",
-    "boxes": "boxes",
-    "cells": "cells",
-    "category": "category",
-    "size": "size",
-    "shape": "shape",
-    "cell": "cell",
-    "direction": "direction",
-    "proximity": "distance",
-}
 
 
 def count_pairs(answer: str, gold: str) -> int:
@@ -107,30 +93,22 @@ def _format_counts(key: str, tp: int, fp: int, fn: int) -> str:
 
 
 def _show_reading(record: RecordScore) -> str:
-    gold, read = record.reference, record.prediction
-    rows = []
-    for entry, name in _ENTRIES.items():
-        if entry in gold and entry != "boxes":
-            wanted, found = list_items(gold[entry]), list_items(read[entry])
-            if wanted or found:
-                rows.append([name, _show_items(wanted, found, "missed"), _show_items(found, wanted, "extra")])
-        elif entry == "boxes" and "boxes" in gold:
-            rows.append([name, f"{len(gold['boxes']):,}", f"{len(read['boxes']):,}"])
+    rows = [
+        [entry.name, _show_items(entry.gold, "missed"), _show_items(entry.read, "extra")]
+        for entry in list_entries(record.reference, record.prediction, _MOST_ITEMS)
+    ]
     return f"<section><h3>What was read</h3>{table(['', 'gold', 'answer'], rows, 'What was read')}</section>"
 
 
-def _show_items(items: Sequence[str], others: Sequence[str], otherwise: str) -> str:
-    """Return the texts, each with whether the other side contains it too, counting repetitions."""
-    if not items:
-        return '<span class="sar-faint">nothing</span>'
+def _show_items(items: Items, otherwise: str) -> str:
+    """Return the texts of one side, each with whether the other one contains it too."""
     shown = []
-    for item, is_common in mark_shared(items, others, _MOST_ITEMS):
-        kind, sign = ("common", "✓") if is_common else (otherwise, "✗")
-        title = "in both" if is_common else otherwise
+    for item, is_common in items.marked:
+        kind, sign, title = ("common", "✓", "in both") if is_common else (otherwise, "✗", otherwise)
         text = f'<span aria-label="{title}" title="{title}">{sign}</span> {escape(item, 60)}'
         shown.append(f'<span class="sar-chip sar-chip-{kind}">{text}</span>')
-    more = len(items) - _MOST_ITEMS
-    return "".join(shown) + (f" and {more:,} more" if more > 0 else "")
+    more = f" and {items.more:,} more" if items.more else ""
+    return "".join(shown) + more or '<span class="sar-faint">nothing</span>'
 
 
 def _show_boxes(record: RecordScore) -> str:
