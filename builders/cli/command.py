@@ -39,6 +39,7 @@ _MODULES = {
     "baseline": "predict",
     "compare": "score",
     "describe": "corpora",
+    "leaderboard": "report",
     "probe": "predict",
     "space": "push",
     "stats": "show",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -75,14 +76,12 @@ def predict_command(
     The same command resumes a run that was stopped, and repeats failed requests. The exit code is 1 if any record is
     left.
     """
-    try:
-        from builders.notation.models import max_tokens_of
-        from builders.predict.answers import meta_path
-        from builders.predict.predict import Options, format_outcome, predict, scoring_command
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "openai":
-            raise
-        raise SARChatError(f"openai is not installed; {install_extra('predict')}") from error
+    if find_spec("openai") is None:
+        raise SARChatError(f"openai is not installed; {install_extra('predict')}")
+    from builders.notation.models import max_tokens_of
+    from builders.predict.answers import meta_path
+    from builders.predict.predict import Options, format_outcome, predict, scoring_command
+
     if fine_tuned is not None:
         values |= _as_trained(Path(fine_tuned).expanduser(), values)
     if values["max_tokens"] is None:

@@ -10,7 +10,7 @@ from support import refusal, slow
 
 pytest.importorskip("matplotlib")
 
-from builders.cli.leaderboard import KINDS
+from builders.cli.report import KINDS
 from builders.drawing.figures.model_charts import pareto_front
 from builders.scoring.leaderboard import published_results
 
