@@ -9,8 +9,8 @@ from typing import Any
 from builders.build.card.example_records import Record, choose_examples
 from builders.build.card.summary import Summary
 from builders.core.schema import IN_ALL, SPLITS, TASKS
+from builders.data.analysis.statistics import TextStatistics, add_up
 from builders.data.analysis.targets import TargetCounts
-from builders.data.analysis.texts import TextStatistics, add_up
 from builders.data.parquet_file import ParquetFile
 
 

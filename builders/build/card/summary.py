@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from builders.build.card.example_records import Record, best_of, propose_examples
 from builders.core.schema import TASKS
+from builders.data.analysis.statistics import TextStatistics, add_up, count_texts
 from builders.data.analysis.targets import TargetCounts, add_counts, count_targets, read_targets
-from builders.data.analysis.texts import TextStatistics, add_up, count_texts
 from builders.data.reader import Build
 
 

@@ -16,8 +16,8 @@ from builders.build.card.summary import Summary
 from builders.build.scale.object_folder import Stored
 from builders.build.shards import Receipt
 from builders.core.resources import load_json
+from builders.data.analysis.statistics import TextStatistics
 from builders.data.analysis.targets import TargetCounts
-from builders.data.analysis.texts import TextStatistics
 from builders.data.parquet_file import ParquetFile
 
 

@@ -11,8 +11,7 @@ from builders.core.resources import read_yaml
 from builders.core.schema import ALL, IN_ALL, TASKS
 from builders.core.tables import Figure, Table
 from builders.corpus.info import DEFAULT, CorpusInfo, known_corpus
-from builders.data.analysis.statistics import Statistics
-from builders.data.analysis.texts import add_up
+from builders.data.analysis.statistics import Statistics, add_up
 from builders.tasks.geometry import SHAPES
 
 _OF_PAPER = re.compile(r" \((?:Tables?|Figures?) [^)]*\)$")

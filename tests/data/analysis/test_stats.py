@@ -14,9 +14,8 @@ from builders.core.schema import IN_ALL
 from builders.core.tables import write_tables
 from builders.corpus.info import DEFAULT, known_corpus
 from builders.data.analysis.paper import read_paper_statistics, read_test_sizes, tabulate_comparison
-from builders.data.analysis.statistics import compute_statistics
+from builders.data.analysis.statistics import add_up, compute_statistics, count_texts, describe_texts
 from builders.data.analysis.targets import read_targets
-from builders.data.analysis.texts import add_up, count_texts, describe_texts
 from builders.data.reader import Build, open_build
 from builders.tasks.geometry import SHAPES, shape
 
