@@ -49,14 +49,20 @@ def test_a_view_shows_the_whole_range(depth):
     assert np.corrcoef(shown.ravel(), SPECKLE.ravel())[0, 1] > 0.95
 
 
+def draw(content: bytes):
+    """Return a figure of an image without boxes."""
+    matplotlib = pytest.importorskip("matplotlib")
+    from builders.drawing.figures.scene import draw_scene, place_boxes
+
+    record = {"id": "a", "width": 300, "height": 200, "image": EncodedImage("a", lambda: content)}
+    figure = matplotlib.figure.Figure()
+    draw_scene(figure, record, place_boxes(record, [], 4, 9), {}, 9, (0, 0))
+    return figure
+
+
 @pytest.mark.parametrize("depth", DEPTHS)
 def test_figures_show_the_whole_range(depth):
-    matplotlib = pytest.importorskip("matplotlib")
-    from builders.drawing.figures.scene import draw_image
-
-    axes = matplotlib.figure.Figure().add_subplot()
-    draw_image(axes, {"id": "a", "image": EncodedImage("a", lambda: encode(*DEPTHS[depth]))})
-    shown = np.asarray(axes.images[0].get_array())[..., 0]
+    shown = np.asarray(draw(encode(*DEPTHS[depth])).axes[0].images[0].get_array())[..., 0]
     assert 40 < shown.mean() < 60 and (shown == 255).mean() < 0.02
 
 
@@ -109,9 +115,6 @@ def test_hostile_images_give_one_error(monkeypatch, content, message):
     monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *_: pytest.fail("Ghostscript was started"))
     with pytest.raises(ValueError, match=message):
         read_view(io.BytesIO(content), 1000, 1_000_000)
-    pytest.importorskip("matplotlib")
-    from builders.drawing.figures.scene import draw_image
-
     if message != "4,000,000|4000000|2000 x 2000":
         with pytest.raises(SARChatError, match=r"^a: its image cannot be drawn: "):
-            draw_image(None, {"id": "a", "image": EncodedImage("a", lambda: content)})
+            draw(content)
