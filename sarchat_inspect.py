@@ -7,6 +7,7 @@ Options after `-T` are the arguments of `sarchat`. Every figure comes from SARCh
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -93,8 +94,9 @@ def _read_samples(location: str, config: str, split: str, limit: int | None, phr
             )
 
 
-# The records that were asked by their ids: Inspect leaves samples with an error out of the scores that metrics get.
-_asked: dict[str, dict[str, Any]] = {}
+# The records that were asked by their ids and epochs: Inspect leaves samples with an error out of the scores that
+# metrics get.
+_asked: dict[str, dict[int, dict[str, Any]]] = defaultdict(dict)
 
 
 @solver
@@ -102,7 +104,7 @@ def ask() -> Solver:
     """Ask the model, and remember that it was asked."""
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
-        _asked[str(state.sample_id)] = state.metadata
+        _asked[str(state.sample_id)][state.epoch] = state.metadata
         return await generate(state)
 
     return solve
@@ -118,10 +120,11 @@ def sarchat_figures() -> Metric:
 
     def compute(scores: list[SampleScore]) -> dict[str, float]:
         results = [RecordScore(**score.score.metadata["result"]) for score in scores if score.score.metadata]
-        scored = {str(score.sample_id) for score in scores}
-        epochs = round(len(scores) / len(scored)) if scored else 1
-        failed = [columns for record_id, columns in _asked.items() if record_id not in scored]
-        results += [score_row("", columns) for columns in failed for _ in range(epochs)]
+        scored = Counter(str(score.sample_id) for score in scores)
+        epochs = max((*scored.values(), *map(len, _asked.values())), default=1)
+        for record_id, by_epoch in _asked.items():
+            failed = list(by_epoch.values())[scored[record_id] :]
+            results += [score_row("", columns) for columns in failed]
         found = figures(results)
         return {name: value / epochs if name.endswith(NUMBERS) else value for name, value in found.items()}
 

@@ -25,6 +25,8 @@ SECTIONS = {
     "Python": "python reference",
     "Project": "layout contributing changelog",
 }
+# The first one builds, the other goes on.
+NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"), reverse=True)
 _LINK = re.compile(r"(\]\()(?!https?:|#|mailto:)([^)#\s]+)((?:#[^)\s]*)?\))")
 _SOURCE = "source"
 
@@ -37,9 +39,8 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     for title, names in SECTIONS.items():
         pages = [name for name in names.split() if name in there]
         config.nav.append({title: [f"{name}.md" for name in pages]})
-    notebooks = sorted(path.name for path in (ROOT / "examples").glob("*.ipynb"))
-    if notebooks:
-        config.nav.insert(1, {"Examples": [f"examples/{name}" for name in notebooks]})
+    if NOTEBOOKS:
+        config.nav.insert(1, {"Examples": [f"examples/{path.name}" for path in NOTEBOOKS]})
     if left := sorted(there - listed - {"index"}):
         config.nav.append({"More": [f"{name}.md" for name in left]})
     return config
@@ -52,7 +53,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     contents["reference.md"] = "# Reference\n\n" + "\n\n".join(f"::: {module}" for module in REFERENCE) + "\n"
     for path, content in contents.items():
         files.append(File.generated(config, path, content=_rewrite(content, ROOT, files, config)))
-    for notebook in sorted((ROOT / "examples").glob("*.ipynb")):
+    for notebook in NOTEBOOKS:
         files.append(File(f"examples/{notebook.name}", str(ROOT), config.site_dir, config.use_directory_urls))
     for file in [file for file in files.documentation_pages() if file.src_uri not in contents]:
         if file.src_uri.endswith(".md"):
@@ -63,7 +64,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def _rewrite(text: str, folder: Path, files: Files, config: MkDocsConfig) -> str:
     """Return a page whose links to files of the project lead to their places in the site."""
-    places = {(ROOT / source).resolve(): path for path, source in PAGES.items()}
+    shown = PAGES | {name: name for name in (f"examples/{path.name}" for path in NOTEBOOKS)}
+    places = {(ROOT / source).resolve(): path for path, source in shown.items()}
 
     def replace(link: re.Match[str]) -> str:
         target = (folder / link[2]).resolve()

@@ -1,8 +1,13 @@
-"""Files of records: JSON Lines, one JSON list, TSV, or Parquet. A file is created with its first record."""
+"""Files of records: JSON Lines, one JSON list, TSV, or Parquet. A file is created with its first record.
+
+A sample of a file's records is deterministic, the same on every machine.
+"""
 
 from __future__ import annotations
 
 import csv
+import hashlib
+import heapq
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +20,7 @@ from builders.export.record import Row, to_json
 
 _Kind = TypeVar("_Kind", bound=Row)
 _ROW_GROUP_ROWS = 10_000
+_SAMPLE_KEY = b"sarchat export"
 
 
 class RecordFile(ABC, Generic[_Kind]):
@@ -128,3 +134,27 @@ def record_file(path: Path, complete: Callable[[pa.Schema], pa.Schema] = lambda 
         complete: for Parquet, returns the schema to use, given the one inferred from the first rows.
     """
     return _Parquet(path, complete) if path.suffix == ".parquet" else _TEXT_FILES[path.suffix](path)
+
+
+class Sample:
+    """Keeps the `size` records with the smallest keyed hashes of their ids; no other record stays in memory."""
+
+    def __init__(self, size: int) -> None:
+        """Start empty; `size` is the maximum number of records to keep."""
+        self.size = size
+        # Rank, position in the file, record; the first entry is the next to be dropped.
+        self._heap: list[tuple[int, int, Row]] = []
+        self._seen = 0
+
+    def add(self, record_id: str, record: Row) -> None:
+        """Offer a record."""
+        rank = -int.from_bytes(hashlib.blake2b(record_id.encode(), key=_SAMPLE_KEY, digest_size=8).digest(), "big")
+        self._seen += 1
+        if len(self._heap) < self.size:
+            heapq.heappush(self._heap, (rank, self._seen, record))
+        elif rank > self._heap[0][0]:
+            heapq.heapreplace(self._heap, (rank, self._seen, record))
+
+    def records(self) -> list[Row]:
+        """Return the sample in the order of the file."""
+        return [record for _, _, record in sorted(self._heap, key=lambda entry: entry[1])]

@@ -16,7 +16,7 @@ from builders.core.errors import SARChatError, check_name, near
 from builders.core.schema import ALL, IN_ALL, SPLITS, TASKS, fewest_records_first, is_scored
 from builders.data.open_data import open_data
 from builders.data.records import Records
-from builders.export.files import RecordFile, record_file
+from builders.export.files import RecordFile, Sample, record_file
 from builders.export.format import Export, Format, Table
 from builders.export.formats import FORMATS
 from builders.export.images import COPY, WAYS, ImageStore
@@ -24,7 +24,6 @@ from builders.export.layout import DIALOGUE, LAYOUTS, PAPER, TASKS_AND_SPLITS, b
 from builders.export.manifest import is_export, write_manifest
 from builders.export.recipe import mixture, resize_of
 from builders.export.record import ExportRecord, Row, make_record
-from builders.export.sample import Sample
 from builders.export.side_files import write_side_files
 from builders.notation.formats import NATIVE, BoxFormat, check_oriented, get_format, read_resize_rule
 from builders.notation.models import Choice, choose, choose_known, describe_unit, max_tokens_of, other_family

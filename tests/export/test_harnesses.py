@@ -22,6 +22,7 @@ from PIL import Image
 from support import ROOT, command, write_answers
 
 from builders.cli.demo import add_noise
+from builders.core.errors import SARChatError
 from builders.core.schema import IN_ALL
 from builders.data.open_data import open_data
 from builders.export.pipeline import ExportOptions, export
@@ -234,6 +235,15 @@ def test_inspect_with_a_limit(installed, tmp_path):
     assert {subset[f"{task}/n"] for task in IN_ALL} <= {1, 2} and subset["overall"] == 100
 
 
+def test_inspect_with_epochs(model, expected, installed, tmp_path):
+    """The same answers twice have the same figures; as records are scored once, the log is refused in one line."""
+    with ChatServer(model) as server:
+        assert_same_figures(run_inspect(installed, tmp_path / "log", server.url, "--epochs", 2), expected)
+    (path,) = (tmp_path / "log").glob("*.json")
+    with pytest.raises(SARChatError, match="the log has several epochs, but a record is scored once"):
+        evaluate_file(AnswerSource(str(path), "inspect"), sample_build(), "all", "test", "sample")
+
+
 def run_vlmevalkit(folder: Path, out: Path, url: str, name: str = "SARChat") -> dict[str, float]:
     """Run the program of an export in VLMEvalKit's repository; return the figures that it wrote."""
     tools.run(
@@ -313,13 +323,20 @@ def assert_failures_count(found: dict[str, float]) -> None:
 
 
 def test_inspect_counts_failed_requests(installed, tmp_path):
+    options = ("--no-fail-on-error", "-T", "config=referring")
     with ChatServer(Model(noisy=False), fault=refused_every_third) as server:
-        options = ("--no-fail-on-error", "-T", "config=referring")
         found = run_inspect(installed, tmp_path / "log", server.url, *options)
     assert_failures_count(found)
     (path,) = (tmp_path / "log").glob("*.json")
     again = evaluate_file(AnswerSource(str(path), "inspect"), sample_build(), "referring", "test", "sample")
     assert {name: found[name] for name in again.scores} == pytest.approx(dict(again.scores))
+    # With epochs, a record may fail in one of them alone.
+    with ChatServer(Model(noisy=False), fault=refused_every_third) as server:
+        found = run_inspect(installed, tmp_path / "epochs", server.url, *options, "--epochs", 2)
+    assert_failures_count(found)
+    (path,) = (tmp_path / "epochs").glob("*.json")
+    errors = sum(bool(sample.get("error")) for sample in json.loads(path.read_text())["samples"])
+    assert found["referring/unparsed"] == errors / 2
 
 
 def test_evalscope_counts_failed_requests(tmp_path):

@@ -143,6 +143,12 @@ def test_ms_swift_encodes_every_record(family, template, notation, exported, rec
     print(f"\nround trip by ms-swift, {family}: overall {result['overall']:.3f} over {len(gold)} records")
 
 
+def assert_evaluated(printed: str) -> None:
+    """The trainer evaluated once, on the validation records."""
+    (loss,) = re.findall(r"'eval_loss': '?([\d.]+)", printed)
+    assert float(loss) >= 0
+
+
 def answers_in(record: Mapping[str, Any]) -> str:
     """Return all that a model learns of a dialogue: each answer, and that it ends."""
     return "".join(message["content"] + END for message in record["messages"][1::2])
@@ -221,7 +227,7 @@ def test_trl_trains_on_dialogues(exported, qwen_of_trl):
 def test_ms_swift_trains(exported):
     folder = exported("ms-swift", evaluated=True)
     arguments = "--max_steps 2 --logging_steps 1 --torch_dtype float32 --bf16 false --report_to none --save_strategy no"
-    arguments += " --per_device_train_batch_size 2 --gradient_accumulation_steps 1"
+    arguments += " --per_device_train_batch_size 2 --gradient_accumulation_steps 1 --eval_steps 2"
     arguments += " --model_type qwen2_5_vl --template qwen2_5_vl"
     printed = trainers.run(
         "ms-swift",
@@ -230,6 +236,7 @@ def test_ms_swift_trains(exported):
         OUTPUT=f"{folder}-lora",
     )
     assert len(trainers.losses(printed)) >= 2
+    assert_evaluated(printed)
 
 
 @pytest.mark.parametrize("box_format", ["sarchat", "qwen3-vl"])
@@ -302,13 +309,14 @@ def test_llama_factory_encodes_every_record(box_format, exported, records):
 def test_llama_factory_trains(exported):
     folder = exported("llama-factory", "qwen2.5-vl", evaluated=True)
     arguments = "bf16=false max_steps=2 logging_steps=1 report_to=none preprocessing_num_workers=1"
-    arguments += " per_device_train_batch_size=2 gradient_accumulation_steps=1"
+    arguments += " per_device_train_batch_size=2 gradient_accumulation_steps=1 eval_steps=2"
     printed = trainers.run(
         "llama-factory",
         *("bash", folder / "train.sh", *arguments.split()),
         MODEL=str(trainers.tiny_model("llama-factory", "qwen2.5-vl")),
     )
     assert len(trainers.losses(printed)) >= 2
+    assert_evaluated(printed)
 
 
 @pytest.mark.parametrize("box_format", ["sarchat", "qwen2.5-vl"])
@@ -346,6 +354,7 @@ def test_trl_trains(method, exported):
         MODEL=str(trainers.tiny_model("trl", "qwen2.5-vl")),
     )
     assert len(trainers.losses(printed)) >= 2
+    assert_evaluated(printed)
     if method == "grpo":
         # A random model writes nonsense.
         rewards = re.findall(r"'rewards/sarchat_reward/mean': '?([\d.]+)", printed)
