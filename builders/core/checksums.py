@@ -34,9 +34,7 @@ def hash_text(text: str) -> str:
 
 def hash_bytes(content: bytes) -> str:
     """Return the hash of bytes, hexadecimal."""
-    digest = new_digest()
-    digest.update(content)
-    return digest.hexdigest()
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
 def hash_file(path: Path, new: Callable[[], Any] = new_digest) -> str:

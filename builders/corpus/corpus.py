@@ -16,9 +16,9 @@ from builders.core.checksums import hash_text
 from builders.core.errors import SARChatError, check_name, near
 from builders.core.schema import SPLITS, split_name
 from builders.corpus.categories import Naming, normalize
-from builders.corpus.formats.coco import known_layouts
 from builders.corpus.info import BOXES, DEFAULT, LICENSE, CorpusInfo, is_description, known_corpus, read_corpus
-from builders.corpus.label_formats import SplitLabels, format_names, open_labels
+from builders.corpus.label_folder import known_layouts
+from builders.corpus.label_formats import SplitLabels, open_labels, registry
 from builders.corpus.labels import Annotations, Labels
 from builders.corpus.search import HOW_TO_NAME, enumerate_paths, find_labels, find_unread
 from builders.corpus.source import Source, open_source
@@ -95,7 +95,7 @@ def locate(
         path = None
     info = info or known_corpus(DEFAULT)
     if label_format:
-        check_name("label format", label_format, format_names())
+        check_name("label format", label_format, tuple(registry()))
         info = replace(info, format=label_format, splits={})
     if label_options:
         info = replace(info, options={**info.options, **label_options})
@@ -171,7 +171,7 @@ class Corpus:
     def describe(self) -> dict[str, Any]:
         """Return what distinguishes the corpus from SARDet-100K as it is published; empty if nothing does."""
         differs: dict[str, Any] = {
-            "layout": self.layout if self.layout != known_layouts()[0].name else "",
+            "layout": self.layout if self.layout != known_layouts("coco")[0].name else "",
             "name": self.location.source_name,
             "license": self.location.license,
             "corners": self.location.corners and not self.info.oriented,

@@ -15,7 +15,7 @@ from builders.core.resources import dump_yaml
 from builders.core.schema import SPLITS
 from builders.corpus.categories import Naming
 from builders.corpus.info import CorpusInfo, known_corpus, known_names, modality_nouns
-from builders.corpus.label_formats import CALLED, FAULTS, Candidate, SplitLabels, open_labels, registry
+from builders.corpus.label_formats import CALLED, Candidate, Fault, SplitLabels, open_labels, registry
 from builders.corpus.search import find_unread, search_labels
 from builders.corpus.source import Source, open_source
 from builders.corpus.words import Words, draft_categories, near_duplicates
@@ -217,10 +217,11 @@ def _write_shares(named: Mapping[str, SplitLabels], read: _Read, notes: list[str
 
 def _write_faults(candidate: Candidate, read: _Read, given: Mapping[str, Any], notes: list[str]) -> Iterator[str]:
     known = registry()[next(iter(candidate.splits.values())).format].OPTIONS
-    found = {option: fault for option, fault in FAULTS.items() if read.faults[fault.counted]}
-    for fault in found.values():
+    found = [fault for fault in Fault if read.faults[fault.counted]]
+    for fault in found:
         yield f"# Found: {read.faults[fault.counted]:,} {fault.message}."
-    refused = {option: _SKIP for option in found if known[option].default != _SKIP and option not in given}
+    options = [fault.option for fault in found if fault.option not in given]
+    refused = {option: _SKIP for option in options if known[option].default != _SKIP}
     if refused:
         notes.append("faults")
         yield "# They are an error, unless this line leaves them out:"

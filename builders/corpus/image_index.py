@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterable, Iterator
 from itertools import accumulate, repeat
 from pathlib import Path
-from types import TracebackType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -69,9 +68,7 @@ class IndexWriter:
         """Return the writer."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Write what is left and close the file; it is of no use after an error."""
         if kind is None:
             self._flush()

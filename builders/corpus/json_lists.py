@@ -6,6 +6,7 @@ import codecs
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 _SPACE = re.compile(r"[ \t\n\r]*")
@@ -47,21 +48,11 @@ def read_lists(chunks: Iterable[bytes], handlers: Mapping[str, Callable[[Any], o
 
 
 def _decode(chunks: Iterable[bytes]) -> Iterator[str]:
-    start = b""
-    decoder = None
-    for chunk in chunks:
-        if decoder is None:
-            start += chunk
-            if len(start) < 4:
-                continue
-            chunk, decoder = start, _decoder_for(start)
-        yield decoder.decode(chunk)
-    yield (decoder or _decoder_for(start)).decode(b"" if decoder else start, final=True)
-
-
-def _decoder_for(start: bytes) -> codecs.IncrementalDecoder:
+    pieces, start = iter(chunks), b""
+    while len(start) < 4 and (piece := next(pieces, None)) is not None:
+        start += piece
     # As `json.loads` decodes bytes.
-    return codecs.getincrementaldecoder(json.detect_encoding(start))("surrogatepass")
+    return codecs.iterdecode(chain([start], pieces), json.detect_encoding(start), "surrogatepass")
 
 
 class _Text:

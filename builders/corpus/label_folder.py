@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from posixpath import splitext
@@ -15,17 +15,11 @@ from tqdm import tqdm
 from builders.core.checksums import hash_text, new_digest
 from builders.core.errors import SARChatError
 from builders.core.resources import read_yaml
+from builders.core.schema import SPLITS
 from builders.corpus.annotation_table import AnnotationTable
 from builders.corpus.entries import check_file_name
 from builders.corpus.image_check import read_size
-from builders.corpus.label_formats import (
-    IMAGES_WITHOUT_LABEL,
-    LABELS_WITHOUT_IMAGE,
-    Candidate,
-    Faults,
-    SplitLabels,
-    find_splits,
-)
+from builders.corpus.label_formats import Candidate, Fault, Faults, SplitLabels, find_splits
 from builders.corpus.labels import Labels, fill_sizes
 from builders.corpus.reading_ahead import read_ahead
 from builders.corpus.source import IMAGES, Source, join
@@ -121,18 +115,23 @@ class FolderLabels(Labels):
     def read_into(self, table: AnnotationTable, tally: Counter[str]) -> str:
         """Add images, boxes and names of categories to a table; see `Labels.read_into`."""
         faults = Faults(self.name, self.split.options, tally)
-        digest = new_digest(self.settings())
         writer = Writer(table, self)
         with Files(self) as files:
-            pairs = tqdm(files.pairs(), f"Reading {self.name}", unit=" files", disable=None, leave=False, delay=2)
-            read = zip(pairs, self._contents(files), self._sizes(files), strict=True)
-            for (path, _, name), content, size in read:
-                digest.update(f"{path}:{name}:{len(content)}\n".encode() + content)
-                place = self.source.show(join(self.split.labels, path))
-                writer.add(name, self.parse(content, place, size, table.corners, faults))
+            digest = self._read(files, writer, table.corners, faults)
             files.add_faults(faults)
         faults.check()
         writer.finish()
+        return digest
+
+    def _read(self, files: Files, writer: Writer, corners: bool, faults: Faults) -> str:
+        """Write each image that has a label; return what `digest` does."""
+        digest = new_digest(self.settings())
+        pairs = tqdm(files.pairs(), f"Reading {self.name}", unit=" files", disable=None, leave=False, delay=2)
+        read = zip(pairs, self._contents(files), self._sizes(files), strict=True)
+        for (path, _, name), content, size in read:
+            digest.update(f"{path}:{name}:{len(content)}\n".encode() + content)
+            place = self.source.show(join(self.split.labels, path))
+            writer.add(name, self.parse(content, place, size, corners, faults))
         return digest.hexdigest()
 
     def _contents(self, files: Files) -> Iterator[bytes]:
@@ -229,16 +228,16 @@ class Files(TemporaryDatabase):
         for (path,) in self._query(
             f"select path from labels {self._if_listed('labels')} and key not in (select key from images) order by key"
         ):
-            faults.add(LABELS_WITHOUT_IMAGE, path)
+            faults.add(Fault.LABELS_WITHOUT_IMAGE, path)
         for (key,) in self._query(
             "select key from listed where key not in (select key from images union all select key from labels)"
             " order by key"
         ):
-            faults.add(LABELS_WITHOUT_IMAGE, f"{self._listed}: {key}")
+            faults.add(Fault.LABELS_WITHOUT_IMAGE, f"{self._listed}: {key}")
         for (name,) in self._query(
             f"select name from images {self._if_listed('images')} and key not in (select key from labels) order by key"
         ):
-            faults.add(IMAGES_WITHOUT_LABEL, name)
+            faults.add(Fault.IMAGES_WITHOUT_LABEL, name)
 
     def _if_listed(self, table: str) -> str:
         return f"where {table}.key in (select key from listed)" if self._listed else "where true"
@@ -311,19 +310,30 @@ def read_number(text: str) -> float | None:
 
 
 class Layout(NamedTuple):
-    """Where a corpus has folders, see `layouts.yaml`.
+    """Where a corpus has its labels and images, see `layouts.yaml`.
 
     Attributes:
         name: the data set or program that has it.
-        labels: the folder of the labels.
+        labels: the folder of the labels, or the file.
         images: the folders that may have the images, in the order in which they are tried.
         lists: the folders that may have a list of images for each split, `NAME.txt`.
+        names: the names of splits that differ from SARDet-100K's.
     """
 
     name: str
     labels: str
     images: Sequence[str]
     lists: Sequence[str] = ()
+    names: Mapping[str, str] = {}
+
+    def name_of(self, split: str) -> str:
+        """Return the name of a split."""
+        return self.names.get(split, SPLITS[split])
+
+
+def known_layouts(format: str) -> list[Layout]:
+    """Return the layouts of a format in the order in which they are tried."""
+    return [Layout(**entry) for entry in read_yaml("corpus/layouts.yaml")[format]]
 
 
 def find_layouts(
@@ -339,7 +349,7 @@ def find_layouts(
     """
     found = []
     folders = top.folders()
-    for layout in (Layout(**entry) for entry in read_yaml("corpus/layouts.yaml")[format]):
+    for layout in known_layouts(format):
         splits = {}
         above, divided, _ = layout.labels.partition("{split}")
         above, _, start = above.rpartition("/") if divided else (above, "", "")

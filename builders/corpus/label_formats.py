@@ -21,7 +21,8 @@ import math
 import pkgutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import Enum
 from functools import cache
 from typing import Any, NamedTuple, Protocol
 
@@ -129,11 +130,6 @@ def registry() -> Registry[Format]:
     return Registry("label format", "sarchat.formats", included)
 
 
-def format_names() -> tuple[str, ...]:
-    """Return the names of the formats."""
-    return tuple(registry())
-
-
 def complete_options(format: str, options: Mapping[str, Any], place: str) -> dict[str, Any]:
     """Return the values of all options of a format.
 
@@ -183,7 +179,7 @@ def open_labels(top: Source, split: SplitLabels, images: Source | None = None, p
         SARChatError: if they do not exist, or an option is wrong.
     """
     options = complete_options(split.format, split.options, place or top.location)
-    complete = SplitLabels(split.format, split.labels, split.images, split.listed, options)
+    complete = replace(split, options=options)
     if images is None:
         images = top.inside(split.images) if split.images else top
     return registry()[split.format].open_labels(top, complete, images)
@@ -195,33 +191,29 @@ _NAMED = 3
 ERROR, SKIP = "error", "skip"
 
 
-class Fault(NamedTuple):
-    """A kind of fault: how it is counted in a build's report, and how a message says that there are some."""
+class Fault(Enum):
+    """A kind of fault: how it is counted in a build's report, and how a message says that there are some.
 
-    counted: str
-    message: str
+    The option that decides has its name in small letters.
+    """
 
+    UNFIT_ROWS = "does not fit the format", "boxes that do not fit the format"
+    UNDECLARED_CLASSES = "class id not declared", "boxes with a class id that is not declared"
+    LABELS_WITHOUT_IMAGE = "label: no image", "labels without an image"
+    IMAGES_WITHOUT_LABEL = "image: no label", "images without a label"
 
-UNFIT_ROWS = "unfit_rows"
-UNDECLARED_CLASSES = "undeclared_classes"
-LABELS_WITHOUT_IMAGE = "labels_without_image"
-IMAGES_WITHOUT_LABEL = "images_without_label"
-# By the option that decides.
-FAULTS = {
-    UNFIT_ROWS: Fault("does not fit the format", "boxes that do not fit the format"),
-    UNDECLARED_CLASSES: Fault("class id not declared", "boxes with a class id that is not declared"),
-    LABELS_WITHOUT_IMAGE: Fault("label: no image", "labels without an image"),
-    IMAGES_WITHOUT_LABEL: Fault("image: no label", "images without a label"),
-}
+    def __init__(self, counted: str, message: str) -> None:
+        """Name the option."""
+        self.counted, self.message, self.option = counted, message, self.name.lower()
 
 
-def fault_options(*names: str, skipped: tuple[str, ...] = ()) -> dict[str, Option]:
-    """Return the options for kinds of faults, by default errors, but for those that are `skipped`."""
+def fault_options(*faults: Fault, skipped: Fault | None = None) -> dict[str, Option]:
+    """Return the options for kinds of faults, by default errors, but for the one that is `skipped`."""
     return {
-        name: Option(
-            SKIP if name in skipped else ERROR, (ERROR, SKIP), f"{FAULTS[name].message}: an error, or left out"
+        fault.option: Option(
+            SKIP if fault is skipped else ERROR, (ERROR, SKIP), f"{fault.message}: an error, or left out"
         )
-        for name in names
+        for fault in faults
     }
 
 
@@ -239,11 +231,11 @@ class Faults:
         self._name = name
         self._options = options
         self._tally = tally
-        self._examples: dict[str, list[str]] = {}
+        self._examples: dict[Fault, list[str]] = {}
 
-    def add(self, fault: str, example: str, number: int = 1) -> None:
+    def add(self, fault: Fault, example: str) -> None:
         """Count a fault; the example says where it is, and what is wrong there."""
-        self._tally[FAULTS[fault].counted] += number
+        self._tally[fault.counted] += 1
         examples = self._examples.setdefault(fault, [])
         if len(examples) < _NAMED:
             examples.append(example.removeprefix(self._name).lstrip("/: "))
@@ -254,23 +246,23 @@ class Faults:
         Raises:
             SARChatError: if there are others; the message has numbers, examples, and the options that leave them out.
         """
-        skipped = [fault for fault in self._examples if self._options[fault] == SKIP]
+        skipped = [fault for fault in self._examples if self._options[fault.option] == SKIP]
         if skipped:
             _LOG.warning("%s: left out: %s", self._name, self._list(skipped))
         refused = [fault for fault in self._examples if fault not in skipped]
         if refused:
-            go_on = ", ".join(f"{fault}: {SKIP}" for fault in refused)
+            go_on = ", ".join(f"{fault.option}: {SKIP}" for fault in refused)
             raise SARChatError(
                 f"{self._name} has {self._list(refused)}; correct the files, or leave these out with the "
                 f"option{'s' * (len(refused) > 1)} {go_on} of the label format"
             )
 
-    def _list(self, faults: list[str]) -> str:
+    def _list(self, faults: list[Fault]) -> str:
         parts = []
         for fault in faults:
-            number, examples = self._tally[FAULTS[fault].counted], self._examples[fault]
+            number, examples = self._tally[fault.counted], self._examples[fault]
             more = [f"and {number - len(examples):,} more"] if number > len(examples) else []
-            parts.append(f"{FAULTS[fault].message} ({', '.join([*examples, *more])})")
+            parts.append(f"{fault.message} ({', '.join([*examples, *more])})")
         return "; ".join(parts)
 
 

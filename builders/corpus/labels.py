@@ -115,7 +115,7 @@ class Labels(ABC):
 
         Args:
             table: takes them; every image must get a size.
-            tally: takes the numbers of what could not be read, see `FAULTS`.
+            tally: takes the numbers of what could not be read, see `Fault`.
 
         Raises:
             SARChatError: if a file is wrong.
@@ -152,7 +152,7 @@ class Annotations:
         category_names: the names of their categories, in lower case.
         unknown: the number of boxes of each unknown category, by file.
         category_counts: the number of boxes of each category that has any, by its name as annotated.
-        tally: the number of faults by kind, see `FAULTS`, and what became of the boxes in the images that `images` has
+        tally: the number of faults by kind, see `Fault`, and what became of the boxes in the images that `images` has
             yielded so far, see `clean`.
     """
 

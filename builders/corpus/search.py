@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from builders.core.errors import SARChatError
 from builders.core.schema import SPLITS
-from builders.corpus.formats.coco import known_layouts
 from builders.corpus.info import CorpusInfo
-from builders.corpus.label_formats import CALLED, Candidate, SplitLabels, find_candidates, format_names
+from builders.corpus.label_folder import known_layouts
+from builders.corpus.label_formats import CALLED, Candidate, SplitLabels, find_candidates, registry
 from builders.corpus.source import IMAGES, Source, join
 
 _ANNOTATIONS = (".json", ".parquet")
@@ -142,9 +142,13 @@ def _show(top: Source, candidate: Candidate) -> str:
 def _describe_search(source: Source, format: str) -> str:
     if source.is_archive and any("\\" in name for name, _ in source.list_sizes("")):
         return "its paths have backslashes instead of slashes; unpack it, and give the folder"
-    others = [name for name in format_names() if name != "coco"]
+    others = [name for name in registry() if name != "coco"]
+    coco = [
+        layout.labels.format(split="{" + ",".join(map(layout.name_of, SPLITS)) + "}")
+        for layout in known_layouts("coco")
+    ]
     expected = ", ".join(
-        ([] if format in others else [layout.describe() for layout in known_layouts()])
+        ([] if format in others else coco)
         + ([f"labels in the format {format or ' or '.join(others)}"] if others and format != "coco" else [])
     )
     # Listing a remote tree may take long.

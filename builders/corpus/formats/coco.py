@@ -6,14 +6,13 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from tqdm import tqdm
 
 from builders.core.checksums import hash_file, hash_text, new_digest
 from builders.core.errors import SARChatError, near
-from builders.core.resources import read_yaml
 from builders.core.schema import SPLITS
 from builders.corpus.annotation_table import AnnotationTable
 from builders.corpus.entries import (
@@ -29,12 +28,12 @@ from builders.corpus.entries import (
     short,
 )
 from builders.corpus.json_lists import read_lists
+from builders.corpus.label_folder import known_layouts
 from builders.corpus.label_formats import (
     ANGLE_OPTIONS,
-    LABELS_WITHOUT_IMAGE,
     SKIP,
-    UNFIT_ROWS,
     Candidate,
+    Fault,
     Faults,
     Option,
     SplitLabels,
@@ -49,51 +48,13 @@ from builders.corpus.reading_ahead import looking_up_sizes
 from builders.corpus.source import IMAGES, Source, join
 from builders.corpus.targets import RawBox
 
-
-@dataclass(frozen=True)
-class CocoLayout:
-    """A layout; `{split}` in a path stands for the split's name.
-
-    Attributes:
-        name: the data set or program that has it.
-        annotations: the path of a split's annotation file.
-        images: the paths that may be the folder of a split's images, in the order in which they are tried.
-        names: the names of splits that differ from SARDet-100K's.
-    """
-
-    name: str
-    annotations: str
-    images: Sequence[str]
-    names: Mapping[str, str] = field(default_factory=dict)
-
-    def annotation_file(self, split: str) -> str:
-        """Return the path of a split's annotation file."""
-        return self.annotations.format(split=self._name(split))
-
-    def image_folders(self, split: str) -> list[str]:
-        """Return the paths that may be the folder of a split's images."""
-        return [folder.format(split=self._name(split)) for folder in self.images]
-
-    def describe(self) -> str:
-        """Return the path of the annotation files with the names of all splits, as the shell would write it."""
-        return self.annotations.format(split="{" + ",".join(map(self._name, SPLITS)) + "}")
-
-    def _name(self, split: str) -> str:
-        return self.names.get(split, SPLITS[split])
-
-
-def known_layouts() -> list[CocoLayout]:
-    """Return the layouts in the order in which they are tried."""
-    return [CocoLayout(**entry) for entry in read_yaml("corpus/layouts.yaml")["coco"]]
-
-
 ABOUT = "COCO detection: JSON, or Parquet with a row per image; one file, or parts in a folder"
 OPTIONS = {
     "box_from": Option("bbox", ("bbox", "segmentation"), "what the box is of an annotation that has both"),
     "annotations_key": Option("annotations", str, "what the file calls the list 'annotations'"),
     "file_name_key": Option("file_name", str, "what the file calls the 'file_name' of an image"),
     **ANGLE_OPTIONS,
-    **fault_options(UNFIT_ROWS, LABELS_WITHOUT_IMAGE),
+    **fault_options(Fault.UNFIT_ROWS, Fault.LABELS_WITHOUT_IMAGE),
 }
 _LOG = logging.getLogger(__name__)
 _HEAD = 1 << 16
@@ -126,15 +87,16 @@ def find(top: Source) -> list[Candidate]:
     found = []
     # A web server may list no folder, though there are some.
     folders = top.folders()
-    for layout in known_layouts():
+    for layout in known_layouts("coco"):
         splits = {}
         for split in SPLITS:
-            above = layout.annotation_file(split).rpartition("/")[0]
-            if folders and above and above.partition("/")[0] not in folders:
+            file = layout.labels.format(split=layout.name_of(split))
+            above, inside, _ = file.partition("/")
+            if folders and inside and above not in folders:
                 continue
-            labels = _find_annotations(top, layout.annotation_file(split))
+            labels = _find_annotations(top, file)
             if labels is not None:
-                places = layout.image_folders(split)
+                places = [folder.format(split=layout.name_of(split)) for folder in layout.images]
                 images = next(filter(top.is_dir, places), None)
                 if images is None:
                     raise SARChatError(f"{top.location} contains no images: none of {', '.join(places)} exists")
@@ -263,7 +225,7 @@ class AnnotationFiles(Labels):
             tally[_NO_CORNERS] += seen[_NO_CORNERS]
         _find_images(table, self.images)
         # Otherwise they are an error once all are looked up, as those of the folder are for a build.
-        if self.options[LABELS_WITHOUT_IMAGE] == SKIP:
+        if self.options[Fault.LABELS_WITHOUT_IMAGE.option] == SKIP:
             _leave_out_missing(table, self.images, faults)
         faults.check()
         if seen[_NO_SIZE]:
@@ -351,7 +313,7 @@ def _leave_out_missing(table: AnnotationTable, images: Source, faults: Faults) -
             return True
 
         for name in table.remove_images(exists):
-            faults.add(LABELS_WITHOUT_IMAGE, name)
+            faults.add(Fault.LABELS_WITHOUT_IMAGE, name)
 
 
 def read_coco(chunks: Iterable[bytes], reading: Reading) -> None:
@@ -446,7 +408,7 @@ class Reading:
         if image_id is None:
             raise SARChatError(f"{owner} has image id {short(image)}, not a whole number; fix the file")
         if box is None:
-            self._faults.add(UNFIT_ROWS, f"{owner}: no bbox, and no segmentation to make it of")
+            self._faults.add(Fault.UNFIT_ROWS, f"{owner}: no bbox, and no segmentation to make it of")
             return
         attributes = entry.get("attributes")
         if isinstance(attributes, dict) and attributes.get("rotation"):

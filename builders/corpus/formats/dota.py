@@ -7,19 +7,11 @@ from typing import Any
 
 from builders.corpus.entries import short
 from builders.corpus.label_folder import FolderLabels, LabelFile, find_layouts, read_lines, read_number
-from builders.corpus.label_formats import (
-    IMAGES_WITHOUT_LABEL,
-    LABELS_WITHOUT_IMAGE,
-    UNFIT_ROWS,
-    Candidate,
-    Faults,
-    fault_options,
-    quadrilateral,
-)
+from builders.corpus.label_formats import Candidate, Fault, Faults, fault_options, quadrilateral
 from builders.corpus.source import Source
 
 ABOUT = "DOTA text: x1 y1 x2 y2 x3 y3 x4 y4 category difficult"
-OPTIONS = fault_options(UNFIT_ROWS, LABELS_WITHOUT_IMAGE, IMAGES_WITHOUT_LABEL)
+OPTIONS = fault_options(Fault.UNFIT_ROWS, Fault.LABELS_WITHOUT_IMAGE, Fault.IMAGES_WITHOUT_LABEL)
 _HEADERS = ("imagesource:", "gsd:", "acquisition dates:")
 
 
@@ -39,7 +31,7 @@ class DotaLabels(FolderLabels):
             numbers: Any = [read_number(text) for text in fields[:8]]
             difficult = read_number(fields[9]) if len(fields) == 10 else 0.0
             if len(fields) not in (9, 10) or None in numbers or difficult is None:
-                faults.add(UNFIT_ROWS, f"{place}, line {number}: {short(line)}")
+                faults.add(Fault.UNFIT_ROWS, f"{place}, line {number}: {short(line)}")
             else:
                 parsed.boxes.append((fields[8], quadrilateral(tuple(numbers), difficult=difficult != 0)))
         return parsed

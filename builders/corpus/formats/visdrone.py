@@ -8,20 +8,12 @@ from typing import Any
 
 from builders.corpus.entries import short
 from builders.corpus.label_folder import FolderLabels, LabelFile, find_layouts, read_lines, read_number
-from builders.corpus.label_formats import (
-    IMAGES_WITHOUT_LABEL,
-    LABELS_WITHOUT_IMAGE,
-    UNDECLARED_CLASSES,
-    UNFIT_ROWS,
-    Candidate,
-    Faults,
-    fault_options,
-)
+from builders.corpus.label_formats import Candidate, Fault, Faults, fault_options
 from builders.corpus.source import Source
 from builders.corpus.targets import RawBox
 
 ABOUT = "VisDrone text: x,y,width,height,score,category,truncation,occlusion; boxes with score 0 are ignored"
-OPTIONS = fault_options(UNFIT_ROWS, UNDECLARED_CLASSES, LABELS_WITHOUT_IMAGE, IMAGES_WITHOUT_LABEL)
+OPTIONS = fault_options(*Fault)
 _NAMES = (
     "ignored regions, pedestrian, people, bicycle, car, van, truck, tricycle, awning-tricycle, bus, motor, others"
 ).split(", ")
@@ -41,9 +33,9 @@ class VisDroneLabels(FolderLabels):
         for number, line in read_lines(content, place):
             numbers: Any = [read_number(text) for text in line.rstrip(",").split(",")]
             if len(numbers) != 8 or None in numbers:
-                faults.add(UNFIT_ROWS, f"{place}, line {number}: {short(line)}")
+                faults.add(Fault.UNFIT_ROWS, f"{place}, line {number}: {short(line)}")
             elif numbers[5] not in range(len(_NAMES)):
-                faults.add(UNDECLARED_CLASSES, f"{place}, line {number}: category {numbers[5]:g}")
+                faults.add(Fault.UNDECLARED_CLASSES, f"{place}, line {number}: category {numbers[5]:g}")
             else:
                 parsed.boxes.append((_NAMES[int(numbers[5])], RawBox(0, tuple(numbers[:4]), numbers[4] == 0)))
         return parsed

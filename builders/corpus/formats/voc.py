@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -14,15 +13,12 @@ from xml.parsers import expat
 from builders.core.checksums import new_digest
 from builders.core.errors import SARChatError
 from builders.core.schema import SPLITS, Corners
-from builders.corpus.annotation_table import AnnotationTable
 from builders.corpus.entries import short
 from builders.corpus.label_folder import Files, FolderLabels, LabelFile, Writer, find_layouts, read_number, read_start
 from builders.corpus.label_formats import (
     ANGLE_OPTIONS,
-    IMAGES_WITHOUT_LABEL,
-    LABELS_WITHOUT_IMAGE,
-    UNFIT_ROWS,
     Candidate,
+    Fault,
     Faults,
     Option,
     SplitLabels,
@@ -41,7 +37,7 @@ OPTIONS = {
         0, (0, 1), "0: corners are as in COCO; 1: pixels count from 1, and xmax and ymax are inside, as in PASCAL's own"
     ),
     **ANGLE_OPTIONS,
-    **fault_options(UNFIT_ROWS, LABELS_WITHOUT_IMAGE, IMAGES_WITHOUT_LABEL),
+    **fault_options(Fault.UNFIT_ROWS, Fault.LABELS_WITHOUT_IMAGE, Fault.IMAGES_WITHOUT_LABEL),
 }
 _IMAGE_TAGS = ("annotation", "HRSC_Image")
 _OBJECT_TAGS = ("object", "HRSC_Object")
@@ -208,30 +204,21 @@ class MergedVocLabels(VocLabels):
         """Return a hash of the file."""
         return self.source.digest(self.split.labels)
 
-    def read_into(self, table: AnnotationTable, tally: Counter[str]) -> str:
-        """Add images, boxes and names of categories to a table; see `Labels.read_into`."""
-        faults = Faults(self.name, self.split.options, tally)
+    def _read(self, files: Files, writer: Writer, corners: bool, faults: Faults) -> str:
         digest = new_digest()
-        writer = Writer(table, self)
-        with Files(self) as files:
 
-            def handle(entry: Entry) -> None:
-                name = entry.first(_NAME)
-                found = files.images_of(name)
-                if not found:
-                    faults.add(LABELS_WITHOUT_IMAGE, repr(name))
-                elif len(found) > 1 or files.add_labelled(found[0]):
-                    raise SARChatError(f"{self.name}: image {name!r} is in it, or in its images, twice; remove one")
-                else:
-                    writer.add(
-                        found[0],
-                        _parse(entry, f"{self.name}: image {name!r}", self.split.options, table.corners, faults),
-                    )
+        def handle(entry: Entry) -> None:
+            name = entry.first(_NAME)
+            found = files.images_of(name)
+            if not found:
+                faults.add(Fault.LABELS_WITHOUT_IMAGE, repr(name))
+            elif len(found) > 1 or files.add_labelled(found[0]):
+                raise SARChatError(f"{self.name}: image {name!r} is in it, or in its images, twice; remove one")
+            else:
+                place = f"{self.name}: image {name!r}"
+                writer.add(found[0], _parse(entry, place, self.split.options, corners, faults))
 
-            read_xml(hash_chunks(self.source.chunks(self.split.labels), digest), self.name, handle)
-            files.add_faults(faults)
-        faults.check()
-        writer.finish()
+        read_xml(hash_chunks(self.source.chunks(self.split.labels), digest), self.name, handle)
         return digest.hexdigest()
 
 
@@ -247,7 +234,7 @@ def _parse(entry: Entry, place: str, options: Mapping[str, Any], corners: bool, 
         if name and box and difficult is not None:
             parsed.boxes.append((name, box._replace(difficult=difficult)))
         else:
-            faults.add(UNFIT_ROWS, f"{owner}: {short(texts)}")
+            faults.add(Fault.UNFIT_ROWS, f"{owner}: {short(texts)}")
     return parsed
 
 

@@ -16,11 +16,8 @@ from builders.corpus.entries import short
 from builders.corpus.label_folder import FolderLabels, LabelFile, find_layouts, read_lines, read_number
 from builders.corpus.label_formats import (
     CALLED,
-    IMAGES_WITHOUT_LABEL,
-    LABELS_WITHOUT_IMAGE,
-    UNDECLARED_CLASSES,
-    UNFIT_ROWS,
     Candidate,
+    Fault,
     Faults,
     Option,
     SplitLabels,
@@ -37,9 +34,7 @@ OPTIONS = {
     "names": Option([], list, "the names of the classes, in the order of their ids"),
     "names_in": Option("", str, "the file that has the names: data.yaml, or text with one in each line"),
     "folders": Option([], list, "the folders, in those of the labels and of the images, that the split consists of"),
-    **fault_options(
-        UNFIT_ROWS, UNDECLARED_CLASSES, LABELS_WITHOUT_IMAGE, IMAGES_WITHOUT_LABEL, skipped=(IMAGES_WITHOUT_LABEL,)
-    ),
+    **fault_options(*Fault, skipped=Fault.IMAGES_WITHOUT_LABEL),
 }
 _LOG = logging.getLogger(__name__)
 _YAML = (".yaml", ".yml")
@@ -77,9 +72,9 @@ class YoloLabels(FolderLabels):
             box = None if None in fields else _parse_box(fields[1:], size or (1, 1), corners)
             name = self.names.get(fields[0]) if fields[0] is not None else None
             if box is None or fields[0] % 1:
-                faults.add(UNFIT_ROWS, f"{place}, line {number}: {short(line)}")
+                faults.add(Fault.UNFIT_ROWS, f"{place}, line {number}: {short(line)}")
             elif name is None:
-                faults.add(UNDECLARED_CLASSES, f"{place}, line {number}: class {fields[0]:g}")
+                faults.add(Fault.UNDECLARED_CLASSES, f"{place}, line {number}: class {fields[0]:g}")
             else:
                 parsed.boxes.append((name, box))
         return parsed
