@@ -10,6 +10,7 @@ wherever it is copied.
 from __future__ import annotations
 
 import importlib
+import inspect
 import json
 import re
 import sys
@@ -18,7 +19,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache, partial
-from itertools import chain, compress
+from itertools import chain, compress, pairwise, product
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,48 +48,6 @@ _CITATION = """\
 }
 """
 
-_KWARGS_DESCRIPTION = """
-Args:
-    predictions (list of str): the model's answers. In an answer with reasoning, only the text after the last
-        `</think>` is scored; with an unclosed `<think>` there is no answer.
-    references (list of dict): one for each prediction: `task`, `scenario` ("single" or "multi") and the gold answer,
-        either as `answer` (str) or as `messages` (list of {"role", "content"}, as the data set has them; the gold is
-        the last message of the assistant). Other keys are ignored.
-    average (str): "sample" (default) computes the accuracy of each record, then the mean; "corpus" first sums TP, FP
-        and FN over all records.
-    categories (list of str or dict): the corpus's categories, if they are not SARDet-100K's: their names, or dicts
-        with `name`, `many` (plural), `also` (further words) and `say` (the name in answers). See `vocabulary`.
-    box_format (str): the notation in which the model wrote its boxes, such as "qwen3-vl", if it is not SARChat's. The
-        references then need `width` and `height` of their images in pixels, and SARChat's package must be installed.
-    input_size, resize (str): "WxH" or "factor,min_pixels,max_pixels", for notations in pixels of the resized image,
-        unless the references have `input_width` and `input_height`.
-
-Returns:
-    dict: scores are floats in percent, from 0 to 100; a score without records is absent.
-        - `overall`, `balanced`, and one score per task, `classification` ... `referring`, and `presence`, which enters
-          neither of the two.
-        - the sub-scores that enter the averages: `classification/accuracy`, `description/phrases`, `counting/count`,
-          `counting/iou@0.25`, `counting/iou@0.5`, `grounding/position`, `grounding/{single,multi}/iou@0.25`,
-          `identification/{single,multi}/accuracy`, `referring/{single,multi}/iou@0.25`, `.../iou@0.5`,
-          `presence/accuracy`.
-        - scores that do not enter any average: `grounding/{single,multi}/iou@0.5`, `referring/{single,multi}/cell`,
-          `identification/{single,multi}/{size,shape,cell,direction,proximity,orientation}`;
-          `presence/{precision,recall,f1}` of the answer yes, and `presence/yes`, its share.
-        - `n`, `unparsed` and `hedged`: per task, the number of records, of answers that could not be parsed, and of
-          answers that offer a choice where one thing was asked for ("a ship or a tank", "3 or 4").
-        - `upright`: per task, the answers with boxes of four numbers where the gold has eight, if there are any.
-
-Examples:
-    >>> import evaluate
-    >>> metric = evaluate.load("sarchat_metric")
-    >>> gold = "{<10><10><50><50>} (top left){<60><60><90><90>} (bottom right)"
-    >>> reference = {"task": "referring", "scenario": "multi", "answer": gold}
-    >>> result = metric.compute(predictions=["{<10><10><50><50>} (top left)"], references=[reference])
-    >>> result["referring/multi/iou@0.25"], result["overall"], result["n"]
-    (50.0, 50.0, {'referring': 1})
-
-"""
-
 # x1, y1, x2, y2, or the corners x1, y1, ..., x4, y4 of an oriented box.
 Box = tuple[float, ...]
 Counts = tuple[int, int, int]
@@ -97,20 +57,12 @@ Reading = dict[str, Any]
 _Token = tuple[str, str]
 _BOX, _END = ("box", ""), ("end", "")
 
-_FURTHER = ("size", "shape", "cell", "direction", "proximity", "orientation")
-_ATTRIBUTES = {"category": "accuracy"} | {name: name for name in _FURTHER}
-# (TP, FP, FN) of a number or an attribute.
-_RIGHT: Counts = (1, 0, 0)
-_WRONG: Counts = (0, 0, 1)
-
 SCENARIOS = ("single", "multi")
 IOU_THRESHOLDS = {"iou@0.25": 0.25, "iou@0.5": 0.5}
 
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Words. Every pattern is ASCII (other scripts' digits and letters are neither numbers nor words) and can only be
-# matched in one way, so that reading takes time linear in the length of the text, whatever the text.
-# ---------------------------------------------------------------------------------------------------------------------
+# ----- Words -----
+# Every pattern is ASCII (other scripts' digits and letters are neither numbers nor words) and can only be matched in
+# one way, so that reading takes time linear in the length of the text, whatever the text.
 
 _NUMBER = r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
 _CORNER = rf"\s*<\s*({_NUMBER})\s*>"
@@ -118,50 +70,45 @@ BOX = re.compile(rf"\{{{_CORNER * 4}(?:{_CORNER * 4})?\s*\}}", re.ASCII)
 _BARE_BOX = BOX.pattern.replace(f"({_NUMBER})", _NUMBER)
 # A box, or the end of a sentence; a "." before a digit is none. `re` is twice as fast without a set `[!?;]`.
 _BREAK = re.compile(rf"({_BARE_BOX}|!|\?|;|\r|\n|\.(?![0-9]))", re.ASCII)
+# The same, or a comma; and the tokens of all but boxes.
+_MARK = re.compile(_BREAK.pattern.replace("|;", "|,|;"), re.ASCII)
+_MARKS: dict[str, tuple[_Token, ...]] = dict.fromkeys("!?;\r\n.", (_END,)) | {",": ()}
+# Texts up to this length are remembered.
+_SHORT = 512
 # Words and punctuation marks. Spaces and hyphens only separate words; a "." before a digit is skipped.
 _WORD = re.compile(r"\w+|[^\s\w.-]", re.ASCII)
-# Pieces of a text up to this length are remembered.
-_SHORT = 512
 
-_IMAGE = ("image", "picture", "scene", "frame", "photo")
-_MIDDLE = ("middle", "center", "centre", "central")
-_ROW_OF = {"top": "top", "upper": "top", "bottom": "bottom", "lower": "bottom"} | dict.fromkeys(_MIDDLE, "middle")
-_COLUMN_OF = {"left": "left", "right": "right"} | dict.fromkeys(_MIDDLE, "center")
+_IMAGE = "image|picture|scene|frame|photo"
+_OUTER, _INNER, _SIDE = "top|upper|bottom|lower", "middle|center|centre|central", "left|right"
+_INNER_WORDS = _INNER.split("|")
+_ROW_OF = {"top": "top", "upper": "top", "bottom": "bottom", "lower": "bottom"} | dict.fromkeys(_INNER_WORDS, "middle")
+_COLUMN_OF = {"left": "left", "right": "right"} | dict.fromkeys(_INNER_WORDS, "center")
 _CELL_OF = {f"{row} {column}": f"{_ROW_OF[row]} {_COLUMN_OF[column]}" for row in _ROW_OF for column in _COLUMN_OF}
 _CELL_OF |= {"left": "middle left", "right": "middle right", "top": "top center", "bottom": "bottom center"}
-_CELL_OF |= dict.fromkeys(_MIDDLE, "middle center")
-_DIRECTION_OF_CELL = {
-    "top left": "upper left",
-    "top center": "above",
-    "top right": "upper right",
-    "middle left": "left",
-    "middle right": "right",
-    "bottom left": "lower left",
-    "bottom center": "below",
-    "bottom right": "lower right",
-}
-# Words and phrases with a meaning of their own, besides the categories: (kind, meaning).
-_MEANING_OF = {words: ("cell", cell) for words, cell in _CELL_OF.items()}
-_MEANING_OF |= {
-    f"to the {words} of": ("direction", _DIRECTION_OF_CELL[cell])
-    for words, cell in _CELL_OF.items()
-    if cell in _DIRECTION_OF_CELL
-}
-_MEANING_OF |= {
-    f"to the {words} of {the} {image}": ("cell", cell)
-    for words, cell in _CELL_OF.items()
-    for the in ("the", "this")
-    for image in _IMAGE
-}
-_MEANING_OF |= {word: ("direction", word) for word in ("above", "below")}
-_MEANING_OF |= {word: ("size", word) for word in ("small", "medium", "large", "very small", "very large")}
-_MEANING_OF |= {word: ("shape", word) for word in ("wide", "tall", "square")}
-# Of an oriented box in a slanting position, which an answer about an upright one may say beside its shape.
-_MEANING_OF["elongated"] = ("slanting shape", "elongated")
-_MEANING_OF |= {word: ("orientation", word) for word in ("horizontal", "vertical", "rising", "falling")}
+_CELL_OF |= dict.fromkeys(_INNER_WORDS, "middle center")
+_DIRECTION_OF_CELL = {"top left": "upper left", "top center": "above", "top right": "upper right"}
+_DIRECTION_OF_CELL |= {"bottom left": "lower left", "bottom center": "below", "bottom right": "lower right"}
+_DIRECTION_OF_CELL |= {"middle left": "left", "middle right": "right"}
+# The (kind, meaning) of words, and of the phrases of `_PHRASE`.
+_MEANING_OF: dict[str, _Token] = {}
+for _words, _cell in _CELL_OF.items():
+    _MEANING_OF[_words] = ("cell", _cell)
+    if _cell in _DIRECTION_OF_CELL:
+        _MEANING_OF[f"to the {_words} of"] = ("direction", _DIRECTION_OF_CELL[_cell])
+    for _the, _image in product(("the", "this"), _IMAGE.split("|")):
+        _MEANING_OF[f"to the {_words} of {_the} {_image}"] = ("cell", _cell)
+for _kind, _own in {
+    "direction": ["above", "below"],
+    "size": ["small", "medium", "large", "very small", "very large"],
+    "shape": ["wide", "tall", "square"],
+    # Of an oriented box in a slanting position, which an answer about an upright one may say beside its shape.
+    "slanting shape": ["elongated"],
+    "orientation": ["horizontal", "vertical", "rising", "falling"],
+    "proximity": ["near", "far"],
+}.items():
+    _MEANING_OF |= {_word: (_kind, _word) for _word in _own}
 _MEANING_OF |= {"horizontally": ("orientation", "horizontal"), "vertically": ("orientation", "vertical")}
-_MEANING_OF |= {"near": ("proximity", "near"), "close": ("proximity", "near")}
-_MEANING_OF |= {"far": ("proximity", "far"), "away": ("proximity", "far")}
+_MEANING_OF |= {"close": ("proximity", "near"), "away": ("proximity", "far")}
 
 _UNITS = "one two three four five six seven eight nine".split()
 _TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
@@ -211,13 +158,14 @@ _NEW_CLAUSE = {*"it this that these that those there they he she we i here".spli
 # A list of categories has nothing but these words and punctuation marks in it. After "or" or "/" it is a choice.
 _IN_LIST = {*"a an the any other another some kind type sort of and or either very sized".split()}
 _IN_LIST |= {*"possibly perhaps maybe probably likely even small medium large wide tall square".split()}
+_IN_LIST |= {"very small", "very large"}
 # What denies the list before it: "are not visible", "cannot be seen", "is absent", ": no", ": 0".
 _DENIAL = re.compile(
     rf"""
     (?:[*)"'] \s)*
     (?: (?: (?:is|are|was|were|ca|can|could|do|does|did) \s not | cannot | [:|(] \s not ) \s (?:be \s)?
         (?: present|visible|seen|found|detected|identified|shown|there|appear|exist
-          | in \s (?:the|this) \s (?:{"|".join(_IMAGE)}) ) \b
+          | in \s (?:the|this) \s (?:{_IMAGE}) ) \b
       | (?:is|are|was|were|[:|(]) \s (?:absent|missing) \b
       | [:|(] \s (?:no|none|zero|0) (?= \s* (?: [,)|] | $ ) )
     )
@@ -291,7 +239,7 @@ def _judge(words: list[str], category_of: Mapping[str, str]) -> tuple[set[int], 
     is_choice = False
     for number, (place, following) in enumerate(zip(named, [*named[1:], len(words)], strict=False), start=1):
         between = words[place + 1 : following]
-        is_list = number < len(named) and all(word in _IN_LIST or not word.isalnum() for word in between)
+        is_list = number < len(named) and all(map(_may_be_listed, between))
         if not is_list or "and" in between:
             if is_choice and len({category_of[words[own]] for own in named[first:number]}) > 1:
                 choices.add(named[first])
@@ -305,18 +253,18 @@ def _judge(words: list[str], category_of: Mapping[str, str]) -> tuple[set[int], 
     return denied, choices - denied
 
 
-def _lengths_by_start(phrases: Iterable[str]) -> dict[str, list[int]]:
-    """Returns for each first word of phrases of several words the numbers of their words, in falling order."""
-    lengths: dict[str, set[int]] = {}
-    for phrase in phrases:
-        if " " in phrase:
-            lengths.setdefault(phrase[: phrase.index(" ")], set()).add(phrase.count(" ") + 1)
-    return {word: sorted(own, reverse=True) for word, own in lengths.items()}
+def _may_be_listed(word: str) -> bool:
+    return word in _IN_LIST or not (word.isalnum() or word in _MEANING_OF)
 
 
-_LENGTHS = _lengths_by_start(_MEANING_OF)
+# What names and phrases are made of: between words, spaces and hyphens, and a "." before a digit; no end in a word.
+_WORD_END = r"(?!(?<=\w)\w)"
+_NAME_GAP = rf"{_WORD_END}[ \t\f\v-]*(?:\.(?=[0-9]))?"
+_TOWARDS = rf"(?:{_OUTER})(?: (?:{_SIDE}|{_INNER}))?|(?:{_INNER}) (?:{_SIDE})|{_SIDE}"
+_PLACE = rf"{_TOWARDS}|(?:{_INNER})(?: (?:{_INNER}))?"
+_PHRASE = rf"to the (?:(?:{_PLACE}) of (?:the|this) (?:{_IMAGE})|(?:{_TOWARDS}) of)|{_PLACE}|very (?:small|large)"
 # Words of sizes, places, shapes and numbers: as the word for a category, they would no longer be read as such.
-_RESERVED = {*_MEANING_OF, *_ROW_OF, *_COLUMN_OF, *_VALUE_OF, *_NEGATIONS, *_IMAGE, "very", "the", "to"}
+_RESERVED = {*_MEANING_OF, *_ROW_OF, *_COLUMN_OF, *_VALUE_OF, *_NEGATIONS, *_IMAGE.split("|"), "very", "the", "to"}
 _CATEGORY_KEYS = {"name", "say", "many", "also", "article", "group", "ignore"}
 
 
@@ -350,45 +298,33 @@ class Vocabulary:
                     if rank == 1 and other != name:
                         raise ValueError(f"categories {other!r} and {name!r} are both called {form!r}")
         self._meaning_of = _MEANING_OF | {word: ("category", name) for word, name in self.category_of.items()}
-        self._known = {*self._meaning_of, *_LENGTHS}
         # An ignored name means nothing, and neither do the names within it.
-        self._names = set(self.category_of)
+        names = set(self.category_of)
         for _, *nouns in map(_read_category, ignored):
             with suppress(ValueError):
-                self._names.update(*map(_spell, chain(*nouns)))
-        self._lengths = _lengths_by_start(self._names)
-        numbered = [name for name in sorted(self._names) if any(map(_is_number, name.split(" ")))]
-        between = r"[\s.-]{0,3}"
-        patterns = "|".join(between.join(map(re.escape, name.split(" "))) for name in sorted(numbered, key=len)[::-1])
-        self._numbered = re.compile(rf"(?<![\w<])(?:{patterns})(?![\w>])", re.ASCII) if numbered else None
-        # Nothing but names, negation and choice spans a comma. A line break is in no part of a sentence.
-        self._comma = "\n" if any("," in name for name in self._names) else ","
-        # What stands between boxes, ends of sentences and commas repeats, and so do identifications, most answers.
+                names.update(*map(_spell, chain(*nouns)))
+        ordered = [name.split(" ") for name in sorted(names, key=lambda name: (-name.count(" "), -len(name), name))]
+        numbered = [r"[\s.-]{0,3}".join(map(re.escape, name)) for name in ordered if any(map(_is_number, name))]
+        self._numbered = re.compile(rf"(?<![\w<])(?:{'|'.join(numbered)})(?![\w>])", re.ASCII) if numbered else None
+        several = "|".join(_NAME_GAP.join(map(re.escape, name)) for name in ordered if len(name) > 1)
+        one = rf"(?:{several}){_WORD_END}" if several else "(?!)"
+        starts = "".join(sorted({phrase[0] for phrase in _MEANING_OF if " " in phrase}))
+        phrase = _PHRASE.replace(" ", rf"[ \t\f\v-]+(?!{one})")
+        # The words and marks of a text, where a name of several words, and a phrase with a meaning, is one.
+        self._split = re.compile(rf"{one}|(?=[{starts}])(?:{phrase})(?!\w)|\w+|[^\s\w.-]", re.ASCII).findall
+        # Nothing but names, negation and choice spans a comma.
+        self._pieces = _BREAK if any("," in name for name in names) else _MARK
+        self._meaning = lru_cache(maxsize=2**12)(self._look_up)
+        # What stands between marks repeats.
         self._read_short = lru_cache(maxsize=2**16)(self._read)
-        self._read_short_piece = lru_cache(maxsize=2**16)(self._read_piece)
-        self._identify_short = lru_cache(maxsize=2**16)(self._identify)
 
     def named(self, kind: str, text: str) -> list[str]:
         """Returns what a text in lower case names of a kind, in order."""
         return [meaning for this, meaning in self.tokens(text) if this == kind and meaning]
 
-    def identify(self, text: str) -> Reading:
-        """Returns the first of each attribute that an answer names; the result is shared, and must not be changed."""
-        return self._identify_short(text) if len(text) <= _SHORT else self._identify(text)
-
-    def _identify(self, text: str) -> Reading:
-        # The last of the reversed tokens is the first.
-        first = dict(reversed(self.tokens(_plain(text)))).get
-        return {
-            "category": first("category") or None,
-            "size": first("size"),
-            "shape": first("shape") or first("slanting shape"),
-            "cell": first("cell"),
-            "direction": first("direction"),
-            "proximity": first("proximity"),
-            "orientation": first("orientation"),
-            "hedged": first("category") == "",
-        }
+    def words(self, text: str) -> list[str]:
+        """Returns the words and marks of a text in lower case; a name of several words, or a phrase, is one."""
+        return [" ".join(_WORD.findall(part)) for part in self._split(text)]
 
     def without_numbers(self, text: str) -> str:
         """Returns a text in lower case without the names that hold a number."""
@@ -404,63 +340,38 @@ class Vocabulary:
         in which case it is a cell.
         """
         tokens: list[_Token] = []
-        # Nothing spans a box or the end of a sentence.
-        for place, part in enumerate(_BREAK.split(text)):
-            if place % 2:
-                tokens.append(_BOX if part[0] == "{" else _END)
-            elif part:
-                tokens += self._read_short(part) if len(part) <= _SHORT else self._read(part)
+        read = self._read_short if len(text) <= _SHORT else self._read
+        for number, piece in enumerate(self._pieces.split(text)):
+            if number % 2:
+                tokens += _MARKS.get(piece, (_BOX,))
+            elif piece:
+                own = read(piece)
+                if own is None:
+                    return self._judged_tokens(text)
+                tokens += own
         return tokens
 
-    def _read(self, part: str) -> list[_Token]:
-        """Returns the tokens of a part of a sentence."""
-        tokens: list[_Token] = []
-        pieces = part.split(self._comma)
-        read = self._read_short_piece if len(pieces) > 1 and len(part) <= _SHORT else self._read_piece
-        for piece in pieces:
-            own = read(piece)
-            if own is None:
-                words = self._words(part)
-                return self._tokens(words, *_judge(words, self.category_of))
-            tokens += own
-        return tokens
+    def _read(self, piece: str) -> list[_Token] | None:
+        """Returns the tokens between two marks; `None` if a negation or choice may concern what is around them."""
+        words = self._split(piece)
+        return list(filter(None, map(self._meaning, words))) if _MAY_JUDGE.isdisjoint(words) else None
 
-    def _read_piece(self, piece: str) -> list[_Token] | None:
-        """Returns the tokens between two commas; `None` if a negation or choice may concern what is around them."""
-        words = self._words(piece)
-        return self._tokens(words) if _MAY_JUDGE.isdisjoint(words) else None
+    def _judged_tokens(self, text: str) -> list[_Token]:
+        tokens: list[_Token | None] = []
+        # No negation or choice spans a box or the end of a sentence.
+        for number, part in enumerate(_BREAK.split(text)):
+            if number % 2:
+                tokens += _MARKS.get(part, (_BOX,))
+            else:
+                words = self.words(part)
+                denied, choices = _judge(words, self.category_of)
+                for place, word in enumerate(words):
+                    tokens += [("category", "")] * (place in choices)
+                    tokens += [self._meaning(word)] * (place not in denied)
+        return list(filter(None, tokens))
 
-    def _words(self, part: str) -> list[str]:
-        """Returns the words and marks of a part of a sentence; a name of several words is one."""
-        words = _WORD.findall(part)
-        if not self._lengths or self._lengths.keys().isdisjoint(words):
-            return words
-        joined, place = [], 0
-        while place < len(words):
-            names = ((" ".join(words[place : place + size]), size) for size in self._lengths.get(words[place], ()))
-            word, size = next((name for name in names if name[0] in self._names), (words[place], 1))
-            joined.append(word)
-            place += size
-        return joined
-
-    def _tokens(self, words: list[str], denied: Iterable[int] = (), choices: Iterable[int] = ()) -> list[_Token]:
-        meaning_of, known = self._meaning_of, self._known
-        tokens = []
-        done = 0
-        for place, word in enumerate(words):
-            if word in known and place >= done and place not in denied:
-                if place in choices:
-                    tokens.append(("category", ""))
-                for size in _LENGTHS.get(word, ()):
-                    meaning = meaning_of.get(" ".join(words[place : place + size]))
-                    if meaning:
-                        done = place + size
-                        break
-                else:
-                    meaning = meaning_of.get(word)
-                if meaning:
-                    tokens.append(meaning)
-        return tokens
+    def _look_up(self, word: str) -> _Token | None:
+        return self._meaning_of.get(word) or self._meaning_of.get(" ".join(_WORD.findall(word)))
 
 
 def _read_category(entry: object) -> tuple[str, list[str], list[str], list[str]]:
@@ -538,10 +449,7 @@ CATEGORIES = SARDET.names
 # The category that a word means, in the singular or plural.
 CATEGORY_OF = SARDET.category_of
 
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Reading an answer
-# ---------------------------------------------------------------------------------------------------------------------
+# ----- Reading an answer -----
 
 
 def parse_boxes(text: str) -> list[Box]:
@@ -669,54 +577,33 @@ def read_answer(text: str, task: str, categories: Categories = None) -> Reading:
     """
     if task not in _ROWS:
         raise ValueError(f"unknown task {task!r}, expected one of {', '.join(TASKS)}")
-    return dict(_read(text, task, vocabulary(categories)))
+    return _ROWS[task].read(_plain(text), vocabulary(categories))
+
+
+# Short answers without boxes repeat, and identifications, most of all answers, are among them.
+@lru_cache(maxsize=2**16)
+def _read_again(text: str, task: str, words: Vocabulary) -> Reading:
+    return _ROWS[task].read(_plain(text), words)
 
 
 def _read(text: str, task: str, words: Vocabulary) -> Reading:
-    return words.identify(text) if task == "identification" else _ROWS[task].read(_plain(text), words)
+    if len(text) <= _SHORT and "{" not in text:
+        return _read_again(text, task, words)
+    return _ROWS[task].read(_plain(text), words)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Comparing boxes
-# ---------------------------------------------------------------------------------------------------------------------
+# ----- Comparing boxes -----
 
 _LARGEST = 1e100  # beyond this, areas are not finite
 _FEW_PAIRS = 400  # up to this number, a plain loop is faster than NumPy
 _PAIRS_AT_ONCE = 1_000_000
-_OBLIQUE_AT_ONCE = 20_000
-_ROUNDING = 1e-14  # of products of two lengths, relative
-_NEXT, _BEFORE = np.array([1, 2, 3, 0]), np.array([3, 0, 1, 2])
 # Rows x columns x the smaller of the two, up to which the assignment of highest total IoU takes less than a second.
 _MOST_STEPS = 500**3
 
+_Point = tuple[float, float]
 # Pairs of boxes that overlap: a list of (index of the first, index of the second, IoU), or the same as the rows of an
 # array where there are many.
 _Pairs = list[Match] | np.ndarray
-
-
-def _is_proper(left: float, top: float, right: float, bottom: float) -> bool:
-    return -_LARGEST <= left < right <= _LARGEST and -_LARGEST <= top < bottom <= _LARGEST
-
-
-def _as_upright(boxes: Sequence[Box] | np.ndarray) -> np.ndarray:
-    """Returns boxes as a float array of shape (N, 4), with [0, 0, 0, 0] instead of boxes that overlap nothing."""
-    array_of = np.asarray(boxes, dtype=float)
-    if array_of.size == 0:
-        return np.empty((0, 4))
-    if array_of.ndim != 2 or array_of.shape[1] != 4:
-        raise ValueError(f"expected boxes of shape (N, 4), got {array_of.shape}")
-    low, high = array_of[:, :2], array_of[:, 2:]
-    proper = ((-_LARGEST <= low) & (low < high) & (high <= _LARGEST)).all(axis=1, keepdims=True)
-    return np.where(proper, array_of, 0.0)
-
-
-def _upright_iou(boxes1: Sequence[Box] | np.ndarray, boxes2: Sequence[Box] | np.ndarray) -> np.ndarray:
-    first, second = _as_upright(boxes1)[:, None], _as_upright(boxes2)[None]
-    sides = np.minimum(first[..., 2:], second[..., 2:]) - np.maximum(first[..., :2], second[..., :2])
-    shared = np.maximum(sides, 0.0).prod(axis=-1)
-    area1, area2 = ((boxes[..., 2:] - boxes[..., :2]).prod(axis=-1) for boxes in (first, second))
-    iou = np.divide(shared, area1 + area2 - shared, out=np.zeros_like(shared), where=shared > 0)
-    return np.minimum(iou, 1.0)
 
 
 def box_iou(boxes1: Sequence[Box] | np.ndarray, boxes2: Sequence[Box] | np.ndarray) -> np.ndarray:
@@ -741,6 +628,31 @@ def box_iou(boxes1: Sequence[Box] | np.ndarray, boxes2: Sequence[Box] | np.ndarr
     pairs = np.reshape(_overlaps([*boxes1], [*boxes2], sys.float_info.min), (-1, 3))
     iou[tuple(pairs[:, :2].astype(int).T)] = pairs[:, 2]
     return iou
+
+
+def _upright_iou(boxes1: Sequence[Box] | np.ndarray, boxes2: Sequence[Box] | np.ndarray) -> np.ndarray:
+    first, second = _as_upright(boxes1)[:, None], _as_upright(boxes2)[None]
+    sides = np.minimum(first[..., 2:], second[..., 2:]) - np.maximum(first[..., :2], second[..., :2])
+    shared = np.maximum(sides, 0.0).prod(axis=-1)
+    area1, area2 = ((boxes[..., 2:] - boxes[..., :2]).prod(axis=-1) for boxes in (first, second))
+    iou = np.divide(shared, area1 + area2 - shared, out=np.zeros_like(shared), where=shared > 0)
+    return np.minimum(iou, 1.0)
+
+
+def _as_upright(boxes: Sequence[Box] | np.ndarray) -> np.ndarray:
+    """Returns boxes as a float array of shape (N, 4), with [0, 0, 0, 0] instead of boxes that overlap nothing."""
+    array_of = np.asarray(boxes, dtype=float)
+    if array_of.size == 0:
+        return np.empty((0, 4))
+    if array_of.ndim != 2 or array_of.shape[1] != 4:
+        raise ValueError(f"expected boxes of shape (N, 4), got {array_of.shape}")
+    low, high = array_of[:, :2], array_of[:, 2:]
+    proper = ((-_LARGEST <= low) & (low < high) & (high <= _LARGEST)).all(axis=1, keepdims=True)
+    return np.where(proper, array_of, 0.0)
+
+
+def _is_proper(left: float, top: float, right: float, bottom: float) -> bool:
+    return -_LARGEST <= left < right <= _LARGEST and -_LARGEST <= top < bottom <= _LARGEST
 
 
 def _are_oriented(boxes: Iterable[Box]) -> bool:
@@ -778,97 +690,91 @@ def _overlaps(boxes1: Sequence[Box], boxes2: Sequence[Box], lowest: float) -> _P
 
 def _oriented_overlaps(boxes1: Sequence[Box], boxes2: Sequence[Box], lowest: float) -> _Pairs:
     """The same as `_overlaps`, where a list has boxes of eight numbers."""
-    hulls, areas = _hulls([*boxes1, *boxes2])
-    outer = np.stack([edge(part, axis=1) for edge in (np.min, np.max) for part in (hulls.real, hulls.imag)], axis=1)
-    around = (outer[:, 2:] - outer[:, :2]).prod(axis=1)
-    places, split = outer.tolist(), len(boxes1)
-    pairs = np.reshape(_overlaps(places[:split], places[split:], sys.float_info.min), (-1, 3))
-    first, second = pairs[:, 0].astype(int), pairs[:, 1].astype(int) + split
-    # A hull with the area of the upright box around it is that box.
-    oblique = (areas[first] < around[first]) | (areas[second] < around[second])
-    # What the upright boxes share bounds what the hulls do.
-    total, most = areas[first] + areas[second], np.minimum(areas[first], areas[second])
-    most = np.minimum(most, (around[first] + around[second]) * pairs[:, 2] / (1 + pairs[:, 2]))
-    left = np.flatnonzero(oblique & (most >= 0.999 * lowest * (total - most)))
-    pairs[oblique, 2] = 0.0
-    for start in range(0, len(left), _OBLIQUE_AT_ONCE):
-        own = left[start : start + _OBLIQUE_AT_ONCE]
-        shared = np.minimum(_shared_areas(hulls[first[own]], hulls[second[own]]), most[own])
-        # Rounded, so that half of a box is 0.5 whatever the order of its corners.
-        pairs[own, 2] = (shared / (total[own] - shared)).round(9)
-    pairs = pairs[(pairs[:, 2] >= lowest) & (pairs[:, 2] > 0)]
-    return pairs if len(pairs) > _FEW_PAIRS else [(int(i), int(j), iou) for i, j, iou in pairs.tolist()]
+    hulls1, hulls2 = ([_hull(tuple(box)) for box in boxes] for boxes in (boxes1, boxes2))
+    around = _overlaps([hull.around for hull in hulls1], [hull.around for hull in hulls2], sys.float_info.min)
+    pairs: list[Match] = []
+    for i, j, iou in around if isinstance(around, list) else around.tolist():
+        first, second = hulls1[int(i)], hulls2[int(j)]
+        # A hull with the area of the upright box around it is that box.
+        if first.area < first.most or second.area < second.most:
+            total = first.area + second.area
+            # What the upright boxes share bounds what the hulls do.
+            shared = min(first.area, second.area, (first.most + second.most) * iou / (1 + iou))
+            if shared < 0.999 * lowest * (total - shared):
+                continue
+            # Fewer edges cut the smaller one.
+            small, large = sorted((first, second), key=itemgetter(1))
+            shared = min(shared, _shared_area(small.corners, large.corners))
+            # Rounded, so that half of a box is 0.5 whatever the order of its corners.
+            iou = round(shared / (total - shared), 9)
+        if iou >= lowest and iou > 0:
+            pairs.append((int(i), int(j), iou))
+    return np.array(pairs) if len(pairs) > _FEW_PAIRS else pairs
 
 
-def _cross(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    return (first.conj() * second).imag
+class _Hull(NamedTuple):
+    """The convex hull of a box: its corners, x turning to y, and area, and the upright box around it and its area."""
+
+    corners: list[_Point]
+    area: float
+    around: Box
+    most: float
 
 
-def _in_order(points: np.ndarray) -> np.ndarray:
-    """Returns points, complex numbers of shape (N, K), in each row clockwise as seen around their mean."""
-    around = np.angle(points - points.sum(axis=1, keepdims=True) / points.shape[1])
-    return points[np.arange(len(points))[:, None], around.argsort(axis=1, kind="stable")]
+# The gold boxes are asked for twice.
+@lru_cache(maxsize=2**12)
+def _hull(box: Box) -> _Hull:
+    """Returns the convex hull of a box of four or eight numbers; without corners if the box matches nothing."""
+    if len(box) not in (4, 8):
+        raise ValueError(f"expected a box of four or eight numbers, got {len(box)}")
+    if len(box) == 4 and _is_proper(*box):
+        x1, y1, x2, y2 = box
+        box = x1, y1, x2, y1, x2, y2, x1, y2
+    points = sorted({*zip(box[::2], box[1::2], strict=True)})
+    corners: list[_Point] = []
+    if len(box) == 8 and all(-_LARGEST <= number <= _LARGEST for number in box):
+        for way in (points, points[::-1]):
+            start = len(corners)
+            for point in way:
+                while len(corners) > start + 1 and _turn(*corners[-2:], point) <= 0:
+                    corners.pop()
+                corners.append(point)
+            corners.pop()
+    area = _area(corners)
+    if area <= 1e-12 * max((abs(complex(x, y) - complex(*corners[0])) ** 2 for x, y in corners), default=0.0):
+        return _Hull([], 0.0, (0.0,) * 4, 0.0)
+    low, high = (tuple(map(end, *corners)) for end in (min, max))
+    return _Hull(corners, area, (*low, *high), (high[0] - low[0]) * (high[1] - low[1]))
 
 
-def _hulls(boxes: Sequence[Box]) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the convex hulls of boxes, and their areas.
-
-    Args:
-        boxes: N boxes of four or eight numbers.
-
-    Returns:
-        The corners, clockwise as seen, complex numbers x + yi of shape (N, 4), of a triangle one twice; and the areas,
-        floats of shape (N,). All are 0 for boxes that match nothing.
-    """
-    eight = [box if len(box) == 8 else _corners(box) for box in boxes]
-    numbers = np.array(eight, dtype=float).reshape(-1, 8)
-    numbers[~(np.abs(numbers) <= _LARGEST).all(axis=1)] = 0.0
-    hulls = _in_order(numbers[:, ::2] + 1j * numbers[:, 1::2])
-    # A corner inside the triangle of the others is left out.
-    before = hulls[:, _BEFORE]
-    hulls = np.where(_cross(hulls - before, hulls[:, _NEXT] - hulls) < 0, before, hulls)
-    local = hulls - hulls[:, :1]
-    areas = _cross(local, local[:, _NEXT]).sum(axis=1) / 2
-    flat = areas <= _ROUNDING * 100 * (np.abs(local).max(axis=1, initial=0.0) ** 2)
-    return np.where(flat[:, None], 0.0, hulls), np.where(flat, 0.0, areas)
+def _turn(a: _Point, b: _Point, c: _Point) -> float:
+    """Returns twice the area of a triangle, above 0 if c is on the side of the line from a to b on which hulls are."""
+    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
 
 
-def _corners(box: Box) -> Box:
-    """Returns the corners of an upright box; if it is inverted or empty, corners that enclose nothing."""
-    x1, y1, x2, y2 = box
-    return (x1, y1, x2, y1, x2, y2, x1, y2) if x1 < x2 and y1 < y2 else (0.0,) * 8
+def _area(corners: Sequence[_Point]) -> float:
+    return sum(_turn(corners[0], *pair) for pair in pairwise(corners[1:])) / 2
 
 
-def _shared_areas(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Returns the areas of the intersections of K pairs of `_hulls` that enclose something, floats of shape (K,).
-
-    The corners of an intersection are the corners of each hull inside the other one, and the crossings of their edges.
-    """
-    # Of the coordinates as given, whose rounding decides whether edges are on one line.
-    largest = np.abs(np.concatenate((first, second), axis=1)).max(axis=1)[:, None, None]
-    first, second = first - second[:, :1], second - second[:, :1]
-    edges1, edges2 = first[:, _NEXT] - first, second[:, _NEXT] - second
-    slack = _ROUNDING * largest
-    # [k, i, j] is above 0 if corner i of one hull is inside of edge j of the other.
-    sides1 = _cross(edges2[:, None], first[:, :, None] - second[:, None])
-    sides2 = _cross(edges1[:, None], second[:, :, None] - first[:, None])
-    # Corners as near to an edge as rounding brings them are on it, and no edge that ends there crosses it. Otherwise,
-    # the crossing of edges on one line could be anywhere on it.
-    slack1, slack2 = slack * np.abs(edges2)[:, None], slack * np.abs(edges1)[:, None]
-    above1, below1, above2, below2 = sides1 > slack1, sides1 < -slack1, sides2 > slack2, sides2 < -slack2
-    inside1, inside2 = ~below1.any(axis=2), ~below2.any(axis=2)
-    # [k, i, j] of edge i of the first and edge j of the second.
-    ends1 = sides1[:, _NEXT]
-    crossing = (above1 & below1[:, _NEXT]) | (below1 & above1[:, _NEXT])
-    crossing &= ((above2 & below2[:, _NEXT]) | (below2 & above2[:, _NEXT])).transpose(0, 2, 1)
-    share = np.divide(sides1, sides1 - ends1, out=np.zeros_like(sides1), where=crossing)
-    crossings = first[:, :, None] + share * edges1[:, :, None]
-    found = np.concatenate((inside1, inside2, crossing.reshape(-1, 16)), axis=1)
-    points = np.concatenate((first, second, crossings.reshape(-1, 16)), axis=1)
-    # In the place of those not found stands one that is; without any, the area is 0.
-    points = np.where(found, points, points[np.arange(len(points)), found.argmax(axis=1)][:, None])
-    points = _in_order(points - points[:, :1])
-    return _cross(points[:, :-1], points[:, 1:]).sum(axis=1) / 2 + _cross(points[:, -1], points[:, 0]) / 2
+def _shared_area(first: list[_Point], second: list[_Point]) -> float:
+    """Returns the area of the intersection of two hulls: what is left of one, cut along each edge of the other."""
+    for (x1, y1), (x2, y2) in zip(second, second[1:] + second[:1], strict=True):
+        along, down = x2 - x1, y2 - y1
+        sides = [along * (y - y1) - down * (x - x1) for x, y in first]
+        if min(sides) >= 0:
+            continue
+        left: list[_Point] = []
+        for place, ((x, y), side) in enumerate(zip(first, sides, strict=True)):
+            before, (x0, y0) = sides[place - 1], first[place - 1]
+            if (before < 0) != (side < 0):
+                share = before / (before - side)
+                left.append((x0 * (1 - share) + x * share, y0 * (1 - share) + y * share))
+            if side >= 0:
+                left.append((x, y))
+        if not left:
+            return 0.0
+        first = left
+    return _area(first)
 
 
 def best_ious(predicted: Sequence[Box], gold: Sequence[Box]) -> list[float]:
@@ -942,31 +848,20 @@ def match_boxes(predicted: Sequence[Box], gold: Sequence[Box], threshold: float 
     return _assign(_overlaps(predicted, gold, threshold), threshold)
 
 
-def _compare_boxes(
-    predicted: Reading, gold: Reading, key_of: Mapping[str, str]
-) -> tuple[dict[str, list[Match]], dict[str, Counts]]:
-    """Returns matches at each IoU threshold, and (TP, FP, FN) by key; boxes with different labels do not match."""
+def _match_all(predicted: Reading, gold: Reading) -> dict[str, list[Match]]:
+    """Returns the matches at each IoU threshold; boxes with different labels do not match."""
     overlaps = _overlaps(predicted["boxes"], gold["boxes"], min(IOU_THRESHOLDS.values()))
     if "labels" in gold:
         equal = [predicted["labels"][int(i)] == gold["labels"][int(j)] for i, j, _ in overlaps]
         overlaps = list(compress(overlaps, equal)) if isinstance(overlaps, list) else overlaps[np.array(equal, bool)]
-    found, wanted = len(predicted["boxes"]), len(gold["boxes"])
-    matches = {key: _assign(overlaps, threshold) for key, threshold in IOU_THRESHOLDS.items()}
-    counts = {key_of[key]: (len(own), found - len(own), wanted - len(own)) for key, own in matches.items()}
-    return matches, counts
+    return {name: _assign(overlaps, threshold) for name, threshold in IOU_THRESHOLDS.items()}
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Comparing an answer with the gold
-# ---------------------------------------------------------------------------------------------------------------------
+# ----- Comparing an answer with the gold -----
 
-
-def _count_common(predicted: list[Any], gold: list[Any]) -> Counts:
-    """Returns (TP, FP, FN) of two multisets."""
-    if predicted == gold:
-        return len(gold), 0, 0
-    common = (Counter(predicted) & Counter(gold)).total()
-    return common, len(predicted) - common, len(gold) - common
+# (TP, FP, FN) of a number or an attribute.
+_RIGHT: Counts = (1, 0, 0)
+_WRONG: Counts = (0, 0, 1)
 
 
 class _Row(NamedTuple):
@@ -975,18 +870,19 @@ class _Row(NamedTuple):
     Attributes:
         read: reads an answer in lower case, given the vocabulary.
         gist: a parsed answer has one of these entries or more, a gold answer has all.
-        compare: returns (TP, FP, FN) by key, given what was read of the answer and of the gold answer, (TP, FP, FN) of
-            the boxes by key, and the keys by the names of the scores.
         sub_scores: the scores that Eq. 5 averages; with "*/" before those that are kept for each scenario.
         extra_scores: the same for those that enter no average.
+        entries: the entry of what is read that each score compares, but for those of boxes.
+        compare: returns (TP, FP, FN) by score, instead, given what was read of the answer and of the gold answer.
         beside: whether the task's score enters neither `overall` nor `balanced`.
     """
 
     read: Callable[[str, Vocabulary], Reading]
     gist: tuple[str, ...]
-    compare: Callable[[Reading, Reading, dict[str, Counts], dict[str, str]], dict[str, Counts]]
     sub_scores: tuple[str, ...]
     extra_scores: tuple[str, ...] = ()
+    entries: Mapping[str, str] = {}
+    compare: Callable[[Reading, Reading], dict[str, Counts]] | None = None
     beside: bool = False
 
 
@@ -1024,7 +920,7 @@ def _read_presence(text: str, words: Vocabulary) -> Reading:
         if found := _VERDICT.search(part):
             verdict = found.lastgroup
             return {"answer": None if verdict == "open" else verdict, "hedged": verdict == "open"}
-        in_part = words._words(part)
+        in_part = words.words(part)
         if not words.category_of.keys().isdisjoint(in_part):
             return {"answer": "yes" if words.named("category", part) else "no", "hedged": False}
         negated = any(_are_negated(in_part)) or not {"absent", "missing"}.isdisjoint(in_part)
@@ -1033,18 +929,33 @@ def _read_presence(text: str, words: Vocabulary) -> Reading:
     return {"answer": None, "hedged": False}
 
 
-def _compare_presence(read: Reading, gold: Reading, _: dict[str, Counts], key: dict[str, str]) -> dict[str, Counts]:
-    """Returns what a yes or no counts: the mean over the records that have a key is the figure of its name."""
+_FURTHER = ("size", "shape", "cell", "direction", "proximity", "orientation")
+_NOTHING: Reading = dict.fromkeys(("category", *_FURTHER, "slanting shape", "box", "end"))
+
+
+def _read_identification(text: str, words: Vocabulary) -> Reading:
+    # The last of the reversed tokens is the first.
+    reading = _NOTHING | dict(reversed(words.tokens(text)))
+    del reading["box"], reading["end"]
+    slanting = reading.pop("slanting shape")
+    reading["shape"] = reading["shape"] or slanting
+    reading["hedged"] = reading["category"] == ""
+    reading["category"] = reading["category"] or None
+    return reading
+
+
+def _compare_presence(read: Reading, gold: Reading) -> dict[str, Counts]:
+    """Returns what a yes or no counts: the mean over the records that have a score is the figure of its name."""
     said, truth = read["answer"], gold["answer"]
     right = _RIGHT if said == truth else _WRONG
-    counts = {key["accuracy"]: right, key["yes"]: _RIGHT if said == "yes" else _WRONG}
+    counts = {"accuracy": right, "yes": _RIGHT if said == "yes" else _WRONG}
     if said == "yes":
-        counts[key["precision"]] = right
+        counts["precision"] = right
     if truth == "yes":
-        counts[key["recall"]] = right
+        counts["recall"] = right
     if "yes" in (said, truth):
         # 2 TP / (2 TP + FP + FN), once pooled.
-        counts[key["f1"]] = (2, 0, 0) if said == truth else (0, 1, 0) if said == "yes" else _WRONG
+        counts["f1"] = (2, 0, 0) if said == truth else (0, 1, 0) if said == "yes" else _WRONG
     return counts
 
 
@@ -1052,54 +963,48 @@ _ROWS = {
     "classification": _Row(
         lambda text, words: {"categories": list(dict.fromkeys(words.named("category", text)))},
         ("categories",),
-        lambda read, gold, _, key: {key["accuracy"]: _count_common(read["categories"], gold["categories"])},
         ("accuracy",),
+        entries={"accuracy": "categories"},
     ),
     "description": _Row(
         lambda text, words: {"phrases": _read_phrases(text, words)["phrases"]},
         ("phrases",),
-        lambda read, gold, _, key: {key["phrases"]: _count_common(read["phrases"], gold["phrases"])},
         ("phrases",),
+        entries={"phrases": "phrases"},
     ),
     "counting": _Row(
         lambda text, words: _read_count(words.without_numbers(text)) | {"boxes": parse_boxes(text)},
         ("count", "boxes"),
-        lambda read, gold, boxes, key: {key["count"]: _RIGHT if read["count"] == gold["count"] else _WRONG} | boxes,
         ("count", "iou@0.25", "iou@0.5"),
+        entries={"count": "count"},
     ),
     "grounding": _Row(
         _read_grounding,
         ("phrases", "boxes"),
-        lambda read, gold, boxes, key: {key["position"]: _count_common(read["phrases"], gold["phrases"])} | boxes,
         ("position", "*/iou@0.25"),
         ("*/iou@0.5",),
+        entries={"position": "phrases"},
     ),
     "identification": _Row(
-        lambda text, words: words.identify(text),
+        _read_identification,
         ("category",),
-        lambda read, gold, _, key: {
-            key[name]: _RIGHT if read[attribute] == gold[attribute] else _WRONG
-            for attribute, name in _ATTRIBUTES.items()
-            if gold[attribute] is not None
-        },
         ("*/accuracy",),
         tuple(f"*/{name}" for name in _FURTHER),
+        entries={"accuracy": "category"} | {name: name for name in _FURTHER},
     ),
     "referring": _Row(
         lambda text, words: {"boxes": parse_boxes(text), "cells": words.named("cell", text)},
         ("boxes",),
-        lambda read, gold, boxes, key: (
-            boxes | ({key["cell"]: _count_common(read["cells"], gold["cells"])} if gold["cells"] else {})
-        ),
         ("*/iou@0.25", "*/iou@0.5"),
         ("*/cell",),
+        entries={"cell": "cells"},
     ),
     "presence": _Row(
         _read_presence,
         ("answer",),
-        _compare_presence,
         ("accuracy",),
         ("precision", "recall", "f1", "yes"),
+        compare=_compare_presence,
         beside=True,
     ),
 }
@@ -1115,10 +1020,11 @@ def _keys(task: str, names: Iterable[str]) -> tuple[str, ...]:
 # By task, what Eq. 5 averages; and all keys that enter no average.
 SUB_SCORES = {task: _keys(task, row.sub_scores) for task, row in _ROWS.items()}
 EXTRA_SCORES = tuple(key for task, row in _ROWS.items() for key in _keys(task, row.extra_scores))
-# By task and scenario, the key of each score.
-_KEY_OF = {
+# By task and scenario, the key of each score, and the entry that it compares.
+_COMPARED = {
     (task, case): {
-        name.removeprefix("*/"): f"{task}/{name.replace('*', case)}" for name in row.sub_scores + row.extra_scores
+        name.removeprefix("*/"): (f"{task}/{name.replace('*', case)}", row.entries.get(name.removeprefix("*/")))
+        for name in row.sub_scores + row.extra_scores
     }
     for task, row in _ROWS.items()
     for case in SCENARIOS
@@ -1168,21 +1074,19 @@ def _texts(prediction: object, reference: object) -> tuple[str, str, str, str]:
     return task, scenario, prediction, _gold_text(reference)
 
 
-# Several answers to one record are scored one after the other: by a reward, or where two models are compared.
-@lru_cache(maxsize=8)
 def _read_gold(text: str, task: str, words: Vocabulary) -> Reading:
     """Reads a gold answer, which must contain everything that its task scores, so that it scores 100 against itself."""
-    gold = _read(text, task, words)
-    if not all(map(gold.get, _ROWS[task].gist)):
-        missing = [entry for entry in _ROWS[task].gist if not gold[entry]]
-        raise ValueError(f"no {' and no '.join(missing)} can be read from the gold answer of {task} {text!r:.200}")
-    boxes = gold.get("boxes", ())
-    proper = _hulls(boxes)[1] > 0 if _are_oriented(boxes) else [_is_proper(*box) for box in boxes]
-    if not all(proper):
-        box = boxes[list(proper).index(False)]
-        raise ValueError(f"inverted or empty box {box} in the gold answer of {task} {text!r:.200}")
-    if None in gold.get("labels", ()):
-        raise ValueError(f"no category before a box in the gold answer of {task} {text!r:.200}")
+    gold, gist = _read(text, task, words), _ROWS[task].gist
+    if not all(map(gold.get, gist)):
+        missing = " and no ".join(entry for entry in gist if not gold[entry])
+        raise ValueError(f"no {missing} can be read from the gold answer of {task} {text!r:.200}")
+    if "boxes" in gold:
+        oriented = _are_oriented(gold["boxes"])
+        for box in gold["boxes"]:
+            if not (_hull(box).area if oriented else _is_proper(*box)):
+                raise ValueError(f"inverted or empty box {box} in the gold answer of {task} {text!r:.200}")
+        if None in gold.get("labels", ()):
+            raise ValueError(f"no category before a box in the gold answer of {task} {text!r:.200}")
     return gold
 
 
@@ -1220,6 +1124,28 @@ class RecordScore(NamedTuple):
         return {key: 100 * tp / (tp + fp + fn) for key, (tp, fp, fn) in self.counts.items() if key not in _SHARES}
 
 
+def _compare(
+    read: Reading, gold: Reading, matches: dict[str, list[Match]], task: str, scenario: str
+) -> dict[str, Counts]:
+    """Returns (TP, FP, FN) by key, of all scores whose entry the gold answer has."""
+    compared, compare = _COMPARED[task, scenario], _ROWS[task].compare
+    if compare:
+        return {compared[name][0]: counts for name, counts in compare(read, gold).items()}
+    counts = {}
+    for name, (key, entry) in compared.items():
+        if entry is None:
+            hits = len(matches[name])
+            counts[key] = hits, len(read["boxes"]) - hits, len(gold["boxes"]) - hits
+        elif wanted := gold[entry]:
+            said = read[entry]
+            if type(wanted) is list:
+                common = len(wanted) if said == wanted else (Counter(said) & Counter(wanted)).total()
+                counts[key] = common, len(said) - common, len(wanted) - common
+            else:
+                counts[key] = _RIGHT if said == wanted else _WRONG
+    return counts
+
+
 def score_record(prediction: str, reference: Mapping[str, Any], categories: Categories = None) -> RecordScore:
     """Reads one answer and its gold answer, and compares them.
 
@@ -1245,16 +1171,13 @@ def score_record(prediction: str, reference: Mapping[str, Any], categories: Cate
     hedged = read.get("hedged", False)
     # A count of 0 is an answer, too.
     parsed = hedged or any(map(read.get, row.gist)) or read.get("count") == 0
-    key_of = _KEY_OF[task, scenario]
-    matches, boxes = _compare_boxes(read, gold, key_of) if "boxes" in gold else ({}, {})
-    counts = row.compare(read, gold, boxes, key_of)
+    matches = _match_all(read, gold) if "boxes" in gold else {}
+    counts = _compare(read, gold, matches, task, scenario)
     upright = "boxes" in gold and _are_oriented(gold["boxes"]) and 4 in map(len, read["boxes"])
     return RecordScore(task, scenario, parsed, hedged, read, gold, matches, counts, upright)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Summing up
-# ---------------------------------------------------------------------------------------------------------------------
+# ----- Summing up -----
 
 
 class Tally(NamedTuple):
@@ -1306,29 +1229,23 @@ class Collector:
 
     def add(self, result: RecordScore) -> None:
         """Adds the result of `score_record` for the next record."""
-        task, _, parsed, hedged, *_, counts, upright = result
-        outcome = (task, parsed, hedged, upright, *counts, *counts.values())
+        counts = result.counts
+        outcome = (result.task, result.parsed, result.hedged, result.upright, *counts, *counts.values())
         self._records.append(self._outcomes.setdefault(outcome, len(self._outcomes)))
 
     def tally(self) -> Tally:
         """Returns the counts of all records so far."""
-        records = np.array(self._records, dtype=np.int64)
-        figures: dict[str, np.ndarray] = {}
-        for number, (_, _, _, _, *counts) in enumerate(self._outcomes):
-            for key, values in zip(counts[: len(counts) // 2], counts[len(counts) // 2 :], strict=True):
-                if key not in figures:
-                    figures[key] = np.full((len(self._outcomes), 3), -1)
-                figures[key][number] = values
-        rows = {key: np.flatnonzero(values[records, 0] >= 0) for key, values in figures.items()}
-        tasks, parsed, hedged, upright = (np.array([own[part] for own in self._outcomes]) for part in range(4))
-        return Tally(
-            np.array([TASKS.index(task) for task in tasks], dtype=np.int8)[records],
-            parsed.astype(bool)[records],
-            hedged.astype(bool)[records],
-            {key: values[records[rows[key]]] for key, values in figures.items()},
-            rows,
-            upright.astype(bool)[records],
-        )
+        of = np.array(self._records, dtype=np.int64)
+        flags = [[TASKS.index(task), *own] for task, *own in (outcome[:4] for outcome in self._outcomes)]
+        tasks, parsed, hedged, upright = np.array(flags, dtype=np.int8).reshape(-1, 4).T[:, of]
+        parts = [outcome[4:] for outcome in self._outcomes]
+        by_outcome = [dict(zip(own[: len(own) // 2], own[len(own) // 2 :], strict=True)) for own in parts]
+        counts, records = {}, {}
+        for key in dict.fromkeys(chain(*by_outcome)):
+            table = np.array([own.get(key, (-1, -1, -1)) for own in by_outcome])
+            records[key] = np.flatnonzero(table[of, 0] >= 0)
+            counts[key] = table[of[records[key]]]
+        return Tally(tasks, parsed.astype(bool), hedged.astype(bool), counts, records, upright.astype(bool))
 
 
 def collect(results: Iterable[RecordScore]) -> Tally:
@@ -1476,27 +1393,51 @@ def score(
     """Scores answers against their gold answers.
 
     Args:
-        predictions: N answers, any text; one that cannot be parsed scores 0.
-        references: N references, each a mapping with `task`, `scenario` ("single" or "multi"), and the gold answer
-            as `answer` (str) or `messages` (list of {"role", "content"}). Other keys are ignored.
-        average: "sample" (mean of each record's accuracy) or "corpus" (TP, FP and FN pooled).
-        categories: the corpus's categories, see `vocabulary`; SARDet-100K's if None.
-        box_format: the notation of the answers' boxes, if it is not SARChat's; the references then need the image's
-            `width` and `height` in pixels. Needs SARChat's package.
-        input_size: "WxH", for notations in pixels of the resized image.
-        resize: "factor,min_pixels,max_pixels", likewise.
+        predictions (list of str): the model's answers, any text; one that cannot be parsed scores 0. In an answer with
+            reasoning, only the text after the last `</think>` is scored; with an unclosed `<think>` there is no answer.
+        references (list of dict): one for each prediction: `task`, `scenario` ("single" or "multi") and the gold
+            answer, either as `answer` (str) or as `messages` (list of {"role", "content"}, as the data set has them;
+            the gold is the last message of the assistant). Other keys are ignored.
+        average (str): "sample" (default) computes the accuracy of each record, then the mean; "corpus" first sums TP,
+            FP and FN over all records.
+        categories (list of str or dict): the corpus's categories, if they are not SARDet-100K's: their names, or dicts
+            with `name`, `many` (plural), `also` (further words) and `say` (the name in answers). See `vocabulary`.
+        box_format (str): the notation in which the model wrote its boxes, such as "qwen3-vl", if it is not SARChat's.
+            The references then need `width` and `height` of their images in pixels, and SARChat's package must be
+            installed.
+        input_size (str): "WxH", for notations in pixels of the resized image, unless the references have `input_width`
+            and `input_height`.
+        resize (str): "factor,min_pixels,max_pixels", likewise.
 
     Returns:
-        A flat dict that can be written with `json.dump`. Sub-scores (keys of `SUB_SCORES`, then `EXTRA_SCORES`), the
-        tasks' scores (Eq. 5), `overall` (Eq. 4) and `balanced` are floats in percent, from 0 to 100; scores without
-        records are absent. `n`, `unparsed` and `hedged` are dicts of ints per task: the records, the answers that could
-        not be parsed, and those that offer a choice where one thing was asked for; `upright`, only if there is one, is
-        the number of answers with boxes of four numbers to questions about oriented boxes.
+        dict: can be written with `json.dump`. Scores are floats in percent, from 0 to 100; a score without records is
+        absent.
+            - `overall` (Eq. 4), `balanced`, and one score per task (Eq. 5), `classification` ... `referring`, and
+              `presence`, which enters neither of the two.
+            - the sub-scores that enter the averages: `classification/accuracy`, `description/phrases`,
+              `counting/count`, `counting/iou@0.25`, `counting/iou@0.5`, `grounding/position`,
+              `grounding/{single,multi}/iou@0.25`, `identification/{single,multi}/accuracy`,
+              `referring/{single,multi}/iou@0.25`, `.../iou@0.5`, `presence/accuracy`.
+            - scores that do not enter any average: `grounding/{single,multi}/iou@0.5`, `referring/{single,multi}/cell`,
+              `identification/{single,multi}/{size,shape,cell,direction,proximity,orientation}`;
+              `presence/{precision,recall,f1}` of the answer yes, and `presence/yes`, its share.
+            - `n`, `unparsed` and `hedged`: per task, the number of records, of answers that could not be parsed, and of
+              answers that offer a choice where one thing was asked for ("a ship or a tank", "3 or 4").
+            - `upright`: per task, the answers with boxes of four numbers where the gold has eight, if there are any.
 
     Raises:
         ValueError: if the lengths differ, there is nothing to score, the average, a task or a scenario is unknown, a
             prediction is not a string, or a gold answer cannot be parsed; the message has the value and the record's
             index. Or if the notation is unknown, or lacks a size.
+
+    Examples:
+        >>> import evaluate
+        >>> metric = evaluate.load("sarchat_metric")
+        >>> gold = "{<10><10><50><50>} (top left){<60><60><90><90>} (bottom right)"
+        >>> reference = {"task": "referring", "scenario": "multi", "answer": gold}
+        >>> result = metric.compute(predictions=["{<10><10><50><50>} (top left)"], references=[reference])
+        >>> result["referring/multi/iou@0.25"], result["overall"], result["n"]
+        (50.0, 50.0, {'referring': 1})
     """
     if average not in ("sample", "corpus"):
         raise ValueError(f"unknown average {average!r}, expected 'sample' or 'corpus'")
@@ -1522,9 +1463,7 @@ def _in_pixels(
     return list(_for_each(read, predictions, references))
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# The same for `evaluate`
-# ---------------------------------------------------------------------------------------------------------------------
+# ----- The same for `evaluate` -----
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -1541,7 +1480,7 @@ def _define_metric() -> type:
     import datasets
     import evaluate
 
-    @evaluate.utils.file_utils.add_start_docstrings(_DESCRIPTION, _KWARGS_DESCRIPTION)
+    @evaluate.utils.file_utils.add_start_docstrings(_DESCRIPTION)
     class SARChatMetric(evaluate.Metric):
         """The SARChat scores as an `evaluate` metric: `compute`, `add` and `add_batch`, in one or several processes."""
 
@@ -1550,7 +1489,7 @@ def _define_metric() -> type:
             return evaluate.MetricInfo(
                 description=_DESCRIPTION,
                 citation=_CITATION,
-                inputs_description=_KWARGS_DESCRIPTION,
+                inputs_description=inspect.getdoc(score) or "",
                 features=[
                     datasets.Features({"predictions": text, "references": {"task": text, "scenario": text} | gold})
                     for gold in ({"answer": text}, {"messages": [{"role": text, "content": text}]})
@@ -1579,23 +1518,15 @@ def _define_metric() -> type:
 
         # Both forms of reference are stored in the first: `evaluate` distinguishes alternatives by type but not by
         # keys, and would reject a reference with more keys than it needs.
-        def add(
-            self, *, prediction: str | None = None, reference: Mapping[str, Any] | None = None, **kwargs: object
-        ) -> None:
+        def add(self, *, prediction: object = None, reference: object = None, **kwargs: object) -> None:
             """Adds one prediction and its reference."""
             text, plain = _as_stored(prediction, reference)
             super().add(prediction=text, reference=plain, **kwargs)
 
-        def add_batch(
-            self,
-            *,
-            predictions: Iterable[str] | None = None,
-            references: Iterable[Mapping[str, Any]] | None = None,
-            **kwargs: object,
-        ) -> None:
+        def add_batch(self, *, predictions: object = None, references: object = None, **kwargs: object) -> None:
             """Adds predictions and their references."""
-            predictions, references = _as_lists(predictions, references)
-            texts, plain = map(list, zip(*_for_each(_as_stored, predictions, references), strict=True))
+            stored = list(_for_each(_as_stored, *_as_lists(predictions, references)))
+            texts, plain = map(list, zip(*stored, strict=True))
             super().add_batch(predictions=texts, references=plain, **kwargs)
 
         def _compute(

@@ -65,8 +65,8 @@ ROW = """
 _ROWS["naming"] = _Row(
     lambda text, words: {"categories": list(dict.fromkeys(words.named("category", text)))},
     ("categories",),
-    lambda read, gold, _, key: {key["accuracy"]: _count_common(read["categories"], gold["categories"])},
     ("accuracy",),
+    entries={"accuracy": "categories"},
 )
 TASKS = tuple(_ROWS)
 """
