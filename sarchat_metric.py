@@ -736,7 +736,7 @@ def _hull(box: Box) -> _Hull:
         for way in (points, points[::-1]):
             start = len(corners)
             for point in way:
-                while len(corners) > start + 1 and _turn(*corners[-2:], point) <= 0:
+                while len(corners) > start + 1 and _turn(corners[-2], corners[-1], point) <= 0:
                     corners.pop()
                 corners.append(point)
             corners.pop()

@@ -211,10 +211,10 @@ def metric(images: str, boxes: str = "upright") -> dict[str, Any]:
 
 def metric_gold(folder: str, split: str) -> dict[str, Any]:
     """Score a split's gold answers against themselves; `least` is the lowest of all scores."""
-    from builders.scoring.scoring import read_references
+    from builders.scoring.gold import read_gold
     from sarchat_metric import score
 
-    references = [record for _, record in read_references(Path(folder), ALL, split)]
+    references = list(read_gold(folder, ALL, split).records.values())
     gold = [reference["messages"][1]["content"] for reference in references]
     result = score(gold, references)
     least = min(value for value in result.values() if isinstance(value, float))

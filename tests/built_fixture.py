@@ -13,7 +13,7 @@ from support import start_command
 from builders.build.options import BuildOptions
 from builders.build.pipeline import build
 from builders.corpus.sample import write_sample
-from builders.scoring.scoring import read_references
+from builders.scoring.gold import read_gold
 
 
 def sample_corpus() -> Path:
@@ -35,7 +35,7 @@ def sample_build(
 
 def sample_gold(config: str = "all", split: str = "test") -> dict[str, dict]:
     """Return the records of a split of the sample by id, without images."""
-    return dict(read_references(sample_build(), config, split))
+    return read_gold(str(sample_build()), config, split).records
 
 
 def gold_answers(gold: dict[str, dict]) -> dict[str, str]:

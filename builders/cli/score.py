@@ -54,8 +54,15 @@ def score_command(
     """
     from builders.core.writing import check_outputs, check_outside
     from builders.scoring.detection import DetectionCollector, tabulate_detection
-    from builders.scoring.eval_results import EVAL_RESULTS, check_replaceable, check_repo_id, write_eval_results
-    from builders.scoring.result_files import DETAILS_MARK, SCORES_MARK, write_result
+    from builders.scoring.result_files import (
+        DETAILS_MARK,
+        EVAL_RESULTS,
+        SCORES_MARK,
+        check_replaceable,
+        check_repo_id,
+        write_eval_results,
+        write_result,
+    )
     from builders.scoring.score_table import list_warnings, tabulate_scores
     from builders.scoring.scoring import evaluate_file
     from sarchat_metric import VERSION

@@ -1,4 +1,6 @@
-"""Files of a model's scores: what `sarchat score` writes with `--output` and `--details`, and reading both back.
+"""Files of a model's scores: what `sarchat score` writes, and reading those of `--output` and `--details` back.
+
+Those of `--eval-results` are entries of a model's repository on the Hub (https://huggingface.co/docs/hub/eval-results).
 
 The counts of every record are a small JSON value in a file of `--output`. Many records have equal counts, so a
 task's are a list of the different ones (`kinds`) and the index of each record's counts in it (`records`: 32-bit
@@ -16,11 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
-from builders.core.checksums import new_digest
+from builders.core.checksums import hash_text, new_digest
 from builders.core.errors import SARChatError, one_line
 from builders.core.resources import load_json
+from builders.core.schema import ALL
 from builders.core.writing import writing_whole
+from builders.data.open_data import REPO_ID
 from builders.scoring.answer_rows import read_rows
 from builders.scoring.blind import parse_blind
 from builders.scoring.bootstrap import count_table, tally_of, unique_rows
@@ -36,6 +41,8 @@ _IN_AVERAGES = [key for keys in SUB_SCORES.values() for key in keys]
 
 # What every file of scores contains, every file of details, and every one of a probe's scores.
 SCORES_MARK, DETAILS_MARK, PROBE_MARK = b'"metric_version"', b'"accuracies"', b'"probe": {'
+# From the root of the model's repository on the Hub.
+EVAL_RESULTS = Path(".eval_results", "sarchat.yaml")
 # What the first line of a file of details starts with.
 _DETAILS_START = b'{"id": '
 
@@ -271,3 +278,63 @@ def _unpack_task(packed: Mapping[str, Any], task: str, size: int) -> np.ndarray:
     if not (is_count | (totals == -1).all(axis=2)).all():
         raise ValueError(f"the counts of {task} are not whole numbers from 0 to {_MOST:,}")
     return kinds[places]
+
+
+def check_repo_id(repo_id: str) -> None:
+    """Check that a name can be that of a data set on the Hub.
+
+    Raises:
+        SARChatError: it cannot.
+    """
+    if not REPO_ID.fullmatch(repo_id):
+        raise SARChatError(
+            f"--eval-results {repo_id}: expected the data set on the Hub that was scored, as OWNER/NAME or "
+            "OWNER/NAME@REVISION"
+        )
+
+
+def write_eval_results(repo_id: str, result: Result, notes: str) -> None:
+    """Write `EVAL_RESULTS`: one entry for each task with its score (Eq. 5), and one for all together (Eq. 4).
+
+    Args:
+        repo_id: the data set on the Hub whose records were scored, as `OWNER/NAME` or `OWNER/NAME@REVISION`.
+        result: the scores.
+        notes: how the answers were scored.
+
+    Raises:
+        OSError: writing failed.
+    """
+    name, _, revision = repo_id.partition("@")
+    scores = {ALL: result.overall, **result.tasks}
+    if len(scores) == 2:  # With one task, `all` would repeat it.
+        del scores[ALL]
+    entries = [
+        {
+            "dataset": {"id": name, "task_id": task} | ({"revision": revision} if revision else {}),
+            "value": score,
+            "notes": notes,
+        }
+        for task, score in scores.items()
+    ]
+    EVAL_RESULTS.parent.mkdir(exist_ok=True)
+    text = yaml.safe_dump(entries, sort_keys=False, allow_unicode=True, width=1000)
+    with writing_whole(EVAL_RESULTS) as stream:
+        stream.write(_sign(text) + text)
+
+
+def check_replaceable() -> None:
+    """Check that `EVAL_RESULTS` does not exist, or is as it was written: users may add entries to it.
+
+    Raises:
+        SARChatError: if it is not.
+    """
+    if not EVAL_RESULTS.exists():
+        return
+    text = EVAL_RESULTS.read_text(encoding="utf-8", errors="replace")
+    first, _, rest = text.partition("\n")
+    if f"{first}\n" != _sign(rest):
+        raise SARChatError(f"{EVAL_RESULTS} was written or edited by somebody else; rename it, and merge the two later")
+
+
+def _sign(text: str) -> str:
+    return f"# sarchat score --eval-results, {hash_text(text)}\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, TextIO
@@ -14,11 +14,10 @@ import numpy as np
 
 from builders.core.errors import check_name
 from builders.core.writing import writing_whole
-from builders.data.open_data import open_data
 from builders.scoring.blind import read_blind
 from builders.scoring.bootstrap import RESAMPLES, intervals
 from builders.scoring.detection import DetectionCollector
-from builders.scoring.gold import COLUMNS, read_gold, read_rows
+from builders.scoring.gold import COLUMNS, read_gold
 from builders.scoring.readers import COSTS, Answer, AnswerSource
 from builders.scoring.result import (
     AVERAGES,
@@ -193,16 +192,6 @@ def count_answer(record: ScoredRecord) -> dict[str, int]:
         "rotated": translation.rotated,
         "not_boxes": translation.not_boxes,
     }
-
-
-def read_references(references: str | Path, config: str, split: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the id and the reference of each record of a data set (see `open_data`); no image is read.
-
-    Raises:
-        SARChatError: if there is no such data set, config or split.
-    """
-    data = open_data(str(references))
-    return read_rows(data, data.select_scored(config, split), split)
 
 
 def _note_costs(answer: Answer | None, costs: dict[str, list[float]]) -> None:

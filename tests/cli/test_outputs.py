@@ -21,7 +21,7 @@ from builders.cli.command import sarchat as group
 from builders.cli.demo import noisy_answers
 from builders.core.writing import RETIRED, lock_of, temporary
 from builders.hub.space import write_space
-from builders.scoring.eval_results import EVAL_RESULTS
+from builders.scoring.result_files import EVAL_RESULTS
 
 
 class Output(NamedTuple):

@@ -12,8 +12,9 @@ from support import build, write_answers
 from builders.build.options import BuildOptions
 from builders.core.errors import SARChatError
 from builders.scoring.bootstrap import intervals, paired_intervals
+from builders.scoring.gold import read_gold
 from builders.scoring.result_files import read_result
-from builders.scoring.scoring import evaluate_file, read_references
+from builders.scoring.scoring import evaluate_file
 from builders.scoring.wordings import WordingCount
 from sarchat_metric import tally
 
@@ -29,7 +30,7 @@ def worded(tmp_path_factory):
 
 
 def gold_of(folder, config):
-    records = dict(read_references(folder, config, "test"))
+    records = read_gold(str(folder), config, "test").records
     return {record_id: record["messages"][1]["content"] for record_id, record in records.items()}
 
 
