@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -107,7 +108,10 @@ def on_post_build(config: MkDocsConfig) -> None:
 
 
 def _first_sentence(page: Page) -> str:
-    paragraphs = (page.markdown or "").split("\n\n")
+    text = page.markdown or ""
+    if page.file.src_uri.endswith(".ipynb"):
+        text = "".join(json.loads(text)["cells"][0]["source"])
+    paragraphs = text.split("\n\n")
     plain = [text for text in paragraphs if text.strip() and text.lstrip()[0] not in "#!|<`:*-"]
     text = " ".join(re.sub(r"\[([^\]]+)\]\([^)]*\)", r"\1", plain[0]).split()) if plain else ""
     found = re.match(r"(.+?[.!?])(?: |$)", text)
