@@ -247,16 +247,16 @@ class Source:
         """Return whether `files_like` yields any."""
         return any(True for _ in self.files_like(relative, endings))
 
-    def list_sizes(self, relative: str) -> Iterator[tuple[str, int | None]]:
+    def list_sizes(self, relative: str, *, deep: bool = True) -> Iterator[tuple[str, int | None]]:
         """Yield path and size in bytes of each file under a folder of an archive or at a URL, in any order.
 
         The path is relative to the folder; the size is `None` where the storage does not say. In S3, the listing is
-        read page by page, in constant memory.
+        read page by page, in constant memory, and without `deep`, no page has files of the folder's own folders.
         """
         top = self.path(relative)
         with self._errors_naming(relative):
             if self._is_in_s3:
-                yield from _list_s3(self.fs, top)
+                yield from _list_s3(self.fs, top, deep=deep)
                 return
             found = self.fs.find(top, detail=True)
         for name, entry in found.items():
@@ -277,7 +277,7 @@ class Source:
                 self.check_links(relative)
             yield from _walk_local(self.path(relative), deep=deep)
         elif self.is_dir(relative):
-            for name, size in self.list_sizes(relative):
+            for name, size in self.list_sizes(relative, deep=deep):
                 parts = name.split("/")
                 if not any(part.startswith(_HIDDEN) for part in parts) and (deep or len(parts) == 1):
                     yield name, size, 0
@@ -417,14 +417,15 @@ def _zip_fs(target: str | BinaryIO, options: dict[str, int]) -> AbstractFileSyst
     return fs
 
 
-def _list_s3(fs: AbstractFileSystem, top: str, most: int = 1_000) -> Iterator[tuple[str, int]]:
+def _list_s3(fs: AbstractFileSystem, top: str, most: int = 1_000, *, deep: bool = True) -> Iterator[tuple[str, int]]:
     """List objects by pages of a maximum size; `find` of s3fs takes and keeps 1.3 kB per object."""
     bucket, key, _ = fs.split_path(top)
     prefix = f"{key}/" if key else ""
+    asked = {"Bucket": bucket, "Prefix": prefix, "MaxKeys": most} | ({} if deep else {"Delimiter": "/"})
     page: dict[str, Any] = {}
     while True:
         more = {"ContinuationToken": page["NextContinuationToken"]} if page else {}
-        page = fs.call_s3("list_objects_v2", Bucket=bucket, Prefix=prefix, MaxKeys=most, **more)
+        page = fs.call_s3("list_objects_v2", **asked, **more)
         for entry in page.get("Contents", ()):
             yield entry["Key"][len(prefix) :], entry["Size"]
         if not page.get("IsTruncated"):
