@@ -103,12 +103,20 @@ class Handler(BaseHTTPRequestHandler):
         """Print nothing."""
 
 
+class Server(ThreadingHTTPServer):
+    """A server whose clients may go away."""
+
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Print nothing."""
+
+
 def main() -> None:
     """Serve until the process is ended."""
     Handler.bucket = Bucket(Path(sys.argv[1]), int(sys.argv[2]))
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with Server(("127.0.0.1", 0), Handler) as server:
         print(f"http://127.0.0.1:{server.server_port}", flush=True)
-        server.daemon_threads = True
         server.serve_forever()
 
 

@@ -46,6 +46,22 @@ def test_corpus_in_a_bucket_gives_the_bytes_of_a_local_one(tmp_path, s3):
         assert tree(tmp_path / f"remote-{processes}") == tree(tmp_path / "local")
 
 
+def test_looking_for_a_file_in_a_folder_itself_lists_none_of_its_folders(s3, monkeypatch):
+    """A corpus has its images there."""
+    for name in ("JPEGImages/1.jpg", "JPEGImages/2.jpg", "train.json"):
+        s3.pipe_file(f"bucket/flat/{name}", b"x")
+    source = open_source("s3://bucket/flat")
+    call, pages = type(source.fs).call_s3, []
+
+    def call_and_keep(fs, *arguments, **options):
+        pages.append(call(fs, *arguments, **options))
+        return pages[-1]
+
+    monkeypatch.setattr(type(source.fs), "call_s3", call_and_keep)
+    assert [name for name, *_ in source.walk("", deep=False)] == ["train.json"]
+    assert [entry["Key"] for entry in pages[-1]["Contents"]] == ["flat/train.json"]
+
+
 def test_image_that_is_gone_is_named(tmp_path, s3):
     s3.put(str(sample_corpus() / "SARDet_100K"), "bucket/incomplete/", recursive=True)
     first, *_ = sorted(s3.find("bucket/incomplete/SARDet_100K/JPEGImages/train"))

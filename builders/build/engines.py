@@ -55,11 +55,7 @@ class Engine(Protocol):
 
 _GROUP = "sarchat.engines"
 # By the name that `--engine` takes. Other packages add theirs as entry points of this group, as these are.
+_MODULES = {"processes": "builders.build.processes", "ray": "builders.build.scale.ray_tasks"}
 ENGINES: Registry[Engine] = Registry(
-    "engine",
-    _GROUP,
-    {
-        "processes": EntryPoint("processes", "builders.build.processes", _GROUP),
-        "ray": EntryPoint("ray", "builders.build.scale.ray_tasks", _GROUP),
-    },
+    "engine", _GROUP, {name: EntryPoint(name, module, _GROUP) for name, module in _MODULES.items()}
 )

@@ -11,16 +11,13 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from builders.build.engines import Advance, Job, Result
 from builders.build.scale.outline import check_versions, writer_versions
 from builders.core.errors import SARChatError, install_extra
 from builders.core.schema import PACKAGE
 from builders.core.signals import starting_processes, uninterrupted
-
-if TYPE_CHECKING:
-    import ray
 
 # How often Ray repeats a job whose worker or node was lost, or whose work failed for a reason that may pass.
 _RETRIES = 3
@@ -72,11 +69,10 @@ def run(
         os.environ.setdefault(name, value)
     import ray
 
-    place = (os.getcwd(), writer_versions())
     waiting = list(reversed(jobs))
-    running: dict[ray.ObjectRef, Job] = {}
+    running: dict[Any, Job] = {}
     with _connected(address, num_proc):
-        here = ray.get_runtime_context().get_node_id()
+        place = (os.getcwd(), writer_versions(), ray.get_runtime_context().get_node_id())
         task = ray.remote(_run_job).options(
             num_cpus=1, max_retries=_RETRIES, retry_exceptions=[*_PASSING], scheduling_strategy="SPREAD"
         )
@@ -86,14 +82,14 @@ def run(
                 limit = num_proc or 2 * max(1, int(ray.cluster_resources().get("CPU", 0)))
                 while waiting and len(running) < limit:
                     job = waiting.pop()
-                    running[task.remote(pickle.dumps((work, job)), *place, here)] = job
+                    running[task.remote(pickle.dumps((work, job)), *place)] = job
                 for reference in ray.wait(list(running))[0]:
                     yield running.pop(reference), ray.get(reference)
         except ray.exceptions.RayError as error:
             raise _explain(error) from error
 
 
-def _explain(error: ray.exceptions.RayError) -> Exception:
+def _explain(error: Exception) -> Exception:
     """Return what the work raised, or else one line on what Ray gave up."""
     import ray.exceptions
 
