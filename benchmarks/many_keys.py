@@ -46,7 +46,9 @@ class Bucket:
     def page(self, prefix: str, delimiter: str, start: int, most: int) -> str:
         """Return a page of a listing as XML, from the object at a place on."""
         found: list[str] = []
-        folders, total = dict[str, None](), len(self.keys) + self.images
+        folders, total = dict[str, None](), len(self.keys)
+        if _IMAGES.startswith(prefix) or prefix.startswith(_IMAGES):
+            total += self.images
         place = start
         while place < total and len(found) + len(folders) < most:
             key, size = self.entry(place)
