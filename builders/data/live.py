@@ -17,6 +17,7 @@ import pyarrow as pa
 from filelock import FileLock
 
 from builders.core.errors import SARChatError
+from builders.core.processes import without_cycles
 from builders.core.schema import IDENTIFICATIONS
 from builders.corpus.corpus import Corpus, Location, open_corpus
 from builders.corpus.image_check import check_image
@@ -186,8 +187,8 @@ def generate_tables(
     chooser = Chooser(seed, opened.corpus.info, identifications)
     # Small tables take longer. The images of this machine are read at once.
     first_rows = (1 if "://" in source.location else 100) if is_streaming else None
-    for group in generate_groups(opened, split, chooser, shards, store, first_rows):
-        yield group.to_table()
+    groups = generate_groups(opened, split, chooser, shards, store, first_rows)
+    yield from without_cycles(group.to_table() for group in groups)
 
 
 def _store_images(source: Source, folder: str, images: Sequence[AnnotatedImage]) -> Generator[StoredImage, None, None]:

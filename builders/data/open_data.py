@@ -12,6 +12,7 @@ import pyarrow as pa
 from fsspec.core import url_to_fs
 
 from builders.core.errors import SARChatError
+from builders.core.processes import without_cycles
 from builders.core.schema import COLUMNS, TASKS
 from builders.corpus.corpus import Corpus, find_corpus
 from builders.corpus.source import join
@@ -56,9 +57,9 @@ class LiveRecords(Records):
             opened = open_split(self.location, self._corpus.stamp(), split)
             image = lru_cache(maxsize=1)(partial(_refer_to_image, opened.corpus, opened.folder))
             images_of, chooser = partial(_images_of, image), Chooser(0, opened.corpus.info)
-            for group in generate_groups(opened, split, chooser, [Shard(task, 0, 1)], _store_names):
-                # Otherwise a value of a dictionary would become a new object in each row, which takes longer.
-                table = decode(group.to_table())
+            groups = generate_groups(opened, split, chooser, [Shard(task, 0, 1)], _store_names)
+            # Decoded, since a value of a dictionary would become a new object in each row, which takes longer.
+            for table in without_cycles(decode(group.to_table()) for group in groups):
                 if keep is not None:
                     table = table.filter(pa.array([name in keep for name in table["id"].to_pylist()], pa.bool_()))
                 yield from make_rows(table, columns, images_of)

@@ -169,7 +169,7 @@ class RowGroup:
                 values += (content, key + CHUNK_END)
         places = [place_of[stored.key] for stored in self._stored]
         indices = np.asarray(places, np.int32)[image_of_row]
-        return pa.DictionaryArray.from_arrays(pa.array(indices), pa.array(values, pa.binary()))
+        return pa.DictionaryArray.from_arrays(pa.array(indices), _binary(values))
 
     def _messages(self) -> pa.ListArray:
         speaker = np.tile(np.asarray([0, 1], np.int8), len(self._contents) // 2)
@@ -255,6 +255,16 @@ class RowGroups:
         group, self._group = self._group, self._new()
         self._rows = min(2 * self._rows, self._most_rows)
         return group
+
+
+def _binary(values: Sequence[bytes]) -> pa.Array:
+    """Return the values as an array, each copied once: Arrow's own conversion moves them again as it grows."""
+    offsets = np.cumsum([0, *map(len, values)], dtype=np.int32)
+    content = pa.allocate_buffer(int(offsets[-1]))
+    with memoryview(content).cast("B") as view:
+        for start, value in zip(offsets.tolist(), values, strict=False):
+            view[start : start + len(value)] = value
+    return pa.Array.from_buffers(pa.binary(), len(values), [None, pa.py_buffer(offsets), content])
 
 
 def _constant(value: str, rows: int) -> pa.DictionaryArray:

@@ -18,6 +18,7 @@ from fsspec import AbstractFileSystem
 
 from builders.core.errors import SARChatError
 from builders.core.parquet_rows import DAMAGED_PARQUET
+from builders.core.processes import no_cycles
 from builders.core.schema import COLUMNS
 from builders.data.column_check import require_columns, require_values
 from builders.data.encoded_image import EncodedImage
@@ -198,7 +199,8 @@ def make_rows(
     for start in range(0, len(table), _BATCH_ROWS):
         batch = table.slice(start, _BATCH_ROWS)
         # Column by column: faster than `Table.to_pylist`.
-        values = [images_of(batch) if name == "image" else batch.column(name).to_pylist() for name in columns]
+        with no_cycles():
+            values = [images_of(batch) if name == "image" else batch.column(name).to_pylist() for name in columns]
         for row in zip(*values, strict=True):
             yield dict(zip(columns, row, strict=True))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cache
-from itertools import product
+from itertools import permutations, product
 from typing import NamedTuple
 
 from builders.corpus.info import CorpusInfo
@@ -31,8 +31,17 @@ class _Words(NamedTuple):
     concentric: Wordings
     of_orientation: Sequence[str]
     names: Sequence[str]
+    size_suffixes: Sequence[str]
     the: Sequence[str]
     the_other: Sequence[str]
+
+
+class _Asked(NamedTuple):
+    """A target with its box and its size as texts, formed once and not for each pair."""
+
+    target: Target
+    box: str
+    size: str
 
 
 @cache
@@ -44,6 +53,7 @@ def _words_for(info: CorpusInfo) -> _Words:
         _pair_up(info, "pair", "concentric", pair),
         by_position(templates_for("identification", info)["orientation"], ("orientation",)),
         info.names,
+        info.size_suffixes,
         [f"the {name}" for name in info.names],
         [f"the other {name}" for name in info.names],
     )
@@ -63,35 +73,32 @@ def count(image: AnnotatedImage) -> int:
 
 def records(image: AnnotatedImage, talk: Conversation) -> Iterator[Record]:
     """Yield a record for each target, then one for each ordered pair of targets: n * n for n targets."""
-    words, suffixes = _words_for(talk.info), talk.info.size_suffixes
-    boxes = [target_text(target, image.width, image.height) for target in image.targets]
-    sizes = [
-        identification_size(covered_share(target, image.width, image.height)) + suffixes[target.category]
-        for target in image.targets
-    ]
-    for target, box, size in zip(image.targets, boxes, sizes, strict=True):
-        yield _identify(target, box, size, image, talk, words)
-    for index, (target, box, size) in enumerate(zip(image.targets, boxes, sizes, strict=True)):
-        for other_index, (other, other_box) in enumerate(zip(image.targets, boxes, strict=True)):
-            if index != other_index:
-                yield _relate(target, box, size, other, other_box, image, talk, words)
+    words = _words_for(talk.info)
+    asked = [_ask(target, image, words) for target in image.targets]
+    for one in asked:
+        yield _identify(one, image, talk, words)
+    for one, other in permutations(asked, 2):
+        yield _relate(one, other, image, talk, words)
 
 
 def record_of(image: AnnotatedImage, talk: Conversation, index: int, other: int | None = None) -> Record:
     """Return one of `records`: that of a target, or of a target and another one, by their indices in the image."""
-    words, suffixes, number = _words_for(talk.info), talk.info.size_suffixes, len(image.targets)
-    target, width, height = image.targets[index], image.width, image.height
-    box = target_text(target, width, height)
-    size = identification_size(covered_share(target, width, height)) + suffixes[target.category]
+    words, number = _words_for(talk.info), len(image.targets)
+    asked = _ask(image.targets[index], image, words)
     if other is None:
-        return _identify(target, box, size, image, talk.of_task("identification", index), words)
+        return _identify(asked, image, talk.of_task("identification", index), words)
     # After those of single targets; a target has no pair with itself.
     place = number + index * (number - 1) + other - (other > index)
-    pair = image.targets[other], target_text(image.targets[other], width, height)
-    return _relate(target, box, size, *pair, image, talk.of_task("identification", place), words)
+    return _relate(asked, _ask(image.targets[other], image, words), image, talk.of_task("identification", place), words)
 
 
-def _identify(target: Target, box: str, size: str, image: AnnotatedImage, talk: Conversation, words: _Words) -> Record:
+def _ask(target: Target, image: AnnotatedImage, words: _Words) -> _Asked:
+    size = identification_size(covered_share(target, image.width, image.height)) + words.size_suffixes[target.category]
+    return _Asked(target, target_text(target, image.width, image.height), size)
+
+
+def _identify(asked: _Asked, image: AnnotatedImage, talk: Conversation, words: _Words) -> Record:
+    target, box, size = asked
     record_id = talk.next_id()
     question, answer = talk.choose("wording", words.of_target)
     shape, _, orientation = outline(target)
@@ -103,16 +110,9 @@ def _identify(target: Target, box: str, size: str, image: AnnotatedImage, talk: 
     return Record(record_id, question.format(box), answer, [target])
 
 
-def _relate(
-    target: Target,
-    box: str,
-    size: str,
-    other: Target,
-    other_box: str,
-    image: AnnotatedImage,
-    talk: Conversation,
-    words: _Words,
-) -> Record:
+def _relate(asked: _Asked, beside: _Asked, image: AnnotatedImage, talk: Conversation, words: _Words) -> Record:
+    target, box, size = asked
+    other, other_box, _ = beside
     record_id = talk.next_id()
     right, down = offset(target.box, other.box)
     toward = direction(right, down)

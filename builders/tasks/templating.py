@@ -72,10 +72,12 @@ class Chooser:
             keyed = self._hashes[slot] = hashlib.blake2b(slot.encode(), key=self._key, digest_size=8)
         digest = keyed.copy()
         digest.update(record_id.encode())
-        # Multiples of the golden ratio are far from each other: also where the options are pairs, each question with
-        # each answer, both differ.
-        further = wording * len(options) * 618_034 // 10**6
-        return options[(int.from_bytes(digest.digest(), "big") + further) % len(options)]
+        place = int.from_bytes(digest.digest(), "big")
+        if wording:
+            # Multiples of the golden ratio are far from each other: also where the options are pairs, each question
+            # with each answer, both differ.
+            place += wording * len(options) * 618_034 // 10**6
+        return options[place % len(options)]
 
 
 def _key(seed: int) -> bytes:
