@@ -44,7 +44,9 @@ WRONG_IMAGES = 11_600
 def run(program: object, *arguments: object) -> dict[str, Any]:
     """Run one program of `programs.py` in its own process."""
     command = [sys.executable, str(HERE / "programs.py"), *map(str, (program, *arguments))]
-    done = subprocess.run(command, capture_output=True, check=False, text=True)
+    # Compiled modules are kept, as where the package is installed: some are imported while the work runs.
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(CORPORA / "compiled")}
+    done = subprocess.run(command, capture_output=True, check=False, text=True, env=environment)
     if done.returncode:
         sys.exit(f"{' '.join(command)} ended with exit code {done.returncode}:\n{done.stderr}")
     return json.loads(done.stdout.splitlines()[-1])
@@ -84,6 +86,9 @@ def speeds(small: Path, large: Path) -> Iterator[list[str]]:
     yield ["live builder / no-op builder", *_rates(live, noop, "cpu"), ">= 4"]
     yield ["build --no-embed / no-op builder", *_rates(one, noop, "cpu"), ">= 4.4"]
     yield ["build --no-embed, 2 processes / 1", *_rates(two, one, "seconds"), ">= 1.6"]
+    folder, _ = built(small, "paths", 1, "paths")
+    generated, stored = in_turns(("read", small), ("read", folder))
+    yield ["commands read a corpus / its build, CPU time", *_rates(generated, stored, "cpu"), ""]
 
 
 def sizes(corpus: Path) -> Iterator[list[str]]:
@@ -370,7 +375,7 @@ def _rates(first: dict[str, Any], second: dict[str, Any], clock: str) -> tuple[s
 
 
 def main() -> None:
-    """Create the corpora, measure, and print the table."""
+    """Create the corpora, measure, and print the table: all of it, or the steps that the arguments name."""
     corpora = {images: write_corpus(CORPORA / str(images), images=images) for images in (1_000, 10_000, 100_000)}
     real = write_corpus(CORPORA / "real", images=2_000, image_bytes=REAL)
     full = write_corpus(CORPORA / "full")
@@ -393,7 +398,12 @@ def main() -> None:
         translations(),
         start_up(),
     )
+    names = [step.__name__ for step in steps]
+    if unknown := {*sys.argv[1:]} - {*names}:
+        sys.exit(f"no step {', '.join(sorted(unknown))}; choose from {', '.join(names)}")
     for step in steps:
+        if sys.argv[1:] and step.__name__ not in sys.argv[1:]:
+            continue
         start = time.perf_counter()
         for row in step:
             print("  ".join(row), file=sys.stderr)
