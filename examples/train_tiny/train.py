@@ -1,8 +1,10 @@
 """Training on the exported files: first the vision tower alone, then the language model with `SFTTrainer`.
 
 train.py warm MODEL DATA OUT STEPS      trains the vision tower
+train.py join TOWER LANGUAGE OUT        writes the vision tower and connector of one model with the language of another
 train.py tune MODEL EXPORT OUT STEPS    trains the rest on the exported files
 train.py blind MODEL EXPORT OUT STEPS   the same on grey images
+train.py joint MODEL EXPORT OUT STEPS   trains everything on them, the vision tower too
 train.py losses MODEL DATA NUMBER       prints the loss with the right image, another one and a grey one
 """
 
@@ -100,26 +102,35 @@ def _targets_of(objects: dict, width: int, height: int) -> tuple[torch.Tensor, t
     return label, box
 
 
-def fine_tune(folder: Path, export: Path, out: Path, steps: int, *, blind: bool = False) -> None:
-    """Fine-tune a model with the files and settings of `sarchat export --to trl`; the vision tower is frozen.
+def join_models(tower: Path, language: Path, out: Path) -> None:
+    """Write a model with one's vision tower and connector, and the language model of another."""
+    model, other = (AutoModelForImageTextToText.from_pretrained(folder) for folder in (tower, language))
+    model.model.text_model.load_state_dict(other.model.text_model.state_dict())
+    model.save_pretrained(out)
+    AutoProcessor.from_pretrained(tower).save_pretrained(out)
+
+
+def fine_tune(folder: Path, export: Path, out: Path, steps: int, way: str) -> None:
+    """Fine-tune a model with the files and settings of `sarchat export --to trl`.
 
     Args:
         folder: the model to start from.
         export: the exported folder, whose `train.yaml` names the files.
         out: where to write the trained model.
         steps: the number of steps of 16 records.
-        blind: whether to train on grey images, for a model that knows the questions alone.
+        way: `tune` with a frozen vision tower; `blind` likewise on grey images, for a model that knows the questions
+            alone; `joint` with the tower.
     """
     settings = yaml.safe_load((export / "train.yaml").read_text(encoding="utf-8"))
     # The exported files name their images relative to their own folder.
     os.chdir(export)
     records = load_dataset(str(export), settings["dataset_config"], split="train").shuffle(seed=0)
-    if blind:
+    if way == "blind":
         records = records.map(_without_image, batched=True, batch_size=100)
     torch.manual_seed(0)
     model = AutoModelForImageTextToText.from_pretrained(folder)
     for weight in model.model.vision_model.parameters():
-        weight.requires_grad = False
+        weight.requires_grad = way == "joint"
     config = SFTConfig(
         output_dir=str(out),
         max_length=settings["max_length"],
@@ -186,14 +197,18 @@ def _loss(model: torch.nn.Module, processor: AutoProcessor, texts: Sequence, ima
 
 def main() -> None:
     """Run one of the steps above."""
-    step, *folders, number = sys.argv[1:]
+    step, *arguments = sys.argv[1:]
+    if step == "join":
+        join_models(*map(Path, arguments))
+        return
+    *folders, number = arguments
     paths = [Path(folder).resolve() for folder in folders]
     if step == "losses":
         print(json.dumps(answer_losses(*paths, int(number))))
     elif step == "warm":
         warm_tower(*paths, int(number))
     else:
-        fine_tune(*paths, int(number), blind=step == "blind")
+        fine_tune(*paths, int(number), step)
 
 
 if __name__ == "__main__":
