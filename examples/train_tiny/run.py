@@ -40,6 +40,8 @@ def main() -> None:
     out, short = options.out, options.short
     models = [*MODELS, "joint"] if options.joint else MODELS
     out.mkdir(parents=True, exist_ok=True)
+    # `datasets` takes two exports of one folder's name for the same, and would train on the older one.
+    os.environ["HF_DATASETS_CACHE"] = str(out.resolve() / "cache")
     images, warm, steps, limit, longest = (100, 4, 3, 4, 8) if short else (5400, 765, 650, 60, 208)
 
     corpus, data, export = out / "images", out / "data", out / "export"
