@@ -21,9 +21,9 @@ METRIC_FILE = "sarchat_metric.py"
 CARD = "README.md"
 _PAGE = Path(__file__).with_name("page")
 _BUILDERS = Path(builders.__file__).parent
-# What the page imports of the project, with what that imports: whole rooms, and two modules of `drawing`.
+# What the page uses of the project, with what that imports: whole rooms, and two modules and a style of `drawing`.
 _ROOMS = ("core", "corpus", "tasks", "notation", "data", "scoring")
-_MODULES = ("__init__.py", *(f"drawing/{name}.py" for name in ("__init__", "box_shapes", "readings")))
+_FILES = ("__init__.py", *(f"drawing/{name}" for name in ("__init__.py", "box_shapes.py", "readings.py", "shapes.css")))
 _CARD_START = "---\ntitle: SARChat Metric\n"
 
 
@@ -62,7 +62,7 @@ def _copied_files() -> dict[str, Path]:
     shared = {
         f"builders/{path.as_posix()}": _BUILDERS / path
         for path in own_files(_BUILDERS)
-        if path.parts[0] in _ROOMS or path.as_posix() in _MODULES
+        if path.parts[0] in _ROOMS or path.as_posix() in _FILES
     }
     return page | shared | {METRIC_FILE: Path(sarchat_metric.__file__)}
 

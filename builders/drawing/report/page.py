@@ -133,7 +133,7 @@ def render(report: Report) -> str:
     result = report.result
     text = environment.from_string(read_text("templates/report.html", _TEMPLATES)).render(
         # The only parts that are not escaped: this room's own style and script, figures, and drawings of boxes.
-        style=Markup(read_text("templates/style.css", _TEMPLATES)),
+        style=Markup(read_text("shapes.css", "builders.drawing") + read_text("templates/style.css", _TEMPLATES)),
         script=Markup(script),
         script_hash=digest,
         title=clip(result.name),

@@ -161,7 +161,7 @@ def main() -> None:
     page = build_page()
     _, address, _ = page.launch(
         theme=theme,
-        css_paths=HERE / "style.css",
+        css_paths=[HERE / "builders/drawing/shapes.css", HERE / "style.css"],
         allowed_paths=[str(EXAMPLES)],
         max_file_size=_MOST_BYTES,
         footer_links=["settings"],

@@ -50,8 +50,8 @@ def _show_picture(record: RecordScore, backdrop: Backdrop | None) -> str:
     if drawing is None:
         return notice("Nothing to draw: these answers contain neither boxes nor cells.")
     legend = (
-        '<p class="sar-legend"><span class="sar-key sar-key-gold">gold</span>'
-        '<span class="sar-key sar-key-answer">answer</span>'
+        '<p class="sar-legend"><span class="key gold">gold</span>'
+        '<span class="key read">answer</span>'
         f"<span>{'boxes, numbered as in the gold' if 'boxes' in record.reference else 'by cell'}</span></p>"
     )
     if drawing.legend:
@@ -59,7 +59,7 @@ def _show_picture(record: RecordScore, backdrop: Backdrop | None) -> str:
             f'<span class="{kind}"><b>{escape(marks)}</b> {escape(meaning)}</span>'
             for kind, marks, meaning in drawing.legend
         )
-        legend += f'<p class="sar-legend sar-marks">{"".join(meanings)}</p>'
+        legend += f'<p class="sar-legend marks">{"".join(meanings)}</p>'
     return drawing.svg + legend + "".join(notice(escape(note)) for note in drawing.notes)
 
 

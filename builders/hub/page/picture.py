@@ -80,7 +80,7 @@ def draw(record: RecordScore, backdrop: Backdrop | None = None) -> Drawing | Non
             return None
     image = f'<image href="{backdrop.address}" width="{width}" height="{height}"/>' if backdrop else ""
     svg = (
-        f'<svg class="sar-picture" viewBox="{visible}" role="img" aria-label="{escape(description)}" '
+        f'<svg class="scene sar-picture" viewBox="{visible}" role="img" aria-label="{escape(description)}" '
         f'font-size="{_letter(width, height):.1f}" xmlns="http://www.w3.org/2000/svg">'
         f'<rect width="{width}" height="{height}" class="sar-field"/>{image}{_draw_grid(width, height)}{shapes}</svg>'
     )
