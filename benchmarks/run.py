@@ -382,27 +382,26 @@ def main() -> None:
     OUT.mkdir(exist_ok=True)
     rows: list[list[str]] = []
     small, large = corpora[10_000], corpora[100_000]
-    steps = (
-        speeds(small, large),
-        sizes(small),
-        real_sizes(real),
-        scaling(corpora),
-        scores(full),
-        answers(real, small),
-        planning(),
-        planning_in_s3(),
-        places(real),
-        labels(),
-        remote(),
-        exports(small, full),
-        translations(),
-        start_up(),
-    )
-    names = [step.__name__ for step in steps]
-    if unknown := {*sys.argv[1:]} - {*names}:
-        sys.exit(f"no step {', '.join(sorted(unknown))}; choose from {', '.join(names)}")
-    for step in steps:
-        if sys.argv[1:] and step.__name__ not in sys.argv[1:]:
+    steps = {
+        "speeds": speeds(small, large),
+        "sizes": sizes(small),
+        "real_sizes": real_sizes(real),
+        "scaling": scaling(corpora),
+        "scores": scores(full),
+        "answers": answers(real, small),
+        "planning": planning(),
+        "planning_in_s3": planning_in_s3(),
+        "places": places(real),
+        "labels": labels(),
+        "remote": remote(),
+        "exports": exports(small, full),
+        "translations": translations(),
+        "start_up": start_up(),
+    }
+    if unknown := {*sys.argv[1:]} - {*steps}:
+        sys.exit(f"no step {', '.join(sorted(unknown))}; choose from {', '.join(steps)}")
+    for name, step in steps.items():
+        if sys.argv[1:] and name not in sys.argv[1:]:
             continue
         start = time.perf_counter()
         for row in step:

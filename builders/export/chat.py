@@ -55,7 +55,7 @@ def chat_messages(
     if missing:
         raise SARChatError(f"the record has no {', '.join(missing)}, only {', '.join(record)}; give whole records")
     turns = phrase_turns(record, _phrasing(model, box_format, resize), _info(os.fspath(corpus or DEFAULT)))
-    parts = [
+    parts: list[tuple[str, list[dict[str, Any]]]] = [
         (role, [{"type": "text", "text": text}])
         for turn in turns
         for role, text in zip(("user", "assistant"), turn, strict=True)
