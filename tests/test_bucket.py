@@ -6,15 +6,16 @@ import os
 import re
 import subprocess
 import sys
+from itertools import islice
 
 import pytest
 from built_fixture import sample_build, sample_corpus
-from corpora import Picture, plain_pictures
+from corpora import Picture, plain_pictures, random_corpus
 from datasets import load_dataset
 from faulty_storage import stored
 from label_corpora import write_labels
 from s3_server import serving
-from support import ROOT, build, tree
+from support import ROOT, build, comparable, tree
 
 from builders.build import pipeline
 from builders.build.options import BuildOptions
@@ -24,7 +25,7 @@ from builders.corpus.categories import Naming
 from builders.corpus.info import DEFAULT, known_corpus
 from builders.corpus.label_formats import open_labels
 from builders.corpus.source import open_source
-from sarchat_dataset import FEATURES
+from sarchat_dataset import FEATURES, SARChat
 
 pytestmark = pytest.mark.slow
 
@@ -60,6 +61,39 @@ def test_looking_for_a_file_in_a_folder_itself_lists_none_of_its_folders(s3, mon
     monkeypatch.setattr(type(source.fs), "call_s3", call_and_keep)
     assert [name for name, *_ in source.walk("", deep=False)] == ["train.json"]
     assert [entry["Key"] for entry in pages[-1]["Contents"]] == ["flat/train.json"]
+
+
+@pytest.mark.parametrize("method", ["fork", "forkserver"])
+def test_live_records_of_a_bucket_are_those_of_a_local_folder(tmp_path, s3, method):
+    """Prepared, streamed, shuffled, resumed, and shared by the workers of a loader after its parent has read too."""
+    torch_data = pytest.importorskip("torch.utils.data")
+    corpus = random_corpus(tmp_path / "corpus", 2, 6)
+    s3.put(str(corpus), f"bucket/live-{method}", recursive=True)
+
+    def make(place: object, cache: str) -> SARChat:
+        return SARChat(config_name="all", data_dir=str(place), cache_dir=str(tmp_path / cache))
+
+    def stream():
+        return make(f"s3://bucket/live-{method}", "remote").as_streaming_dataset()["train"]
+
+    local, remote = make(corpus, "local"), make(f"s3://bucket/live-{method}", "remote")
+    for builder in (local, remote):
+        builder.download_and_prepare()
+    expected = [comparable(record) for record in local.as_dataset(split="train")]
+    assert [comparable(record) for record in remote.as_dataset(split="train")] == expected
+    assert [comparable(record) for record in stream()] == expected
+    whole = [record["id"] for record in expected]
+    shuffled = stream().shuffle(seed=1, buffer_size=10)
+    assert sorted(record["id"] for record in shuffled) == sorted(whole)
+    begun = stream()
+    first = [record["id"] for record in islice(begun, 5)]
+    rest = stream()
+    rest.load_state_dict(begun.state_dict())
+    assert first + [record["id"] for record in rest] == whole
+    loader = torch_data.DataLoader(
+        stream().remove_columns("image"), batch_size=None, num_workers=2, multiprocessing_context=method
+    )
+    assert sorted(record["id"] for record in loader) == sorted(whole)
 
 
 def test_image_that_is_gone_is_named(tmp_path, s3):
