@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
+from inspect import signature
 from pathlib import Path, PurePosixPath
 from posixpath import splitext
 from typing import Any, BinaryIO
@@ -79,8 +80,9 @@ class Source:
         with self._errors_naming(relative):
             if self.is_local_folder:
                 return Path(self.path(relative)).read_bytes()
-            # By default, s3fs asks for the size of a file first, to read a large one in parts.
-            return self.fs.cat_file(self.path(relative), **({"max_concurrency": 1} if self._is_in_s3 else {}))
+            # Newer s3fs asks for a file's size first, to read a large one in parts; older s3fs lacks the option.
+            takes_parts = self._is_in_s3 and "max_concurrency" in signature(self.fs.cat_file).parameters
+            return self.fs.cat_file(self.path(relative), **({"max_concurrency": 1} if takes_parts else {}))
 
     def chunks(self, relative: str) -> Iterator[bytes]:
         """Yield the content of one file in pieces, however large it is; errors as in `read`."""
