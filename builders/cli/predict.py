@@ -218,7 +218,7 @@ def probe_command(data: str, out: Path, options: tuple[str, ...]) -> None:
     # A wrong option is found before anything is asked.
     contexts = [predict_command.make_context("predict", arguments) for arguments in asked_with]
     for shown, context in zip(FILES, contexts, strict=True):
-        click.echo(f"With the {shown}:", err=True)
+        click.echo(f"{shown.capitalize()}:", err=True)
         with context:
             predict_command.invoke(context)
     asked, sources = AnswerOptions().read_sources(files)
