@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 _NAMES = {"proximity": "distance", "count": "number"}
-# Labels are those of the boxes; whether an answer offers a choice is told by its scores.
+# Labels are those of the boxes; its scores say whether an answer offers a choice.
 _HIDDEN = {"labels", "hedged"}
 
 

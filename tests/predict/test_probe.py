@@ -54,7 +54,7 @@ def test_the_scores_are_those_of_score_and_compare(probed, capsys):
     others = written.pop("probe")
     assert [*others] == ["another image", "grey image"]
     for name, found in zip(scores, (written, *others.values()), strict=True):
-        # Of the two, `score` is told the size, and names the model by its image.
+        # Of the two, `score` gets the size, and names the model by its image.
         assert {**found, "params": None} == {**scores[name], "model": "m"}
     capsys.readouterr()
     main(["compare", str(probed / "own-scores.json"), str(probed / "another-scores.json"), "--format", "json"])
