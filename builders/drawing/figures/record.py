@@ -169,7 +169,8 @@ def _mark_targets(record: Mapping[str, Any], names: Sequence[str]) -> list[Marke
 def _describe_panel(task: str, record: Mapping[str, Any], legend: str) -> list[Paragraph]:
     """Return title, question, answer, and what the marks in the image mean, which may be empty."""
     question, answer, *further = (message["content"] for message in record["messages"])
-    answer += f" [and {len(further) // 2} more turns]" if further else ""
+    turns = len(further) // 2
+    answer += f" [and {turns} more turn{'s' * (turns > 1)}]" if turns else ""
     column = _PANEL_COLUMN * 72
     questions = wrap(question, column, _PANEL_SIZE, _QUESTION_LINES)
     legends = wrap(legend, column, _PANEL_SIZE) if legend else []
