@@ -80,9 +80,7 @@ class Source:
         with self._errors_naming(relative):
             if self.is_local_folder:
                 return Path(self.path(relative)).read_bytes()
-            # Newer s3fs asks for a file's size first, to read a large one in parts; older s3fs lacks the option.
-            takes_parts = self._is_in_s3 and "max_concurrency" in signature(self.fs.cat_file).parameters
-            return self.fs.cat_file(self.path(relative), **({"max_concurrency": 1} if takes_parts else {}))
+            return self.fs.cat_file(self.path(relative), **(_in_one_request(self.fs) if self._is_in_s3 else {}))
 
     def chunks(self, relative: str) -> Iterator[bytes]:
         """Yield the content of one file in pieces, however large it is; errors as in `read`."""
@@ -417,6 +415,12 @@ def _zip_fs(target: str | BinaryIO, options: dict[str, int]) -> AbstractFileSyst
     # fsspec lists the members at the first query. Without this one, a second thread could see an incomplete list.
     fs.exists("")
     return fs
+
+
+@lru_cache(maxsize=8)
+def _in_one_request(fs: AbstractFileSystem) -> dict[str, int]:
+    """Return the options with which S3 reads a file in one request: newer s3fs asks for its size first by default."""
+    return {"max_concurrency": 1} if "max_concurrency" in signature(fs.cat_file).parameters else {}
 
 
 def _list_s3(fs: AbstractFileSystem, top: str, most: int = 1_000, *, deep: bool = True) -> Iterator[tuple[str, int]]:
