@@ -15,35 +15,25 @@ import click
 from builders.core.errors import SARChatError, near, one_line, redact
 from builders.core.signals import raising_once
 
+# Each command with its module, and what it does.
 COMMANDS = {
-    "baseline": "Answer without the images, to see what a model's scores must exceed.",
-    "build": "Build the data set from SARDet-100K, another corpus, or the sample.",
-    "compare": "Compare models with a baseline, record by record.",
-    "corpora": "List the corpora whose descriptions come along.",
-    "demo": "Show a record of each task, and score answers with mistakes.",
-    "describe": "Draft the description of a corpus from its labels.",
-    "export": "Write a data set as the files of a trainer or a harness.",
-    "leaderboard": "Print the published results together with your own.",
-    "predict": "Ask a model the questions of a data set, through a server.",
-    "probe": "Ask a model with its own, another and a grey image: does it look?",
-    "push": "Publish a data set or a metric on the Hugging Face Hub.",
-    "report": "Write an HTML report of a model's answers: scores, failures, records.",
-    "score": "Score a model's predictions against a built data set.",
-    "show": "Draw one record: image, boxes, conversation.",
-    "space": "Write the folder of the metric and its Space.",
-    "stats": "Compare a built data set with the paper's statistics.",
-    "synth": "Draw a corpus of synthetic images, to try a training on.",
-}
-# Commands in the module of another one.
-_MODULES = {
-    "baseline": "predict",
-    "compare": "score",
-    "describe": "corpora",
-    "leaderboard": "report",
-    "probe": "predict",
-    "space": "push",
-    "stats": "show",
-    "synth": "corpora",
+    "baseline": ("predict", "Answer without the images, to see what a model's scores must exceed."),
+    "build": ("build", "Build the data set from SARDet-100K, another corpus, or the sample."),
+    "compare": ("score", "Compare models with a baseline, record by record."),
+    "corpora": ("corpora", "List the corpora whose descriptions come along."),
+    "demo": ("demo", "Show a record of each task, and score answers with mistakes."),
+    "describe": ("corpora", "Draft the description of a corpus from its labels."),
+    "export": ("export", "Write a data set as the files of a trainer or a harness."),
+    "leaderboard": ("report", "Print the published results together with your own."),
+    "predict": ("predict", "Ask a model the questions of a data set, through a server."),
+    "probe": ("predict", "Ask a model with its own, another and a grey image: does it look?"),
+    "push": ("push", "Publish a data set or a metric on the Hugging Face Hub."),
+    "report": ("report", "Write an HTML report of a model's answers: scores, failures, records."),
+    "score": ("score", "Score a model's predictions against a built data set."),
+    "show": ("show", "Draw one record: image, boxes, conversation."),
+    "space": ("push", "Write the folder of the metric and its Space."),
+    "stats": ("show", "Compare a built data set with the paper's statistics."),
+    "synth": ("corpora", "Draw a corpus of synthetic images, to try a training on."),
 }
 
 
@@ -63,13 +53,13 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"builders.cli.{_MODULES.get(cmd_name, cmd_name)}")
+        module = importlib.import_module(f"builders.cli.{COMMANDS[cmd_name][0]}")
         command: click.Command = getattr(module, f"{cmd_name}_command")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl(sorted(COMMANDS.items()))
+            formatter.write_dl([(name, about) for name, (_, about) in sorted(COMMANDS.items())])
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
