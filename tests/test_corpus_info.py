@@ -47,7 +47,7 @@ def test_a_description_is_read_back():
     ("change", "message"),
     [
         ({"catgories": []}, "unknown key 'catgories' (did you mean 'categories'?)"),
-        ({"modality": "infra-red"}, "unknown modality 'infra-red' (did you mean 'infrared'?)"),
+        ({"modality": "infra-red"}, "modality is 'infra-red' (did you mean 'infrared'?)"),
         ({"categories": []}, "categories must be a list"),
         ({"categories": [{"many": "ships"}]}, "category 0: the key 'name' is missing"),
         ({"nouns": {"picture": "photo"}}, "nouns: unknown key 'picture'"),

@@ -154,7 +154,7 @@ def test_shares_are_those_that_were_asked_for_and_grow_in_place(share):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (("by: BY", "by: tile"), "unknown way to divide in"),
+        (("by: BY", "by: tile"), "by is 'tile' (did you mean 'file'?); choose from image"),
         (("validation: 0.3", "validation: 0.8"), "validation and test are 1.1 in all"),
         (("validation: 0.3", "validation: 30"), "validation is 30, not a share from 0 to 1"),
         (("by: BY", "by: file"), "is one file, which cannot be divided by file"),

@@ -12,7 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from builders.core.errors import SARChatError, check_name, near
+from builders.core.errors import SARChatError, near
 from builders.core.resources import find_repeated_key, load_foreign_yaml, read_text, read_yaml
 from builders.core.schema import SPLITS, split_name, stem
 from builders.corpus.targets import DIFFICULT_CHOICES, LEFT_OUT
@@ -31,6 +31,7 @@ _MODALITIES = "modalities"
 _YAML = (".yaml", ".yml")
 # Names of licences on the Hub: https://huggingface.co/docs/hub/repositories-licenses
 LICENSE = re.compile(r"[a-z0-9][a-z0-9.+-]*")
+_ADDRESS = re.compile(r"https?://[^\s()<>\"]+")
 _MOST_BYTES = 1_000_000
 # What boxes and templates are written with, or a line ends with.
 _NO_WORD = re.compile(r"[{}<>|\[\]\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -277,48 +278,48 @@ def parse_info(data: Mapping[str, Any], place: str) -> CorpusInfo:
     """
     _check_keys(data, {field.name for field in fields(CorpusInfo)} | {"modality"}, {"name", "categories"}, place)
     modalities = modality_nouns()
-    modality = data.get("modality", "unknown")
-    if modality not in modalities:
-        hint = near(str(modality), modalities)
-        raise SARChatError(f"{place}: unknown modality {modality!r}{hint}; choose from {', '.join(modalities)}")
-    nouns = data.get("nouns") or {}
-    _check_keys(nouns, set(modalities[modality]), set(), f"{place}: nouns")
+    modality = modalities[_choose(data, "modality", tuple(modalities), place)]
+    nouns = _parse_mapping(data.get("nouns"), f"{place}: nouns")
+    _check_keys(nouns, set(modality), set(), f"{place}: nouns")
     entries = data["categories"]
     if not isinstance(entries, Sequence) or isinstance(entries, str) or not entries:
         raise SARChatError(f"{place}: categories must be a list of entries such as {{name: ship, many: ships}}")
     categories = tuple(_parse_category(entry, f"{place}: category {number}") for number, entry in enumerate(entries))
     _check_words(categories, place)
-    chosen = {key: data.get(key) or choices[0] for key, choices in _CHOICES.items()}
-    for key, choices in _CHOICES.items():
-        if chosen[key] not in choices:
-            hint = near(str(chosen[key]), choices)
-            raise SARChatError(f"{place}: {key} is {chosen[key]!r}{hint}; choose from {', '.join(choices)}")
     texts = {key: str(data.get(key) or "") for key in ("name", "homepage", "license", "citation", "root", "format")}
     _check_texts(texts, place)
     return CorpusInfo(
         **texts,
         categories=categories,
-        nouns=tuple((modalities[modality] | dict(nouns)).items()),
+        nouns=tuple((modality | nouns).items()),
         tags=tuple(map(str, data.get("tags") or ())),
         options=_parse_mapping(data.get("options"), f"{place}: options"),
-        **chosen,
+        **{key: _choose(data, key, choices, place) for key, choices in _CHOICES.items()},
         splits=_parse_splits(data.get("splits"), place),
         split=_parse_shares(data["split"], f"{place}: split") if data.get("split") else None,
     )
 
 
+def _choose(data: Mapping[str, Any], key: str, choices: Sequence[str], place: str) -> str:
+    """Return the value of a key that has choices, by default the first."""
+    value = data.get(key) or choices[0]
+    if value not in choices:
+        known = ", ".join(filter(None, choices))
+        raise SARChatError(f"{place}: {key} is {value!r}{near(str(value), choices)}; choose from {known}")
+    return str(value)
+
+
 def _check_texts(texts: Mapping[str, str], place: str) -> None:
     """Refuse what cannot stand in a card."""
-    if not (texts["name"].strip() and texts["name"].isprintable()):
-        raise SARChatError(f"{place}: name is {texts['name']!r}, not a line of text")
-    if texts["homepage"] and not re.fullmatch(r"https?://[^\s()<>\"]+", texts["homepage"]):
-        raise SARChatError(f"{place}: homepage is {texts['homepage']!r}, not an address that starts with https://")
-    if texts["license"] and not LICENSE.fullmatch(texts["license"]):
-        raise SARChatError(
-            f"{place}: license is {texts['license']!r}, not a name that the Hub knows, such as cc-by-4.0"
-        )
-    if "```" in texts["citation"]:
-        raise SARChatError(f"{place}: citation has ``` in it; give BibTeX or a line of text")
+    name, homepage, license = texts["name"], texts["homepage"], texts["license"]
+    for key, fits, wanted in (
+        ("name", name.strip() and name.isprintable(), "a line of text"),
+        ("homepage", not homepage or _ADDRESS.fullmatch(homepage), "an address that starts with https://"),
+        ("license", not license or LICENSE.fullmatch(license), "a name that the Hub knows, such as cc-by-4.0"),
+        ("citation", "```" not in texts["citation"], "BibTeX or a line of text, without ```"),
+    ):
+        if not fits:
+            raise SARChatError(f"{place}: {key} is {texts[key]!r}, not {wanted}")
 
 
 def _parse_category(entry: Any, place: str) -> Category:  # noqa: ANN401
@@ -333,9 +334,7 @@ def _parse_category(entry: Any, place: str) -> Category:  # noqa: ANN401
     ignore = entry.get("ignore", False)
     if not isinstance(ignore, bool):
         raise SARChatError(f"{place}: ignore is {ignore!r}, not true or false")
-    article = entry.get("article", "")
-    if article not in ("", "a", "an"):
-        raise SARChatError(f"{place}: article is {article!r}; choose from a, an")
+    article = _choose(entry, "article", ("", "a", "an"), place)
     texts = {key: " ".join(str(entry.get(key) or "").split()) for key in ("say", "many", "group")}
     name = str(entry["name"]).strip()
     if not name:
@@ -405,9 +404,8 @@ def _parse_shares(data: Mapping[str, Any], place: str) -> Shares:
         shares[key] = float(share)
     if not 0 < sum(shares.values()) < 1:
         raise SARChatError(f"{place}: validation and test are {sum(shares.values()):g} in all, not between 0 and 1")
-    by, separator = str(data.get("by") or "image"), str(data.get("separator") or "__")
-    check_name(f"way to divide in {place}: by", by, ("image", "prefix", "file"))
-    return Shares(**shares, by=by, separator=separator)
+    by = _choose(data, "by", ("image", "prefix", "file"), place)
+    return Shares(**shares, by=by, separator=str(data.get("separator") or "__"))
 
 
 def _check_keys(data: object, known: set[str], required: set[str], place: str) -> None:
