@@ -143,7 +143,7 @@ def make_plan(
     with looking_up_sizes(corpus.source) as sizes_in:
         for split in splits:
             with corpus.annotations(split) as annotations:
-                unknown |= annotations.unknown
+                unknown |= annotations.table.unknown_categories(corpus.naming)
                 # All unknown categories are named together.
                 if not unknown:
                     path = index / f"{split}.parquet"
@@ -268,7 +268,7 @@ def _index_split(
     shards: list[_Shard] = []
     first, missing = "", 0
     size_of, wordings = sizes_in(corpus.image_folder(split)), options.wordings.get(split, 1)
-    with IndexWriter(path, annotations.category_names) as index:
+    with IndexWriter(path, annotations.table.category_names()) as index:
         total = annotations.count_images()
         images = tqdm(annotations.images(), f"Planning {split}", total, False, unit=" images", disable=None, delay=2)
         for image in images:
@@ -288,7 +288,9 @@ def _index_split(
                 "corpus, or leave such images out with the option labels_without_image: skip of a description"
             )
     without_target = total - sum(shard.count for shard in shards)
-    return _IndexedSplit(shards, annotations.digest, annotations.category_names, annotations.tally, without_target)
+    return _IndexedSplit(
+        shards, annotations.digest, annotations.table.category_names(), annotations.tally, without_target
+    )
 
 
 def _check_records_per_image(

@@ -3,38 +3,45 @@
 from __future__ import annotations
 
 import sqlite3
-import struct
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
 from pathlib import PurePath
+from typing import Any
 
 from builders.core.errors import SARChatError
 from builders.core.schema import stem
 from builders.corpus.categories import Naming, normalize
-from builders.corpus.entries import is_id
+from builders.corpus.entries import check_file_name, is_id
 from builders.corpus.targets import RawBox
 from builders.corpus.temporary_database import BATCH, TemporaryDatabase
 
 # Memory for the database's pages and, while sorting, once more. In kibibytes, negative by SQLite's convention.
 _CACHE = -8_000
-# As raw doubles: SQLite would store -0.0 as 0. The box, and then the corners, if it has any.
-_BBOX = struct.Struct("<4d")
-_BOTH = struct.Struct("<12d")
-
 # Image id, file name, width, height and boxes in the order of annotation ids.
 ImageRow = tuple[int, str, int, int, list[RawBox]]
 
 
 @dataclass
 class _Part:
-    """An annotation file: its name in messages, how many boxes each category id has, and the names of these ids."""
+    """An annotation file.
+
+    Attributes:
+        name: its name in messages.
+        images: how many were added by `add_labelled`.
+        used: how many boxes each category id has.
+        labels: the names of these ids.
+        numbers: the ids of names that were numbered.
+    """
 
     name: str
+    images: int = 0
     used: Counter[int] = field(default_factory=Counter)
-    labels: Mapping[int, str] = field(default_factory=dict)
+    labels: dict[int, str] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)
 
 
 class AnnotationTable(TemporaryDatabase):
@@ -82,9 +89,35 @@ class AnnotationTable(TemporaryDatabase):
         if not is_id(image_id):
             raise _unknown_image(self._parts[-1].name, annotation_id, image_id)
         self._parts[-1].used[box.category] += 1
-        numbers = _BOTH.pack(*box.bbox, *box.corners) if box.corners else _BBOX.pack(*box.bbox)
+        # As raw doubles: SQLite would store -0.0 as 0.
+        numbers = array("d", (*box.bbox, *(box.corners or ()))).tobytes()
         flags = box.ignored + 2 * box.difficult
         self._add("boxes", (len(self._parts), image_id, annotation_id, box.category, flags, numbers))
+
+    def number_category(self, label: str) -> int:
+        """Return the id of a category of the current part, whose annotations have names and no ids."""
+        part = self._parts[-1]
+        number = part.numbers.setdefault(label, len(part.numbers))
+        part.labels[number] = label
+        return number
+
+    def add_labelled(self, file_name: str, size: tuple[int, int] | None, boxes: Iterable[tuple[str, RawBox]]) -> None:
+        """Add an image of the current part, and its boxes; they are numbered in the order in which they come.
+
+        Args:
+            file_name: the image's file name.
+            size: width and height in pixels; `None` if `fill_sizes` is called later.
+            boxes: each with the name of its category.
+
+        Raises:
+            SARChatError: if the file name cannot be one, or the disk is full.
+        """
+        part = self._parts[-1]
+        check_file_name(file_name, part.name)
+        part.images += 1
+        self.add_image(part.images, file_name, *(size or (None, None)))
+        for number, (label, box) in enumerate(boxes):
+            self.add_box(part.images, number, box._replace(category=self.number_category(label)))
 
     def fill_sizes(self, read_sizes: Callable[[Iterator[str]], Iterable[tuple[int, int]]]) -> None:
         """Set the size of the images that have none.
@@ -154,7 +187,7 @@ class AnnotationTable(TemporaryDatabase):
                     f"{part.name}: category id {category_id} of {number:,} annotations is not in 'categories'; "
                     "fix the file"
                 )
-        part.labels = labels
+        part.labels = dict(labels)
 
     def category_names(self) -> frozenset[str]:
         """Return the normalized names of the categories of all parts."""
@@ -266,10 +299,8 @@ class AnnotationTable(TemporaryDatabase):
 
 
 def _raw_box(category: int, flags: int, numbers: bytes) -> RawBox:
-    if len(numbers) == _BBOX.size:
-        return RawBox(category, _BBOX.unpack(numbers), bool(flags & 1), None, flags > 1)
-    both = _BOTH.unpack(numbers)
-    return RawBox(category, both[:4], bool(flags & 1), both[4:], flags > 1)
+    bbox_and_corners: Any = tuple(array("d", numbers))
+    return RawBox(category, bbox_and_corners[:4], bool(flags & 1), bbox_and_corners[4:] or None, flags > 1)
 
 
 def _unknown_image(name: str, annotation_id: int, image_id: int) -> SARChatError:

@@ -73,13 +73,17 @@ class UnknownCategories(SARChatError):
     longest = 50_000
 
 
+def fitting_corpora(names: Iterable[str]) -> list[str]:
+    """Return the included descriptions that have categories of all these names in annotations."""
+    namings = {known: Naming(known_corpus(known)) for known in known_names()}
+    return [known for known, naming in namings.items() if all(naming.find(name) is not None for name in names)]
+
+
 def _how_to_keep(names: Iterable[str], info: CorpusInfo, place: str) -> str:
     """Return the commands that build a corpus with categories that it does not have as its own."""
     if info.categories != known_corpus(DEFAULT).categories:
         return "add them to the categories of the description"
-    naming = {known: Naming(known_corpus(known)) for known in known_names()}
-    fitting = [known for known in naming if all(naming[known].find(name) is not None for name in names)]
-    if fitting:
+    if fitting := fitting_corpora(names):
         commands = " or ".join(f"`sarchat build {place} --corpus {name}`" for name in fitting)
     else:
         commands = f"`sarchat describe {place} --out corpus.yaml`, then `sarchat build corpus.yaml`"

@@ -13,16 +13,16 @@ from typing import Any, NamedTuple
 from builders.core.errors import SARChatError
 from builders.core.resources import dump_yaml
 from builders.core.schema import SPLITS
-from builders.corpus.categories import Naming
-from builders.corpus.info import CorpusInfo, known_corpus, known_names, modality_nouns
-from builders.corpus.label_formats import CALLED, Candidate, Fault, SplitLabels, open_labels, registry
-from builders.corpus.search import find_unread, search_labels
+from builders.corpus.categories import Naming, fitting_corpora
+from builders.corpus.formats import coco
+from builders.corpus.info import CorpusInfo, known_corpus, modality_nouns
+from builders.corpus.label_formats import CALLED, SKIP, Candidate, Fault, SplitLabels, open_labels, registry
+from builders.corpus.search import find_unread, search_labels, take_splits
 from builders.corpus.source import Source, open_source
 from builders.corpus.words import Words, draft_categories, near_duplicates
 
 # What every draft contains.
 DRAFT_MARK = b"# Drafted by `sarchat describe`."
-_SKIP = "skip"
 # The known corpora that a draft names.
 _MOST_KNOWN = 3
 _NO_CATEGORIES = Naming(CorpusInfo("", (), ()))
@@ -81,7 +81,7 @@ def draft_description(
             "categories, format, and for each of splits its labels and images"
         )
     top, candidate = found[0]
-    named, unnamed = _name_splits(candidate)
+    named, unnamed = take_splits(candidate)
     read = _read_labels(top, list((named or unnamed).values()), options or {})
     categories = draft_categories(dict(read.counts))
     notes: list[str] = []
@@ -113,23 +113,12 @@ def _relative(location: str, folder: Path) -> str:
     return path if relative.startswith(os.path.join("..", "..")) else Path(relative).as_posix()
 
 
-def _name_splits(candidate: Candidate) -> tuple[dict[str, SplitLabels], dict[str, SplitLabels]]:
-    """Return the labels of the splits whose names are clear, and of the others by their own names."""
-    named: dict[str, SplitLabels] = {}
-    others = dict(candidate.splits)
-    for split, names in CALLED.items():
-        own = next((own for own in names if own in others), None)
-        if own is not None:
-            named[split] = others.pop(own)
-    return named, others
-
-
 def _other_coco(source: Source, format: str) -> list[tuple[Source, Candidate]]:
     """Return the JSON files in a folder whose layout is not known, by the split that their names have in them."""
     unread = find_unread(source, (), ()) if format in ("", "coco") else []
     images = [path.rstrip("/") for path in unread if path.endswith("/")]
     splits: dict[str, SplitLabels] = {}
-    files = [path for path in unread if path.endswith(".json") and _is_coco(source, path)]
+    files = [path for path in unread if path.endswith(".json") and coco.begins_like_coco(source, path)]
     for path in files:
         words = re.split(r"[^a-z]+", path.rpartition("/")[2].lower().removesuffix(".json"))
         own = next((name for called in CALLED.values() for name in called if name and name in words), "")
@@ -139,31 +128,22 @@ def _other_coco(source: Source, format: str) -> list[tuple[Source, Candidate]]:
     return [(source, Candidate("COCO files", splits))] if splits else []
 
 
-def _is_coco(source: Source, path: str) -> bool:
-    wanted, end = {b'"images"', b'"annotations"'}, b""
-    for chunk in source.chunks(path):
-        text = end + chunk
-        wanted -= {key for key in wanted if key in text}
-        end = text[-20:]
-    return not wanted
-
-
 def _read_labels(top: Source, splits: Sequence[SplitLabels], given: Mapping[str, Any]) -> _Read:
     """Count images, boxes and faults; faults do not stop it."""
     images, counts, faults, declared, tiles = 0, Counter[str](), Counter[str](), set[str](), False
     for labels in splits:
         options = {
-            name: _SKIP
+            name: SKIP
             for name, option in registry()[labels.format].OPTIONS.items()
-            if isinstance(option.choices, tuple) and _SKIP in option.choices
+            if isinstance(option.choices, tuple) and SKIP in option.choices
         }
         opened = open_labels(top, replace(labels, options={**labels.options, **options, **given}))
         with opened.read(_NO_CATEGORIES) as annotations:
             images += annotations.count_images()
-            counts += annotations.category_counts
+            counts += annotations.table.category_counts()
             faults += annotations.tally
-            declared |= annotations.category_names
-            tiles = tiles or any("__" in name for name, _ in annotations.image_files())
+            declared |= annotations.table.category_names()
+            tiles = tiles or any("__" in name for name, _ in annotations.table.image_files())
     used = {name.lower() for name in counts}
     return _Read(images, counts, faults, sorted(declared - used), tiles)
 
@@ -179,7 +159,7 @@ def _write_layouts(found: Sequence[tuple[Source, Candidate]], folder: Path, note
         for (_, candidate), lines in zip(found, (first, *others), strict=True):
             yield f"# Layout: {candidate.name}."
             yield from (f"# {line}" for line in lines)
-    for own, labels in sorted(_name_splits(found[0][1])[1].items()):
+    for own, labels in sorted(take_splits(found[0][1])[1].items()):
         notes.append("split")
         yield f"# {own!r} is not taken; if it is one of {', '.join(SPLITS)}, add it below splits:"
         yield f"#   test: {_inline(_files(labels))}"
@@ -187,7 +167,7 @@ def _write_layouts(found: Sequence[tuple[Source, Candidate]], folder: Path, note
 
 def _write_layout(top: Source, candidate: Candidate, folder: Path) -> list[str]:
     formats = {labels.format for labels in candidate.splits.values()}
-    named = _name_splits(candidate)[0]
+    named, _ = take_splits(candidate)
     return [
         *_entry("root", _relative(top.location, folder)),
         *(f"format: {format}" for format in sorted(formats)),
@@ -221,7 +201,7 @@ def _write_faults(candidate: Candidate, read: _Read, given: Mapping[str, Any], n
     for fault in found:
         yield f"# Found: {read.faults[fault.counted]:,} {fault.message}."
     options = [fault.option for fault in found if fault.option not in given]
-    refused = {option: _SKIP for option in options if known[option].default != _SKIP}
+    refused = {option: SKIP for option in options if known[option].default != SKIP}
     if refused:
         notes.append("faults")
         yield "# They are an error, unless this line leaves them out:"
@@ -229,9 +209,10 @@ def _write_faults(candidate: Candidate, read: _Read, given: Mapping[str, Any], n
 
 
 def _write_categories(categories: Sequence[tuple[Words, int]], read: _Read, notes: list[str]) -> Iterator[str]:
-    fitting = sorted((known for known in known_names() if _fits(known, read.counts)), key=_size)[:_MOST_KNOWN]
+    fitting = sorted(fitting_corpora(read.counts), key=lambda known: len(known_corpus(known).targets))
     if fitting and read.counts:
-        yield f"# Known descriptions with these categories: {', '.join(fitting)}, for `sarchat build --corpus`."
+        known = ", ".join(fitting[:_MOST_KNOWN])
+        yield f"# Known descriptions with these categories: {known}, for `sarchat build --corpus`."
     if read.without_box:
         yield f"# No box, and so no category: {', '.join(read.without_box)}."
     for one, other in near_duplicates(words.entry["name"] for words, _ in categories):
@@ -246,13 +227,5 @@ def _write_categories(categories: Sequence[tuple[Words, int]], read: _Read, note
 
 
 def _number(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}{'es' if noun == 'box' else 's'}"
-
-
-def _size(known: str) -> int:
-    return len(known_corpus(known).targets)
-
-
-def _fits(known: str, counts: Mapping[str, int]) -> bool:
-    naming = Naming(known_corpus(known))
-    return all(naming.find(name) is not None for name in counts)
+    plural = "es" if noun == "box" else "s"
+    return f"{number:,} {noun}" + ("" if number == 1 else plural)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import abstractmethod
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -17,10 +17,9 @@ from builders.core.errors import SARChatError
 from builders.core.resources import read_yaml
 from builders.core.schema import SPLITS
 from builders.corpus.annotation_table import AnnotationTable
-from builders.corpus.entries import check_file_name
 from builders.corpus.image_check import read_size
 from builders.corpus.label_formats import Candidate, Fault, Faults, SplitLabels, find_splits
-from builders.corpus.labels import Labels, fill_sizes
+from builders.corpus.labels import Labels
 from builders.corpus.reading_ahead import read_ahead
 from builders.corpus.source import IMAGES, Source, join
 from builders.corpus.targets import RawBox
@@ -46,16 +45,8 @@ class FolderLabels(Labels):
     """The labels of a split, a file per image.
 
     Boxes are numbered in the order of the file. Images without a label are counted only.
-
-    Attributes:
-        source: where they are.
-        split: the folder of the labels, the list of images, and the options.
-        images: the folder of the images.
     """
 
-    source: Source
-    split: SplitLabels
-    images: Source
     ending: ClassVar[str] = ".txt"
     # Whether a file can only be read with the size of its image.
     needs_size: ClassVar[bool] = False
@@ -88,16 +79,6 @@ class FolderLabels(Labels):
             SARChatError: if the file as a whole is wrong.
         """
 
-    @property
-    def name(self) -> str:
-        """The folder as shown to the user."""
-        return self.source.show(self.split.labels)
-
-    @property
-    def paths(self) -> list[str]:
-        """The folder, and the list of images if there is one."""
-        return [path for path in (self.split.labels, self.split.listed) if path]
-
     def identity(self) -> str:
         """Return a hash of the names and sizes of the files, and on this machine of the times of their last change."""
         listed = [self.source.identity(self.split.listed)] if self.split.listed else []
@@ -108,77 +89,41 @@ class FolderLabels(Labels):
         """Return a hash of the content of the files that have an image."""
         digest = new_digest(self.settings())
         with Files(self) as files:
-            for (path, _, name), content in zip(files.pairs(), self._contents(files), strict=True):
-                digest.update(f"{path}:{name}:{len(content)}\n".encode() + content)
+            for _ in self._contents(files, digest):
+                pass
         return digest.hexdigest()
 
-    def read_into(self, table: AnnotationTable, tally: Counter[str]) -> str:
-        """Add images, boxes and names of categories to a table; see `Labels.read_into`."""
-        faults = Faults(self.name, self.split.options, tally)
-        writer = Writer(table, self)
+    def add_to(self, table: AnnotationTable, faults: Faults) -> str:
+        """Add images, boxes and names of categories to a table; see `Labels.add_to`."""
+        table.begin_part(self.name)
         with Files(self) as files:
-            digest = self._read(files, writer, table.corners, faults)
+            digest = self._add_images(files, table, faults)
             files.add_faults(faults)
-        faults.check()
-        writer.finish()
         return digest
 
-    def _read(self, files: Files, writer: Writer, corners: bool, faults: Faults) -> str:
-        """Write each image that has a label; return what `digest` does."""
+    def _add_images(self, files: Files, table: AnnotationTable, faults: Faults) -> str:
+        """Add each image that has a label to a table; return what `digest` does."""
         digest = new_digest(self.settings())
-        pairs = tqdm(files.pairs(), f"Reading {self.name}", unit=" files", disable=None, leave=False, delay=2)
-        read = zip(pairs, self._contents(files), self._sizes(files), strict=True)
-        for (path, _, name), content, size in read:
-            digest.update(f"{path}:{name}:{len(content)}\n".encode() + content)
+        contents = self._contents(files, digest)
+        bar = tqdm(contents, f"Reading {self.name}", unit=" files", disable=None, leave=False, delay=2)
+        for (path, name, content), size in zip(bar, self._sizes(files), strict=True):
             place = self.source.show(join(self.split.labels, path))
-            writer.add(name, self.parse(content, place, size, corners, faults))
+            parsed = self.parse(content, place, size, table.corners, faults)
+            table.add_labelled(name, parsed.size, parsed.boxes)
         return digest.hexdigest()
 
-    def _contents(self, files: Files) -> Iterator[bytes]:
+    def _contents(self, files: Files, digest: hashlib.blake2b) -> Iterator[tuple[str, str, bytes]]:
+        """Yield the path of each label file, the name of its image, and its content, and add them to a hash."""
         paths = ((join(self.split.labels, path), size) for path, size, _ in files.pairs())
-        return read_ahead(self.source, paths)
+        for (path, _, name), content in zip(files.pairs(), read_ahead(self.source, paths), strict=True):
+            digest.update(f"{path}:{name}:{len(content)}\n".encode() + content)
+            yield path, name, content
 
     def _sizes(self, files: Files) -> Iterator[tuple[int, int] | None]:
         if not self.needs_size:
             return (None for _ in files.pairs())
         names = ((name, None) for _, _, name in files.pairs())
         return read_ahead(self.images, names, lambda name: read_size(self.images, name))
-
-
-class Writer:
-    """Adds images and their boxes to a table as one part, numbered in the order in which they come, from 1."""
-
-    def __init__(self, table: AnnotationTable, labels: FolderLabels) -> None:
-        """Start the part."""
-        self._table = table
-        self._labels = labels
-        self._numbers: dict[str, int] = {}
-        self._images = self._unsized = 0
-        table.begin_part(labels.name)
-
-    def add(self, name: str, parsed: LabelFile) -> None:
-        """Add an image.
-
-        Raises:
-            SARChatError: if its name cannot be one.
-        """
-        check_file_name(name, self._labels.name)
-        self._images += 1
-        self._unsized += parsed.size is None
-        self._table.add_image(self._images, name, *(parsed.size or (None, None)))
-        for number, (category, box) in enumerate(parsed.boxes):
-            category_id = self._numbers.setdefault(category, len(self._numbers))
-            self._table.add_box(self._images, number, box._replace(category=category_id))
-
-    def finish(self) -> None:
-        """Read the sizes of images that labels do not say, and name the categories.
-
-        Raises:
-            SARChatError: if an image cannot be read.
-        """
-        if self._unsized:
-            fill_sizes(self._table, self._labels.images)
-        self._table.set_categories({number: category for category, number in self._numbers.items()})
 
 
 class Files(TemporaryDatabase):

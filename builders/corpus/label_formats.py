@@ -24,16 +24,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cache
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from builders.core.errors import SARChatError, near
 from builders.core.polygons import bounds, to_points, turn
 from builders.core.registry import Registry
 from builders.core.schema import Corners
 from builders.corpus import formats
-from builders.corpus.labels import Labels
 from builders.corpus.source import Source
 from builders.corpus.targets import RawBox
+
+if TYPE_CHECKING:
+    from builders.corpus.labels import Labels
 
 
 class Option(NamedTuple):
@@ -54,7 +56,7 @@ class Option(NamedTuple):
 CALLED = {
     "train": ("train", "trainval", "default", "all", ""),
     "validation": ("validation", "val", "valid", "validate"),
-    "test": ("test", "test/all"),
+    "test": ("test", "test-dev", "test/all"),
 }
 
 
@@ -230,12 +232,12 @@ class Faults:
         """
         self._name = name
         self._options = options
-        self._tally = tally
+        self.tally = tally
         self._examples: dict[Fault, list[str]] = {}
 
     def add(self, fault: Fault, example: str) -> None:
         """Count a fault; the example says where it is, and what is wrong there."""
-        self._tally[fault.counted] += 1
+        self.tally[fault.counted] += 1
         examples = self._examples.setdefault(fault, [])
         if len(examples) < _NAMED:
             examples.append(example.removeprefix(self._name).lstrip("/: "))
@@ -260,7 +262,7 @@ class Faults:
     def _list(self, faults: list[Fault]) -> str:
         parts = []
         for fault in faults:
-            number, examples = self._tally[fault.counted], self._examples[fault]
+            number, examples = self.tally[fault.counted], self._examples[fault]
             more = [f"and {number - len(examples):,} more"] if number > len(examples) else []
             parts.append(f"{fault.message} ({', '.join([*examples, *more])})")
         return "; ".join(parts)

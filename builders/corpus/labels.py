@@ -7,13 +7,16 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
+from typing import ClassVar
 
 from builders.core.errors import SARChatError
 from builders.corpus.annotation_table import AnnotationTable
 from builders.corpus.categories import Naming
 from builders.corpus.image_check import read_size
 from builders.corpus.info import Shares
+from builders.corpus.label_formats import Faults, SplitLabels
 from builders.corpus.reading_ahead import read_ahead
 from builders.corpus.source import Source
 from builders.corpus.targets import KEPT, ORIENTED, AnnotatedImage, RawBox, clean, find_left_out
@@ -82,24 +85,31 @@ class BoxConvention:
         return f"{number:,} of {self._boxes:,} boxes"
 
 
+@dataclass(frozen=True)
 class Labels(ABC):
     """The labels of a split, in any format.
 
     Attributes:
         source: where they are.
+        split: the file or folder of the labels, the list of images, and the options, which are complete.
+        images: the folder of the images.
     """
 
     source: Source
+    split: SplitLabels
+    images: Source
+    # Whether boxes in another convention may be taken for those of the format.
+    may_be_other_boxes: ClassVar[bool] = False
 
     @property
-    @abstractmethod
     def name(self) -> str:
         """The file or folder as shown to the user."""
+        return self.source.show(self.split.labels)
 
     @property
-    @abstractmethod
     def paths(self) -> Collection[str]:
         """The paths of files that are read, and of folders whose files are."""
+        return [path for path in (self.split.labels, self.split.listed) if path]
 
     @abstractmethod
     def digest(self) -> str:
@@ -110,19 +120,34 @@ class Labels(ABC):
         """Return a hash of what the file system knows about the files, which changes with them."""
 
     @abstractmethod
-    def read_into(self, table: AnnotationTable, tally: Counter[str]) -> str:
+    def add_to(self, table: AnnotationTable, faults: Faults) -> str:
         """Add images, boxes and names of categories to a table; return what `digest` does.
 
         Args:
-            table: takes them; every image must get a size.
-            tally: takes the numbers of what could not be read, see `Fault`.
+            table: takes them.
+            faults: takes what cannot be read.
 
         Raises:
             SARChatError: if a file is wrong.
         """
 
-    # Whether boxes in another convention may be taken for those of the format.
-    may_be_other_boxes = False
+    def read_into(self, table: AnnotationTable, tally: Counter[str]) -> str:
+        """Add images with their sizes, boxes and names of categories to a table; return what `digest` does.
+
+        Args:
+            table: takes them.
+            tally: takes the numbers of what could not be read, see `Fault`.
+
+        Raises:
+            SARChatError: if a file is wrong, there are faults that are not to be left out, or the size of an image is
+                needed, and it does not exist or is not an image.
+        """
+        faults = Faults(self.name, self.split.options, tally)
+        digest = self.add_to(table, faults)
+        faults.check()
+        read = partial(read_size, self.images)
+        table.fill_sizes(lambda names: read_ahead(self.images, ((name, None) for name in names), read))
+        return digest
 
     @contextmanager
     def read(self, naming: Naming, *, trust_boxes: bool = False, corners: bool = False) -> Iterator[Annotations]:
@@ -137,45 +162,35 @@ class Labels(ABC):
             SARChatError: if a file is wrong.
         """
         with AnnotationTable(corners=corners) as table:
-            tally: Counter[str] = Counter()
+            tally = Counter[str]()
             digest = self.read_into(table, tally)
             convention = BoxConvention() if self.may_be_other_boxes and not trust_boxes else None
-            yield Annotations(table, self.name, digest, naming, convention, tally)
+            yield Annotations(self.name, table, digest, naming, convention, tally)
 
 
+@dataclass
 class Annotations:
     """The annotations of a split, while they are on disk.
 
     Attributes:
         name: the file or folder as shown to the user.
+        table: the images and boxes as annotated.
         digest: a hash of the files.
-        category_names: the names of their categories, in lower case.
-        unknown: the number of boxes of each unknown category, by file.
-        category_counts: the number of boxes of each category that has any, by its name as annotated.
+        naming: which category each name is.
+        convention: counts what the boxes look like; `None` if it is not to be checked.
         tally: the number of faults by kind, see `Fault`, and what became of the boxes in the images that `images` has
             yielded so far, see `clean`.
+        keep: whether an image is of the split, given what `AnnotationTable.image_files` yields of it; `None` if all
+            are.
     """
 
-    def __init__(
-        self,
-        table: AnnotationTable,
-        name: str,
-        digest: str,
-        naming: Naming,
-        convention: BoxConvention | None,
-        tally: Counter[str],
-    ) -> None:
-        """Set what is known before the boxes are cleaned; without a convention, it is not checked."""
-        self.name = name
-        self.digest = digest
-        self.category_names = table.category_names()
-        self.category_counts = table.category_counts()
-        self.unknown = table.unknown_categories(naming)
-        self.tally = tally
-        self._table = table
-        self._naming = naming
-        self._convention = convention
-        self._keep: Callable[[str, str], bool] | None = None
+    name: str
+    table: AnnotationTable
+    digest: str
+    naming: Naming
+    convention: BoxConvention | None
+    tally: Counter[str]
+    keep: Callable[[str, str], bool] | None = None
 
     def divide(self, shares: Shares, split: str) -> None:
         """Keep the images that are in a split's share, before any is read.
@@ -183,25 +198,21 @@ class Annotations:
         Raises:
             SARChatError: if images cannot be kept together as wanted, since there is one file or no separator.
         """
-        files = {file for _, file in self._table.image_files()}
+        files = {file for _, file in self.table.image_files()}
         if shares.by == "file" and len(files) < 2:
             raise SARChatError(f"{self.name} is one file, which cannot be divided by file; choose by: image or prefix")
-        if shares.by == "prefix" and not any(shares.separator in name for name, _ in self._table.image_files()):
+        if shares.by == "prefix" and not any(shares.separator in name for name, _ in self.table.image_files()):
             raise SARChatError(
                 f"{self.name}: no image has {shares.separator!r} in its name, where its prefix would end; choose "
                 "another separator, or by: image"
             )
-        self._keep = lambda name, file: shares.split_of(name, file) == split
-
-    def image_files(self) -> Iterator[tuple[str, str]]:
-        """Yield the file name of each image, and the name of the annotation file that has it."""
-        return self._table.image_files()
+        self.keep = lambda name, file: shares.split_of(name, file) == split
 
     def count_images(self) -> int:
         """Return the number of images, including those without a target."""
-        if self._keep is None:
-            return self._table.count_images()
-        return sum(self._keep(*image) for image in self._table.image_files())
+        if self.keep is None:
+            return self.table.count_images()
+        return sum(self.keep(*image) for image in self.table.image_files())
 
     def images(self) -> Iterator[AnnotatedImage]:
         """Yield the images that have a target, sorted by file name, with cleaned boxes.
@@ -210,29 +221,19 @@ class Annotations:
             SARChatError: if a category is unknown, two images have the same id or would share record ids, a box
                 belongs to no image, nearly all boxes are in another convention, or none has corners, which are needed.
         """
-        self._naming.refuse_unknown(self.unknown)
-        info = self._naming.info
-        for image_id, file_name, width, height, boxes in self._table.images_in_order(self._naming, self._keep):
-            if self._convention:
-                self._convention.add(boxes, width, height)
+        self.naming.refuse_unknown(self.table.unknown_categories(self.naming))
+        info = self.naming.info
+        for image_id, file_name, width, height, boxes in self.table.images_in_order(self.naming, self.keep):
+            if self.convention:
+                self.convention.add(boxes, width, height)
             targets = clean(boxes, width, height, self.tally, oriented=info.oriented, difficult=info.difficult)
             if targets:
                 left_out = find_left_out(boxes, targets, width, height)
                 yield AnnotatedImage(image_id, file_name, width, height, targets, left_out)
-        if self._convention:
-            self._convention.check(self.name)
+        if self.convention:
+            self.convention.check(self.name)
         if info.oriented and self.tally[KEPT] and not self.tally[ORIENTED]:
             raise SARChatError(f"{self.name} has no oriented box; build with upright boxes, the default")
-
-
-def fill_sizes(table: AnnotationTable, images: Source) -> None:
-    """Read the size of each image that a table has without one; of remote images, many at a time.
-
-    Raises:
-        SARChatError: if one does not exist or is not an image.
-    """
-    read = partial(read_size, images)
-    table.fill_sizes(lambda names: read_ahead(images, ((name, None) for name in names), read))
 
 
 def hash_chunks(chunks: Iterator[bytes], digest: hashlib.blake2b) -> Iterator[bytes]:

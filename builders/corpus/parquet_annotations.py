@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pyarrow.types as kinds
 from builders.core.errors import SARChatError
 from builders.core.parquet_rows import DAMAGED_PARQUET
 from builders.corpus.annotation_table import AnnotationTable
-from builders.corpus.entries import get_box, get_image, short
+from builders.corpus.entries import get_box, get_flag, get_image, short
 
 _ROWS = 500
 _COLUMNS = ("image_id", "file_name", "width", "height", "objects")
@@ -40,7 +40,6 @@ def read_parquet(path: Path, name: str, table: AnnotationTable) -> None:
         SARChatError: if the file is not Parquet, lacks a column, or has a wrong row.
     """
     table.begin_part(name)
-    numbers: dict[str, int] = {}
     for row in _read_rows(path, name):
         image = get_image(row, "image_id", name)
         table.add_image(*image)
@@ -49,9 +48,9 @@ def read_parquet(path: Path, name: str, table: AnnotationTable) -> None:
             place = f"{owner}: box {number}"
             if not isinstance(category, str):
                 raise SARChatError(f"{place} has category {short(category)}, not a name; fix the file")
-            category_id = numbers.setdefault(str(category).strip(), len(numbers))
-            table.add_box(image[0], number, get_box(category_id, bbox, bool(ignored), place))
-    table.set_categories({category_id: label for label, category_id in numbers.items()})
+            is_ignored = get_flag({"ignored": ignored}, "ignored", place)
+            box = get_box(table.number_category(category.strip()), bbox, is_ignored, place)
+            table.add_box(image[0], number, box)
 
 
 def _read_rows(path: Path, name: str) -> Iterator[dict[str, Any]]:
@@ -71,20 +70,16 @@ def _read_rows(path: Path, name: str) -> Iterator[dict[str, Any]]:
 
 
 def _check_schema(schema: pa.Schema, name: str) -> Sequence[str]:
-    """Check the types of the columns; return the names of categories if these are numbers."""
-    of = {field.name: field.type for field in schema}
-    objects = {field.name: field.type for field in of["objects"]} if _is(of, "objects", kinds.is_struct) else {}
-    fits = (
-        all(_is(of, column, kinds.is_integer) for column in ("image_id", "width", "height"))
-        and _is(of, "file_name", _is_text)
-        and _is_list(objects.get("bbox"), lambda box: _is_list(box, _is_number))
-        and _is_list(objects.get("category"), lambda kind: _is_text(kind) or kinds.is_integer(kind))
-        and ("ignored" not in objects or _is_list(objects["ignored"], kinds.is_boolean))
-    )
-    if not fits:
-        found = ", ".join(f"{column}: {kind}" for column, kind in of.items())
+    """Check that the columns are there, and the lists of `objects`; return the names of categories that are numbers."""
+    columns = {field.name: field.type for field in schema}
+    is_struct = kinds.is_struct(columns.get("objects", pa.null()))
+    lists = {field.name: field.type for field in columns["objects"]} if is_struct else {}
+    wanted = [lists.get("bbox"), lists.get("category"), lists.get("ignored", lists.get("bbox"))]
+    # Only lists have a type of their values. What is in them is checked row by row.
+    if not (columns.keys() >= {*_COLUMNS} and all(hasattr(kind, "value_type") for kind in wanted)):
+        found = ", ".join(f"{column}: {kind}" for column, kind in columns.items())
         raise SARChatError(f"{name} has the columns {found}; expected {_SCHEMA}")
-    if _is_text(objects["category"].value_type):
+    if not kinds.is_integer(lists["category"].value_type):
         return ()
     names = _class_names(schema)
     if not names:
@@ -120,22 +115,3 @@ def _zip_objects(objects: dict[str, list] | None, owner: str) -> Iterator[tuple[
             "fix the file"
         )
     return zip(boxes, categories, ignored, strict=True)
-
-
-def _is(of: Mapping[str, pa.DataType], column: str, is_kind: Any) -> bool:  # noqa: ANN401
-    return column in of and is_kind(of[column])
-
-
-def _is_list(kind: pa.DataType | None, is_value: Any) -> bool:  # noqa: ANN401
-    is_list = kinds.is_list, kinds.is_large_list, kinds.is_fixed_size_list
-    return kind is not None and any(is_kind(kind) for is_kind in is_list) and is_value(kind.value_type)
-
-
-def _is_number(kind: pa.DataType) -> bool:
-    return kinds.is_integer(kind) or kinds.is_floating(kind)
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    if kinds.is_dictionary(kind):
-        return _is_text(kind.value_type)
-    return kinds.is_string(kind) or kinds.is_large_string(kind)

@@ -91,22 +91,30 @@ def name_splits(candidate: Candidate, place: str) -> dict[str, SplitLabels]:
     Raises:
         SARChatError: if it is not clear which split a name means.
     """
-    splits, used = {}, set()
-    for split, names in CALLED.items():
-        name = next((name for name in names if name in candidate.splits), None)
-        if name is not None:
-            splits[split] = candidate.splits[name]
-            used |= {name, "trainval"} if split == "train" else {name}
-    others = sorted(candidate.splits.keys() - used)
-    unclear = [name for name in others if name.partition("/")[0] not in splits]
+    splits, others = take_splits(candidate)
+    if "train" in splits:
+        others.pop("trainval", None)
+    unclear = [name for name in sorted(others) if name.partition("/")[0] not in splits]
     if unclear:
         raise SARChatError(
             f"{place}: it is not clear which splits {', '.join(map(repr, unclear))} are; say so in a YAML file, which "
             f"`sarchat describe` drafts"
         )
     if others:
-        _LOG.warning("%s: the splits %s are not read; %s are", place, ", ".join(others), ", ".join(sorted(used)))
+        read = sorted(candidate.splits.keys() - others.keys())
+        _LOG.warning("%s: the splits %s are not read; %s are", place, ", ".join(sorted(others)), ", ".join(read))
     return splits
+
+
+def take_splits(candidate: Candidate) -> tuple[dict[str, SplitLabels], dict[str, SplitLabels]]:
+    """Return the labels of the splits whose names are clear, and those of others by their own names."""
+    splits: dict[str, SplitLabels] = {}
+    others = dict(candidate.splits)
+    for split, names in CALLED.items():
+        own = next((own for own in names if own in others), None)
+        if own is not None:
+            splits[split] = others.pop(own)
+    return splits, others
 
 
 def _described_labels(source: Source, info: CorpusInfo) -> Found:

@@ -107,7 +107,7 @@ def _write_index(corpus: Corpus, split: str, path: Path) -> None:
     partial = path.with_suffix(".partial")
     with corpus.annotations(split) as annotations:
         # Listing a remote folder for the sizes would delay the first record.
-        with IndexWriter(partial, annotations.category_names) as index:
+        with IndexWriter(partial, annotations.table.category_names()) as index:
             for image in annotations.images():
                 index.add(image, None)
     partial.replace(path)

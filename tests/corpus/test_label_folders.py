@@ -16,6 +16,7 @@ from PIL import Image
 from builders.core.errors import SARChatError
 from builders.corpus.annotation_table import AnnotationTable
 from builders.corpus.categories import Naming
+from builders.corpus.corpus import find_corpus, locate
 from builders.corpus.info import DEFAULT, known_corpus
 from builders.corpus.label_formats import SplitLabels, find_candidates, open_labels
 from builders.corpus.source import open_source
@@ -34,7 +35,7 @@ PICTURES = [
 def read(top: Path | str, split: SplitLabels):
     with open_labels(open_source(top), split).read(NAMING) as annotations:
         images = list(annotations.images())
-        return images, annotations.count_images(), annotations.tally, annotations.category_counts
+        return images, annotations.count_images(), annotations.tally, annotations.table.category_counts()
 
 
 def boxes_of(top: Path, labels: str, *, corners: bool = False, images: str = "images", listed: str = "", **options):
@@ -780,6 +781,18 @@ def test_visdrone_is_found_by_its_rows(tmp_path, row, formats, above):
     write(tmp_path / above / "annotations/1.txt", row)
     found = find_candidates(open_source(tmp_path))
     assert [of.format for candidate in found for of in candidate.splits.values()] == formats
+
+
+def test_the_folders_of_visdrone_are_its_three_splits(tmp_path):
+    for name in ("train", "val", "test-dev", "test-challenge"):
+        write_image(tmp_path / f"VisDrone2019-DET-{name}/images/1.jpg")
+        if name != "test-challenge":
+            write(tmp_path / f"VisDrone2019-DET-{name}/annotations/1.txt", "684,8,27,16,0,0,0,0\n")
+    found = find_corpus(locate(tmp_path, info=known_corpus("visdrone")))
+    assert {split: files.paths for split, files in found.files.items()} == {
+        split: [f"VisDrone2019-DET-{name}/annotations"]
+        for split, name in (("train", "train"), ("validation", "val"), ("test", "test-dev"))
+    }
 
 
 def test_corners_of_ssdd(tmp_path):

@@ -192,7 +192,7 @@ def _good_file(name: str) -> list[bytes]:
 def _read_coco(data: bytes) -> object:
     with AnnotationTable() as table:
         options = complete_options("coco", {}, "")
-        read_coco([data], Reading("train.json", table, options, Faults("train.json", options, Counter())))
+        read_coco([data], Reading("train.json", table, options, Faults("train.json", options, Counter()), Counter()))
         return _images(table)
 
 

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from tqdm import tqdm
 
@@ -42,7 +42,7 @@ from builders.corpus.label_formats import (
     quadrilateral,
     turn_rectangle,
 )
-from builders.corpus.labels import Labels, fill_sizes, hash_chunks
+from builders.corpus.labels import Labels, hash_chunks
 from builders.corpus.parquet_annotations import read_parquet
 from builders.corpus.reading_ahead import looking_up_sizes
 from builders.corpus.source import IMAGES, Source, join
@@ -75,8 +75,8 @@ _IMAGES_BESIDE: Sequence[str] = ("{above}/images", "{above}/JPEGImages", "{above
 _PARTS_OF_TEST = ("all", "inshore", "offshore")
 # Names with folders that are looked up to find out how all are meant.
 _TRIED = 5
-# What entries have: no width or height; an angle beside the bbox; not the four corners that all were to have.
-_NO_SIZE, _ROTATED, _NO_CORNERS = "no size", "rotation", "has no four corners"
+# What entries have: an angle beside the bbox; not the four corners that all were to have.
+_ROTATED, _NO_CORNERS = "rotation", "has no four corners"
 # The suffix of annotation files in Parquet; all others are COCO's JSON.
 _PARQUET = ".parquet"
 _ENDINGS = (".json", _PARQUET)
@@ -116,7 +116,7 @@ def _find_others(top: Source, folders: Sequence[str]) -> list[Candidate]:
         for name in top.files(folder):
             path = join(folder, name)
             called = _NAME_OF_SPLIT.sub("", name.removesuffix(".json").lower())
-            if name.endswith(".json") and _is_coco(top, path):
+            if name.endswith(".json") and begins_like_coco(top, path):
                 if find_splits([called]):
                     named[called] = path
                 else:
@@ -131,7 +131,7 @@ def _find_others(top: Source, folders: Sequence[str]) -> list[Candidate]:
         for inner in ("", *(name for name in _PARTS_OF_TEST if split == "test" and top.is_dir(f"{folder}/{name}"))):
             above = join(folder, inner)
             inside = [join(above, name) for name in top.files(above) if name.endswith(".json")]
-            if len(inside) == 1 and _is_coco(top, inside[0]):
+            if len(inside) == 1 and begins_like_coco(top, inside[0]):
                 beside[join(split, inner)] = inside[0], _IMAGES_BESIDE
     found.append(("COCO, a folder for each split", beside))
     candidates = []
@@ -144,7 +144,7 @@ def _find_others(top: Source, folders: Sequence[str]) -> list[Candidate]:
     return candidates
 
 
-def _is_coco(top: Source, path: str) -> bool:
+def begins_like_coco(top: Source, path: str) -> bool:
     """Return whether a JSON file begins like COCO's; of a large one, only the start is read."""
     with top.open(path, _HEAD) as stream:
         return _KEYS.search(stream.read(_HEAD)) is not None
@@ -165,10 +165,10 @@ def open_labels(top: Source, split: SplitLabels, images: Source) -> Labels:
         raise SARChatError(f"COCO's labels take no list of images, but listed is {split.listed}; remove it")
     if top.is_file(split.labels):
         top.check_links(split.labels)
-        return AnnotationFiles(top, images, split.options, [split.labels])
+        return AnnotationFiles(top, split, images)
     parts = _find_parts(top, split.labels)
     if parts:
-        return AnnotationFiles(top, images, split.options, parts, split.labels)
+        return AnnotationFiles(top, split, images, parts)
     if top.is_dir(split.labels):
         raise SARChatError(f"the folder {top.show(split.labels)} contains no annotations: no *.json and no *.parquet")
     raise SARChatError(f"no such annotation file: {top.show(split.labels)}")
@@ -176,27 +176,19 @@ def open_labels(top: Source, split: SplitLabels, images: Source) -> Labels:
 
 @dataclass(frozen=True)
 class AnnotationFiles(Labels):
-    """The annotation files of a split: one, or the parts in a folder, sorted by name.
+    """The annotation files of a split: one, or the parts in a folder.
 
     Attributes:
-        source: the source that contains them.
-        images: the folder of the images.
-        options: the values of `OPTIONS`.
-        paths: the paths of the files.
-        folder: that of the folder of the parts; `None` if it is one file.
+        parts: the paths of the parts, sorted; empty if it is one file.
     """
 
-    source: Source
-    images: Source
-    options: Mapping[str, Any]
-    paths: Sequence[str] = ()
-    folder: str | None = None
-    may_be_other_boxes = True
+    parts: Sequence[str] = ()
+    may_be_other_boxes: ClassVar[bool] = True
 
     @property
-    def name(self) -> str:
-        """The file or folder as shown to the user."""
-        return self.source.show(self.paths[0] if self.folder is None else self.folder)
+    def paths(self) -> Sequence[str]:
+        """The paths of the files."""
+        return self.parts or [self.split.labels]
 
     def digest(self) -> str:
         """Return a hash of all files' content."""
@@ -204,17 +196,15 @@ class AnnotationFiles(Labels):
 
     def identity(self) -> str:
         """Return a hash of what the file system knows about the files, which changes with them."""
-        if self.folder is None:
-            return self.source.identity(self.paths[0])
-        return self.source.folder_identity(self.folder)
+        labels = self.split.labels
+        return self.source.folder_identity(labels) if self.parts else self.source.identity(labels)
 
-    def read_into(self, table: AnnotationTable, tally: Counter[str]) -> str:
-        """Add images, boxes and names of categories to a table; see `Labels.read_into`."""
-        faults = Faults(self.name, self.options, tally)
+    def add_to(self, table: AnnotationTable, faults: Faults) -> str:
+        """Add images, boxes and names of categories to a table; see `Labels.add_to`."""
         # Shown when it takes longer than a moment.
         paths = tqdm(self.paths, f"Reading {self.name}", unit=" files", disable=None, leave=False, delay=2)
-        read = [self._read_file(path, table, faults) for path in paths]
-        seen = sum((seen for _, seen in read), Counter[str]())
+        seen = Counter[str]()
+        digests = [self._read_file(path, table, faults, seen) for path in paths]
         if seen[_ROTATED]:
             _LOG.warning(
                 "%s: %s annotations have attributes.rotation, with which CVAT turns boxes, but their bbox is that "
@@ -222,30 +212,27 @@ class AnnotationFiles(Labels):
                 *(self.name, f"{seen[_ROTATED]:,}"),
             )
         if table.corners:
-            tally[_NO_CORNERS] += seen[_NO_CORNERS]
+            faults.tally[_NO_CORNERS] += seen[_NO_CORNERS]
         _find_images(table, self.images)
         # Otherwise they are an error once all are looked up, as those of the folder are for a build.
-        if self.options[Fault.LABELS_WITHOUT_IMAGE.option] == SKIP:
+        if self.split.options[Fault.LABELS_WITHOUT_IMAGE.option] == SKIP:
             _leave_out_missing(table, self.images, faults)
-        faults.check()
-        if seen[_NO_SIZE]:
-            fill_sizes(table, self.images)
-        return self._combine([digest for digest, _ in read])
+        return self._combine(digests)
 
-    def _read_file(self, path: str, table: AnnotationTable, faults: Faults) -> tuple[str, Counter[str]]:
-        """Add images, boxes and names of categories to a table; return a hash of the content, and `Reading.seen`."""
+    def _read_file(self, path: str, table: AnnotationTable, faults: Faults, seen: Counter[str]) -> str:
+        """Add images, boxes and names of categories to a table, and what is seen; return a hash of the content."""
         name = self.source.show(path)
         if path.endswith(_PARQUET):
             with self.source.local_copy(path) as copy:
                 read_parquet(copy, name, table)
-                return hash_file(copy), Counter()
+                return hash_file(copy)
         digest = new_digest()
-        reading = Reading(name, table, self.options, faults)
+        reading = Reading(name, table, self.split.options, faults, seen)
         read_coco(hash_chunks(self.source.chunks(path), digest), reading)
-        return digest.hexdigest(), reading.seen
+        return digest.hexdigest()
 
     def _combine(self, digests: Iterable[str]) -> str:
-        if self.folder is None:
+        if not self.parts:
             return next(iter(digests))
         named = zip(self.paths, digests, strict=True)
         return hash_text("".join(f"{path.rpartition('/')[2]}:{digest}\n" for path, digest in named))
@@ -357,14 +344,15 @@ class Reading:
         table: takes images, boxes and the names of categories.
         options: the values of `OPTIONS`.
         labels: the names of its categories by id.
-        seen: the numbers of entries with something that is said at the end.
+        seen: takes the numbers of entries with something that is said at the end.
     """
 
-    def __init__(self, name: str, table: AnnotationTable, options: Mapping[str, Any], faults: Faults) -> None:
+    def __init__(
+        self, name: str, table: AnnotationTable, options: Mapping[str, Any], faults: Faults, seen: Counter[str]
+    ) -> None:
         """Begin a part of the table."""
-        self.name, self.table, self.options = name, table, options
+        self.name, self.table, self.options, self.seen = name, table, options, seen
         self.labels: dict[int, str] = {}
-        self.seen: Counter[str] = Counter()
         self._faults = faults
         self._name_key = options["file_name_key"]
         self._from_segmentation = options["box_from"] == "segmentation"
@@ -389,10 +377,7 @@ class Reading:
                 f"{self.name}: an entry of kind 'image' has no '{self._name_key}' (did you mean 'filename'?): "
                 f"{short(entry)}; fix the file, or set the option file_name_key: filename"
             )
-        image = get_image(entry, "id", self.name, self._name_key, sized=False)
-        if image[2] is None:
-            self.seen[_NO_SIZE] += 1
-        self.table.add_image(*image)
+        self.table.add_image(*get_image(entry, "id", self.name, self._name_key, sized=False))
 
     def add_annotation(self, entry: Any) -> None:  # noqa: ANN401
         """Add an entry of `annotations`."""
