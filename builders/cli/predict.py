@@ -202,30 +202,30 @@ def probe_command(data: str, out: Path, options: tuple[str, ...]) -> None:
     from dataclasses import replace
 
     from builders.core.tables import write_tables
+    from builders.scoring.comparison import PROBE_FILES, PROBE_SCORES, tabulate_probe
     from builders.scoring.gold import read_gold
-    from builders.scoring.probe import FILES, SCORES, tabulate_probe
+    from builders.scoring.joining import join_file
     from builders.scoring.result import AVERAGES
     from builders.scoring.result_files import PROBE_MARK, write_result
-    from builders.scoring.scored_records import join_file
     from builders.scoring.scoring import evaluate
 
     if given := sorted({"--blind", "--shuffle-images"} & {*options}):
         raise SARChatError(f"probe shows the model every kind of image by itself; leave out {given[0]}")
     out.mkdir(parents=True, exist_ok=True)
-    check_outputs({"--out": out / SCORES}, [data], {"--out": PROBE_MARK})
-    files = [str(out / file) for file in FILES.values()]
+    check_outputs({"--out": out / PROBE_SCORES}, [data], {"--out": PROBE_MARK})
+    files = [str(out / file) for file in PROBE_FILES.values()]
     asked_with = ([data, *options, *flags, "--out", file] for file, flags in zip(files, _FLAGS, strict=True))
     # A wrong option is found before anything is asked.
     contexts = [predict_command.make_context("predict", arguments) for arguments in asked_with]
-    for shown, context in zip(FILES, contexts, strict=True):
+    for shown, context in zip(PROBE_FILES, contexts, strict=True):
         click.echo(f"{shown.capitalize()}:", err=True)
         with context:
             predict_command.invoke(context)
     asked, sources = AnswerOptions().read_sources(files)
     gold = read_gold(data, asked.config, asked.split, asked.limit)
     results = [evaluate(join_file(source, gold), AVERAGES[0]) for source in sources]
-    probe = tuple(replace(result, name=shown) for result, shown in zip(results, FILES, strict=True))
+    probe = tuple(replace(result, name=shown) for result, shown in zip(results, PROBE_FILES, strict=True))
     run = {"model": sources[0].model, **asked.of_run(AVERAGES[0])}
-    write_result(out / SCORES, replace(results[0], probe=probe), run)
+    write_result(out / PROBE_SCORES, replace(results[0], probe=probe), run)
     click.echo(write_tables([tabulate_probe(probe)]))
-    click.echo(f"\nWrote {out / SCORES}, for `sarchat leaderboard` and `sarchat report --probe`.", err=True)
+    click.echo(f"\nWrote {out / PROBE_SCORES}, for `sarchat leaderboard` and `sarchat report --probe`.", err=True)

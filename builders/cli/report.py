@@ -63,7 +63,7 @@ def report_command(
         raise SARChatError(f"jinja2 and matplotlib are needed; {install_extra('report')}")
     from builders.drawing.report.page import ReportOptions
     from builders.drawing.report.write import MARK, write_report
-    from builders.scoring.probe import find_probe
+    from builders.scoring.comparison import find_probe
     from builders.scoring.score_table import list_warnings
 
     asked, sources = asked.read_sources([*filter(None, (answers, baseline))], model)
@@ -116,7 +116,7 @@ def leaderboard_command(
     from builders.core.tables import write_tables
     from builders.drawing.figures import PICTURE_MARK
     from builders.scoring import leaderboard
-    from builders.scoring.probe import join_probes
+    from builders.scoring.comparison import join_probes
     from builders.scoring.result_files import read_result
 
     wanted = [_read_figure(text) for text in figures]

@@ -144,8 +144,8 @@ def compare_command(
     """
     from builders.scoring import comparison
     from builders.scoring.gold import read_gold
+    from builders.scoring.joining import check_order, join_file
     from builders.scoring.result_files import read_result
-    from builders.scoring.scored_records import check_order, join_file
     from builders.scoring.scoring import evaluate
 
     if len(files) < 2:

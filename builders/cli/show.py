@@ -70,7 +70,7 @@ def show_command(
             raise SARChatError("--answers draws several pictures; give the folder for them with --out")
         from builders.drawing.report.records import draw_worst
         from builders.scoring.gold import read_gold
-        from builders.scoring.scored_records import check_order, join_file
+        from builders.scoring.joining import check_order, join_file
 
         check_order(answers, data, "DATA")
         check_outside(out, [data, answers])

@@ -55,8 +55,11 @@ def paired_intervals(
     averaged = [_drop_additional(tally) for tally in (first, second)]
     if not np.array_equal(first.tasks, second.tasks) or averaged[0].counts.keys() != averaged[1].counts.keys():
         raise ValueError("the two tallies are not of the same records")
-    drawn = _resample(averaged, average, sizes, RESAMPLES, wordings)
-    return {key: _ends(drawn[0][key] - drawn[1][key]) for key in drawn[0]}
+    # The draws depend on the order of the two. It is always the same one, so that a swap mirrors the interval.
+    ordered = sorted(averaged, key=lambda tally: [counts.astype("<i4").tobytes() for counts in tally.counts.values()])
+    one, other = _resample(ordered, average, sizes, RESAMPLES, wordings)
+    ends = {key: _ends(one[key] - other[key]) for key in one}
+    return ends if ordered[0] is averaged[0] else {key: (0.0 - high, 0.0 - low) for key, (low, high) in ends.items()}
 
 
 def share_interval(hits: int, number: int) -> tuple[float, float]:

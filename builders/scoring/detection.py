@@ -18,7 +18,7 @@ import numpy as np
 from builders.core.tables import Figure, Table
 from builders.notation.formats import Notation
 from builders.notation.translate import box_spans
-from builders.scoring.scored_records import ScoredRecord
+from builders.scoring.joining import ScoredRecord
 from sarchat_metric import Box, box_iou
 
 TASKS = ("counting", "referring")

@@ -1,22 +1,33 @@
-"""Where a model fails: its errors counted by kind, category, size, cell and number of targets."""
+"""Where a model fails: the kind of error of each record, as `failures.yaml` lists them, and what they are counted by.
+
+Errors are counted by kind, category, size, cell and number of targets.
+"""
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
 
 import numpy as np
 
+from builders.core.resources import read_yaml
 from builders.core.schema import CORNERS
 from builders.corpus.targets import Target
 from builders.data.analysis.targets import sources_of_targets
 from builders.data.records import Records
-from builders.scoring.error_kinds import name_error
-from builders.scoring.scored_records import ScoredRecord
+from builders.scoring.joining import ScoredRecord
 from builders.tasks.geometry import CELLS, IDENTIFICATION_SIZES, cell, corners, covered_share, identification_size
-from sarchat_metric import best_ious
+from sarchat_metric import Counts, best_ious
 
+RIGHT = "right"
+# Four numbers in a row, in any brackets: a box in some notation.
+_COORDINATES = re.compile(r"[0-9.]+[^0-9A-Za-z]{1,6}[0-9.]+[^0-9A-Za-z]{1,6}[0-9.]+[^0-9A-Za-z]{1,6}[0-9.]", re.ASCII)
+_SEARCHED = 10_000
+# A record is right from this score on, in percent: the mean of its sub-scores is rounded.
+RIGHT_FROM = 100 - 1e-9
 # What `Failures` reads of a record, besides the columns that are scored.
 COLUMNS = ("file_name", "objects")
 NONE = "none"
@@ -26,6 +37,98 @@ RANGES = ("0", "1", "2", "3", "4", "5", "6 to 10", "11 to 20", "more")
 UNREAD = "unread"
 # At most this many boxes of an answer are compared with the gold boxes.
 _MOST_BOXES = 1000
+
+
+class ErrorKind(NamedTuple):
+    """A kind of error: what it is called, what it means, and whether nothing could be read of the answer."""
+
+    label: str
+    meaning: str
+    is_unread: bool
+
+
+def error_kinds() -> dict[str, ErrorKind]:
+    """Return all kinds by name, in order."""
+    entries = read_yaml("scoring/failures.yaml")
+    return {
+        name: ErrorKind(entry["label"], entry["meaning"], entry.get("unread", False)) for name, entry in entries.items()
+    }
+
+
+def name_error(record: ScoredRecord, accuracy: float | None = None) -> str:
+    """Return the name of a record's kind of error, `right` if each of its sub-scores is 100."""
+    if not record.result.parsed:
+        return _name_unread(record)
+    if record.result.hedged:
+        return "hedged"
+    if (record.accuracy if accuracy is None else accuracy) >= RIGHT_FROM:
+        return RIGHT
+    return _NAMERS.get(record.result.task, _name_any)(record)
+
+
+def _name_unread(record: ScoredRecord) -> str:
+    answer, translation = record.answer, record.translation
+    if answer is None:
+        return "missing"
+    if answer.failed:
+        return "failed"
+    if "<think>" in answer.text.rpartition("</think>")[2]:
+        return "unfinished"
+    if not translation.text.strip():
+        return "empty"
+    if translation.truncated or answer.truncated:
+        return "cut_off"
+    if translation.not_boxes or translation.rotated or _COORDINATES.search(answer.text[:_SEARCHED]):
+        return "other_notation"
+    return "nothing_read"
+
+
+def _name_categories(record: ScoredRecord) -> str:
+    _, extra, missed = record.result.counts["classification/accuracy"]
+    if extra and missed:
+        return "wrong_category"
+    return "missed_category" if missed else "extra_category"
+
+
+def _name_phrases(record: ScoredRecord) -> str:
+    read, gold = ([name for name, _ in part["phrases"]] for part in (record.result.prediction, record.result.reference))
+    return "wrong_cell" if Counter(read) == Counter(gold) else "wrong_phrase"
+
+
+def _name_counting(record: ScoredRecord) -> str:
+    return "wrong_count" if not record.result.counts["counting/count"][0] else _name_boxes(record)
+
+
+def _name_grounding(record: ScoredRecord) -> str:
+    _, extra, missed = _count_boxes(record)
+    return _name_boxes(record) if extra or missed else _name_phrases(record)
+
+
+def _name_boxes(record: ScoredRecord) -> str:
+    _, extra, missed = _count_boxes(record)
+    if extra and missed:
+        return "misplaced_box"
+    if missed or extra:
+        return "missed_box" if missed else "extra_box"
+    return "loose_box"
+
+
+def _count_boxes(record: ScoredRecord) -> Counts:
+    return next(counts for key, counts in record.result.counts.items() if key.endswith("iou@0.25"))
+
+
+def _name_any(record: ScoredRecord) -> str:
+    return _name_boxes(record) if "boxes" in record.result.reference else "wrong_answer"
+
+
+_NAMERS: dict[str, Callable[[ScoredRecord], str]] = {
+    "classification": _name_categories,
+    "description": _name_phrases,
+    "counting": _name_counting,
+    "grounding": _name_grounding,
+    "identification": lambda record: "wrong_category",
+    "referring": _name_boxes,
+}
 
 
 class Failures:

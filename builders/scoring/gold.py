@@ -95,3 +95,17 @@ def read_rows(
     for task in tasks:
         for row in data.rows(task, split, keep, columns):
             yield row.pop("id"), row
+
+
+def number_of_wordings(numbers: Collection[int], location: str) -> int:
+    """Return the number of wordings of each record, given the different ones that were counted.
+
+    Raises:
+        SARChatError: if some records have more than others.
+    """
+    if len(numbers) > 1:
+        raise SARChatError(
+            f"{location}: records have from {min(numbers)} to {max(numbers)} wordings; build the split with one number "
+            "of --wordings"
+        )
+    return max(numbers, default=1)

@@ -11,9 +11,8 @@ from builders.core.resources import read_text
 from builders.core.schema import in_order_of_table_3, task_facts
 from builders.core.tables import Figure, Table
 from builders.data.analysis.paper import read_test_sizes
-from builders.scoring.blind import BlindScores
 from builders.scoring.comparison import compare, difference_cells
-from builders.scoring.result import OWN, PUBLISHED, WEIGHTS, Result, lift, refuse_other_corpus
+from builders.scoring.result import OWN, PUBLISHED, WEIGHTS, BlindScores, Result, lift, refuse_other_corpus
 from sarchat_metric import AVERAGED, SUB_SCORES
 
 # The columns of tasks, as the paper's Table 3 heads them.

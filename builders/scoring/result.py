@@ -13,10 +13,11 @@ from builders.core.checksums import new_digest
 from builders.core.errors import SARChatError, check_name
 from builders.corpus.info import DEFAULT, known_corpus
 from builders.data.analysis.paper import read_test_sizes
-from builders.scoring.blind import BlindScores
 from sarchat_metric import AVERAGED, Tally, averages, sub_scores, task_scores
 
 _PERFECT = 100.0
+# By kind of blind player, the sub-scores in percent.
+BlindScores = Mapping[str, Mapping[str, float]]
 AVERAGES = ("sample", "corpus")
 # What the metric counts of the answers that say nothing, or too much, and of those with upright boxes where oriented
 # ones were asked for.

@@ -1,5 +1,6 @@
 """Files of a model's scores: what `sarchat score` writes, and reading those of `--output` and `--details` back.
 
+A build keeps the scores of blind players in its `baseline.json`: what a model must exceed to show that it looks.
 Those of `--eval-results` are entries of a model's repository on the Hub (https://huggingface.co/docs/hub/eval-results).
 
 The counts of every record are a small JSON value in a file of `--output`. Many records have equal counts, so a
@@ -11,9 +12,11 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +26,16 @@ import yaml
 from builders.core.checksums import hash_text, new_digest
 from builders.core.errors import SARChatError, one_line
 from builders.core.resources import load_json
-from builders.core.schema import ALL
+from builders.core.schema import ALL, base_id
 from builders.core.writing import writing_whole
 from builders.data.open_data import REPO_ID
+from builders.data.reader import BASELINE
+from builders.data.records import Records
 from builders.scoring.answer_rows import read_rows
-from builders.scoring.blind import parse_blind
 from builders.scoring.bootstrap import count_table, tally_of, unique_rows
+from builders.scoring.gold import number_of_wordings
 from builders.scoring.readers import COSTS, measured
-from builders.scoring.result import AVERAGES, COUNTED, OWN_IMAGE, UNREAD, Result, scores_of, update_hash
-from builders.scoring.wordings import WordingCount
+from builders.scoring.result import AVERAGES, COUNTED, OWN_IMAGE, UNREAD, BlindScores, Result, scores_of, update_hash
 from sarchat_metric import EXTRA_SCORES, SUB_SCORES, TASKS, VERSION, RecordScore, Tally, collect
 
 _HINT = "give a file of `sarchat score --output`"
@@ -123,15 +127,54 @@ def _read_content(path: Path, content: Any) -> Result:  # noqa: ANN401
         counts=_read_tables(content, sizes),
         wordings=_read_wordings(path, content.get("wordings", 1), sizes),
         costs=_read_costs(content.get("costs")),
-        blind_scores=_read_blind(path, content.get("blind")),
+        blind_scores=_read_kept_blind(path, content.get("blind")),
         missing=content["missing"] if type(content.get("missing")) is int else 0,
         location=str(path),
     )
 
 
-def _read_blind(path: Path, blind: object) -> dict[str, dict[str, float]]:
+def read_blind(data: Records, split: str, average: str) -> BlindScores:
+    """Return the scores of blind players on a split of a data set; empty if it has none.
+
+    Raises:
+        SARChatError: if the file cannot be read.
+    """
+    text = data.read_text(BASELINE)
+    if text is None:
+        return {}
     try:
-        return {str(kind): parse_blind(scores) for kind, scores in blind.items()} if isinstance(blind, dict) else {}
+        content = load_json(text)
+        kinds = content["splits"].get(split, {"kinds": {}})["kinds"]
+        found = {kind: _parse_blind(averages[average]) for kind, averages in kinds.items()}
+        version = content["metric_version"]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SARChatError(
+            f"{data.location}: {BASELINE} is not one of `sarchat baseline`: {error!r:.80}; write it again"
+        ) from error
+    if found and version != VERSION:
+        logging.getLogger(__name__).warning(
+            "%s: the blind scores in %s are of metric %s, but this is %s; run `sarchat baseline` again.",
+            *(data.location, BASELINE, version, VERSION),
+        )
+    return found
+
+
+def _parse_blind(scores: object) -> dict[str, float]:
+    """Return sub-scores in percent.
+
+    Raises:
+        ValueError: if they are not.
+    """
+    if not isinstance(scores, dict) or not all(
+        key in _IN_AVERAGES and type(value) in (int, float) and 0 <= value <= 100 for key, value in scores.items()
+    ):
+        raise ValueError("the blind scores are not sub-scores in percent")
+    return scores
+
+
+def _read_kept_blind(path: Path, blind: object) -> dict[str, dict[str, float]]:
+    try:
+        return {str(kind): _parse_blind(scores) for kind, scores in blind.items()} if isinstance(blind, dict) else {}
     except ValueError as error:
         raise SARChatError(f"{path}: {error}; {_HINT}") from error
 
@@ -181,21 +224,18 @@ def _read_counts(path: Path, packed: object, sizes: Mapping[str, int]) -> Tally 
 
 
 def _read_details(path: Path) -> Result:
-    digest, wordings = new_digest(), WordingCount()
+    digest, numbers = new_digest(), set[int]()
 
-    def read_lines() -> Iterator[RecordScore]:
-        for place, line in read_rows(str(path), container=".jsonl"):
-            try:
-                yield _read_line(line)
-                update_hash(digest, line["id"], line["answer"])
-                wordings.add(line["id"])
-            except (KeyError, TypeError, ValueError, AttributeError):
-                raise SARChatError(
-                    f"{place}: this is not a line of `sarchat score --details`; {_HINT} or --details, or the data set "
-                    "that these are answers to, with --references"
-                ) from None
+    def read_scores() -> Iterator[RecordScore]:
+        for _, wordings in groupby(_read_lines(path), key=lambda line: base_id(line[0])):
+            number = 0
+            for record_id, answer, score in wordings:
+                number += 1
+                update_hash(digest, record_id, answer)
+                yield score
+            numbers.add(number)
 
-    tally = collect(read_lines())
+    tally = collect(read_scores())
     sizes = np.bincount(tally.tasks, minlength=len(TASKS)).tolist()
     return Result(
         path.stem,
@@ -204,9 +244,21 @@ def _read_details(path: Path) -> Result:
         average=AVERAGES[0],
         tally=tally,
         records=digest.hexdigest(),
-        wordings=wordings.number(str(path)),
+        wordings=number_of_wordings(numbers, str(path)),
         location=str(path),
     )
+
+
+def _read_lines(path: Path) -> Iterator[tuple[str, str, RecordScore]]:
+    """Yield the id and the gold answer of each record of a file of details, and what is counted of it."""
+    for place, line in read_rows(str(path), container=".jsonl"):
+        try:
+            yield line["id"], line["answer"], _read_line(line)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise SARChatError(
+                f"{place}: this is not a line of `sarchat score --details`; {_HINT} or --details, or the data set "
+                "that these are answers to, with --references"
+            ) from None
 
 
 def _read_line(line: Mapping[str, Any]) -> RecordScore:

@@ -13,11 +13,12 @@ from typing import Any, TextIO
 import numpy as np
 
 from builders.core.errors import check_name
+from builders.core.schema import base_id
 from builders.core.writing import writing_whole
-from builders.scoring.blind import read_blind
 from builders.scoring.bootstrap import RESAMPLES, intervals
 from builders.scoring.detection import DetectionCollector
-from builders.scoring.gold import COLUMNS, read_gold
+from builders.scoring.gold import COLUMNS, number_of_wordings, read_gold
+from builders.scoring.joining import JoinedAnswers, ScoredRecord, check_order, join_file
 from builders.scoring.readers import COSTS, Answer, AnswerSource
 from builders.scoring.result import (
     AVERAGES,
@@ -30,9 +31,8 @@ from builders.scoring.result import (
     hash_records,
     scores_of,
 )
-from builders.scoring.scored_records import JoinedAnswers, ScoredRecord, check_order, join_file
-from builders.scoring.wordings import Consistency
-from sarchat_metric import Collector, summarise
+from builders.scoring.result_files import read_blind
+from sarchat_metric import SUB_SCORES, Collector, score_record, summarise
 
 
 def evaluate_file(
@@ -137,25 +137,40 @@ class _AnswerCounts:
         self._collector = Collector()
         self._counters = {name: Counter[str]() for name in COUNTED}
         self._costs: dict[str, list[float]] = defaultdict(list)
-        self._consistency = Consistency()
+        # The wordings of the last record so far, the numbers of wordings, and the records answered alike in all.
+        self._wordings: list[ScoredRecord] = []
+        self._numbers = set[int]()
+        self._alike = Counter[str]()
 
     def add(self, record: ScoredRecord) -> None:
-        """Count the next record."""
+        """Count the next record; the wordings of one come one after the other."""
         self._collector.add(record.result)
-        self._consistency.add(record)
+        if self._wordings and base_id(record.id) != base_id(self._wordings[0].id):
+            self._count_wordings()
+        self._wordings.append(record)
         for name, number in count_answer(record).items():
             if number:
                 self._counters[name][record.result.task] += number
         _note_costs(record.answer, self._costs)
+
+    def _count_wordings(self) -> None:
+        """Count the wordings of a record, and whether the answers to them are alike; the next record follows."""
+        first, *others = self._wordings
+        is_clear = first.result.parsed and not first.result.hedged
+        self._alike[first.result.task] += is_clear and all(_are_alike(first, other) for other in others)
+        self._numbers.add(len(self._wordings))
+        self._wordings = []
 
     def summarise(self, joined: JoinedAnswers, resamples: int) -> Result:
         """Return the scores of the records that were added; arguments and errors as in `evaluate`."""
         tally, average = self._collector.tally(), self._average
         flat = summarise(tally, average)
         counters = {name: {task: counter[task] for task in flat["n"]} for name, counter in self._counters.items()}
-        wordings, alike = self._consistency.count(joined.gold.data.location)
+        if self._wordings:
+            self._count_wordings()
+        wordings = number_of_wordings(self._numbers, joined.gold.data.location)
         if wordings > 1:
-            counters["alike"] = alike
+            counters["alike"] = dict(self._alike)
         corpus = joined.gold.data.info.name
         sizes = choose_sizes(self._weights, flat["n"], corpus)
         return Result(
@@ -179,6 +194,20 @@ class _AnswerCounts:
             blind_scores=read_blind(joined.gold.data, joined.gold.split, average),
             location=joined.source.location,
         )
+
+
+def _are_alike(first: ScoredRecord, other: ScoredRecord) -> bool:
+    """Return whether an answer to another wording scores 100 with the answer to the first one as gold."""
+    if other.translation.text == first.translation.text:
+        return True
+    task, scenario = first.result.task, first.result.scenario
+    gold = {"task": task, "scenario": scenario, "answer": first.translation.text}
+    try:
+        accuracies = score_record(other.translation.text, gold, first.info.vocabulary).accuracies
+    except ValueError:
+        # The first answer lacks something, such as a box in a count.
+        return False
+    return all(accuracies[key] == 100 for key in SUB_SCORES[task] if key in accuracies)
 
 
 def count_answer(record: ScoredRecord) -> dict[str, int]:

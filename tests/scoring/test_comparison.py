@@ -14,10 +14,10 @@ from builders.notation.render import render_text
 from builders.scoring.bootstrap import RESAMPLES, paired_intervals, unique_rows
 from builders.scoring.comparison import record_accuracies
 from builders.scoring.gold import read_gold
+from builders.scoring.joining import join_file
 from builders.scoring.readers import AnswerSource
 from builders.scoring.result import Result
 from builders.scoring.result_files import pack_counts, read_result, unpack_counts
-from builders.scoring.scored_records import join_file
 from builders.scoring.scoring import evaluate, evaluate_both
 from builders.scoring.sidecar import meta_path
 from sarchat_metric import SUB_SCORES, summarise, tally
@@ -62,6 +62,12 @@ def test_paired_intervals_agree_with_a_bootstrap_record_by_record(tallies):
 
 def test_the_same_answers_differ_by_nothing(tallies):
     assert set(paired_intervals(tallies[0], tallies[0], "corpus").values()) == {(0.0, 0.0)}
+
+
+@pytest.mark.parametrize("average", ["sample", "corpus"])
+def test_the_order_of_two_models_mirrors_their_intervals(tallies, average):
+    there, back = paired_intervals(*tallies, average), paired_intervals(*tallies[::-1], average)
+    assert there == {key: (-high, -low) for key, (low, high) in back.items()}
 
 
 def test_counts_of_records_come_back_from_a_file(tallies):

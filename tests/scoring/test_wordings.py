@@ -15,7 +15,6 @@ from builders.scoring.bootstrap import intervals, paired_intervals
 from builders.scoring.gold import read_gold
 from builders.scoring.result_files import read_result
 from builders.scoring.scoring import evaluate_file
-from builders.scoring.wordings import WordingCount
 from sarchat_metric import tally
 
 K = 3
@@ -101,10 +100,11 @@ def test_intervals_draw_the_wordings_of_a_record_together():
     assert paired_intervals(repeated, others, "sample", wordings=K) == paired_intervals(once, other, "sample")
 
 
-def test_uneven_numbers_of_wordings_are_refused():
-    count = WordingCount()
-    assert [count.add(name) for name in ("t/s/a/0", "t/s/a/0#1", "t/s/a/1", "t/s/a/1#1", "a#1", "a#2")] == [
-        *(True, False, True, False, True, True)
-    ]
-    with pytest.raises(SARChatError, match="here: records have from 1 to 2 wordings"):
-        count.number("here")
+def test_uneven_numbers_of_wordings_are_refused(worded, tmp_path):
+    path, details = write(tmp_path / "a.jsonl", worded, lambda name, gold: gold), tmp_path / "details.jsonl"
+    evaluate_file(path, worded, "all", "test", "sample", details)
+    first, *lines = details.read_text().splitlines(keepends=True)
+    assert "#" in json.loads(lines[0])["id"]
+    details.write_text("".join([first, *lines[1:]]))
+    with pytest.raises(SARChatError, match=f"details.jsonl: records have from {K - 1} to {K} wordings"):
+        read_result(details)

@@ -21,11 +21,9 @@ from builders.drawing.figures.model_charts import draw_kind
 from builders.drawing.figures.style import styled, to_inline_svg
 from builders.drawing.report.records import RecordView, clip
 from builders.scoring import comparison, score_table
-from builders.scoring.comparison import Comparison
-from builders.scoring.error_kinds import RIGHT, error_kinds, name_error
-from builders.scoring.failures import NONE, RANGES, UNREAD, Failures
+from builders.scoring.comparison import Comparison, tabulate_probe
+from builders.scoring.failures import NONE, RANGES, RIGHT, UNREAD, Failures, error_kinds, name_error
 from builders.scoring.leaderboard import best_published, list_warnings, published_results, tabulate_leaderboard
-from builders.scoring.probe import tabulate_probe
 from builders.scoring.result import PUBLISHED, Result
 from sarchat_metric import IOU_THRESHOLDS, VERSION
 

@@ -25,8 +25,8 @@ from builders.drawing.box_shapes import Scene, Shape, compose, mark_answers
 from builders.drawing.figures import PICTURE_MARK
 from builders.drawing.figures.record import default_name, show_record
 from builders.drawing.readings import Entry, list_entries
-from builders.scoring.error_kinds import RIGHT_FROM, name_error
-from builders.scoring.scored_records import JoinedAnswers, ScoredRecord
+from builders.scoring.failures import RIGHT_FROM, name_error
+from builders.scoring.joining import JoinedAnswers, ScoredRecord
 from builders.tasks.geometry import shapes_of
 
 WORST, RANDOM, BETTER, WORSE = "worst", "random", "better", "worse"

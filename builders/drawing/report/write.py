@@ -21,9 +21,9 @@ from builders.scoring import comparison
 from builders.scoring.failures import COLUMNS as FAILURE_COLUMNS
 from builders.scoring.failures import Failures, count_targets
 from builders.scoring.gold import COLUMNS, read_gold
+from builders.scoring.joining import JoinedAnswers, ScoredRecord, check_order, join_file
 from builders.scoring.readers import AnswerSource
 from builders.scoring.result import Result
-from builders.scoring.scored_records import JoinedAnswers, ScoredRecord, check_order, join_file
 from builders.scoring.scoring import evaluate, evaluate_both
 
 # What every report contains.

@@ -18,12 +18,11 @@ from builders.corpus.info import DEFAULT, CorpusInfo, known_corpus
 from builders.notation.formats import FORMAT_NAMES, Notation, read_notation
 from builders.scoring.answer_rows import read_rows
 from builders.scoring.gold import Gold
-from builders.scoring.joining import join_answers
+from builders.scoring.joining import JoinedAnswers, join_answers
 from builders.scoring.readers import AnswerSource, read_answers
 from builders.scoring.result import Result
 from builders.scoring.result_files import read_result
 from builders.scoring.score_table import list_warnings, tabulate_scores
-from builders.scoring.scored_records import JoinedAnswers
 from builders.scoring.scoring import evaluate
 
 # Processor time that scoring one upload may take.

@@ -17,11 +17,10 @@ from builders.core.resources import read_text
 from builders.drawing.report.records import choose_changes, choose_examples
 from builders.notation.formats import get_format
 from builders.notation.render import render_text
-from builders.scoring.error_kinds import RIGHT, error_kinds
-from builders.scoring.failures import Failures, count_targets, pair_categories
+from builders.scoring.failures import RIGHT, Failures, count_targets, error_kinds, pair_categories
 from builders.scoring.gold import COLUMNS, read_gold
+from builders.scoring.joining import join_file
 from builders.scoring.readers import AnswerSource
-from builders.scoring.scored_records import join_file
 from builders.scoring.scoring import evaluate
 from sarchat_metric import AVERAGED, SUB_SCORES
 
