@@ -51,8 +51,7 @@ def export_command(data: str, out: Path, **values: Any) -> None:  # noqa: ANN401
     DATA is a folder that `sarchat build` wrote, a data set on the Hub (OWNER/NAME), or SARDet-100K itself.
     """
     from builders.core.writing import check_outside, check_replaced
-    from builders.export.pipeline import ExportOptions, export
-    from builders.export.report import format_report
+    from builders.export.pipeline import ExportOptions, export, format_report
 
     check_replaced(out, [data])
     check_outside(out, [data])

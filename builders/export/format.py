@@ -1,21 +1,29 @@
-"""An export format, and the facts of an export from which it writes the files beside the records."""
+"""An export format, and the files that it writes beside the records: descriptions and training scripts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib.resources import files
 from pathlib import Path
+from string import Template
 from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 
-from builders.export.layout import DIALOGUE
-from builders.export.recipe import default_model
+from builders.export.recipe import default_model, settings
 from builders.export.record import ExportRecord, Row
 from builders.notation.formats import NATIVE, BoxFormat, ResizeRule
 from builders.notation.models import Choice
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
+
+# How records are divided into files; the last one is also the name of the task that it exports.
+TASKS_AND_SPLITS, PAPER, DIALOGUE = "tasks", "paper", "dialogue"
+LAYOUTS = (TASKS_AND_SPLITS, PAPER, DIALOGUE)
+# Prefix of files that start a training; they are written only if there are records of the training split.
+_TRAINING = "train"
+_EACH = "@task"
 
 
 class Table(NamedTuple):
@@ -105,3 +113,51 @@ class Format(NamedTuple):
     task_values: Callable[[Table], Mapping[str, str]] = lambda table: {}
     dialogue: Callable[[ExportRecord], Row] | None = None
     templates: Traversable | None = None
+
+
+class _AtTemplate(Template):
+    """A template with placeholders `@name`, since `$name` belongs to the shell."""
+
+    delimiter = "@"
+
+
+def write_side_files(export: Export, staging: Path, source: str) -> list[str]:
+    """Write every template of a format into the folder, filled in; return their names.
+
+    A template with `@task` in its name is written once for each task; Python is copied, so that it can be read, checked
+    and imported where it is.
+
+    Args:
+        export: what was exported.
+        staging: the folder.
+        source: differs between exports of other data or with other options.
+    """
+    fmt = export.format
+    known = {
+        **settings(export.choice.model, export.resize),
+        "box_format": export.box_format.name,
+        "source": source,
+        **fmt.values(export),
+    }
+    names = []
+    folder = fmt.templates or files("builders.export.templates").joinpath(fmt.name)
+    for template in sorted(folder.iterdir(), key=lambda file: file.name):
+        is_needless = template.name.startswith(_TRAINING) and not export.training
+        if template.is_dir() or is_needless or fmt.skips(template.name, export):
+            continue
+        text = template.read_text(encoding="utf-8")
+        of_each = (
+            [{**known, **fmt.task_values(table)} for table in export.tables] if _EACH in template.name else [known]
+        )
+        for filling in of_each:
+            name = _fill(template.name, filling)
+            path = staging / name
+            path.write_text(text if path.suffix == ".py" else _fill(text, filling), encoding="utf-8", newline="\n")
+            if text.startswith("#!"):
+                path.chmod(0o755)
+            names.append(name)
+    return names
+
+
+def _fill(text: str, values: Mapping[str, str]) -> str:
+    return _AtTemplate(text).substitute(values)

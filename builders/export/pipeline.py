@@ -2,43 +2,36 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
-from collections.abc import Callable, Container, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
 from builders.core.atomic import replacing_folder
+from builders.core.checksums import hash_text
 from builders.core.errors import SARChatError, check_name, near
-from builders.core.schema import ALL, IN_ALL, SPLITS, TASKS, fewest_records_first, is_scored
+from builders.core.schema import ALL, IN_ALL, SPLITS, TASKS, is_scored, package_version
+from builders.core.tables import format_table
 from builders.data.open_data import open_data
 from builders.data.records import Records
-from builders.export.files import RecordFile, Sample, record_file
-from builders.export.format import Export, Format, Table
+from builders.export.files import LARGEST_TASK, TEST, RecordWriter
+from builders.export.format import DIALOGUE, LAYOUTS, PAPER, TASKS_AND_SPLITS, Export, Format, write_side_files
 from builders.export.formats import FORMATS
 from builders.export.images import COPY, WAYS, ImageStore
-from builders.export.layout import DIALOGUE, LAYOUTS, PAPER, TASKS_AND_SPLITS, by_paper, by_task_and_split
 from builders.export.manifest import is_export, write_manifest
-from builders.export.recipe import mixture, resize_of
-from builders.export.record import ExportRecord, Row, make_record
-from builders.export.side_files import write_side_files
+from builders.export.recipe import resize_of
 from builders.notation.formats import NATIVE, BoxFormat, check_oriented, get_format, read_resize_rule
 from builders.notation.models import Choice, choose, choose_known, describe_unit, max_tokens_of, other_family
 from builders.notation.render import Phrasing
 
 _LOG = logging.getLogger(__name__)
-_COLUMNS = ("id", "image", "width", "height", "task", "scenario", "messages")
-_TRAIN, _VALIDATION, _TEST = "train", "validation", "test"
 _CONFIGURATION = "train.yaml"
 # The format that the paper trained and inferred with.
 _PAPER_FORMAT = "ms-swift"
-# The records of each task that a trainer evaluates on while it trains, if the validation split is exported.
-_EVALUATION, _EVALUATED = "evaluation", 100
-# Written last, since the other tasks decide how many of its records the recipe trains on.
-_LARGEST_TASK = fewest_records_first()[-1]
 
 
 class ExportOptions(NamedTuple):
@@ -101,7 +94,7 @@ def export(location: str, out: Path, options: ExportOptions) -> Export:
             fmt, folder, [], [], [], choice, box_format, resize or resize_of(choice.model), marks, images.counts
         )
         with tqdm(total=_count(data, parts, options), desc="Exporting", unit=" records", disable=None) as bar:
-            writer = _Writer(fmt, phrasing, options, images, staging, bar.update)
+            writer = RecordWriter(fmt, phrasing, options.layout, images, staging, bar.update)
             for split, tasks in parts:
                 keep = data.subset(tasks, split, options.limit)
                 for task in tasks:
@@ -113,8 +106,9 @@ def export(location: str, out: Path, options: ExportOptions) -> Export:
             made.training.extend(writer.training(made.tables))
             made.evaluation.extend(writer.evaluation() if made.training else ())
         names = {table.name for table in (*made.tables, *made.training, *made.evaluation)}
-        names.update(write_side_files(made, staging))
-        write_manifest(staging, _describe(data, options, made), names, images.names)
+        description = _describe(data, options, made)
+        names.update(write_side_files(made, staging, _hash_source(data, options, description)))
+        write_manifest(staging, description, names, images.names)
     if made.training and not made.marks_boxes:
         _warn_of_unit(choice.model, box_format)
     if made.training and fmt.skips(_CONFIGURATION, made):
@@ -131,7 +125,7 @@ def _check(options: ExportOptions) -> Format:
             f"the paper's layout is that of {_PAPER_FORMAT}, which its inference script runs, not of {options.format}; "
             f"use --to {_PAPER_FORMAT}"
         )
-    if options.layout == PAPER and tuple(options.splits) not in ((), (_TEST,)):
+    if options.layout == PAPER and tuple(options.splits) not in ((), (TEST,)):
         raise SARChatError(f"the paper's layout has test files only; leave out --split {options.splits[0]}")
     if (options.layout == DIALOGUE) != (DIALOGUE in options.tasks):
         raise SARChatError(f"dialogues are exported alone, with --layout {DIALOGUE}; leave out --task")
@@ -193,14 +187,14 @@ def _select_parts(data: Records, fmt: Format, options: ExportOptions) -> list[tu
             )
     wanted = tuple(options.splits)
     if options.layout == PAPER or (fmt.evaluates and not wanted):
-        wanted = (_TEST,)
+        wanted = (TEST,)
     tasks = [task for task in data.tasks if task in (options.tasks or IN_ALL)]
     if unscored := [task for task in tasks if fmt.evaluates and not is_scored(task)]:
         raise SARChatError(f"{fmt.name} evaluates, but {unscored[0]} is for training, and has no score")
     for split in wanted:
         if not any(data.has(task, split) for task in options.tasks):
             data.select(options.tasks[0] if options.tasks else ALL, split)
-    tasks.sort(key=lambda task: task == _LARGEST_TASK)
+    tasks.sort(key=lambda task: task == LARGEST_TASK)
     splits = [split for split in SPLITS if split in wanted or not wanted]
     parts = ((split, [task for task in tasks if data.has(task, split)]) for split in splits)
     return [(split, members) for split, members in parts if members]
@@ -211,97 +205,6 @@ def _count(data: Records, parts: Sequence[tuple[str, list[str]]], options: Expor
     if options.limit is not None:
         return None
     return sum(data.count(task, split) for split, tasks in parts for task in tasks)
-
-
-class _Writer:
-    """Writes the records, one task and split at a time."""
-
-    def __init__(
-        self,
-        fmt: Format,
-        phrasing: Phrasing | None,
-        options: ExportOptions,
-        images: ImageStore,
-        staging: Path,
-        advance: Callable[[int], object],
-    ) -> None:
-        self._format = fmt
-        self._phrasing = phrasing
-        self._name = by_paper if options.layout == PAPER else by_task_and_split
-        self._images = images
-        self._staging = staging
-        self._advance = advance
-        # For the training split: the number of records written per task, and the sample of the largest task.
-        self._written: dict[str, int] = {}
-        self._sample: Table | None = None
-        self._held_out: list[Sample] = []
-
-    def write(self, data: Records, task: str, split: str, keep: Container[str] | None) -> list[Table]:
-        """Write a task's records of a split; return the files that hold them."""
-        files: dict[str, RecordFile[Any]] = {}
-        samples = [self._start_sample(task, split)]
-        if split == _VALIDATION and not self._format.evaluates:
-            self._held_out.append(Sample(_EVALUATED))
-            samples.append(self._held_out[-1])
-        with ExitStack() as stack:
-            for record, converted in self._convert(data, task, split, keep):
-                name = self._name(task, split, record.scenario) + self._format.suffix
-                if name not in files:
-                    files[name] = self._open(name)
-                    stack.callback(files[name].close)
-                files[name].write(converted)
-                for sample in filter(None, samples):
-                    sample.add(record.id, converted)
-                self._advance(1)
-        total = sum(file.records for file in files.values())
-        if split == _TRAIN:
-            self._written[task] = total
-        if samples[0] is not None and total > samples[0].size:
-            name = f"{task}-{split}-sample"
-            self._sample = self._write_samples([samples[0]], Table(task, split, name, 0, 0))
-        return [Table(task, split, name, file.records, file.records) for name, file in sorted(files.items())]
-
-    def training(self, tables: Sequence[Table]) -> list[Table]:
-        """Return the files that the recipe trains on, with the number of records to use from each."""
-        use = mixture(self._written)
-        chosen = [table._replace(use=use[table.task]) for table in tables if table.split == _TRAIN]
-        return [
-            self._sample if self._sample is not None and table.task == self._sample.task else table for table in chosen
-        ]
-
-    def evaluation(self) -> list[Table]:
-        """Write a sample of every task's validation split into one file, and return it, if there is any."""
-        if not any(sample.records() for sample in self._held_out):
-            return []
-        return [self._write_samples(self._held_out, Table("", _VALIDATION, _EVALUATION, 0, 0))]
-
-    def _convert(
-        self, data: Records, task: str, split: str, keep: Container[str] | None
-    ) -> Iterator[tuple[ExportRecord, Row]]:
-        convert = self._format.convert
-        image, place = None, ""
-        for row in data.rows(task, split, keep, _COLUMNS):
-            if row["image"] is not image:
-                image = row["image"]
-                place = self._images.place(split, image)
-            record = make_record(row, place, self._phrasing, data.info)
-            yield record, convert(record)
-
-    def _open(self, name: str) -> RecordFile[Any]:
-        return record_file(self._staging / name, self._format.schema)
-
-    def _start_sample(self, task: str, split: str) -> Sample | None:
-        if self._format.draws_samples or (task, split) != (_LARGEST_TASK, _TRAIN) or not self._written:
-            return None
-        return Sample(max(self._written.values()))
-
-    def _write_samples(self, samples: Sequence[Sample], table: Table) -> Table:
-        file = self._open(table.name + self._format.suffix)
-        for sample in samples:
-            for converted in sample.records():
-                file.write(converted)
-        file.close()
-        return table._replace(name=file.path.name, records=file.records, use=file.records)
 
 
 def _describe(data: Records, options: ExportOptions, made: Export) -> dict[str, Any]:
@@ -318,3 +221,51 @@ def _describe(data: Records, options: ExportOptions, made: Export) -> dict[str, 
         "asks": not made.marks_boxes,
         "records": {table.name: table.records for table in made.tables},
     }
+
+
+def _hash_source(data: Records, options: ExportOptions, description: Mapping[str, Any]) -> str:
+    """Return a hash of all that the records follow from, wherever the data are."""
+    source = [data.version, data.fingerprint, package_version(), options.images]
+    return hash_text(json.dumps([*source, {name: value for name, value in description.items() if name != "data"}]))
+
+
+def format_report(made: Export) -> str:
+    """Return a table of the files of records, the unit of their boxes, and how images were stored."""
+    used = {table.name: table.use for table in made.training}
+    tables = {table.name: table for table in (*made.tables, *made.training)}.values()
+    if used:
+        text = format_table(
+            ["file", "records", "trained on"], [[table.name, table.records, used.get(table.name)] for table in tables]
+        )
+    else:
+        text = format_table(["file", "records"], [[table.name, table.records] for table in tables])
+    images = "; ".join(f"{number:,} {how}" for how, number in sorted(made.images.items()))
+    return (
+        f"{text}\n\nBoxes: {_describe_boxes(made)}.{_describe_harness(made)}\nImages: {images}.\nWrote {made.folder}."
+    )
+
+
+def _describe_harness(made: Export) -> str:
+    """Return a line on the size that a harness itself would show images in, if boxes depend on it and it is another."""
+    family, rule = made.choice.family, made.choice.resize
+    other = family.harnesses.get(made.format.name) if family and rule else None
+    if not other or other == rule:
+        return ""
+    name = made.format.name
+    if name == "vlmevalkit":
+        return f"\nSizes: {name}'s own {made.choice.model} resizes by {other}; the program sets {rule} instead."
+    _, least, most = (rule or "").split(",")
+    return (
+        f"\nSizes: {name}'s own {family.name if family else ''} resizes by {other}; add min_pixels={least},"
+        f"max_pixels={most} to its --model_args. Through a server, nothing is to be set."
+    )
+
+
+def _describe_boxes(made: Export) -> str:
+    """Return one line: the unit of boxes, why it was chosen, and the model that scripts name."""
+    model = f"; the scripts train {made.choice.model}" if made.training else ""
+    if made.marks_boxes:
+        return f"{describe_unit(made.box_format)}, in a column; {made.format.name} rescales them for its model{model}"
+    if made.format.evaluates and not made.choice.model and made.box_format.name == NATIVE:
+        return f"{made.choice.describe()}; if the model writes others, name it with --model"
+    return made.choice.describe() + model

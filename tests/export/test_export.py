@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import datasets
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -156,6 +157,16 @@ def test_an_export_names_no_place_and_is_the_same_anywhere(name, exports, tmp_pa
     (tmp_path / "else where").mkdir()
     export(str(sample_build()), tmp_path / "else where" / "it's", native(name))
     assert tree(tmp_path / "else where" / "it's") == tree(exports / name)
+
+
+def test_exports_in_folders_of_one_name_are_two_data_sets(tmp_path):
+    """`datasets` keeps what it loads by the folder's name and the lines of its README."""
+    for limit in (1, 2):
+        out = tmp_path / str(limit) / "export"
+        out.parent.mkdir()
+        made = export(str(sample_build()), out, ExportOptions("trl", tasks=["counting"], limit=limit))
+        loaded = datasets.load_dataset(str(out), "sarchat", split="train", cache_dir=str(tmp_path / "cache"))
+        assert len(loaded) == sum(table.use for table in made.training)
 
 
 def test_images_are_linked_copied_or_left_where_they_are(tmp_path):
