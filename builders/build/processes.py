@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection
 
 from builders.build.engines import Advance, Job, Result
 from builders.core.errors import SARChatError
-from builders.core.processes import end_with_parent, scratch_folders
+from builders.core.processes import end_with_parent
 from builders.core.signals import starting_processes, uninterrupted
 
 
@@ -45,7 +45,7 @@ def _in_processes(
     context = multiprocessing.get_context("spawn")
     stopped, stop = context.Pipe(duplex=False)
     with starting_processes():
-        pool = ProcessPoolExecutor(min(num_proc, len(jobs)), context, _prepare, (stopped, scratch_folders()))
+        pool = ProcessPoolExecutor(min(num_proc, len(jobs)), context, _prepare, (stopped,))
     waiting = list(reversed(jobs))
     running: dict[Future, Job] = {}
     try:
@@ -72,12 +72,12 @@ def _in_processes(
 _stop: Connection | None = None
 
 
-def _prepare(stop: Connection, scratch: list[str]) -> None:
+def _prepare(stop: Connection) -> None:
     """Set up a worker; it abandons its job once the other end of `stop` is closed."""
     global _stop
     _stop = stop
     # Otherwise it could go on writing into an abandoned folder.
-    end_with_parent(scratch)
+    end_with_parent()
 
 
 def _run_job(work: Callable[[Job, Advance], Result], job: Job) -> Result:

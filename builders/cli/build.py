@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import click
@@ -130,14 +128,15 @@ def build_command(
     from builders.build.options import BuildOptions
     from builders.build.pipeline import build
     from builders.build.report import format_report
+    from builders.core.processes import scratch_folder
     from builders.corpus.corpus import locate
     from builders.corpus.info import read_corpus
     from builders.corpus.sample import write_sample
 
     build_options = BuildOptions(sample=sample, wordings=dict(map(_read_wordings, wordings)), **values)
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch_folder() as folder:
         if sample:
-            write_sample(Path(folder))
+            write_sample(folder)
         location = locate(
             source or images or folder,
             read_pairs("--annotations", annotations),

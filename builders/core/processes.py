@@ -11,7 +11,7 @@ import secrets
 import shutil
 import stat
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from multiprocessing.connection import Connection, wait
@@ -56,13 +56,8 @@ def without_cycles(items: Iterable[_T]) -> Iterator[_T]:
         yield item
 
 
-def end_with_parent(scratch: Collection[str] = ()) -> None:
-    """End this process as soon as its parent has ended, whatever it is doing.
-
-    Args:
-        scratch: folders of the parent, which are removed then, see `scratch_folders`.
-    """
-    _scratch.update(scratch)
+def end_with_parent() -> None:
+    """End this process as soon as its parent has ended, whatever it is doing."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_wait_and_exit, args=(parent.sentinel,), daemon=True).start()
@@ -70,19 +65,12 @@ def end_with_parent(scratch: Collection[str] = ()) -> None:
 
 def _wait_and_exit(sentinel: int) -> None:
     wait([sentinel])
-    for folder in list(_scratch):
-        # Renamed, so that no other thread or process writes into it meanwhile.
-        with suppress(OSError):
-            shutil.rmtree(Path(folder).rename(_removed(Path(folder))))
     os._exit(1)
-
-
-_scratch: set[str] = set()
 
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """Give an empty temporary folder for the block, which is removed too if this process ends with its parent.
+    """Give an empty temporary folder for the block, which is removed then.
 
     If the process is killed, the next one that needs such a folder removes it: nobody holds its lock any more.
 
@@ -94,11 +82,12 @@ def scratch_folder() -> Iterator[Path]:
     # The lock comes first: what has one that nobody holds is abandoned.
     with FileLock(lock_of(folder)):
         folder.mkdir(mode=0o700)
-        _scratch.add(str(folder))
         try:
             yield folder
         except OSError as error:
-            if error.errno not in _OF_FULL_DISKS:
+            # What is written elsewhere has its own name.
+            is_here = Path(str(error.filename or folder)).is_relative_to(folder)
+            if error.errno not in _OF_FULL_DISKS or not is_here:
                 raise
             raise SARChatError(
                 f"{error.strerror}: {place}, the folder for temporary files; free space there, or set TMPDIR to "
@@ -106,7 +95,6 @@ def scratch_folder() -> Iterator[Path]:
             ) from error
         finally:
             _remove(folder)
-            _scratch.discard(str(folder))
 
 
 @cache
@@ -128,18 +116,8 @@ def _remove_abandoned(place: Path) -> None:
 
 def _remove(folder: Path) -> None:
     """Remove a temporary folder, or what is left of it, and then its lock."""
-    for path in (folder, _removed(folder)):
-        shutil.rmtree(path, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
     lock_of(folder).unlink(missing_ok=True)
-
-
-def _removed(folder: Path) -> Path:
-    return folder.with_name(f"{folder.name}-removed")
-
-
-def scratch_folders() -> list[str]:
-    """Return the temporary folders of this process, for a child to remove in case this process is killed."""
-    return sorted(_scratch)
 
 
 def run_apart(function: Callable[..., _T], *arguments: object) -> _T:
