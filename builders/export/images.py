@@ -11,8 +11,7 @@ from pathlib import Path
 from builders.core.errors import SARChatError
 from builders.corpus.entries import check_file_name
 from builders.corpus.image_check import encode_for_models
-from builders.data.encoded_image import EncodedImage
-from builders.data.image_file import read_image_file
+from builders.data.encoded_image import EncodedImage, read_image_file
 
 FOLDER = "images"
 COPY, LINK, PATH = "copy", "link", "path"
