@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import math
+import pickle
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from tqdm import tqdm
 
 from builders.build import limits
 from builders.build.options import BuildOptions
-from builders.core.checksums import hash_text, new_digest
+from builders.core.checksums import hash_text
 from builders.core.errors import SARChatError
-from builders.core.schema import SPLITS, fewest_records_first
+from builders.core.schema import DATA_VERSION, PACKAGE, SPLITS, fewest_records_first, package_version
 from builders.corpus.corpus import Corpus, Location
 from builders.corpus.image_index import ImageIndex, IndexedImage, IndexWriter
 from builders.corpus.labels import Annotations
@@ -40,10 +41,9 @@ class ShardJob:
         stamp: the corpus's stamp, see `Corpus.stamp`.
         folder: the folder of the images, relative to the corpus's top folder.
         split: the split.
-        index: path or URL of the split's index, see `ImageIndex`; it must be in reach of the worker.
+        index: the path of the split's index, see `ImageIndex`; in another process, the content of `own_index`.
         start: the place of the first image in the index.
         count: the number of images.
-        sizes: a hash of the images' sizes in bytes.
         paths: the file to write for each task of the job.
         tasks: all tasks with records of these images; other jobs write those of them that are not in `paths`.
         options: the options of the build.
@@ -55,10 +55,9 @@ class ShardJob:
     stamp: str
     folder: str
     split: str
-    index: str
+    index: str | bytes
     start: int
     count: int
-    sizes: str
     paths: Mapping[str, Path]
     tasks: Sequence[str]
     options: BuildOptions
@@ -73,6 +72,35 @@ class ShardJob:
     def images(self) -> Iterator[IndexedImage]:
         """Yield the images, in order, from the index."""
         return ImageIndex(self.index).images(self.start, self.count)
+
+    def own_index(self) -> bytes:
+        """Return the content of an index of these images alone."""
+        return self.index if isinstance(self.index, bytes) else ImageIndex(self.index).cut(self.start, self.count)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the job with its images, since a worker may not reach the file of the index."""
+        own = replace(self, index=self.own_index(), start=0)
+        return _unpickle, (writer_versions(), pickle.dumps(vars(own)))
+
+
+def _unpickle(versions: Mapping[str, str], job: bytes) -> ShardJob:
+    """Return a job of another process; its versions come first, since another version may not be able to read it.
+
+    Raises:
+        SARChatError: if this process has other versions than the one that planned the build.
+    """
+    for name, here in writer_versions().items():
+        if here != versions[name]:
+            raise SARChatError(
+                f"a worker has {name} {here}, but the build was planned with {versions[name]}; "
+                "install the same versions on every machine"
+            )
+    return ShardJob(**pickle.loads(job))
+
+
+def writer_versions() -> dict[str, str]:
+    """Return the versions on which the bytes of the Parquet files depend."""
+    return {PACKAGE: package_version(), "data": DATA_VERSION, "pyarrow": pa.__version__}
 
 
 @dataclass(frozen=True)
@@ -166,7 +194,6 @@ def make_plan(
             index=str(index / f"{split}.parquet"),
             start=shard.start,
             count=shard.count,
-            sizes=shard.digest(),
             paths=part,
             tasks=tuple(paths),
             options=options,
@@ -210,7 +237,6 @@ class _Shard:
         stored: their bytes in the file of the task that repeats them most.
         records: the records of the task that has the most of each.
         tasks: the tasks that have records of them.
-        sizes: a hash of their sizes.
     """
 
     start: int
@@ -218,10 +244,6 @@ class _Shard:
     stored: int = 0
     records: int = 0
     tasks: set[str] = field(default_factory=set)
-    sizes: hashlib.blake2b = field(default_factory=new_digest)
-
-    def digest(self) -> str:
-        return self.sizes.hexdigest()
 
 
 def _add_image(shards: list[_Shard], counts: Mapping[str, int], size: int | None) -> None:
@@ -242,7 +264,6 @@ def _add_image(shards: list[_Shard], counts: Mapping[str, int], size: int | None
     last.stored += stored
     last.records += records
     last.tasks.update(task for task, number in counts.items() if number)
-    last.sizes.update(f"{size}\n".encode())
 
 
 @dataclass(frozen=True)
@@ -320,7 +341,6 @@ def _join(shards: Sequence[_Shard]) -> _Shard:
     joined = _Shard(shards[0].start, sum(shard.count for shard in shards))
     for shard in shards:
         joined.tasks |= shard.tasks
-        joined.sizes.update(shard.sizes.digest())
     return joined
 
 

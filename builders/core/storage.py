@@ -65,11 +65,10 @@ def _http_status(error: BaseException) -> int | None:
     """Return the status code of a server's answer, which each library keeps in another place."""
     response = getattr(error, "response", None)
     if isinstance(response, dict):
-        status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        found = [response.get("ResponseMetadata", {}).get("HTTPStatusCode")]
     else:
-        places = ((response, "status_code"), (error, "status"), (error, "code"))
-        status = next((found for place, name in places if (found := getattr(place, name, None))), None)
-    return status if isinstance(status, int) else None
+        found = [getattr(response, "status_code", None), getattr(error, "status", None), getattr(error, "code", None)]
+    return next((status for status in found if isinstance(status, int)), None)
 
 
 def cannot_open(location: str, error: Exception) -> SARChatError:

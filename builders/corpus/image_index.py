@@ -1,10 +1,11 @@
-"""An index of a split's images, as Parquet: a worker reads its range of rows, and never the annotations."""
+"""An index of a split's images, as Parquet: a job has its range of rows, and no worker reads the annotations."""
 
 from __future__ import annotations
 
 import json
 import threading
 from collections.abc import Iterable, Iterator
+from io import BytesIO
 from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,12 +13,12 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from builders.core.storage import cannot_open, open_url
 from builders.corpus.targets import AnnotatedImage, Target
 
 # Few enough to be held as objects, enough for a small footer: 12,000 row groups for 100 million images.
 ROW_GROUP_IMAGES = 8_192
 _CATEGORY_NAMES = "sarchat.category_names"
+_AS_STORED: dict[str, Any] = {"compression": "zstd", "write_statistics": False}
 # Of an image, and then of its targets and what is left out, in the order of their attributes.
 _SCHEMA = pa.schema(
     {
@@ -61,7 +62,7 @@ class IndexWriter:
             category_names: the names of categories in the annotations, in lower case.
         """
         self._names = json.dumps(sorted(category_names))
-        self._writer = pq.ParquetWriter(path, _SCHEMA, compression="zstd", write_statistics=False)
+        self._writer = pq.ParquetWriter(path, _SCHEMA, **_AS_STORED)
         self._rows: list[IndexedImage] = []
 
     def __enter__(self) -> IndexWriter:
@@ -104,17 +105,16 @@ class ImageIndex:
         category_names: the names of categories in the annotations, as far as they were given to the writer.
     """
 
-    def __init__(self, location: str) -> None:
+    def __init__(self, file: str | bytes) -> None:
         """Open an index.
 
         Args:
-            location: its path, or a URL that fsspec knows.
+            file: its path, or its content.
 
         Raises:
-            SARChatError: if it is at a URL and cannot be opened.
-            OSError: if it is on this machine and cannot be opened.
+            OSError: if it cannot be opened.
         """
-        self._file = _open_file(location)
+        self._file = pq.ParquetFile(BytesIO(file) if isinstance(file, bytes) else file)
         metadata = self._file.metadata
         self.category_names = frozenset(json.loads(metadata.metadata[_CATEGORY_NAMES.encode()]))
         lengths = (metadata.row_group(number).num_rows for number in range(metadata.num_row_groups))
@@ -130,9 +130,23 @@ class ImageIndex:
     def images(self, start: int = 0, count: int | None = None) -> Iterator[IndexedImage]:
         """Yield a range of images in order, by default all."""
         stop = len(self) if count is None else start + count
-        for number, (first, end) in enumerate(zip(self._starts, self._starts[1:], strict=False)):
-            if first < stop and start < end:
-                yield from self._load(number)[max(start - first, 0) : stop - first]
+        for number in self._groups(start, stop):
+            first = self._starts[number]
+            yield from self._load(number)[max(start - first, 0) : stop - first]
+
+    def cut(self, start: int, count: int) -> bytes:
+        """Return the content of an index of a range of the images alone."""
+        groups, content = self._groups(start, start + count), BytesIO()
+        with self._lock:
+            table = self._file.read_row_groups(groups, use_threads=False)
+        images = table.slice(start - self._starts[groups[0]], count)
+        pq.write_table(images, content, ROW_GROUP_IMAGES, **_AS_STORED)
+        return content.getvalue()
+
+    def _groups(self, start: int, stop: int) -> list[int]:
+        """Return the row groups that have images of a range."""
+        bounds = enumerate(zip(self._starts, self._starts[1:], strict=False))
+        return [number for number, (first, end) in bounds if first < stop and start < end]
 
     def _load(self, number: int) -> list[IndexedImage]:
         with self._lock:
@@ -151,14 +165,3 @@ def _from_table(table: pa.Table) -> list[IndexedImage]:
     plain: list[Any] = [table[name].to_pylist() for name in ("image_id", "file_name", "width", "height")]
     left_out = (tuple((box["category"], tuple(box["box"])) for box in boxes) for boxes in table["left_out"].to_pylist())
     return list(map(IndexedImage, map(AnnotatedImage, *plain, of_image, left_out), table["bytes"].to_pylist()))
-
-
-def _open_file(location: str) -> pq.ParquetFile:
-    if "://" not in location:
-        return pq.ParquetFile(location)
-    try:
-        open_fs, path = open_url(location)
-        return pq.ParquetFile(open_fs().open(path, "rb"))
-    # Remote file systems raise errors without a common class.
-    except Exception as error:
-        raise cannot_open(location, error) from error

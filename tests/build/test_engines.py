@@ -15,7 +15,7 @@ from corpora import plain_corpus
 from oracle import EVERY_TASK as TASKS
 from support import ROOT, build, refusal, tree
 
-from builders.build import limits
+from builders.build import limits, plan
 from builders.build.engines import ENGINES
 from builders.build.options import BuildOptions
 from builders.core.errors import SARChatError
@@ -101,6 +101,19 @@ print([name for name in sys.modules if name.partition(".")[0] in ("ray", "s3fs")
         command, check=True, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_job_has_its_images_with_it_and_refuses_other_versions(tmp_path, monkeypatch, corpus, engine):
+    """So no worker needs a file of the machine that planned the build."""
+    build(corpus, tmp_path / "out", BuildOptions(engine="elsewhere"))
+    # By now, the index is gone.
+    jobs = [pickle.loads(sent)[1] for sent in engine.sent]
+    assert sum(job.counted for job in jobs) == 7 and all(len([*job.images()]) == job.count for job in jobs)
+    again = pickle.loads(pickle.dumps(jobs[0]))
+    assert again == jobs[0] and again.own_index() == jobs[0].own_index()
+    monkeypatch.setattr(plan.pa, "__version__", "0.1")
+    with pytest.raises(SARChatError, match=r"^a worker has pyarrow 0\.1, but the build was planned with "):
+        pickle.loads(engine.sent[0])
 
 
 @pytest.mark.parametrize("in_storage", [False, True])

@@ -9,14 +9,12 @@ if they are there.
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 
 from builders.build.built_files import is_built_file
@@ -24,11 +22,10 @@ from builders.build.documents import write_documents
 from builders.build.engines import Advance
 from builders.build.options import BuildOptions
 from builders.build.plan import Plan, ShardJob, make_plan
-from builders.build.scale import receipts
 from builders.build.scale.object_folder import ObjectFolder, Stored
-from builders.build.scale.outline import check_same, check_versions, describe_input, outline
+from builders.build.scale.state import check_same, decode_receipt, describe_input, encode_receipt, outline
 from builders.build.shards import Receipt, gather, run_job, run_jobs
-from builders.core.checksums import SUMS, hash_file, hash_text
+from builders.core.checksums import SUMS, hash_text
 from builders.core.errors import SARChatError
 from builders.core.processes import scratch_folder
 from builders.core.storage import REQUESTS_AT_ONCE
@@ -37,11 +34,9 @@ from builders.data.parquet_file import ParquetFile
 from builders.data.reader import CARD
 
 _LOG = logging.getLogger(__name__)
-# What is removed once the build is finished: the plan; receipts and indices of it, in a folder named by its digest.
+# What is removed once the build is finished: the plan, and receipts of it, in a folder named by its digest.
 _PLAN = ".building/plan.json"
-_OF_STATE = re.compile(r"\.building/(?:plan\.json|[0-9a-f]{32}/[^/]+-[0-9a-f]{32}\.(?:json\.gz|parquet))")
-# The engine whose workers read files of this machine.
-_ON_THIS_MACHINE = "processes"
+_OF_STATE = re.compile(r"\.building/(?:plan\.json|[0-9a-f]{32}/[^/]+-[0-9a-f]{32}\.json\.gz)")
 
 
 def build_in_storage(
@@ -82,13 +77,15 @@ def build_in_storage(
             with closing(build.run(jobs, options)) as done:
                 written = gather(done)
             write_documents(documents, written, plan, corpus, options)
-            total = build.finish(documents, written.files)
+            build.finish(documents, written.files)
         except SARChatError:
             # Perhaps another command has finished a build, and removed what this one was about to read.
             _check_place(folder)
             raise
-    folder.remove(filter(_OF_STATE.fullmatch, folder.list()))
-    return plan, written.files, total
+    stored = folder.list()
+    state = list(filter(_OF_STATE.fullmatch, stored))
+    folder.remove(state)
+    return plan, written.files, sum(entry.size for name, entry in stored.items() if name not in state)
 
 
 def _check_place(folder: ObjectFolder) -> None:
@@ -130,14 +127,9 @@ class _Build:
     folder: ObjectFolder
     outline: str
 
-    @cached_property
-    def _state(self) -> str:
-        """The folder of what belongs to this plan alone."""
-        return f".building/{hash_text(self.outline)}"
-
     def _receipt(self, job: ShardJob) -> str:
         """Return the name of a job's receipt: of this plan, these files, and images of these sizes."""
-        return f"{self._state}/{job.split}-{describe_input(job)}.json.gz"
+        return f".building/{hash_text(self.outline)}/{job.split}-{describe_input(job)}.json.gz"
 
     def is_finished(self, ours: Iterable[str] = ()) -> bool:
         """Return whether the build is finished, or still under way.
@@ -174,8 +166,6 @@ class _Build:
                 "written",
                 *(self.folder.location, kept, len(jobs), compared),
             )
-        if options.engine != _ON_THIS_MACHINE:
-            waiting = self._with_published_indices(waiting)
         if waiting:
             with closing(run_jobs(self, [*waiting.values()], options, images)) as finished:
                 yield from finished
@@ -185,22 +175,12 @@ class _Build:
         with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
             for start in range(0, len(names), REQUESTS_AT_ONCE):
                 some = names[start : start + REQUESTS_AT_ONCE]
-                for name, found in zip(some, map(receipts.decode, pool.map(self.folder.get, some)), strict=True):
+                for name, found in zip(some, map(decode_receipt, pool.map(self.folder.get, some)), strict=True):
                     if found and found[1].items() <= listed.items():
                         yield name, found[0]
 
-    def _with_published_indices(self, jobs: Mapping[str, ShardJob]) -> dict[str, ShardJob]:
-        """Copy the indices to where all workers can read them; another build never replaces one that is in use."""
-        urls = {}
-        for index in {job.index: None for job in jobs.values()}:
-            name = f"{self._state}/{Path(index).stem}-{hash_file(Path(index))}.parquet"
-            self.folder.put(Path(index), name)
-            urls[index] = self.folder.url(name)
-        return {name: replace(job, index=urls[job.index]) for name, job in jobs.items()}
-
     def __call__(self, job: ShardJob, advance: Advance) -> Receipt:
         """Write a shard on this machine, then its objects, then its receipt."""
-        check_versions(json.loads(self.outline)["versions"])
         with scratch_folder() as scratch:
             here = {task: scratch / path for task, path in job.paths.items()}
             done = run_job(replace(job, paths=here), advance)
@@ -211,23 +191,22 @@ class _Build:
                     # Ends the work here if the build was stopped.
                     advance(0)
                     stored[file.path.as_posix()] = self.folder.put(scratch / file.path, file.path.as_posix())
-                self.folder.write(self._receipt(job), receipts.encode(receipt, stored))
+                self.folder.write(self._receipt(job), encode_receipt(receipt, stored))
         return receipt
 
-    def finish(self, documents: Path, files: Sequence[ParquetFile]) -> int:
-        """Write what a build has beside its shards, its checksums last; return the size of all objects in bytes."""
+    def finish(self, documents: Path, files: Sequence[ParquetFile]) -> None:
+        """Write what a build has beside its shards, its checksums last."""
         sums = (documents / SUMS).read_bytes()
-        paths = [path for path in documents.rglob("*") if path.is_file() and path.name != SUMS]
-        if not self.is_finished(sums.decode().splitlines()):
-            listed = self.folder.list()
-            written = {file.path.as_posix(): file.file_bytes for file in files}
-            changed = [name for name, size in written.items() if name not in listed or listed[name].size != size]
-            if changed:
+        if self.is_finished(sums.decode().splitlines()):
+            return
+        listed = {name: stored.size for name, stored in self.folder.list().items()}
+        for file in files:
+            if listed.get(name := file.path.as_posix()) != file.file_bytes:
                 raise SARChatError(
-                    f"{self.folder.url(changed[0])} was removed or changed while the build ran; run the command again"
+                    f"{self.folder.url(name)} was removed or changed while the build ran; run the command again"
                 )
-            for path in sorted(paths, key=lambda path: (path.name == CARD, path)):
-                self.folder.put(path, path.relative_to(documents).as_posix())
-            if self.folder.create(SUMS, sums) != sums:
-                raise SARChatError(f"{self.folder.url(SUMS)} is that of another build, which was finished meanwhile")
-        return sum(file.file_bytes for file in files) + sum(path.stat().st_size for path in paths) + len(sums)
+        paths = [path for path in documents.rglob("*") if path.is_file() and path.name != SUMS]
+        for path in sorted(paths, key=lambda path: (path.name == CARD, path)):
+            self.folder.put(path, path.relative_to(documents).as_posix())
+        if self.folder.create(SUMS, sums) != sums:
+            raise SARChatError(f"{self.folder.url(SUMS)} is that of another build, which was finished meanwhile")

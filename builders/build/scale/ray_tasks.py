@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from builders.build.engines import Advance, Job, Result
-from builders.build.scale.outline import check_versions, writer_versions
 from builders.core.errors import SARChatError, install_extra
 from builders.core.schema import PACKAGE
 from builders.core.signals import starting_processes, uninterrupted
@@ -72,7 +71,7 @@ def run(
     waiting = list(reversed(jobs))
     running: dict[Any, Job] = {}
     with _connected(address, num_proc):
-        place = (os.getcwd(), writer_versions(), ray.get_runtime_context().get_node_id())
+        place = (os.getcwd(), ray.get_runtime_context().get_node_id())
         task = ray.remote(_run_job).options(
             num_cpus=1, max_retries=_RETRIES, retry_exceptions=[*_PASSING], scheduling_strategy="SPREAD"
         )
@@ -82,7 +81,7 @@ def run(
                 limit = num_proc or 2 * max(1, int(ray.cluster_resources().get("CPU", 0)))
                 while waiting and len(running) < limit:
                     job = waiting.pop()
-                    running[task.remote(pickle.dumps((work, job)), *place)] = job
+                    running[task.remote(pickle.dumps((job, work)), *place)] = job
                 for reference in ray.wait(list(running))[0]:
                     yield running.pop(reference), ray.get(reference)
         except ray.exceptions.RayError as error:
@@ -148,25 +147,23 @@ def _connected(address: str | None, num_proc: int | None) -> Iterator[None]:
                 ray.shutdown(wait_for_processes=True)
 
 
-def _run_job(pickled: bytes, folder: str, versions: dict[str, str], driver: str) -> Any:  # noqa: ANN401
+def _run_job(pickled: bytes, folder: str, driver: str) -> Any:  # noqa: ANN401
     """Run a job in a worker.
 
     Args:
-        pickled: work and job, which another version might not be able to read.
+        pickled: job and work; a job refuses to be read by another version.
         folder: the folder that relative paths are relative to.
-        versions: those of the process that started the build.
-        driver: the id of its node.
+        driver: the id of the node of the process that started the build.
 
     Raises:
-        SARChatError: if this node has other versions; a mistake that the work found names the node if it is another.
+        SARChatError: a mistake that the work found; it names the node if it is another one than the driver's.
     """
     import ray
 
     try:
-        check_versions(versions)
         if Path(folder).is_dir():
             os.chdir(folder)
-        work, job = pickle.loads(pickled)
+        job, work = pickle.loads(pickled)
         return work(job, lambda images: None)
     except (SARChatError, OSError) as error:
         if ray.get_runtime_context().get_node_id() == driver or isinstance(error, _PASSING):

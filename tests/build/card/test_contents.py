@@ -8,7 +8,7 @@ from built_fixture import sample_build
 
 from builders.build.card.example_records import best_of, choose_examples, propose_examples
 from builders.build.card.summary import summarize
-from builders.build.scale.receipts import decode, encode
+from builders.build.scale.state import decode_receipt, encode_receipt
 from builders.build.shards import Receipt
 from builders.core.errors import SARChatError
 from builders.core.schema import TASKS
@@ -50,7 +50,7 @@ def image_of(made, record):
 @pytest.mark.parametrize("tasks", [(), ("description",)], ids=["every task", "no task with every target"])
 def test_summary_survives_storage(tasks):
     summary = summarize(open_build(sample_build(tasks)), "test", with_texts=True)
-    receipt, _ = decode(encode(Receipt("test", (), summary), {}))
+    receipt, _ = decode_receipt(encode_receipt(Receipt("test", (), summary), {}))
     stored = receipt.summary
     assert stored.texts == summary.texts and repr(stored.examples) == repr(summary.examples)
     assert (stored.targets is None) == bool(tasks)
