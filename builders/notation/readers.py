@@ -84,13 +84,11 @@ class _Pattern(NamedTuple):
 
     Attributes:
         boxes: a box, or else what is a point in the format.
-        point: a point at the end of a text; None if the format has none.
-        pieces: for each way to write a box, its pieces one by one, to recognise one that is cut off.
+        cut: a box that the end of the text cuts off behind a number, but not a point there.
     """
 
     boxes: re.Pattern[str]
-    point: re.Pattern[str] | None
-    pieces: tuple[tuple[re.Pattern[str], ...], ...]
+    cut: re.Pattern[str]
 
 
 def read_template(text: str, fmt: BoxFormat) -> Reading:
@@ -112,7 +110,8 @@ def read_template(text: str, fmt: BoxFormat) -> Reading:
         numbers = tuple(float(number) for number in match.groups() if number is not None)
         found.append(Found(match.start(), at, (Group(label, (numbers,)),)))
         last_box = at if len(numbers) > 2 else last_box
-    end = _cut_at(text, last_box, pattern)
+    cut = pattern.cut.search(text, last_box)
+    end = cut.start() if cut else len(text)
     return Reading(tuple(one for one in found if one.start < end), end, end < len(text))
 
 
@@ -121,13 +120,20 @@ def _pattern_of(fmt: BoxFormat) -> _Pattern:
     point = _join(_pieces(fmt.point), fmt)
     ways = [template for template in dict.fromkeys((fmt.box, fmt.corners)) if template]
     boxes = [_join(_pieces(template), fmt) for template in ways]
-    return _Pattern(
-        re.compile("|".join(filter(None, [*boxes, point])), re.ASCII),
-        re.compile(rf"{point}\s*\Z", re.ASCII) if point else None,
-        tuple(
-            tuple(re.compile(piece, re.ASCII) for _, piece in _pieces(template) if piece != _ANGLE) for template in ways
-        ),
-    )
+    boxes_or_point = "|".join(filter(None, [*boxes, point]))
+    cut = "|".join(map(_cut_off, ways))
+    unless_point = rf"(?!{point}\s*\Z)" if point else ""
+    return _Pattern(re.compile(boxes_or_point, re.ASCII), re.compile(f"{unless_point}(?:{cut})", re.ASCII))
+
+
+def _cut_off(template: str) -> str:
+    """Return the pattern of a box that the end of the text cuts off, behind its first number or any piece after it."""
+    pieces = [(gap, piece) for gap, piece in _pieces(template) if piece != _ANGLE]
+    first = next(place for place, (_, piece) in enumerate(pieces) if NUMBER in piece)
+    following = r"\s*\Z"
+    for gap, piece in reversed(pieces[first + 1 : -1]):
+        following = rf"(?:\s*\Z|{gap}{piece}{following})"
+    return "".join(gap + piece for gap, piece in pieces[: first + 1]) + following
 
 
 def _join(pieces: list[tuple[str, str]], fmt: BoxFormat) -> str:
@@ -153,38 +159,11 @@ def _pieces(template: str) -> list[tuple[str, str]]:
     return pieces
 
 
-def _cut_at(text: str, at: int, pattern: _Pattern) -> int:
-    """Return where a box begins that the end of the text cuts off; the text's length if there is none."""
-    opening = pattern.pieces[0][0]
-    for match in opening.finditer(text, at):
-        start = match.start()
-        if pattern.point and pattern.point.match(text, start):
-            continue
-        if any(_is_cut(text, start, way) for way in pattern.pieces):
-            return start
-    return len(text)
-
-
-def _is_cut(text: str, place: int, pieces: tuple[re.Pattern[str], ...]) -> bool:
-    numbers = 0
-    for piece in pieces:
-        while place < len(text) and text[place].isspace():
-            place += 1
-        if place == len(text):
-            return numbers > 0
-        match = piece.match(text, place)
-        if match is None:
-            return False
-        numbers += bool(match.groups())
-        place = match.end()
-    return False
-
-
-_NUMBER = re.compile(NUMBER, re.ASCII)
-_RUN = "[-+0-9.,; \t\r\n]"
+# Boxes, several of them separated by ";".
+_RUN = rf"[\s;]*{NUMBER}(?:\s*(?:,\s*|;[\s;]*){NUMBER})*[\s;]*"
 _RUNS = {
-    "list": re.compile(rf"\[({_RUN}+)\]"),
-    "brackets": re.compile(rf"\[({_RUN}+)\]|\(({_RUN}+)\)|<({_RUN}+)>"),
+    "list": re.compile(rf"\[({_RUN})\]", re.ASCII),
+    "brackets": re.compile(rf"\[({_RUN})\]|\(({_RUN})\)|<({_RUN})>", re.ASCII),
 }
 _TOKEN = re.compile(
     rf"""\s*(?:
@@ -264,23 +243,11 @@ def _is_run(text: str) -> bool:
 
 def _bare(text: str, start: int, end: int, fmt: BoxFormat) -> Iterator[Found]:
     for match in _RUNS[fmt.syntax].finditer(text, start, end):
-        boxes = _split_run(match[match.lastindex or 0])
+        parts = match[match.lastindex or 0].split(";")
+        boxes = tuple(tuple(map(float, part.split(","))) for part in parts if part.strip())
         # A single number in brackets, [3], is a number.
-        if boxes is not None and boxes != [] and (len(boxes) > 1 or len(boxes[0]) > 1):
-            yield Found(match.start(), match.end(), (Group("", tuple(boxes)),))
-
-
-def _split_run(run: str) -> list[tuple[float, ...]] | None:
-    """Return the numbers of each part of a list, or None if it is not a list of numbers."""
-    boxes = []
-    for part in run.split(";"):
-        numbers = [number.strip() for number in part.split(",")]
-        if numbers == [""]:
-            continue
-        if not all(map(_NUMBER.fullmatch, numbers)):
-            return None
-        boxes.append(tuple(map(float, numbers)))
-    return boxes
+        if len(boxes) > 1 or len(boxes[0]) > 1:
+            yield Found(match.start(), match.end(), (Group("", boxes),))
 
 
 def _objects(text: str) -> Iterator[tuple[int, _Object]]:
