@@ -2,27 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from builders.build.engines import ENGINES
-from builders.cli.options import SPLIT, label_options, read_label_options, read_pairs
+from builders.cli.options import SPLIT, label_options, read_pairs
 from builders.core.errors import SARChatError
 from builders.core.schema import IDENTIFICATIONS, split_name
+
+# The options of `locate` that the sample does not have.
+_OF_OWN_IMAGES = ("rename", "drop", "label_format", "label_options", "source_name", "license")
+
+
+def _read_wordings(_: click.Context, __: click.Parameter, texts: Sequence[str]) -> dict[str, int]:
+    """Read the values of `--wordings`: `K` or `SPLIT=K`.
+
+    Raises:
+        SARChatError: one is neither.
+    """
+    wordings = {}
+    for text in texts:
+        split, _, number = text.rpartition("=")
+        if not number.isdecimal() or len(number) > 9:
+            raise SARChatError(f"--wordings {text}: expected a number, or a split and a number, such as test=3")
+        wordings[split_name(split or "test")] = int(number)
+    return wordings
 
 
 @click.command("build")
 @click.argument("source", required=False)
 @click.option(
     "--rename",
-    "renames",
     multiple=True,
+    callback=read_pairs,
     metavar="NAME=CATEGORY",
     help="Read the category NAME of the annotations as CATEGORY; may be repeated.",
 )
 @click.option(
-    "--drop", "drops", multiple=True, metavar="NAME", help="Leave out the boxes of the category NAME; may be repeated."
+    "--drop", multiple=True, metavar="NAME", help="Leave out the boxes of the category NAME; may be repeated."
 )
 @click.option(
     "--trust-boxes", is_flag=True, help="Continue even if boxes do not look like x, y, width, height in pixels."
@@ -30,6 +49,7 @@ from builders.core.schema import IDENTIFICATIONS, split_name
 @click.option(
     "--annotations",
     multiple=True,
+    callback=read_pairs,
     metavar="SPLIT=FILE",
     help="Annotations of a split (COCO, Parquet, or a folder of parts), if not in a known layout; needs --images.",
 )
@@ -78,6 +98,7 @@ from builders.core.schema import IDENTIFICATIONS, split_name
 @click.option(
     "--wordings",
     multiple=True,
+    callback=_read_wordings,
     metavar="[SPLIT=]K",
     help="Ask each record of a split, by default test, in K wordings, 2 to 8: `sarchat score` then says how many "
     "records are answered alike.",
@@ -91,20 +112,11 @@ from builders.core.schema import IDENTIFICATIONS, split_name
 )
 def build_command(
     source: str | None,
-    renames: tuple[str, ...],
-    drops: tuple[str, ...],
-    annotations: tuple[str, ...],
     images: str | None,
-    source_name: str | None,
-    license: str | None,
+    annotations: dict[str, str],
     corpus: str | None,
-    label_format: str | None,
-    options: tuple[str, ...],
     sample: bool,
     out: str,
-    wordings: tuple[str, ...],
-    boxes: str | None,
-    trust_boxes: bool,
     **values: Any,  # noqa: ANN401
 ) -> None:
     """Build the data set's folder from SOURCE.
@@ -119,7 +131,8 @@ def build_command(
         )
     if (images is None) != (not annotations):
         raise SARChatError("give --annotations SPLIT=FILE and --images DIR together")
-    if sample and (renames or drops or source_name or license or corpus or label_format or options):
+    own = {name: values.pop(name) for name in _OF_OWN_IMAGES}
+    if sample and (corpus or any(own.values())):
         raise SARChatError(
             "--corpus, --format, --option, --rename, --drop, --source-name and --license are for your own images, not "
             "for --sample"
@@ -133,34 +146,12 @@ def build_command(
     from builders.corpus.info import read_corpus
     from builders.corpus.sample import write_sample
 
-    build_options = BuildOptions(sample=sample, wordings=dict(map(_read_wordings, wordings)), **values)
+    boxes = {name: values.pop(name) for name in ("boxes", "trust_boxes")}
+    options = BuildOptions(sample=sample, **values)
+    info = read_corpus(corpus) if corpus else None
     with scratch_folder() as folder:
         if sample:
             write_sample(folder)
-        location = locate(
-            source or images or folder,
-            read_pairs("--annotations", annotations),
-            read_pairs("--rename", renames),
-            drops,
-            info=read_corpus(corpus) if corpus else None,
-            label_format=label_format,
-            label_options=read_label_options(options),
-            trust_boxes=trust_boxes,
-            source_name=source_name,
-            license=license,
-            boxes=boxes,
-        )
-        report = build(location, out, build_options)
+        location = locate(source or images or folder, annotations, info=info, **own, **boxes)
+        report = build(location, out, options)
     click.echo(format_report(report))
-
-
-def _read_wordings(text: str) -> tuple[str, int]:
-    """Read an option `--wordings`: `K` or `SPLIT=K`.
-
-    Raises:
-        SARChatError: it is neither.
-    """
-    split, _, number = text.rpartition("=")
-    if not number.isdecimal() or len(number) > 9:
-        raise SARChatError(f"--wordings {text}: expected a number, or a split and a number, such as test=3")
-    return split_name(split or "test"), int(number)

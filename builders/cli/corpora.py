@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import click
 
-from builders.cli.options import format_option, label_options, read_label_options
+from builders.cli.options import format_option, label_options
 from builders.core.errors import SARChatError
 
 
@@ -19,18 +20,11 @@ def corpora_command(style: str) -> None:
     from builders.core.tables import Table, write_tables
     from builders.corpus.info import is_checked, known_corpus, known_data, known_names
 
-    rows = [
-        [
-            name,
-            known_corpus(name).name,
-            known_data(name).get("modality"),
-            len(known_corpus(name).targets),
-            known_corpus(name).license or None,
-            known_corpus(name).format or None,
-            "yes" if is_checked(name) else "no",
-        ]
-        for name in known_names()
-    ]
+    rows = []
+    for name in known_names():
+        info, modality, checked = known_corpus(name), known_data(name).get("modality"), is_checked(name)
+        about = [info.name, modality, len(info.targets), info.license or None, info.format or None]
+        rows.append([name, *about, "yes" if checked else "no"])
     header = ["name", "corpus", "modality", "categories", "licence", "labels", "checked"]
     notes = [
         "Checked: its description was compared with label files of the corpus.",
@@ -45,7 +39,7 @@ def corpora_command(style: str) -> None:
 @click.option("--name", metavar="TEXT", help="The corpus's name; default: that of its folder.")
 @label_options
 def describe_command(
-    source: str, out: Path | None, name: str | None, label_format: str | None, options: tuple[str, ...]
+    source: str, out: Path | None, name: str | None, label_format: str | None, label_options: dict[str, Any]
 ) -> None:
     """Draft the YAML file that describes the corpus SOURCE, for `sarchat build`.
 
@@ -56,9 +50,7 @@ def describe_command(
     from builders.corpus.draft import DRAFT_MARK, draft_description
 
     check_outputs({"--out": out}, [], {"--out": DRAFT_MARK})
-    draft = draft_description(
-        source, out.parent if out else Path(), name, label_format or "", read_label_options(options)
-    )
+    draft = draft_description(source, out.parent if out else Path(), name, label_format or "", label_options)
     if out is None:
         click.echo(draft.text, nl=False)
         return

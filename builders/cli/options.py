@@ -47,45 +47,46 @@ def together(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
     return add
 
 
-label_options = together(
-    click.option("--format", "label_format", metavar="NAME", help="Format of the labels, if several fit."),
-    click.option(
-        "--option",
-        "options",
-        multiple=True,
-        metavar="NAME=VALUE",
-        help="Option of the labels' format, as in the description; may be repeated.",
-    ),
-)
-
-
-def read_pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
-    """Read the values of an option that is given as `KEY=VALUE`, once or several times.
+def read_pairs(_: click.Context, option: click.Parameter, texts: Sequence[str]) -> dict[str, str]:
+    """Read the values of an option that is given as `KEY=VALUE`, once or several times; a callback.
 
     Raises:
         SARChatError: if one has another form, or a key is given twice.
     """
+    name = option.opts[0]
     pairs: dict[str, str] = {}
     for text in texts:
         key, sign, value = map(str.strip, text.partition("="))
         if not (key and sign and value):
-            raise SARChatError(f"{option} {text!r} is not of the form KEY=VALUE")
+            raise SARChatError(f"{name} {text!r} is not of the form KEY=VALUE")
         if key in pairs:
-            raise SARChatError(f"{option}: {key!r} is given more than once")
+            raise SARChatError(f"{name}: {key!r} is given more than once")
         pairs[key] = value
     return pairs
 
 
-def read_label_options(texts: Sequence[str]) -> dict[str, Any]:
+def _read_label_options(ctx: click.Context, option: click.Parameter, texts: Sequence[str]) -> dict[str, Any]:
     """Read the values of `--option`, which are written as in YAML; errors as in `read_pairs`."""
     from builders.core.resources import load_foreign_yaml
 
+    pairs = read_pairs(ctx, option, texts)
     try:
-        return {name: load_foreign_yaml(value) for name, value in read_pairs("--option", texts).items()}
-    except SARChatError:
-        raise
+        return {name: load_foreign_yaml(value) for name, value in pairs.items()}
     except ValueError as error:
         raise SARChatError(f"--option: {error}") from error
+
+
+label_options = together(
+    click.option("--format", "label_format", metavar="NAME", help="Format of the labels, if several fit."),
+    click.option(
+        "--option",
+        "label_options",
+        multiple=True,
+        callback=_read_label_options,
+        metavar="NAME=VALUE",
+        help="Option of the labels' format, as in the description; may be repeated.",
+    ),
+)
 
 
 def box_format_options(default: str | None = "sarchat") -> Callable[[Command], Command]:
