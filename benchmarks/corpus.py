@@ -379,7 +379,7 @@ def _coco(layout: Layout, numbers: np.ndarray, rng: np.random.Generator) -> dict
     areas = np.floor(boxes[:, 2] * boxes[:, 3] * 0.7)
     rows = (ids[layout.owners][order].tolist(), layout.categories[order].tolist(), boxes.tolist(), areas.tolist())
     annotations = [
-        coco_annotation(identifier, image, category, box, area)
+        coco_annotation(id=identifier, image_id=image, category_id=category, bbox=box, area=area)
         for identifier, (image, category, box, area) in enumerate(zip(*rows, strict=True))
     ]
     return coco_document(sorted(images, key=lambda image: image["file_name"]), annotations)

@@ -66,7 +66,9 @@ def write_corpus(
             shape = {"width": picture.width, "height": picture.height}
             images.append({"id": image_id, "file_name": picture.name, **shape})
             for category, x, y, w, h, *more in picture.boxes:
-                annotation = coco_annotation(0, image_id, category_ids[category], [x, y, w, h], 1.0)
+                annotation = coco_annotation(
+                    image_id=image_id, category_id=category_ids[category], bbox=[x, y, w, h], area=1.0
+                )
                 annotations.append(annotation | {key: value for fields in more for key, value in fields.items()})
         ids = rng.sample(range(10 * len(annotations)), len(annotations)) if shuffled else range(len(annotations))
         for annotation, annotation_id in zip(annotations, ids, strict=True):

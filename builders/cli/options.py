@@ -6,7 +6,7 @@ import functools
 import importlib
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from builders.scoring.readers import AnswerSource
 
 # The options of the notation.
-_NOTATION = ("box_format", "input_size", "resize")
+NOTATION = ("box_format", "input_size", "resize")
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -162,12 +162,8 @@ class AnswerOptions:
 
     def of_run(self, average: str) -> dict[str, str | int | None]:
         """Return how a model was asked and its answers were averaged, for a file of scores."""
-        names = ("config", "split", "limit")
-        return {
-            **{name: getattr(self, name) for name in names},
-            "average": average,
-            **{name: getattr(self, name) for name in _NOTATION},
-        }
+        run = {"average": average, **asdict(self)}
+        return {name: run[name] for name in ("config", "split", "limit", "average", *NOTATION)}
 
     def _as_asked(self, file: str) -> tuple[AnswerOptions, str | None]:
         """Return the options for a file of answers, and the model's name if `sarchat predict` wrote the file.
@@ -196,8 +192,8 @@ class AnswerOptions:
                     found[name],
                 )
         # The three belong together.
-        if given & set(_NOTATION):
-            given |= set(_NOTATION) if self.box_format != found["box_format"] else {"input_size", "resize"}
+        if given & set(NOTATION):
+            given |= set(NOTATION) if self.box_format != found["box_format"] else {"input_size", "resize"}
         return replace(self, **{name: value for name, value in found.items() if name not in given}), model
 
 

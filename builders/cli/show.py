@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from builders.cli.options import SPLIT, AnswerOptions, box_format_options, format_option
+from builders.cli.options import NOTATION, SPLIT, AnswerOptions, box_format_options, format_option
 from builders.core.errors import SARChatError
 from builders.core.schema import ALL
 
@@ -40,12 +41,8 @@ def show_command(
     prediction: str | None,
     answers: str | None,
     worst: int | None,
-    tool: str | None,
-    limit: int | None,
-    box_format: str,
-    input_size: str | None,
-    resize: str | None,
     out: Path | None,
+    **asked_with: Any,  # noqa: ANN401
 ) -> None:
     """Draw one record of CONFIG, a task or `all`, of DATA.
 
@@ -62,8 +59,8 @@ def show_command(
     from builders.drawing.figures import PICTURE_MARK, require_matplotlib
     from builders.notation.formats import read_notation
 
-    _check(index, record_id, prediction, answers, worst or tool or limit)
-    notation = read_notation(box_format, input_size, resize)
+    _check(index, record_id, prediction, answers, worst or asked_with["tool"] or asked_with["limit"])
+    notation = read_notation(*(asked_with[name] for name in NOTATION))
     require_matplotlib()
     if answers is not None:
         if out is None:
@@ -74,9 +71,7 @@ def show_command(
 
         check_order(answers, data, "DATA")
         check_outside(out, [data, answers])
-        options = AnswerOptions(
-            config or ALL, split or "test", limit, tool, box_format=box_format, input_size=input_size, resize=resize
-        )
+        options = AnswerOptions(config or ALL, split or "test", **asked_with)
         asked, (source,) = options.read_sources([answers])
         joined = join_file(source, read_gold(data, asked.config, asked.split, asked.limit))
         click.echo("\n".join(map(str, draw_worst(joined, worst or 20, out))) or "Every answer is right.")

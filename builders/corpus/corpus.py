@@ -108,10 +108,7 @@ def locate(
     info = replace(info, boxes=boxes or BOXES[0])
     files = {split_name(split): os.fspath(file) for split, file in (annotations or {}).items()}
     for split in files:
-        if split not in SPLITS:
-            raise SARChatError(
-                f"unknown split {split!r} of {files[split]}{near(split, SPLITS)}; choose from {', '.join(SPLITS)}"
-            )
+        check_name("split", split, tuple(SPLITS))
     choices: dict[str, str | None] = {normalize(name): category for name, category in (rename or {}).items()}
     for name, category in choices.items():
         if category not in info.names:

@@ -307,11 +307,11 @@ def find_layouts(
             for split, name in names.items():
                 if _contains(top, layout, name, ending, looks_right):
                     labels = layout.labels.format(split=name)
-                    splits[split] = SplitLabels(format, labels, _find_images(top, layout, split, name))
+                    splits[split] = SplitLabels(format, labels, find_images(top, layout, split, name))
         elif _contains(top, layout, "", ending, looks_right):
             lists = next(filter(None, (_find_lists(top, folder) for folder in layout.lists)), {"": ""})
             for split, listed in lists.items():
-                splits[split] = SplitLabels(format, layout.labels, _find_images(top, layout, split, split), listed)
+                splits[split] = SplitLabels(format, layout.labels, find_images(top, layout, split, split), listed)
         if splits:
             found.append(Candidate(layout.name, splits))
     return found
@@ -333,7 +333,8 @@ def read_start(top: Source, path: str) -> bytes:
         return stream.read(_START)
 
 
-def _find_images(top: Source, layout: Layout, split: str, name: str) -> str:
+def find_images(top: Source, layout: Layout, split: str, name: str) -> str:
+    """Return the folder of the images of a split, which the layout calls by a name; errors as in `Format.find`."""
     rest = "test" if split == "test" else "trainval"
     folders = [folder.format(split=name, rest=rest) for folder in layout.images]
     found = next(filter(top.is_dir, folders), None)

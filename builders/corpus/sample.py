@@ -23,25 +23,13 @@ from builders.corpus.info import DEFAULT, known_corpus
 from builders.corpus.speckle import GROUNDS, TARGETS, Echo, Ground, bounding_box, detect
 
 
-def coco_annotation(
-    annotation_id: int,
-    image_id: int,
-    category_id: int,
-    bbox: Sequence[float],
-    area: float,
-    **fields: Any,  # noqa: ANN401
-) -> dict[str, Any]:
-    """Return an annotation; `area` is that of the outline in square pixels, `fields` replace defaults."""
-    return {
-        "area": area,
-        "iscrowd": 0,
-        "image_id": image_id,
-        "bbox": list(bbox),
-        "category_id": category_id,
-        "id": annotation_id,
-        "ignore": 0,
-        "segmentation": [],
-    } | fields
+def coco_annotation(**fields: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Return an annotation with all keys of SARDet-100K's, in their order.
+
+    `fields` are those that are neither 0 nor empty; `area` is that of the outline in square pixels.
+    """
+    annotation = {"area": 0.0, "iscrowd": 0, "image_id": 0, "bbox": [], "category_id": 0, "id": 0, "ignore": 0}
+    return annotation | {"segmentation": []} | fields
 
 
 def coco_document(
@@ -146,7 +134,7 @@ def _write(corpus: Path, specified: Sequence[SampleImage], key: str) -> dict[str
         files[image.split].append({"file_name": name, "height": height, "width": width, "id": identifier})
         targets[image.split] += [{**annotation, "image_id": identifier} for annotation in annotations]
     for split, images in files.items():
-        annotations = [coco_annotation(index, **target) for index, target in enumerate(targets[split])]
+        annotations = [coco_annotation(id=index, **target) for index, target in enumerate(targets[split])]
         coco = coco_document(images, annotations)
         (corpus / "Annotations" / f"{split}.json").write_text(json.dumps(coco) + "\n", encoding="utf-8")
     names = known_corpus(DEFAULT).names

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 from builders.core.errors import SARChatError
 from builders.core.schema import SPLITS
@@ -28,18 +27,8 @@ HOW_TO_NAME = "or name the files with --annotations SPLIT=FILE and --images DIR,
 _DESCRIBED = "described"
 
 
-class Found(NamedTuple):
-    """Where the labels of a corpus are.
-
-    Attributes:
-        top: the top folder.
-        layout: what the layout is called.
-        splits: the labels of each split.
-    """
-
-    top: Source
-    layout: str
-    splits: Mapping[str, SplitLabels]
+# Where the labels of a corpus are: the top folder, what the layout is called, and the labels of each split.
+Found = tuple[Source, str, dict[str, SplitLabels]]
 
 
 def find_labels(source: Source, info: CorpusInfo) -> Found:
@@ -59,7 +48,7 @@ def find_labels(source: Source, info: CorpusInfo) -> Found:
         raise SARChatError(f"{source.location} contains no annotations: {_describe_search(source, info.format)}")
     top, candidate = found[0]
     splits = name_splits(candidate, top.location)
-    return Found(top, candidate.name, {split: _with_options(labels, info) for split, labels in splits.items()})
+    return top, candidate.name, {split: _with_options(labels, info) for split, labels in splits.items()}
 
 
 def search_labels(source: Source, format: str = "") -> list[tuple[Source, Candidate]]:
@@ -124,13 +113,13 @@ def _described_labels(source: Source, info: CorpusInfo) -> Found:
         for split, entry in sorted(info.splits.items(), key=lambda item: list(SPLITS).index(item[0]))
     }
     if info.root:
-        return Found(source, _DESCRIBED, splits)
+        return source, _DESCRIBED, splits
     for top in (source, *(source.inside(folder) for folder in source.folders())):
         found = {
             split: labels for split, labels in splits.items() if top.is_file(labels.labels) or top.is_dir(labels.labels)
         }
         if found:
-            return Found(top, _DESCRIBED, found)
+            return top, _DESCRIBED, found
     expected = ", ".join(dict.fromkeys(labels.labels for labels in splits.values()))
     raise SARChatError(
         f"{source.location}: {info.name} has its labels in {expected}, and none of these exists, nor in one of its "

@@ -9,11 +9,11 @@ import zlib
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
+from functools import lru_cache, partial, wraps
 from inspect import signature
 from pathlib import Path, PurePosixPath
 from posixpath import splitext
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar, cast
 
 import fsspec
 from fsspec import AbstractFileSystem
@@ -23,6 +23,7 @@ from builders.core.errors import SARChatError
 from builders.core.processes import scratch_folder
 from builders.core.storage import PerProcess, cannot_open, describe, open_url
 
+Found = TypeVar("Found")
 # Far above any file of a corpus; a small archive may claim far more.
 _MOST_BYTES = 1 << 30
 # Endings of image files.
@@ -32,6 +33,22 @@ _HIDDEN = (".", "__MACOSX")
 # Large enough for most images in one request, small enough that reading one image transfers little of an archive.
 _REMOTE_BLOCK = 256 * 1024
 _LINK_ADVICE = "copy it into the folder, or give the folder of the images with --images DIR --annotations SPLIT=FILE"
+
+
+def _remembered(find: Callable[[Source, str], Found]) -> Callable[[Source, str], Found]:
+    """Keep what a method of `Source` finds in a folder, where it is to be remembered."""
+
+    @wraps(find)
+    def found(source: Source, relative: str) -> Found:
+        if source.known is None:
+            return find(source, relative)
+        # A folder inside this one has its own path.
+        key = find.__name__, source.path(relative)
+        if key not in source.known:
+            source.known[key] = find(source, relative)
+        return cast(Found, source.known[key])
+
+    return found
 
 
 @dataclass(frozen=True)
@@ -164,21 +181,9 @@ class Source:
         """Return the source, for a moment in which its folders do not change: a remote one is listed once each."""
         return replace(self, known={}) if self._is_remote_folder else self
 
-    def _remember(self, what: str, relative: str, find: Callable[[str], Any]) -> Any:  # noqa: ANN401
-        if self.known is None:
-            return find(relative)
-        # A folder inside this one has its own path.
-        key = what, self.path(relative)
-        if key not in self.known:
-            self.known[key] = find(relative)
-        return self.known[key]
-
+    @_remembered
     def is_dir(self, relative: str) -> bool:
         """Return whether a folder exists."""
-        found: bool = self._remember("is_dir", relative, self._is_dir)
-        return found
-
-    def _is_dir(self, relative: str) -> bool:
         with self._errors_naming(relative):
             if self._is_in_s3:
                 # `isdir` of s3fs lists the whole folder, and keeps the list.
@@ -213,11 +218,8 @@ class Source:
         """List the folders in a folder, by default the top one, without hidden ones, sorted."""
         return self._list(relative)[1]
 
+    @_remembered
     def _list(self, relative: str) -> tuple[list[str], list[str]]:
-        found: tuple[list[str], list[str]] = self._remember("list", relative, self._list_folder)
-        return found
-
-    def _list_folder(self, relative: str) -> tuple[list[str], list[str]]:
         with self._errors_naming(relative):
             if self.is_local_folder:
                 # Links count as what they lead to; for fsspec, they are neither.

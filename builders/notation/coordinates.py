@@ -192,10 +192,10 @@ def scale_of(fmt: BoxFormat, width: int, height: int, input_size: InputSize | Re
     if fmt.unit == INPUT_PIXELS and input_size is not None:
         seen = input_size.of(width, height)
         return Scale(fmt, (width / seen[0], height / seen[1]), (0, 0), seen)
-    largest = fmt.largest if fmt.largest is not None else fmt.divisor
+    largest = fmt.largest, fmt.largest
     if not fmt.padded:
-        return Scale(fmt, (width / fmt.divisor, height / fmt.divisor), (0, 0), (largest, largest))
+        return Scale(fmt, (width / fmt.divisor, height / fmt.divisor), (0, 0), largest)
     side = max(width, height)
     # LLaVA's and Shikra's expand2square paste the image at half the difference, rounded down.
     margins = ((side - width) // 2, (side - height) // 2)
-    return Scale(fmt, (side / fmt.divisor, side / fmt.divisor), margins, (largest, largest))
+    return Scale(fmt, (side / fmt.divisor, side / fmt.divisor), margins, largest)

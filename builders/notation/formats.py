@@ -140,7 +140,7 @@ class BoxFormat:
         mark: how a label is written; empty if only its position marks it.
         padded: shares are of the square that the image is padded to.
         offset: added to every coordinate that is read.
-        largest: the largest coordinate that is written; None for pixels.
+        largest: the largest coordinate that is written; 0 for pixels.
         decimals: how many decimals are written.
         digits: how many digits are written.
         point: how a point is written, so that it is not read as a box; empty if the format has no points.
@@ -163,7 +163,7 @@ class BoxFormat:
     mark: str = ""
     padded: bool = False
     offset: float = 0.0
-    largest: float | None = None
+    largest: float = 0
     decimals: int = 0
     digits: int = 0
     point: str = ""
@@ -200,12 +200,9 @@ class Notation:
 
 def _make(name: str, entry: Mapping[str, Any]) -> BoxFormat:
     entry = dict(entry)
-    unit = entry.pop("unit")
-    if isinstance(unit, Mapping):
+    if isinstance(unit := entry["unit"], Mapping):
         divisor = unit["divisor"]
-        entry = {"unit": SHARE, "divisor": divisor, "largest": divisor} | entry
-    else:
-        entry["unit"] = unit
+        entry = {"largest": divisor} | entry | {"unit": SHARE, "divisor": divisor}
     corners = entry.pop("corners", None) or _corners_template(entry["box"], entry.get("rotated"))
     entry["corners"] = "" if corners == "none" else corners
     entry.setdefault("corners_suffix", entry.get("prompt_suffix", ""))

@@ -28,7 +28,7 @@ from builders.corpus.entries import (
     short,
 )
 from builders.corpus.json_lists import read_lists
-from builders.corpus.label_folder import known_layouts
+from builders.corpus.label_folder import find_images, known_layouts
 from builders.corpus.label_formats import (
     ANGLE_OPTIONS,
     SKIP,
@@ -96,11 +96,7 @@ def find(top: Source) -> list[Candidate]:
                 continue
             labels = _find_annotations(top, file)
             if labels is not None:
-                places = [folder.format(split=layout.name_of(split)) for folder in layout.images]
-                images = next(filter(top.is_dir, places), None)
-                if images is None:
-                    raise SARChatError(f"{top.location} contains no images: none of {', '.join(places)} exists")
-                splits[split] = SplitLabels("coco", labels, images)
+                splits[split] = SplitLabels("coco", labels, find_images(top, layout, split, layout.name_of(split)))
         if splits:
             found.append(Candidate(layout.name, splits))
     # Only if none is known: the splits of one that is have further names in some programs.
@@ -109,39 +105,38 @@ def find(top: Source) -> list[Candidate]:
 
 def _find_others(top: Source, folders: Sequence[str]) -> list[Candidate]:
     """Return what JSON files at the top, in a folder of annotations or in one of each split may be, by their names."""
-    found: list[tuple[str, dict[str, tuple[str, Sequence[str]]]]] = []
+    found: list[Candidate] = []
     for folder in ("", *(name for name in folders if name.lower() in _ANNOTATION_FOLDERS)):
         named: dict[str, str] = {}
         others: list[str] = []
-        for name in top.files(folder):
-            path = join(folder, name)
-            called = _NAME_OF_SPLIT.sub("", name.removesuffix(".json").lower())
-            if name.endswith(".json") and begins_like_coco(top, path):
-                if find_splits([called]):
-                    named[called] = path
-                else:
-                    others.append(path)
+        for path in _find_coco(top, folder):
+            called = _NAME_OF_SPLIT.sub("", path.rpartition("/")[2].removesuffix(".json").lower())
+            if find_splits([called]):
+                named[called] = path
+            else:
+                others.append(path)
         # A file whose name says no split is all there is, or belongs to another set of them.
         paths = named or ({"": others[0]} if len(others) == 1 else {})
-        found.append(
-            (f"COCO, {join(folder, '*.json')}", {split: (path, _IMAGES_OF_ALL) for split, path in paths.items()})
-        )
-    beside: dict[str, tuple[str, Sequence[str]]] = {}
+        found += _with_images(top, f"COCO, {join(folder, '*.json')}", paths, _IMAGES_OF_ALL)
+    beside: dict[str, str] = {}
     for split, folder in find_splits(folders).items():
         for inner in ("", *(name for name in _PARTS_OF_TEST if split == "test" and top.is_dir(f"{folder}/{name}"))):
-            above = join(folder, inner)
-            inside = [join(above, name) for name in top.files(above) if name.endswith(".json")]
-            if len(inside) == 1 and begins_like_coco(top, inside[0]):
-                beside[join(split, inner)] = inside[0], _IMAGES_BESIDE
-    found.append(("COCO, a folder for each split", beside))
-    candidates = []
-    for name, splits in found:
-        images = {split: _find_beside(top, path, split, places) for split, (path, places) in splits.items()}
-        labels = {split: SplitLabels("coco", splits[split][0], of) for split, of in images.items() if of is not None}
-        # Some without images are none that the layout has.
-        if labels and len(labels) == len(splits):
-            candidates.append(Candidate(name, labels))
-    return candidates
+            inside = _find_coco(top, join(folder, inner))
+            if len(inside) == 1:
+                beside[join(split, inner)] = inside[0]
+    return found + _with_images(top, "COCO, a folder for each split", beside, _IMAGES_BESIDE)
+
+
+def _find_coco(top: Source, folder: str) -> list[str]:
+    paths = [join(folder, name) for name in top.files(folder) if name.endswith(".json")]
+    return [path for path in paths if begins_like_coco(top, path)]
+
+
+def _with_images(top: Source, name: str, paths: Mapping[str, str], places: Sequence[str]) -> list[Candidate]:
+    """Return the corpus of a file for each split; none if there is no file, or not the images of each."""
+    images = {split: _find_beside(top, path, split, places) for split, path in paths.items()}
+    labels = {split: SplitLabels("coco", paths[split], of) for split, of in images.items() if of is not None}
+    return [Candidate(name, labels)] if labels and len(labels) == len(paths) else []
 
 
 def begins_like_coco(top: Source, path: str) -> bool:
