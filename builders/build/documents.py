@@ -36,7 +36,7 @@ def write_documents(folder: Path, written: Written, plan: Plan, corpus: Corpus, 
     """
 
     def read_image(split: str, record: Record) -> bytes:
-        return corpus.source.read(join(corpus.image_folder(split), record["file_name"]))
+        return corpus.source.read(join(corpus.folders[split], record["file_name"]))
 
     contents = gather_contents(written.files, written.summaries, read_image)
     info = _describe_build(plan, options, corpus.info)

@@ -184,12 +184,12 @@ def make_plan(
     filled = [split for split in SPLITS if any(shard.tasks for shard in shards.get(split, ()))]
     # Elsewhere than on this machine, an image takes longer to read than to write, so that it is read for all tasks.
     parts = _halves if divide and corpus.source.is_local_folder else _whole
-    stamp, folders = corpus.stamp(), {split: corpus.image_folder(split) for split in shards}
+    stamp = corpus.stamp()
     jobs = [
         ShardJob(
             location=location,
             stamp=stamp,
-            folder=folders[split],
+            folder=corpus.folders[split],
             split=split,
             index=str(index / f"{split}.parquet"),
             start=shard.start,
@@ -197,7 +197,7 @@ def make_plan(
             paths=part,
             tasks=tuple(paths),
             options=options,
-            images_at=str(images_at / split) if images_at else corpus.source.path(folders[split]),
+            images_at=str(images_at / split) if images_at else corpus.source.path(corpus.folders[split]),
             with_texts=[split] == filled[-1:],
         )
         for split, of_split in shards.items()
@@ -288,7 +288,7 @@ def _index_split(
     """Write the index of a split, and divide it into shards."""
     shards: list[_Shard] = []
     first, missing = "", 0
-    size_of, wordings = sizes_in(corpus.image_folder(split)), options.wordings.get(split, 1)
+    size_of, wordings = sizes_in(corpus.folders[split]), options.wordings.get(split, 1)
     with IndexWriter(path, annotations.table.category_names()) as index:
         total = annotations.count_images()
         images = tqdm(annotations.images(), f"Planning {split}", total, False, unit=" images", disable=None, delay=2)
@@ -305,7 +305,7 @@ def _index_split(
         if missing:
             more = f" (and {missing - 1:,} more)" if missing > 1 else ""
             raise SARChatError(
-                f"image missing: {corpus.source.show(join(corpus.image_folder(split), first))}{more}; complete the "
+                f"image missing: {corpus.source.show(join(corpus.folders[split], first))}{more}; complete the "
                 "corpus, or leave such images out with the option labels_without_image: skip of a description"
             )
     without_target = total - sum(shard.count for shard in shards)

@@ -16,7 +16,7 @@ from builders.core.schema import IDENTIFICATIONS, split_name
 _OF_OWN_IMAGES = ("rename", "drop", "label_format", "label_options", "source_name", "license")
 
 
-def _read_wordings(_: click.Context, __: click.Parameter, texts: Sequence[str]) -> dict[str, int]:
+def _read_wordings(context: click.Context, option: click.Parameter, texts: Sequence[str]) -> dict[str, int]:
     """Read the values of `--wordings`: `K` or `SPLIT=K`.
 
     Raises:

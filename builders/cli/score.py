@@ -53,16 +53,8 @@ def score_command(
     If `sarchat predict` wrote FILE, the model and its options are read from FILE.meta.json.
     """
     from builders.core.writing import check_outputs, check_outside
+    from builders.scoring import result_files
     from builders.scoring.detection import DetectionCollector, tabulate_detection
-    from builders.scoring.result_files import (
-        DETAILS_MARK,
-        EVAL_RESULTS,
-        SCORES_MARK,
-        check_replaceable,
-        check_repo_id,
-        write_eval_results,
-        write_result,
-    )
     from builders.scoring.score_table import list_warnings, tabulate_scores
     from builders.scoring.scoring import evaluate_file
     from sarchat_metric import VERSION
@@ -77,12 +69,14 @@ def score_command(
     asked, (source,) = asked.read_sources([predictions], model)
     inputs = [predictions, references]
     check_outputs(
-        {"--output": output, "--details": details}, inputs, {"--output": SCORES_MARK, "--details": DETAILS_MARK}
+        {"--output": output, "--details": details},
+        inputs,
+        {"--output": result_files.SCORES_MARK, "--details": result_files.DETAILS_MARK},
     )
     if eval_results is not None:
-        check_repo_id(eval_results)
-        check_outside(EVAL_RESULTS, inputs, "--eval-results")
-        check_replaceable()
+        result_files.check_repo_id(eval_results)
+        check_outside(result_files.EVAL_RESULTS, inputs, "--eval-results")
+        result_files.check_replaceable()
         if asked.limit is not None:
             raise SARChatError(
                 f"--eval-results is for the scores of a whole split, but these are of --limit {asked.limit}"
@@ -106,18 +100,19 @@ def score_command(
             **asked.of_run(average),
             **({"detection": {task: own._asdict() for task, own in found.items()}} if detection else {}),
         }
-        write_result(output, result, run)
+        result_files.write_result(output, result, run)
     if eval_results is not None:
         notes = (
             f"split {asked.split}, metric {VERSION}, average {average}, weights {weights}, "
             f"box format {asked.box_format}"
             + (f", {failed:,} requests failed" if (failed := result.total("failed")) else "")
         )
-        write_eval_results(eval_results, result, notes)
+        result_files.write_eval_results(eval_results, result, notes)
     tables = tabulate_scores(result) + ([tabulate_detection(found)] if detection else [])
     click.echo(write_tables(tables, style))
     if eval_results is not None:
-        click.echo(f"Wrote {EVAL_RESULTS}; publish it: hf upload MODEL {EVAL_RESULTS} {EVAL_RESULTS}", err=True)
+        file = result_files.EVAL_RESULTS
+        click.echo(f"Wrote {file}; publish it: hf upload MODEL {file} {file}", err=True)
     for warning in list_warnings(result, asked.box_format):
         logging.getLogger(__name__).warning(warning)
 

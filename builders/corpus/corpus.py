@@ -195,10 +195,6 @@ class Corpus:
                 annotations.divide(self.info.split, split)
             yield annotations
 
-    def image_folder(self, split: str) -> str:
-        """Return the folder with a split's images, relative to the top folder; empty for that folder itself."""
-        return self.folders[split]
-
     def unread(self) -> list[str]:
         """Return what the corpus contains that is not read: annotation files and folders of images, see `find_unread`.
 
@@ -208,7 +204,7 @@ class Corpus:
         if self.layout == _NAMED_FILES:
             return []
         files = {path for files in self.files.values() for path in files.paths}
-        return find_unread(self.source, files, {self.image_folder(split) for split in self.splits})
+        return find_unread(self.source, files, set(self.folders.values()))
 
     def warn_of_unread(self) -> list[str]:
         """Log a warning that names what `unread` returns, if anything; return it."""
@@ -227,16 +223,8 @@ class Corpus:
         For an archive, it covers the size and checksum of every file, which are in the archive's directory. For a
         folder, it covers the content of the annotation files, but not of the images, since these are not copied.
         """
-        return _hash(
-            [
-                *self._archive_entries(),
-                *(
-                    f"{split}:{files.digest()}:{self.image_folder(split)}"
-                    for split, files in self._files_outside_archive()
-                ),
-                *self.list_choices(),
-            ]
-        )
+        outside = (f"{split}:{files.digest()}:{self.folders[split]}" for split, files in self._files_outside_archive())
+        return _hash([*self._archive_entries(), *outside, *self.list_choices()])
 
     def list_choices(self) -> list[str]:
         """Return the choices, and what the corpus is about if it is not SARDet-100K, as lines of a fingerprint."""

@@ -81,10 +81,10 @@ def open_split(location: str | Location, stamp: str, split: str, cache: str | No
     """
     corpus = open_corpus(location, stamp)
     if cache is not None:
-        return OpenSplit(corpus, corpus.image_folder(split), _open_index(corpus, split, Path(cache)))
+        return OpenSplit(corpus, corpus.folders[split], _open_index(corpus, split, Path(cache)))
     scratch = tempfile.mkdtemp(prefix="sarchat-")
     try:
-        opened = OpenSplit(corpus, corpus.image_folder(split), _open_index(corpus, split, Path(scratch)))
+        opened = OpenSplit(corpus, corpus.folders[split], _open_index(corpus, split, Path(scratch)))
     except BaseException:
         shutil.rmtree(scratch)
         raise

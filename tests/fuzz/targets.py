@@ -498,7 +498,7 @@ def _dump_card(document: Any) -> bytes:
 def _read_zip(data: bytes) -> object:
     found = find_corpus(_write("corpus.zip", data))
     for split in found.splits:
-        folder = found.image_folder(split)
+        folder = found.folders[split]
         with found.annotations(split) as annotations:
             images = list(annotations.images())
         for image in images:

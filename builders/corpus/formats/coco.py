@@ -14,19 +14,8 @@ from tqdm import tqdm
 from builders.core.checksums import hash_file, hash_text, new_digest
 from builders.core.errors import SARChatError, near
 from builders.core.schema import SPLITS
+from builders.corpus import entries
 from builders.corpus.annotation_table import AnnotationTable
-from builders.corpus.entries import (
-    as_id,
-    box_of_segmentation,
-    corners_of_segmentation,
-    get,
-    get_box,
-    get_flag,
-    get_id,
-    get_image,
-    is_finite_number,
-    short,
-)
 from builders.corpus.json_lists import read_lists
 from builders.corpus.label_folder import find_images, known_layouts
 from builders.corpus.label_formats import (
@@ -321,7 +310,7 @@ def read_coco(chunks: Iterable[bytes], reading: Reading) -> None:
         raise SARChatError(f"{name} is not valid JSON: {error}; it may be truncated, download it again") from error
     for key in handlers:
         if not found.get(key):
-            keys = f"its keys are {short(', '.join(found))}" if found else "it is not an object with keys"
+            keys = f"its keys are {entries.short(', '.join(found))}" if found else "it is not an object with keys"
             hint = near(key, found.keys() - handlers.keys())
             other = "; if it has another name, set the option annotations_key" if hint and key == annotations else ""
             raise SARChatError(
@@ -357,8 +346,8 @@ class Reading:
 
     def add_category(self, entry: Any) -> None:  # noqa: ANN401
         """Add an entry of `categories`."""
-        label = str(get(entry, "name", self.name, "category")).strip()
-        category_id = get_id(entry, "id", self.name, "category")
+        label = str(entries.get(entry, "name", self.name, "category")).strip()
+        category_id = entries.get_id(entry, "id", self.name, "category")
         if category_id in self.labels:
             raise SARChatError(
                 f"{self.name}: category id {category_id} is in 'categories' more than once; fix the file"
@@ -370,23 +359,23 @@ class Reading:
         if isinstance(entry, dict) and self._name_key not in entry and "filename" in entry:
             raise SARChatError(
                 f"{self.name}: an entry of kind 'image' has no '{self._name_key}' (did you mean 'filename'?): "
-                f"{short(entry)}; fix the file, or set the option file_name_key: filename"
+                f"{entries.short(entry)}; fix the file, or set the option file_name_key: filename"
             )
-        self.table.add_image(*get_image(entry, "id", self.name, self._name_key, sized=False))
+        self.table.add_image(*entries.get_image(entry, "id", self.name, self._name_key, sized=False))
 
     def add_annotation(self, entry: Any) -> None:  # noqa: ANN401
         """Add an entry of `annotations`."""
-        annotation_id = get_id(entry, "id", self.name, "annotation")
-        category = get(entry, "category_id", self.name, "annotation")
-        image = get(entry, "image_id", self.name, "annotation")
+        annotation_id = entries.get_id(entry, "id", self.name, "annotation")
+        category = entries.get(entry, "category_id", self.name, "annotation")
+        image = entries.get(entry, "image_id", self.name, "annotation")
         owner = f"{self.name}: annotation {annotation_id}"
-        category_id, image_id = as_id(category), as_id(image)
+        category_id, image_id = entries.as_id(category), entries.as_id(image)
         if category_id is None:
-            raise SARChatError(f"{owner} has category id {short(category)}, not a whole number; fix the file")
-        ignored = get_flag(entry, "iscrowd", owner) or get_flag(entry, "ignore", owner)
+            raise SARChatError(f"{owner} has category id {entries.short(category)}, not a whole number; fix the file")
+        ignored = entries.get_flag(entry, "iscrowd", owner) or entries.get_flag(entry, "ignore", owner)
         box = self._get_box(entry, category_id, ignored, owner)
         if image_id is None:
-            raise SARChatError(f"{owner} has image id {short(image)}, not a whole number; fix the file")
+            raise SARChatError(f"{owner} has image id {entries.short(image)}, not a whole number; fix the file")
         if box is None:
             self._faults.add(Fault.UNFIT_ROWS, f"{owner}: no bbox, and no segmentation to make it of")
             return
@@ -394,32 +383,32 @@ class Reading:
         if isinstance(attributes, dict) and attributes.get("rotation"):
             self.seen[_ROTATED] += 1
         if entry.get("difficult") is not None:
-            box = box._replace(difficult=get_flag(entry, "difficult", owner))
+            box = box._replace(difficult=entries.get_flag(entry, "difficult", owner))
         self.table.add_box(image_id, annotation_id, box)
 
     def _get_box(self, entry: dict[str, Any], category_id: int, ignored: bool, owner: str) -> RawBox | None:
         """Return the box of an annotation; `None` if it has none."""
         if self._plain and type(entry.get("bbox")) is list and len(entry["bbox"]) == 4:
-            return get_box(category_id, entry["bbox"], ignored, owner)
+            return entries.get_box(category_id, entry["bbox"], ignored, owner)
         segmentation = entry.get("segmentation")
-        bbox = entry.get("bbox") if segmentation else get(entry, "bbox", self.name, "annotation")
+        bbox = entry.get("bbox") if segmentation else entries.get(entry, "bbox", self.name, "annotation")
         corners = None
-        if isinstance(bbox, list) and len(bbox) == 5 and all(map(is_finite_number, bbox)):
+        if isinstance(bbox, list) and len(bbox) == 5 and all(map(entries.is_finite_number, bbox)):
             if not self.table.corners:
                 raise SARChatError(
-                    f"{owner} has bbox {short(bbox)}, five numbers as of an oriented box; if it is x and y of the "
-                    "centre, width, height and angle, say boxes: oriented in a description, with the options "
+                    f"{owner} has bbox {entries.short(bbox)}, five numbers as of an oriented box; if it is x and y of "
+                    "the centre, width, height and angle, say boxes: oriented in a description, with the options "
                     "angle_unit and angle_direction"
                 )
             corners = turn_rectangle(bbox, self.options, owner)
         elif self.table.corners:
-            corners = corners_of_segmentation(segmentation)
+            corners = entries.corners_of_segmentation(segmentation)
             self.seen[_NO_CORNERS] += corners is None
         if corners:
             return quadrilateral(corners)._replace(category=category_id, ignored=ignored)
         if bbox in (None, []) or self._from_segmentation:
             # Of an annotation with both, the bbox is better than nothing.
-            around = box_of_segmentation(segmentation)
+            around = entries.box_of_segmentation(segmentation)
             if around or bbox in (None, []):
                 return RawBox(category_id, around, ignored) if around else None
-        return get_box(category_id, bbox, ignored, owner)
+        return entries.get_box(category_id, bbox, ignored, owner)
