@@ -78,8 +78,9 @@ class FaultyStorage(MemoryFileSystem):
 
 
 def reset() -> str:
-    """Make the storage faultless, and return the URL of an empty folder in it."""
+    """Make the storage faultless and empty, and return the URL of a folder in it."""
     fsspec.register_implementation("faulty", FaultyStorage, clobber=True)
+    FaultyStorage.store.clear()
     FaultyStorage.requests.clear()
     FaultyStorage.before = FaultyStorage.after = FaultyStorage.step = staticmethod(lambda request: None)
     return f"faulty://{uuid.uuid4().hex}/sarchat"

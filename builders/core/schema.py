@@ -158,6 +158,7 @@ DATA_VERSION = next(iter(RELEASE_NOTES))
 PACKAGE = "sarchat-bench"
 
 
+@cache
 def package_version(package: str = PACKAGE) -> str:
     """Return the version of an installed package; `"0+unknown"` where its code runs without being installed."""
     try:
