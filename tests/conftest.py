@@ -54,6 +54,19 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@pytest.fixture(autouse=True, scope="session")
+def sample_drawn_once():
+    """`--sample` copies the sample that the session has drawn: drawing it takes longer than most tests."""
+    from built_fixture import sample_corpus
+
+    def copy(root: Path) -> None:
+        shutil.copytree(sample_corpus(), root, dirs_exist_ok=True)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("builders.corpus.sample.write_sample", copy)
+        yield
+
+
 @pytest.fixture(scope="session")
 def sarchat():
     """Run `sarchat ARGUMENTS...` in this process, which saves the imports."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
@@ -268,8 +268,9 @@ def _read_info(place: Place, location: str) -> tuple[CorpusInfo, str | None]:
     return info, version if isinstance(version, str) else None
 
 
-def parse_configs(card: str) -> dict[str, dict[str, list[str]]]:
-    """Parse the `configs` in the YAML of a card's text.
+@lru_cache(maxsize=8)
+def parse_configs(card: str) -> Mapping[str, Mapping[str, Sequence[str]]]:
+    """Parse the `configs` in the YAML of a card's text, which takes most of the time of opening a build.
 
     Returns:
         The paths or patterns of the files of each split, by config and split.

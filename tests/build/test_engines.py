@@ -89,14 +89,14 @@ def test_two_jobs_share_the_files_of_a_shard(tmp_path, corpus, engine):
     assert [job.count for job in jobs] == sorted(job.count for job in jobs)
 
 
-def test_a_build_into_a_folder_imports_nothing_of_object_storage_or_clusters(tmp_path):
+def test_a_build_into_a_folder_imports_nothing_of_object_storage_or_clusters(tmp_path, corpus):
     code = """
 import sys
 from builders.cli.command import main
-main(["build", "--sample", "--no-pictures", "--out", sys.argv[1]])
+main(["build", sys.argv[1], "--no-pictures", "--out", sys.argv[2]])
 print([name for name in sys.modules if name.partition(".")[0] in ("ray", "s3fs") or "build.scale" in name])
 """
-    command = [sys.executable, "-c", code, str(tmp_path / "out")]
+    command = [sys.executable, "-c", code, str(corpus), str(tmp_path / "out")]
     done = subprocess.run(
         command, check=True, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
     )

@@ -1,27 +1,15 @@
 """`build --sample --no-embed`: the sample's images lie in the folder, and the paths to them last."""
 
-import shutil
 from pathlib import Path
 
 import pytest
-from built_fixture import sample_build, sample_corpus
+from built_fixture import sample_build
 from datasets import Image, load_dataset
 from support import refusal, tree
 
 from builders.cli.command import main
 from builders.core.schema import TASKS
-from builders.corpus import sample
 from builders.data.open_data import open_data
-
-
-@pytest.fixture(autouse=True)
-def drawn_before(monkeypatch):
-    """The sample that the session has drawn already; drawing it takes most of a build's time."""
-
-    def copy(folder):
-        shutil.copytree(sample_corpus(), folder, dirs_exist_ok=True)
-
-    monkeypatch.setattr(sample, "write_sample", copy)
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from built_fixture import sample_build
 from hub_server import LoopbackHub
 from hub_shell import RUN, Shell
 from PIL import Image
@@ -65,10 +66,8 @@ def built(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def sample(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("sample") / "sarchat"
-    main(["build", "--sample", "--out", str(folder)])
-    return folder
+def sample():
+    return sample_build(pictures=True)
 
 
 @pytest.fixture(scope="session")
