@@ -61,19 +61,23 @@ def report_command(
     """
     if not all(map(find_spec, ("jinja2", "matplotlib"))):
         raise SARChatError(f"jinja2 and matplotlib are needed; {install_extra('report')}")
-    from builders.drawing.report.page import ReportOptions
     from builders.drawing.report.write import MARK, write_report
     from builders.scoring.comparison import find_probe
+    from builders.scoring.failures import COLUMNS
+    from builders.scoring.gold import read_gold
+    from builders.scoring.joining import check_order, join_file
     from builders.scoring.score_table import list_warnings
 
-    asked, sources = asked.read_sources([*filter(None, (answers, baseline))], model)
+    files = [*filter(None, (answers, baseline))]
+    asked, sources = asked.read_sources(files, model)
     found = find_probe(answers, probe)
-    check_outputs({"--out": out}, filter(None, [answers, baseline, data, probe]), {"--out": MARK})
-    options = ReportOptions(
-        asked.config, asked.split, asked.limit, average, weights, examples, asked.box_format, params
-    )
-    before = sources[1] if baseline else None
-    report = write_report(sources[0], data, out, options, before, found.probe if found else ())
+    check_outputs({"--out": out}, filter(None, [*files, data, probe]), {"--out": MARK})
+    for file in files:
+        check_order(file, data, "--data")
+    gold = read_gold(data, asked.config, asked.split, asked.limit, COLUMNS)
+    joined, *before = (join_file(source, gold) for source in sources)
+    shown = (before or [None])[0]
+    report = write_report(joined, out, average, weights, examples, params or "", shown, found.probe if found else ())
     for warning in list_warnings(report.result, asked.box_format):
         _LOG.warning(warning)
     click.echo(f"Wrote {out} ({out.stat().st_size / 1e6:.1f} MB, {len(report.records):,} records).")

@@ -18,6 +18,7 @@ from builders.core.schema import CORNERS
 from builders.corpus.targets import Target
 from builders.data.analysis.targets import sources_of_targets
 from builders.data.records import Records
+from builders.scoring import gold
 from builders.scoring.joining import ScoredRecord
 from builders.tasks.geometry import CELLS, IDENTIFICATION_SIZES, cell, corners, covered_share, identification_size
 from sarchat_metric import Counts, best_ious
@@ -28,8 +29,8 @@ _COORDINATES = re.compile(r"[0-9.]+[^0-9A-Za-z]{1,6}[0-9.]+[^0-9A-Za-z]{1,6}[0-9
 _SEARCHED = 10_000
 # A record is right from this score on, in percent: the mean of its sub-scores is rounded.
 RIGHT_FROM = 100 - 1e-9
-# What `Failures` reads of a record, besides the columns that are scored.
-COLUMNS = ("file_name", "objects")
+# What `Failures` reads of a record.
+COLUMNS = (*gold.COLUMNS, "file_name", "objects")
 NONE = "none"
 # Upper ends of the ranges of numbers of targets; the last one is open.
 _RANGES = (0, 1, 2, 3, 4, 5, 10, 20)

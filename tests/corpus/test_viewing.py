@@ -52,7 +52,7 @@ def test_a_view_shows_the_whole_range(depth):
 def draw(content: bytes):
     """Return a figure of an image without boxes."""
     matplotlib = pytest.importorskip("matplotlib")
-    from builders.drawing.figures.scene import draw_scene, place_boxes
+    from builders.drawing.figures.record import draw_scene, place_boxes
 
     record = {"id": "a", "width": 300, "height": 200, "image": EncodedImage("a", lambda: content)}
     figure = matplotlib.figure.Figure()

@@ -23,6 +23,7 @@ from builders.drawing.report.records import RecordView, clip
 from builders.scoring import comparison, score_table
 from builders.scoring.comparison import Comparison, tabulate_probe
 from builders.scoring.failures import NONE, RANGES, RIGHT, UNREAD, Failures, error_kinds, name_error
+from builders.scoring.joining import JoinedAnswers
 from builders.scoring.leaderboard import best_published, list_warnings, published_results, tabulate_leaderboard
 from builders.scoring.result import PUBLISHED, Result
 from sarchat_metric import IOU_THRESHOLDS, VERSION
@@ -39,47 +40,18 @@ _CHOICES = {
 
 
 @dataclass(frozen=True)
-class ReportOptions:
-    """What a report is made of.
-
-    Attributes:
-        config: a task, or `all`.
-        split: the split that was asked.
-        limit: at most this many records of each task and scenario.
-        average: `sample` or `corpus`.
-        weights: the weights of the overall score, `own` or `published`.
-        examples: how many records of each choice are shown.
-        box_format: the name of the format in which the model writes boxes.
-        params: its number of parameters, such as `7B`.
-    """
-
-    config: str = "all"
-    split: str = "test"
-    limit: int | None = None
-    average: str = "sample"
-    weights: str = "own"
-    examples: int = 15
-    box_format: str = "sarchat"
-    params: str | None = None
-
-
-@dataclass(frozen=True)
 class Report:
     """Everything that the page shows.
 
     Attributes:
-        data: the data set's location.
-        answers: the file of answers.
-        options: the options.
+        joined: the answers and their records.
         result: the scores.
         failures: where the model fails.
         records: the records that are shown.
         baseline: the baseline and the comparison with it, if there is one.
     """
 
-    data: str
-    answers: str
-    options: ReportOptions
+    joined: JoinedAnswers
     result: Result
     failures: Failures
     records: list[RecordView]
@@ -140,7 +112,7 @@ def render(report: Report) -> str:
             (Figure(result.figures[key]), key, Interval(*result.intervals[key]), result.numbers[key])
             for key in (("overall", "balanced") if "overall" in result.figures else result.tasks)
         ],
-        warnings=score_table.list_warnings(result, report.options.box_format) + list_warnings([result]),
+        warnings=score_table.list_warnings(result, report.joined.source.notation.format.name) + list_warnings([result]),
         weights=" ".join(filter(None, (score_table.describe_weights(result), score_table.describe_blind(result)))),
         summary=_show_table(_summarise(report)),
         leaderboard=_show_leaderboard(report),
@@ -173,15 +145,15 @@ def render(report: Report) -> str:
 
 
 def _list_facts(report: Report) -> list[tuple[str, str]]:
-    options = report.options
+    source, gold = report.joined.source, report.joined.gold
     facts = {
-        "answers": report.answers,
-        "data": report.data,
-        "config": options.config,
-        "split": options.split,
-        "limit": None if options.limit is None else f"{options.limit:,} records of each task and scenario",
-        "box format": options.box_format,
-        "average": options.average,
+        "answers": source.location,
+        "data": gold.data.location,
+        "config": gold.config,
+        "split": gold.split,
+        "limit": None if gold.limit is None else f"{gold.limit:,} records of each task and scenario",
+        "box format": source.notation.format.name,
+        "average": report.result.average,
         "metric": f"version {VERSION}",
     }
     return [(name, clip(value)) for name, value in facts.items() if value]

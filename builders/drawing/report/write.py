@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from builders.core.writing import writing_whole
-from builders.drawing.report.page import Report, ReportOptions, render
+from builders.drawing.report.page import Report, render
 from builders.drawing.report.records import (
     RecordView,
     choose_changes,
@@ -18,12 +18,9 @@ from builders.drawing.report.records import (
     view_record,
 )
 from builders.scoring import comparison
-from builders.scoring.failures import COLUMNS as FAILURE_COLUMNS
 from builders.scoring.failures import Failures, count_targets
-from builders.scoring.gold import COLUMNS, read_gold
-from builders.scoring.joining import JoinedAnswers, ScoredRecord, check_order, join_file
-from builders.scoring.readers import AnswerSource
-from builders.scoring.result import Result
+from builders.scoring.joining import JoinedAnswers, ScoredRecord
+from builders.scoring.result import AVERAGES, OWN, Result
 from builders.scoring.scoring import evaluate, evaluate_both
 
 # What every report contains.
@@ -31,67 +28,51 @@ MARK = b"<title>SARChat report: "
 
 
 def write_report(
-    source: AnswerSource,
-    data: str,
+    joined: JoinedAnswers,
     out: Path,
-    options: ReportOptions,
-    baseline: AnswerSource | None = None,
+    average: str = AVERAGES[0],
+    weights: str = OWN,
+    examples: int = 15,
+    params: str = "",
+    before: JoinedAnswers | None = None,
     probe: tuple[Result, ...] = (),
 ) -> Report:
-    """Score a file of answers, write the report, and return what the page shows.
+    """Score answers, write the report, and return what the page shows.
 
     Args:
-        source: the answers.
-        data: the data set, as `open_data` takes it.
+        joined: the answers and their records, with the columns that `Failures` reads.
         out: the file.
-        options: the options.
-        baseline: the answers to compare with.
+        average: `sample` or `corpus`.
+        weights: the weights of the overall score, `own` or `published`.
+        examples: how many records of each choice are shown.
+        params: the model's number of parameters, such as `7B`.
+        before: the answers to compare with, to the same records.
         probe: the model's scores with other images, as `Result.probe`.
 
     Raises:
-        SARChatError: a file, an option or the data set is wrong, or an image cannot be read.
+        SARChatError: an option is wrong, or an image cannot be read.
         OSError: the file cannot be written.
     """
-    for answers in filter(None, (source, baseline)):
-        check_order(answers.location, data, "--data")
-    gold = read_gold(data, options.config, options.split, options.limit, (*COLUMNS, *FAILURE_COLUMNS))
-    joined = join_file(source, gold)
-    before = None if baseline is None else join_file(baseline, gold)
-    report = _collect(joined, before, options, probe)
+    gold = joined.gold
+    failures = Failures(count_targets(gold.data, gold.split), gold.data.info.names)
+    other = baseline = None
+    if before is None:
+        result = evaluate(joined, average, weights, [failures.add])
+    else:
+        result, other = evaluate_both(joined, before, average, weights, [failures.add])
+    result = replace(result, params=params, probe=probe)
+    ids = list(gold.records)
+    tasks = [record["task"] for record in gold.records.values()]
+    choices = choose_examples(ids, tasks, comparison.record_accuracies(result), examples)
+    if other is not None:
+        other = comparison.name_apart([result, other])[1]
+        baseline = other, comparison.compare(result, other)
+        choices |= choose_changes(ids, baseline[1].changes, examples)
+    report = Report(joined, result, failures, _view(joined, before, choices), baseline)
     page = render(report)
     with writing_whole(out) as stream:
         stream.write(page)
     return report
-
-
-def _collect(
-    joined: JoinedAnswers, before: JoinedAnswers | None, options: ReportOptions, probe: tuple[Result, ...]
-) -> Report:
-    gold = joined.gold
-    failures = Failures(count_targets(gold.data, gold.split), gold.data.info.names)
-    other = None
-    if before is None:
-        result = evaluate(joined, options.average, options.weights, [failures.add])
-    else:
-        result, other = evaluate_both(joined, before, options.average, options.weights, [failures.add])
-    result = replace(result, params=options.params or "", probe=probe)
-    ids = list(gold.records)
-    tasks = [record["task"] for record in gold.records.values()]
-    choices = choose_examples(ids, tasks, comparison.record_accuracies(result), options.examples)
-    baseline = None
-    if other is not None:
-        other = comparison.name_apart([result, other])[1]
-        baseline = other, comparison.compare(result, other)
-        choices |= choose_changes(ids, baseline[1].changes, options.examples)
-    return Report(
-        gold.data.location,
-        joined.source.location,
-        options,
-        result,
-        failures,
-        _view(joined, before, choices),
-        baseline,
-    )
 
 
 def _view(joined: JoinedAnswers, before: JoinedAnswers | None, choices: Mapping[str, str]) -> list[RecordView]:
