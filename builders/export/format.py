@@ -140,7 +140,7 @@ def write_side_files(export: Export, staging: Path, source: str) -> list[str]:
         **fmt.values(export),
     }
     names = []
-    folder = fmt.templates or files("builders.export.templates").joinpath(fmt.name)
+    folder = fmt.templates or files("builders.export").joinpath(f"templates/{fmt.name}")
     for template in sorted(folder.iterdir(), key=lambda file: file.name):
         is_needless = template.name.startswith(_TRAINING) and not export.training
         if template.is_dir() or is_needless or fmt.skips(template.name, export):

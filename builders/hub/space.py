@@ -21,9 +21,9 @@ METRIC_FILE = "sarchat_metric.py"
 CARD = "README.md"
 _PAGE = Path(__file__).with_name("page")
 _BUILDERS = Path(builders.__file__).parent
-# What the page uses of the project, with what that imports: whole rooms, and two modules and a style of `drawing`.
+# What the page uses of the project, with what that imports: whole rooms, and a module and a style of `drawing`.
 _ROOMS = ("core", "corpus", "tasks", "notation", "data", "scoring")
-_FILES = ("__init__.py", *(f"drawing/{name}" for name in ("__init__.py", "box_shapes.py", "readings.py", "shapes.css")))
+_FILES = ("__init__.py", *(f"drawing/{name}" for name in ("__init__.py", "answers.py", "shapes.css")))
 _CARD_START = "---\ntitle: SARChat Metric\n"
 
 

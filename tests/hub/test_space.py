@@ -25,7 +25,7 @@ from builders.cli.command import main
 from builders.core.checksums import verify_checksums, write_checksums
 from builders.core.errors import SARChatError
 from builders.data.open_data import open_data
-from builders.drawing.box_shapes import MOST_BOXES
+from builders.drawing.answers import MOST_BOXES
 from builders.hub.checks import inspect_metric, list_files
 from builders.hub.space import write_space
 from sarchat_metric import AVERAGED, SUB_SCORES, score
@@ -33,7 +33,7 @@ from sarchat_metric import AVERAGED, SUB_SCORES, score
 needs_gradio = pytest.mark.skipif(
     importlib.util.find_spec("gradio") is None, reason="gradio is not installed (the extra `space`)"
 )
-MODULES = ("answer_files", "app", "comparison", "markup", "picture")
+MODULES = ("answer_files", "app", "comparison", "markup")
 GOLD = "{<10><10><50><50>} (top left){<60><60><90><90>} (bottom right)"
 
 
@@ -328,7 +328,7 @@ def test_whatever_a_user_gave_is_escaped(page):
 def test_images_of_any_depth_are_drawn_on(page, tmp_path, mode, kind, suffix):
     pixels = np.random.default_rng(0).gamma(2, 40, (1500, 2100)).clip(0, 250).astype(kind)
     Image.fromarray(pixels).save(tmp_path / f"image.{suffix}")
-    backdrop = page.picture.read_backdrop(str(tmp_path / f"image.{suffix}"))
+    backdrop = page.comparison.read_backdrop(str(tmp_path / f"image.{suffix}"))
     assert (backdrop.width, backdrop.height) == (2100, 1500)
     (tmp_path / "small.jpg").write_bytes(base64.b64decode(backdrop.address.partition(",")[2]))
     with Image.open(tmp_path / "small.jpg") as small:
@@ -343,7 +343,7 @@ def test_what_is_no_image_is_reported(page, tmp_path):
     with pytest.raises(
         ValueError, match=r"^image.png cannot be read as an image: it is not an image of BMP, JPEG, PNG, TIFF$"
     ):
-        page.picture.read_backdrop(str(tmp_path / "image.png"))
+        page.comparison.read_backdrop(str(tmp_path / "image.png"))
 
 
 def test_a_blank_field_holds_all_gold_boxes(page):

@@ -19,7 +19,7 @@ from builders.core.polygons import corners_of, to_points
 from builders.core.schema import TASKS, is_scored
 from builders.corpus.info import CorpusInfo
 from builders.corpus.viewing import read_view
-from builders.drawing.box_shapes import BASELINE, Marked, Scene, Shape, compose, mark_answers
+from builders.drawing.answers import BASELINE, Marked, Scene, Shape, compose, mark_answers
 from builders.drawing.figures.style import (
     FAINT,
     GOLD,

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from builders.core.resources import read_text
 from builders.core.schema import TASKS
 from builders.core.tables import Figure, Interval, Table, show_cell
-from builders.drawing.box_shapes import to_svg, view_box
+from builders.drawing.answers import to_svg, view_box
 from builders.drawing.figures.model_charts import draw_kind
 from builders.drawing.figures.style import styled, to_inline_svg
 from builders.drawing.report.records import RecordView, clip

@@ -21,10 +21,9 @@ from builders.corpus.viewing import read_view
 from builders.data.encoded_image import EncodedImage
 from builders.data.records import Records
 from builders.data.subset import rank
-from builders.drawing.box_shapes import Scene, Shape, compose, mark_answers
+from builders.drawing.answers import Entry, Scene, Shape, compose, list_entries, mark_answers
 from builders.drawing.figures import PICTURE_MARK
 from builders.drawing.figures.record import default_name, show_record
-from builders.drawing.readings import Entry, list_entries
 from builders.scoring.failures import RIGHT_FROM, name_error
 from builders.scoring.joining import JoinedAnswers, ScoredRecord
 from builders.tasks.geometry import shapes_of

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import gradio as gr
 from answer_files import show_files
-from comparison import compare
+from comparison import compare, read_backdrop
 from markup import escape, notice
-from picture import read_backdrop
 
 from builders.notation.formats import FORMAT_NAMES
 from sarchat_metric import SCENARIOS, TASKS

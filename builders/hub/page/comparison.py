@@ -1,21 +1,35 @@
-"""Comparison of one answer with its gold answer as HTML: the contents of both, the matches and every sub-score."""
+"""Comparison of one answer with its gold answer as HTML: a drawing, the contents of both, matches and sub-scores.
+
+The drawing (SVG) shows the boxes, or the categories per cell, with or without an image.
+"""
 
 from __future__ import annotations
 
+import base64
+import io
+import math
+from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from markup import escape, notice, table
-from picture import Backdrop, draw
 
-from builders.drawing.box_shapes import answer_ious
-from builders.drawing.readings import Items, list_entries
-from sarchat_metric import SUB_SCORES, RecordScore, score_record, task_scores
+from builders.corpus.viewing import read_view
+from builders.drawing.answers import Items, answer_ious, compose, list_entries, mark_answers, to_svg, view_box
+from sarchat_metric import SUB_SCORES, Box, RecordScore, score_record, task_scores
 
 # Limits that keep the page responsive; the metric itself has none.
 MOST_CHARACTERS = 300_000
 MOST_PAIRS = 2_000_000
 _MOST_ITEMS = 40
 _MOST_ROWS = 20
+_MOST_LINES = 4
+_MOST_PIXELS = 50_000_000
+_LONGEST_SIDE = 1024
+_BLANK = 512
+_ROWS, _COLUMNS = ("top", "middle", "bottom"), ("left", "center", "right")
 
 
 def count_pairs(answer: str, gold: str) -> int:
@@ -151,3 +165,113 @@ def _show_box(box: Sequence[float], label: str | None) -> str:
 
 def _show_match(other: int | None) -> str:
     return "✗ none" if other is None else f"✓ gold {other + 1}"
+
+
+class Backdrop(NamedTuple):
+    """An image to draw on: its original size in pixels, and its content as a data URL."""
+
+    width: int
+    height: int
+    address: str
+
+
+class Drawing(NamedTuple):
+    """A drawing, what its marks mean (kind, marks, meaning), and notes on what it leaves out."""
+
+    svg: str
+    legend: list[tuple[str, str, str]]
+    notes: list[str]
+
+
+@lru_cache(maxsize=16)
+def read_backdrop(path: str) -> Backdrop:
+    """Read an image file of any bit depth and reduce it to the size of the page.
+
+    Raises:
+        ValueError: if it is not an image or too large.
+    """
+    try:
+        (width, height), view = read_view(path, _LONGEST_SIDE, _MOST_PIXELS)
+    except ValueError as error:
+        raise ValueError(f"{Path(path).name} cannot be read as an image: {error}") from error
+    content = io.BytesIO()
+    view.save(content, "JPEG", quality=88)
+    return Backdrop(width, height, f"data:image/jpeg;base64,{base64.b64encode(content.getvalue()).decode()}")
+
+
+def draw(record: RecordScore, backdrop: Backdrop | None = None) -> Drawing | None:
+    """Draw the contents of an answer and its gold answer, on an image or a blank field around all gold boxes.
+
+    Returns:
+        The drawing, or `None` if there is nothing to draw: neither boxes nor cells nor an image.
+    """
+    gold, read = record.reference, record.prediction
+    notes: list[str] = []
+    legend: list[tuple[str, str, str]] = []
+    if "boxes" in gold:
+        width, height = (backdrop.width, backdrop.height) if backdrop else _blank_size(gold["boxes"])
+        names = gold.get("labels") or []
+        marked, notes = mark_answers(gold["boxes"], names, read["boxes"], record.matches["iou@0.25"], (width, height))
+        scene = compose(marked, width, height, _letter(width, height))
+        shapes, visible, legend = to_svg(scene, escape), view_box(scene), scene.legend
+        description = f"{len(gold['boxes'])} gold boxes, {len(read['boxes'])} boxes of the answer"
+    else:
+        width, height = (backdrop.width, backdrop.height) if backdrop else (_BLANK, _BLANK)
+        shapes, visible = _draw_phrases(_phrases(gold), _phrases(read), width, height), f"0 0 {width} {height}"
+        description = "the categories in each cell, by gold and answer"
+        if backdrop is None and not shapes:
+            return None
+    image = f'<image href="{backdrop.address}" width="{width}" height="{height}"/>' if backdrop else ""
+    svg = (
+        f'<svg class="scene sar-picture" viewBox="{visible}" role="img" aria-label="{escape(description)}" '
+        f'font-size="{_letter(width, height):.1f}" xmlns="http://www.w3.org/2000/svg">'
+        f'<rect width="{width}" height="{height}" class="sar-field"/>{image}{_draw_grid(width, height)}{shapes}</svg>'
+    )
+    return Drawing(svg, legend, notes)
+
+
+def _blank_size(boxes: Sequence[Box]) -> tuple[int, int]:
+    """Return the smallest square of 512 pixels times a power of 2 that contains all boxes."""
+    reach = min(max((max(box) for box in boxes), default=1.0), 2.0**20)
+    side = _BLANK * 2 ** max(0, math.ceil(math.log2(max(reach, 1.0) / _BLANK)))
+    return side, side
+
+
+def _draw_grid(width: int, height: int) -> str:
+    lines = [f"M{width * third / 3:.1f} 0V{height}M0 {height * third / 3:.1f}H{width}" for third in (1, 2)]
+    return f'<path d="{"".join(lines)}" class="sar-grid"/>'
+
+
+def _letter(width: int, height: int) -> float:
+    """Return the size of letters in a drawing."""
+    return max(width, height) / 36
+
+
+def _phrases(reading: dict[str, Any]) -> Counter:
+    """Count how often an answer without boxes mentions each category in each cell."""
+    if "phrases" in reading:
+        return Counter((name, cell) for name, cell in reading["phrases"] if cell)
+    if reading.get("cell"):
+        return Counter([(reading["category"] or "target", reading["cell"])])
+    return Counter()
+
+
+def _draw_phrases(gold: Counter, read: Counter, width: int, height: int) -> str:
+    size = _letter(width, height)
+    texts = []
+    for row, row_name in enumerate(_ROWS):
+        for column, column_name in enumerate(_COLUMNS):
+            cell = f"{row_name} {column_name}"
+            lines = [
+                (f"{title}: {name}{f' x {times}' if times > 1 else ''}", kind)
+                for phrases, title, kind in ((gold, "gold", "gold"), (read, "answer", "read"))
+                for (name, own), times in sorted(phrases.items())
+                if own == cell
+            ]
+            if len(lines) > _MOST_LINES:
+                lines[_MOST_LINES - 1 :] = [(f"and {len(lines) - _MOST_LINES + 1} more", "gold")]
+            for place, (text, kind) in enumerate(lines):
+                x = width * column / 3 + size * 0.6
+                y = height * row / 3 + size * (1.6 + 1.4 * place)
+                texts.append(f'<text x="{x:.1f}" y="{y:.1f}" class="label {kind}">{escape(text)}</text>')
+    return "".join(texts)

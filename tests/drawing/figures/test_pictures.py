@@ -13,9 +13,9 @@ from matplotlib.textpath import TextToPath  # noqa: E402
 from builders.corpus.info import DEFAULT, known_corpus  # noqa: E402
 from builders.data.analysis.targets import count_targets, read_targets  # noqa: E402
 from builders.data.reader import open_build  # noqa: E402
-from builders.drawing.box_shapes import Marked, estimate_width  # noqa: E402
-from builders.drawing.figures import charts, scene, style  # noqa: E402
-from builders.drawing.figures.record import draw_panels  # noqa: E402
+from builders.drawing.answers import Marked, estimate_width  # noqa: E402
+from builders.drawing.figures import charts, style  # noqa: E402
+from builders.drawing.figures.record import draw_panels, draw_scene, place_boxes  # noqa: E402
 from builders.drawing.figures.text import measure, wrap  # noqa: E402
 from builders.tasks.geometry import CELLS, cell  # noqa: E402
 
@@ -158,11 +158,11 @@ def test_labels_fill_the_places_that_were_found_for_them():
     size = 9.0
     record = open_build(sample_build()).record("grounding", "test", 2)
     assert (record["width"], record["height"]) == (256, 256)
-    composed = scene.place_boxes(record, marked, 4, size)
+    composed = place_boxes(record, marked, 4, size)
     with style.styled():
         figure = style.new_figure(4, 4)
         colors = {"gold": style.GOLD, "read": style.PREDICTED}
-        scene.draw_scene(figure, record, composed, colors, size, (0, 0))
+        draw_scene(figure, record, composed, colors, size, (0, 0))
         (axes,) = figure.axes
         renderer = figure.canvas.get_renderer()
         drawn = [text.get_window_extent(renderer).transformed(axes.transData.inverted()) for text in axes.texts]

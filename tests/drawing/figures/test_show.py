@@ -20,7 +20,7 @@ from builders.core.errors import SARChatError
 from builders.core.schema import TASKS
 from builders.corpus.info import DEFAULT, known_corpus
 from builders.data.reader import open_build
-from builders.drawing.box_shapes import label_ious
+from builders.drawing.answers import label_ious
 from builders.drawing.figures import style
 from builders.drawing.figures.record import draw_record, gold_boxes, show_record
 from builders.notation.formats import get_format

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from builders.data.reader import open_build
-from builders.drawing.box_shapes import MOST_BOXES, MOST_LABELS, Marked, compose, mark_answers, to_svg, view_box
+from builders.drawing.answers import MOST_BOXES, MOST_LABELS, Marked, compose, mark_answers, to_svg, view_box
 from builders.tasks.geometry import corners
 
 WIDTH, HEIGHT = 512, 384

@@ -1,4 +1,4 @@
-"""Boxes of a gold answer and of a model's answer as a drawing, with labels that cover no box.
+"""A gold answer and a model's answer beside each other: their boxes as a drawing, and what was read of both as texts.
 
 One place decides where labels stand, for pictures (Matplotlib) and pages (SVG). A label stands beside its box, where it
 covers neither a box nor another label. Where there is no room for it, a short mark stands there in its place, if need
@@ -8,9 +8,10 @@ be at the end of a line, and the drawing's legend says what the mark means.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from html import escape as escape_html
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -33,6 +34,10 @@ _RINGS, _DIRECTIONS = 16, 16
 _ROUNDING = 1e-6
 # Of letters that are much narrower or wider than others.
 _WIDTHS = {"ijl.,:;|'I ": 0.4, "frst()": 0.6, "mwMW@%#&": 1.11}
+# Entries of a reading under other names, and those that are not shown: labels are those of the boxes, and whether an
+# answer offers a choice is said by its scores.
+_NAMES = {"proximity": "distance", "count": "number"}
+_HIDDEN = {"labels", "hedged"}
 
 
 class Marked(NamedTuple):
@@ -323,3 +328,50 @@ def label_ious(answer: Sequence[Shape], gold: Sequence[Shape], matches: Sequence
     matched = {index for index, _, _ in matches}
     ious = answer_ious(answer, gold, matches)
     return [f"IoU {iou:.2f}" if index in matched else f"no match ({iou:.2f})" for index, iou in enumerate(ious)]
+
+
+class Items(NamedTuple):
+    """The first texts of one side, each with whether the other side has it too, and the number of further ones."""
+
+    marked: list[tuple[str, bool]]
+    more: int
+
+
+class Entry(NamedTuple):
+    """An entry of both readings, such as the categories, with its name."""
+
+    name: str
+    gold: Items
+    read: Items
+
+
+def list_entries(gold: Mapping[str, Any], read: Mapping[str, Any], most: int) -> Iterator[Entry]:
+    """Yield what is in either of two readings of one task, with up to `most` texts a side; of boxes only their number.
+
+    Args:
+        gold: what `sarchat_metric.read_answer` read of the gold answer.
+        read: likewise, of the model's answer.
+        most: the maximum number of texts.
+    """
+    for name in gold:
+        wanted, found = (_list_items(len(side[name]) if name == "boxes" else side[name]) for side in (gold, read))
+        if (wanted or found) and name not in _HIDDEN:
+            yield Entry(_NAMES.get(name, name), _mark_shared(wanted, found, most), _mark_shared(found, wanted, most))
+
+
+def _list_items(value: Any) -> list[str]:  # noqa: ANN401
+    """Return an entry of a reading (a number, a word, a list or a list of pairs) as texts."""
+    if value is None:
+        return []
+    values = value if isinstance(value, list) else [value]
+    return [f"{item[0]}, {item[1] or 'no cell'}" if isinstance(item, tuple) else str(item) for item in values]
+
+
+def _mark_shared(items: Sequence[str], others: Sequence[str], most: int) -> Items:
+    """Mark the items that the other side has too, counting repetitions."""
+    left = Counter(others)
+    marked = []
+    for item in items[:most]:
+        marked.append((item, left[item] > 0))
+        left[item] -= 1
+    return Items(marked, max(len(items) - most, 0))

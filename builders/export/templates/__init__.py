@@ -1,1 +1,0 @@
-"""Templates of the files beside the records, one folder per export format."""
