@@ -276,12 +276,14 @@ def ask_bare(folder: str, split: str, limit: str, url: str) -> dict[str, Any]:
     from builders.data.open_data import open_data
     from builders.notation.formats import read_notation
     from builders.notation.render import Phrasing
-    from builders.predict.questions import Remaining, generate_questions
+    from builders.predict.questions import generate_questions
+    from builders.scoring.gold import read_rows
 
     data = open_data(folder)
     tasks = data.select(ALL, split)
-    keep = Remaining(data.subset(tasks, split, int(limit) or None), ())
-    questions = list(generate_questions(data, tasks, split, keep, Phrasing(read_notation("sarchat"))))
+    rows = read_rows(data, tasks, split, data.subset(tasks, split, int(limit) or None), ("id",))
+    ids = {record_id for record_id, _ in rows}
+    questions = list(generate_questions(data, tasks, split, ids, Phrasing(read_notation("sarchat"))))
     answers = []
 
     async def ask_all() -> None:

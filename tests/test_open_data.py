@@ -30,7 +30,8 @@ from builders.data.open_data import open_data
 from builders.export.pipeline import ExportOptions, export
 from builders.notation.formats import Notation, get_format
 from builders.notation.render import Phrasing
-from builders.predict.questions import Remaining, generate_questions
+from builders.predict.questions import generate_questions
+from builders.scoring.gold import read_rows
 
 
 def tell(data, task, split, **options):
@@ -198,7 +199,8 @@ def exported(location, tmp_path):
 def asked(location, tmp_path):
     data = open_data(location)
     phrasing = Phrasing(Notation(get_format("sarchat"), None))
-    questions = list(generate_questions(data, TASKS, "test", Remaining(None, ()), phrasing))
+    ids = {record_id for record_id, _ in read_rows(data, TASKS, "test", columns=("id",))}
+    questions = list(generate_questions(data, TASKS, "test", ids, phrasing))
     assert len({question.image_hash for question in questions}) == 20
 
 

@@ -25,6 +25,7 @@ from huggingface_hub.utils import get_session, hf_raise_for_status, validate_rep
 
 from builders.core.checksums import SUMS, parse_checksums
 from builders.core.errors import SARChatError, redact
+from builders.core.resources import read_yaml
 from builders.hub.checks import FileStates, require_unchanged
 
 _LOG = logging.getLogger(__name__)
@@ -271,18 +272,8 @@ def _explain(error: BaseException, where: str) -> str:
             f"{where}: no connection to {constants.ENDPOINT} ({said}); "
             "run the same command again; it uploads only what is missing"
         )
-    advice = {
-        400: "the Hub rejects the content; fix it and push again",
-        401: "the Hub does not accept the token; log in with `hf auth login` or set HF_TOKEN to a valid one",
-        402: "the Hub requires payment; see the account's settings",
-        403: "no permission to write: the name belongs to another owner, or the token is read-only; "
-        "push to your own namespace, or propose the change with --create-pr",
-        404: "no such repo or revision; check the name and the token's permissions",
-        409: "the Hub reports a conflict; wait for other uploads to finish and push again",
-        412: "someone else changed the repo in the meantime; push again",
-        413: "too large for the Hub; see its storage limits",
-        429: "too many requests; wait some minutes and push again",
-    }.get(status, "the Hub failed; push again later, which uploads only what is missing")
+    known = read_yaml("hub/refusals.yaml")
+    advice = known.get(status, "the Hub failed; push again later, which uploads only what is missing")
     return f"{where}: {advice} ({status}: {said})"
 
 

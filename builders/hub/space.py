@@ -8,6 +8,7 @@ from pathlib import Path
 from string import Template
 
 import builders
+import dataset_card
 import sarchat_metric
 from builders.core.atomic import replacing_folder
 from builders.core.checksums import SUMS, is_untouched, own_files, sums_of, write_checksums
@@ -20,10 +21,12 @@ from sarchat_metric import SUB_SCORES, TASKS
 METRIC_FILE = "sarchat_metric.py"
 CARD = "README.md"
 _PAGE = Path(__file__).with_name("page")
-_BUILDERS = Path(builders.__file__).parent
+_BUILDERS, _CARD_DATA = (Path(package.__path__[0]) for package in (builders, dataset_card))
 # What the page uses of the project, with what that imports: whole rooms, and a module and a style of `drawing`.
 _ROOMS = ("core", "corpus", "tasks", "notation", "data", "scoring")
 _FILES = ("__init__.py", *(f"drawing/{name}" for name in ("__init__.py", "answers.py", "shapes.css")))
+# What it shows of the paper.
+_OF_PAPER = ("__init__.py", "paper")
 _CARD_START = "---\ntitle: SARChat Metric\n"
 
 
@@ -64,7 +67,12 @@ def _copied_files() -> dict[str, Path]:
         for path in own_files(_BUILDERS)
         if path.parts[0] in _ROOMS or path.as_posix() in _FILES
     }
-    return page | shared | {METRIC_FILE: Path(sarchat_metric.__file__)}
+    paper = {
+        f"dataset_card/{path.as_posix()}": _CARD_DATA / path
+        for path in own_files(_CARD_DATA)
+        if path.parts[0] in _OF_PAPER
+    }
+    return page | shared | paper | {METRIC_FILE: Path(sarchat_metric.__file__)}
 
 
 def _has_our_card(folder: Path) -> bool:

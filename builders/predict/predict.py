@@ -21,7 +21,7 @@ from builders.notation.models import MAX_TOKENS, Choice, choose, warn_of_unit
 from builders.notation.render import Phrasing
 from builders.predict.answers import open_answers
 from builders.predict.client import ChatClient
-from builders.predict.questions import ANOTHER, GREY, OWN, Remaining, check_images, generate_questions
+from builders.predict.questions import ANOTHER, GREY, OWN, check_images, generate_questions
 from builders.predict.run import Tally, ask_all
 from builders.scoring.gold import read_rows, require_unique
 
@@ -151,8 +151,8 @@ def predict(
         check_oriented(phrasing.notation.format)
     tasks = data.select_scored(options.config, options.split)
     subset = data.subset(tasks, options.split, options.limit)
-    ids = read_rows(data, tasks, options.split, subset, ("id",))
-    total = sum(1 for _ in require_unique(ids, location))
+    rows = read_rows(data, tasks, options.split, subset, ("id",))
+    ids = {record_id for record_id, _ in require_unique(rows, location)}
     settings = {
         "model": model,
         "options": {**asdict(options), "extra_body": split_secrets(options.extra_body)[0]},
@@ -161,15 +161,15 @@ def predict(
     with open_answers(out, settings) as answers:
         before = len(answers.images)
         check_images(data, tasks, options.split, answers.images, out)
-        if before < total:
+        if before < len(ids):
             if not is_new:
                 client.check_server()
             _tell_unit(choice)
-        remaining = Remaining(subset, answers.images)
-        questions = generate_questions(data, tasks, options.split, remaining, phrasing, options.images)
+        answered = answers.images.keys()
+        questions = generate_questions(data, tasks, options.split, ids, phrasing, options.images, answered)
         start = time.monotonic()
-        tally = ask_all(questions, client, answers, concurrency, total)
-        return Outcome(tally, before, total, time.monotonic() - start, answers.server_models)
+        tally = ask_all(questions, client, answers, concurrency, len(ids))
+        return Outcome(tally, before, len(ids), time.monotonic() - start, answers.server_models)
 
 
 def _tell_unit(choice: Choice) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import os
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from itertools import repeat
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -47,37 +47,35 @@ class Question(NamedTuple):
     image_hash: str = ""
 
 
-class Remaining(Container[str]):
-    """The ids that are still open: those of a subset or of all records, except the answered ones."""
-
-    def __init__(self, subset: Container[str] | None, answered: Container[str]) -> None:
-        """Set the subset (`None` means all records) and the answered ids."""
-        self._subset = subset
-        self._answered = answered
-
-    def __contains__(self, record_id: object) -> bool:
-        """Return whether a record is still open."""
-        return (self._subset is None or record_id in self._subset) and record_id not in self._answered
-
-    def with_answered(self) -> Remaining:
-        """Return the ids of the subset, answered or not."""
-        return Remaining(self._subset, ())
-
-
 def generate_questions(
-    data: Records, tasks: Sequence[str], split: str, keep: Remaining, phrasing: Phrasing, images: str = OWN
+    data: Records,
+    tasks: Sequence[str],
+    split: str,
+    ids: Set[str],
+    phrasing: Phrasing,
+    images: str = OWN,
+    answered: Set[str] = frozenset(),
 ) -> Iterator[Question]:
     """Yield the questions of the given tasks, grouped by image, so that each image is encoded once.
 
-    Each is a request of its own: a model sees no other question about the image. `images` says which image it sees: its
-    own, a grey one, or another one, resized to its size.
+    Each is a request of its own: a model sees no other question about the image.
+
+    Args:
+        data: the data set.
+        tasks: its tasks.
+        split: the split.
+        ids: the ids of the records to ask.
+        phrasing: how questions are asked and boxes written.
+        images: which image the model sees: the record's own, a grey one, or another one, resized to its size.
+        answered: the ids of those among them that have an answer.
 
     Raises:
         SARChatError: if the data cannot be read, or there is only one image where another one is to be shown. An
             unreadable image is not an error, but noted in its questions.
     """
     # Where other images are shown, answered records are passed too, so that a run that is resumed shows the same ones.
-    passed = keep.with_answered() if images == ANOTHER else keep
+    left = ids - answered
+    passed = ids if images == ANOTHER else left
     streams = [zip(repeat(task), data.rows(task, split, passed, _COLUMNS), strict=False) for task in tasks]
     image: EncodedImage | None = None
     url: str | None = None
@@ -85,7 +83,7 @@ def generate_questions(
     # In a build, each task's records are sorted by file name; but different images may have the same name.
     rows = heapq.merge(*streams, key=lambda entry: entry[1]["file_name"])
     for task, row, shown in _with_others(rows, data) if images == ANOTHER else _with_own(rows):
-        if row["id"] not in keep:
+        if row["id"] not in left:
             continue
         size = row["width"], row["height"]
         if image is None or not _is_same(row["image"], image):

@@ -82,6 +82,27 @@ def test_every_import_is_in_the_requirements_or_in_the_folder(space):
             assert {"PIL": "pillow", "yaml": "pyyaml"}.get(top, top) in known | {"builders"}, (path.name, name)
 
 
+_ALONE = """
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+names = ("builders", "dataset_card", "sarchat_metric")
+files = (*names, "sarchat_metric.py")
+sys.meta_path[:] = [finder for finder in sys.meta_path if "editable" not in repr(finder)]
+sys.path[:] = [place for place in sys.path if not any(Path(place, file).exists() for file in files)]
+assert not any(map(find_spec, names))
+sys.path.insert(0, ".")
+from answer_files import show_files
+shown = show_files("examples/predictions.jsonl", "examples/references.jsonl", "sample")
+assert shown.count("<table") >= 1, shown
+"""
+
+
+def test_the_page_scores_files_where_the_package_is_not_installed(space):
+    run = subprocess.run([sys.executable, "-B", "-c", _ALONE], cwd=space, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+
+
 def test_command_prints_files_and_the_line_to_load_with(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     main(["space"])

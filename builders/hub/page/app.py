@@ -22,23 +22,6 @@ _MOST_FILES, _MOST_ANSWERS, _LONGEST_QUEUE = 2, 8, 100
 # The full test set's references take about 100 MB.
 _MOST_BYTES = "150mb"
 
-_HEAD = """\
-<div class="sar-head"><h1>SARChat metric</h1><p>How well does a vision-language model answer questions about radar
-images? Every score is TP / (TP + FP + FN) in percent, computed by the same <code>sarchat_metric.py</code> that
-<code>evaluate.load</code> runs.</p></div>
-"""
-_FILES_HELP = """\
-Two files, joined by `id`: JSON Lines as below, or CSV, TSV, Parquet or Excel with columns of these names.
-
-- predictions: `{"id": "...", "prediction": "what the model said"}`, as `sarchat predict` writes them
-- references: `{"id": "...", "task": "counting", "scenario": "multi", "answer": "the gold"}`, or with `messages`, as in
-  the data set, instead of `answer`; or a file of `sarchat score --details`
-
-A reference without a prediction scores 0. Boxes in another notation than SARChat's are translated if you name it; the
-references then need the `width` and `height` of their images. What `sarchat score --output` wrote is shown as it is:
-give it as predictions, without references.
-"""
-
 
 def load_examples() -> dict[str, dict[str, str]]:
     """Read the examples by id: the two example files, joined."""
@@ -79,7 +62,7 @@ def build_page() -> gr.Blocks:
     first = next(iter(examples))
     task, scenario, gold, answer, question, result = choose_example(first, None)
     with gr.Blocks(title="SARChat metric", analytics_enabled=False, fill_width=True, delete_cache=(3600, 3600)) as page:
-        gr.HTML(_HEAD)
+        gr.HTML((HERE / "head.html").read_text(encoding="utf-8"))
         with gr.Tab("One answer"):
             chosen = gr.Dropdown(
                 [(example["title"], record_id) for record_id, example in examples.items()],
@@ -100,7 +83,7 @@ def build_page() -> gr.Blocks:
             with gr.Accordion("Draw on your own image", open=False):
                 images = gr.File(label="SAR image (PNG, JPEG, TIFF, BMP)", file_types=["image"], elem_id="image")
         with gr.Tab("Files of answers"):
-            gr.Markdown(_FILES_HELP)
+            gr.Markdown((HERE / "files.md").read_text(encoding="utf-8"))
             with gr.Row():
                 kinds = {"file_types": [".jsonl", ".json", ".txt", ".parquet", ".csv", ".tsv", ".xlsx"], "height": 140}
                 predictions = gr.File(label="Predictions", elem_id="predictions", **kinds)
