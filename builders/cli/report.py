@@ -75,9 +75,9 @@ def report_command(
     for file in files:
         check_order(file, data, "--data")
     gold = read_gold(data, asked.config, asked.split, asked.limit, COLUMNS)
-    joined, *before = (join_file(source, gold) for source in sources)
-    shown = (before or [None])[0]
-    report = write_report(joined, out, average, weights, examples, params or "", shown, found.probe if found else ())
+    joined, *others = (join_file(source, gold) for source in sources)
+    before = others[0] if others else None
+    report = write_report(joined, out, average, weights, examples, params or "", before, found.probe if found else ())
     for warning in list_warnings(report.result, asked.box_format):
         _LOG.warning(warning)
     click.echo(f"Wrote {out} ({out.stat().st_size / 1e6:.1f} MB, {len(report.records):,} records).")

@@ -71,7 +71,7 @@ def test_folder_holds_script_card_page_and_sums(space):
 
 
 def test_every_import_is_in_the_requirements_or_in_the_folder(space):
-    required = set(re.findall(r"^[a-z]+", (space / "requirements.txt").read_text(), re.MULTILINE))
+    required = set(re.findall(r"^[a-z0-9]+", (space / "requirements.txt").read_text(), re.MULTILINE))
     modules = {path.relative_to(space).with_suffix("").as_posix().replace("/", ".") for path in space.rglob("*.py")}
     for path in space.rglob("*.py"):
         for name in re.findall(r"^(?:from|import) ([\w.]+)", path.read_text(encoding="utf-8"), re.MULTILINE):

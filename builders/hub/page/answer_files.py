@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from comparison import MOST_CHARACTERS, MOST_PAIRS, count_pairs
-from markup import escape, notice, show_table
+from markup import clip, notice, render
 
 from builders.core.errors import SARChatError
+from builders.core.tables import flush_right, show_cell
 from builders.corpus.info import DEFAULT, CorpusInfo, known_corpus
 from builders.notation.formats import FORMAT_NAMES, Notation, read_notation
 from builders.scoring.answer_rows import read_rows
@@ -145,15 +146,18 @@ def _check_length(text: str, place: str) -> None:
 
 def show_scores(result: Result, box_format: str = FORMAT_NAMES[0]) -> str:
     """Return the scores as tables, with a link to save them: HTML."""
-    main, *further = tabulate_scores(result)
-    parts = [notice(escape(warning)) for warning in list_warnings(result, box_format)]
-    parts.append(show_table(main, strong=lambda row: row[1] == "= mean" or row[0] in ("overall", "balanced")))
-    for table in further:
-        parts.append(f"<details><summary>{escape(table.title)}</summary>{show_table(table)}</details>")
     content = {**result.flat, "average": result.average, "missing": result.missing}
-    data = base64.b64encode(json.dumps(content, indent=1).encode()).decode()
-    link = f'<a class="sar-save" download="scores.json" href="data:application/json;base64,{data}">'
-    return f"{''.join(parts)}<p>{link}Save scores.json</a></p>"
+    tables = []
+    for table in tabulate_scores(result):
+        rows = [[show_cell(cell) for cell in row] for row in table.rows]
+        numeric = [place for place, is_right in enumerate(flush_right(table.header, rows)) if is_right]
+        tables.append((table, rows, numeric))
+    return render(
+        "scores.html",
+        warnings=list_warnings(result, box_format),
+        tables=tables,
+        saved=base64.b64encode(json.dumps(content, indent=1).encode()).decode(),
+    )
 
 
 def show_files(
@@ -174,6 +178,6 @@ def show_files(
         text = str(error).partition("; name the ")[0]
         for path in filter(None, (predictions, references)):
             text = text.replace(path, Path(path).name)
-        return notice(escape(text, 600), "error")
+        return notice(clip(text, 600), "error")
     missing = [name for name, path in (("predictions", predictions), ("references", references)) if not path]
     return notice(f"Upload the file of {' and '.join(missing)}.")

@@ -45,7 +45,7 @@ def show_answer(task: str, scenario: str, gold: str | None, answer: str | None, 
         try:
             backdrop = read_backdrop(image)
         except ValueError as error:
-            problem = notice(escape(error), "error")
+            problem = notice(str(error), "error")
     return problem + compare(task, scenario, gold or "", answer or "", backdrop)
 
 

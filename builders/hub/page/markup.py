@@ -1,69 +1,48 @@
-"""The HTML elements of the page. All user input passes through `escape`."""
+"""The HTML of the page: the templates of its folder, filled in. All user input passes through `escape`."""
 
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from builders.core.errors import printable
-from builders.core.tables import Table, flush_right, show_cell
 
-# Characters that the page's templates would interpret.
+# Characters that the page's own templates, those of Gradio, would interpret.
 _TEMPLATE_SIGNS = {ord("{"): "&#123;", ord("}"): "&#125;", ord("$"): "&#36;", ord("`"): "&#96;"}
 
 
-def escape(value: object, most: int | None = None) -> str:
-    """Convert any value to text that a page shows literally.
+def escape(value: object) -> Markup:
+    """Convert any value but HTML to text that a page shows literally."""
+    if isinstance(value, Markup):
+        return value
+    return Markup(html.escape(printable(str(value))).translate(_TEMPLATE_SIGNS))
 
-    Args:
-        value: the value.
-        most: the maximum number of characters; a longer text is truncated with an ellipsis.
-    """
+
+def clip(value: object, most: int) -> str:
+    """Return a value as text; one of more characters is truncated with an ellipsis."""
     text = str(value)
-    if most is not None and len(text) > most:
-        text = f"{text[:most]}…"
-    return html.escape(printable(text)).translate(_TEMPLATE_SIGNS)
+    return f"{text[:most]}…" if len(text) > most else text
+
+
+_ENVIRONMENT = Environment(
+    loader=FileSystemLoader(Path(__file__).parent),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    finalize=escape,
+)
+_ENVIRONMENT.filters |= {"clip": clip, "number": "{:,}".format, "percent": "{:.1f}".format, "edge": "{:g}".format}
+
+
+def render(template: str, **values: object) -> str:
+    """Return a template of the folder, filled in."""
+    return _ENVIRONMENT.get_template(template).render(values)
 
 
 def notice(text: str, kind: str = "hint") -> str:
-    """Return a framed line.
-
-    Args:
-        text: HTML.
-        kind: `hint`, or `error`, which screen readers announce at once.
-    """
-    role, sign = ("alert", "⚠ ") if kind == "error" else ("status", "")
-    return f'<p class="sar-notice sar-{kind}" role="{role}">{sign}{text}</p>'
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[str]], name: str, numeric: Sequence[int] = ()) -> str:
-    """Return a table.
-
-    Args:
-        header: the columns' names.
-        rows: HTML, cell by cell.
-        name: the table's description for screen readers.
-        numeric: the right-aligned columns.
-    """
-
-    def line(cells: Sequence[str], tag: str) -> str:
-        classes = (' class="sar-number"' if place in numeric else "" for place in range(len(cells)))
-        return "".join(f"<{tag}{own}>{cell}</{tag}>" for own, cell in zip(classes, cells, strict=True))
-
-    body = "".join(f"<tr>{line(row, 'td')}</tr>" for row in rows)
-    return (
-        f'<div class="sar-scroll"><table class="sar-table" aria-label="{escape(name)}">'
-        f"<thead><tr>{line(header, 'th')}</tr></thead><tbody>{body}</tbody></table></div>"
-    )
-
-
-def show_table(content: Table, strong: Callable[[Sequence[object]], bool] = lambda row: False) -> str:
-    """Return a table of the project; `strong` chooses the rows in bold."""
-    rows = [[show_cell(cell) for cell in row] for row in content.rows]
-    numeric = [place for place, is_right in enumerate(flush_right(content.header, rows)) if is_right]
-    cells = (
-        [f"<strong>{escape(cell)}</strong>" if strong(row) else escape(cell) for cell in texts]
-        for row, texts in zip(content.rows, rows, strict=True)
-    )
-    notes = "".join(f'<p class="sar-faint">{escape(note)}</p>' for note in content.notes)
-    return table(content.header, cells, content.title or "Scores", numeric) + notes
+    """Return a framed line; its kind is `hint`, or `error`, which screen readers announce at once."""
+    return str(_ENVIRONMENT.get_template("markup.html").module.notice(text, kind))
