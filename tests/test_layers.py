@@ -23,7 +23,7 @@ OWNERS = {
     "matplotlib": "drawing/figures",
     "click": "cli",
     "gradio": "hub/page",
-    "jinja2": "drawing/report",
+    "jinja2": "drawing",
     "openai": "predict",
     "ray": "build/scale",
 }

@@ -22,9 +22,9 @@ METRIC_FILE = "sarchat_metric.py"
 CARD = "README.md"
 _PAGE = Path(__file__).with_name("page")
 _BUILDERS, _CARD_DATA = (Path(package.__path__[0]) for package in (builders, dataset_card))
-# What the page uses of the project, with what that imports: whole rooms, and a module and a style of `drawing`.
+# What the page uses of the project, with what that imports: whole rooms, and two modules and a style of `drawing`.
 _ROOMS = ("core", "corpus", "tasks", "notation", "data", "scoring")
-_FILES = ("__init__.py", *(f"drawing/{name}" for name in ("__init__.py", "answers.py", "shapes.css")))
+_FILES = ("__init__.py", *(f"drawing/{name}" for name in ("__init__.py", "answers.py", "shapes.css", "templating.py")))
 # What it shows of the paper.
 _OF_PAPER = ("__init__.py", "paper")
 _CARD_START = "---\ntitle: SARChat Metric\n"

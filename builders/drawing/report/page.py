@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from builders.core.resources import read_text
@@ -20,6 +19,7 @@ from builders.drawing.answers import to_svg, view_box
 from builders.drawing.figures.model_charts import draw_kind
 from builders.drawing.figures.style import styled, to_inline_svg
 from builders.drawing.report.records import RecordView, clip
+from builders.drawing.templating import make_environment
 from builders.scoring import comparison, score_table
 from builders.scoring.comparison import Comparison, tabulate_probe
 from builders.scoring.failures import NONE, RANGES, RIGHT, UNREAD, Failures, error_kinds, name_error
@@ -89,19 +89,17 @@ class Bar(NamedTuple):
 
 def render(report: Report) -> str:
     """Return the page. It depends on the report alone: no clock, no machine, no network."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {
-        "number": lambda value: f"{value:,}",
-        "percent": lambda value: f"{value:.1f}",
+    filters: dict[str, Callable[..., Any]] = {
         "svg": lambda scene: Markup(to_svg(scene)),
         "view_box": view_box,
         "clip": clip,
         "error": lambda scored: error_kinds()[name_error(scored)].label,
     }
+    environment = make_environment(lambda name: read_text(f"templates/{name}", _TEMPLATES), filters)
     script = read_text("templates/report.js", _TEMPLATES)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     result = report.result
-    text = environment.from_string(read_text("templates/report.html", _TEMPLATES)).render(
+    text = environment.get_template("report.html").render(
         # The only parts that are not escaped: this room's own style and script, figures, and drawings of boxes.
         style=Markup(read_text("shapes.css", "builders.drawing") + read_text("templates/style.css", _TEMPLATES)),
         script=Markup(script),

@@ -5,10 +5,10 @@ from __future__ import annotations
 import html
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from builders.core.errors import printable
+from builders.drawing.templating import make_environment
 
 # Characters that the page's own templates, those of Gradio, would interpret.
 _TEMPLATE_SIGNS = {ord("{"): "&#123;", ord("}"): "&#125;", ord("$"): "&#36;", ord("`"): "&#96;"}
@@ -27,15 +27,11 @@ def clip(value: object, most: int) -> str:
     return f"{text[:most]}…" if len(text) > most else text
 
 
-_ENVIRONMENT = Environment(
-    loader=FileSystemLoader(Path(__file__).parent),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    finalize=escape,
+_ENVIRONMENT = make_environment(
+    lambda name: Path(__file__).with_name(name).read_text(encoding="utf-8"),
+    {"clip": clip, "edge": "{:g}".format},
+    escape,
 )
-_ENVIRONMENT.filters |= {"clip": clip, "number": "{:,}".format, "percent": "{:.1f}".format, "edge": "{:g}".format}
 
 
 def render(template: str, **values: object) -> str:
