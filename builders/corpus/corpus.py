@@ -16,7 +16,7 @@ from builders.core.checksums import hash_text
 from builders.core.errors import SARChatError, check_name, near
 from builders.core.schema import SPLITS, split_name
 from builders.corpus.categories import Naming, normalize
-from builders.corpus.info import BOXES, DEFAULT, LICENSE, CorpusInfo, is_description, known_corpus, read_corpus
+from builders.corpus.info import BOXES, DEFAULT, CorpusInfo, check_text, is_description, known_corpus, read_corpus
 from builders.corpus.label_folder import known_layouts
 from builders.corpus.label_formats import SplitLabels, open_labels, registry
 from builders.corpus.labels import Annotations, Labels
@@ -118,10 +118,9 @@ def locate(
         if choices.get(name) is not None:
             raise SARChatError(f"category {name!r} is both renamed and left out; choose one of the two")
         choices[name] = None
-    if source_name is not None and not (source_name.strip() and source_name.isprintable()):
-        raise SARChatError(f"the source's name {source_name!r} is not one line of text; say what the images are")
-    if license is not None and not LICENSE.fullmatch(license):
-        raise SARChatError(f"the licence {license!r} is not a name that the Hub knows, such as cc-by-4.0, mit or other")
+    for key, text, what in (("name", source_name, "the name of the source"), ("license", license, "the licence")):
+        if text is not None:
+            check_text(key, text, what)
     named = tuple(sorted(files.items())), tuple(sorted(choices.items()))
     return Location(os.fspath(path), *named, info, trust_boxes, source_name, license, corners)
 

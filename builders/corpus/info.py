@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cache, cached_property
 from importlib.resources import files
@@ -30,8 +30,15 @@ _KNOWN = "corpus/known"
 _MODALITIES = "modalities"
 _YAML = (".yaml", ".yml")
 # Names of licences on the Hub: https://huggingface.co/docs/hub/repositories-licenses
-LICENSE = re.compile(r"[a-z0-9][a-z0-9.+-]*")
+_LICENSE = re.compile(r"[a-z0-9][a-z0-9.+-]*")
 _ADDRESS = re.compile(r"https?://[^\s()<>\"]+")
+# What a text must be, and how a message says so.
+_TEXTS: dict[str, tuple[Callable[[str], object], str]] = {
+    "name": (lambda text: text.strip() and text.isprintable(), "a line of text"),
+    "homepage": (_ADDRESS.fullmatch, "an address that starts with https://"),
+    "license": (_LICENSE.fullmatch, "a name that the Hub knows, such as cc-by-4.0, mit or other"),
+    "citation": (lambda text: "```" not in text, "BibTeX or a line of text, without ```"),
+}
 _MOST_BYTES = 1_000_000
 # What boxes and templates are written with, or a line ends with.
 _NO_WORD = re.compile(r"[{}<>|\[\]\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -287,7 +294,9 @@ def parse_info(data: Mapping[str, Any], place: str) -> CorpusInfo:
     categories = tuple(_parse_category(entry, f"{place}: category {number}") for number, entry in enumerate(entries))
     _check_words(categories, place)
     texts = {key: str(data.get(key) or "") for key in ("name", "homepage", "license", "citation", "root", "format")}
-    _check_texts(texts, place)
+    for key in _TEXTS:
+        if texts[key] or key == "name":
+            check_text(key, texts[key], f"{place}: {key}")
     return CorpusInfo(
         **texts,
         categories=categories,
@@ -309,17 +318,20 @@ def _choose(data: Mapping[str, Any], key: str, choices: Sequence[str], place: st
     return str(value)
 
 
-def _check_texts(texts: Mapping[str, str], place: str) -> None:
-    """Refuse what cannot stand in a card."""
-    name, homepage, license = texts["name"], texts["homepage"], texts["license"]
-    for key, fits, wanted in (
-        ("name", name.strip() and name.isprintable(), "a line of text"),
-        ("homepage", not homepage or _ADDRESS.fullmatch(homepage), "an address that starts with https://"),
-        ("license", not license or LICENSE.fullmatch(license), "a name that the Hub knows, such as cc-by-4.0"),
-        ("citation", "```" not in texts["citation"], "BibTeX or a line of text, without ```"),
-    ):
-        if not fits:
-            raise SARChatError(f"{place}: {key} is {texts[key]!r}, not {wanted}")
+def check_text(key: str, text: str, place: str) -> None:
+    """Refuse a text that cannot stand in a card.
+
+    Args:
+        key: which key of a description it could be the value of, one of `_TEXTS`.
+        text: the text.
+        place: what it was given as, for the message.
+
+    Raises:
+        SARChatError: if it cannot.
+    """
+    fits, wanted = _TEXTS[key]
+    if not fits(text):
+        raise SARChatError(f"{place} is {text!r}, not {wanted}")
 
 
 def _parse_category(entry: Any, place: str) -> Category:  # noqa: ANN401

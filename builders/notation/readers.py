@@ -270,14 +270,12 @@ def _read_object(text: str, start: int, depth: int = 0) -> _Object:
     try:
         while True:
             kind, token, place = _next(text, place)
+            if members and token == ",":
+                kind, token, place = _next(text, place)
+            elif members and token != "}":
+                raise _NotRead
             if token == "}":
                 return _Object(tuple(members), place, True)
-            if members:
-                if token != ",":
-                    raise _NotRead
-                kind, token, place = _next(text, place)
-                if token == "}":
-                    return _Object(tuple(members), place, True)
             if kind != "string":
                 raise _NotRead
             key = _decode(token)

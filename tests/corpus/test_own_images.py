@@ -199,7 +199,7 @@ def test_the_card_says_of_ones_own_images_what_the_user_says(tmp_path, corpus, c
 @pytest.mark.parametrize(
     ("about", "told"),
     [
-        ({"license": "CC BY 4.0"}, "'CC BY 4.0' is not a name that the Hub knows"),
+        ({"license": "CC BY 4.0"}, "is 'CC BY 4.0', not a name that the Hub knows"),
         ({"license": ""}, "'' is not a name"),
         ({"source_name": "a\nb"}, "is not one line"),
         ({"source_name": " "}, "is not one line"),

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from posixpath import splitext
 from typing import Any, ClassVar
-from xml.etree import ElementTree
-from xml.etree.ElementTree import Element
+from xml.parsers import expat
 
 from builders.core.checksums import new_digest
 from builders.core.errors import SARChatError
@@ -64,6 +63,7 @@ _CORNERS = (
     ),
     tuple(f"rotated_bndbox/{axis}{corner}" for corner in range(1, 5) for axis in "xy"),
 )
+_POINT = "points/point"
 # How a file of many images begins, unlike CVAT's own, and where one is looked for.
 _MERGED = re.compile(rb"<annotations[^>]*>\s*<annotation[\s>]")
 _MERGED_IN = ("", "Annotations", "annotations")
@@ -71,7 +71,19 @@ _MERGED_IN = ("", "Annotations", "annotations")
 _FLAGS = {"": False, "false": False, "no": False, "unspecified": False, "true": True, "yes": True}
 
 
-def read_xml(chunks: Iterable[bytes], name: str, handle: Callable[[Element], None]) -> None:
+@dataclass
+class Entry:
+    """An image of the XML: its texts by path of tags, and those of each object; points are joined by spaces."""
+
+    texts: dict[str, str] = field(default_factory=dict)
+    objects: list[dict[str, str]] = field(default_factory=list)
+
+    def first(self, paths: Iterable[str]) -> str:
+        """Return the text of the first path that has any."""
+        return _first(self.texts, paths)
+
+
+def read_xml(chunks: Iterable[bytes], name: str, handle: Callable[[Entry], None]) -> None:
     """Call a function with each image of an XML file; only one is in memory at a time.
 
     Entities and document types are refused: a short file could stand for gigabytes, or for files of this machine.
@@ -79,61 +91,87 @@ def read_xml(chunks: Iterable[bytes], name: str, handle: Callable[[Element], Non
     Args:
         chunks: the file's bytes, in pieces of any length.
         name: the file's name in error messages.
-        handle: called with the element of each image.
+        handle: called with each image.
 
     Raises:
         SARChatError: if it is not XML, has a document type, or is of another kind.
     """
-    parser = ElementTree.XMLParser(target=_Images(name, handle))
+    reader = _Reader(name, handle)
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartElementHandler = reader.start
+    parser.EndElementHandler = reader.end
+    parser.CharacterDataHandler = reader.text
+    parser.StartDoctypeDeclHandler = reader.refuse
     try:
         for chunk in chunks:
-            parser.feed(chunk)
-        parser.close()
+            parser.Parse(chunk, False)
+        parser.Parse(b"", True)
     except SARChatError:
         raise
     # ValueError and LookupError: of an encoding that Python cannot read piece by piece, or does not know.
-    except (ElementTree.ParseError, ValueError, LookupError) as error:
+    except (expat.ExpatError, ValueError, LookupError) as error:
         raise SARChatError(f"{name} is not valid XML: {error}; it may be truncated, write it again") from error
 
 
-class _Images(ElementTree.TreeBuilder):
-    """Builds the elements of one image after the other."""
+class _Reader:
+    """Gathers the texts of an image and of its objects while a file is parsed."""
 
-    def __init__(self, name: str, handle: Callable[[Element], None]) -> None:
-        super().__init__()
-        self._name, self._handle = name, handle
-        self._top: Any = None
-        self._image: Any = None
+    def __init__(self, name: str, handle: Callable[[Entry], None]) -> None:
+        self._name = name
+        self._handle = handle
+        self._entry: Entry | None = None
+        self._object: dict[str, str] | None = None
+        # The open tags below the image or the object.
+        self._path: list[str] = []
+        self._text: list[str] = []
+        self._depth = 0
 
-    def doctype(self, *_: object) -> None:
+    def refuse(self, *_: object) -> None:
         raise SARChatError(f"{self._name} has a document type declaration; remove its line <!DOCTYPE")
 
-    def start(self, tag: str, attributes: dict[Any, Any]) -> Element:
-        # Without its namespace.
-        tag = tag.rpartition("}")[2]
-        element = super().start(tag, attributes)
-        if self._top is None:
-            self._top = element
-            if tag not in (*_IMAGE_TAGS, "annotations"):
-                raise SARChatError(
-                    f"{self._name} is not Pascal VOC's XML or a relative: it begins with <{tag[:80]}>, not <annotation>"
-                )
-        if self._image is None and tag in _IMAGE_TAGS:
-            self._image = element
-        elif self._image is None and tag == "image":
+    def start(self, tag: str, _: Mapping[str, str]) -> None:
+        self._text.clear()
+        self._depth += 1
+        if self._depth == 1 and tag not in (*_IMAGE_TAGS, "annotations"):
             raise SARChatError(
-                f"{self._name} is in CVAT's own XML; export the task as COCO or Pascal VOC, and give that"
+                f"{self._name} is not Pascal VOC's XML or a relative: it begins with <{tag[:80]}>, not <annotation>"
             )
-        return element
+        if self._entry is None:
+            if tag in _IMAGE_TAGS:
+                self._entry, self._path = Entry(), []
+            elif tag == "image":
+                raise SARChatError(
+                    f"{self._name} is in CVAT's own XML; export the task as COCO or Pascal VOC, and give that"
+                )
+        elif tag in _OBJECT_TAGS and self._object is None:
+            self._object, self._path = {}, []
+            self._entry.objects.append(self._object)
+        else:
+            self._path.append(tag)
 
-    def end(self, tag: str) -> Element:
-        element = super().end(tag.rpartition("}")[2])
-        if element is self._image:
-            self._handle(element)
-            self._image = None
-            # What was handled is not kept.
-            self._top.clear()
-        return element
+    def text(self, text: str) -> None:
+        self._text.append(text)
+
+    def end(self, tag: str) -> None:
+        self._depth -= 1
+        if self._entry is None:
+            return
+        if self._path:
+            texts = self._entry.texts if self._object is None else self._object
+            path = "/".join(self._path)
+            text = "".join(self._text).strip()
+            if path == _POINT and path in texts:
+                texts[path] += f" {text}"
+            elif text:
+                texts.setdefault(path, text)
+            self._path.pop()
+        elif self._object is not None:
+            self._object = None
+        else:
+            entry, self._entry = self._entry, None
+            self._handle(entry)
+        self._text.clear()
 
 
 @dataclass(frozen=True)
@@ -146,14 +184,13 @@ class VocLabels(FolderLabels):
         self, content: bytes, place: str, size: tuple[int, int] | None, corners: bool, faults: Faults
     ) -> LabelFile:
         """Read a file; see `FolderLabels.parse`."""
-        parsed: list[LabelFile] = []
-        options = self.split.options
-        read_xml([content], place, lambda image: parsed.append(_parse(image, place, options, corners, faults)))
-        if len(parsed) != 1:
+        entries: list[Entry] = []
+        read_xml([content], place, entries.append)
+        if len(entries) != 1:
             raise SARChatError(
-                f"{place} has {len(parsed):,} images, not one; give a file of many images itself as the labels"
+                f"{place} has {len(entries):,} images, not one; give a file of many images itself as the labels"
             )
-        return parsed[0]
+        return _parse(entries[0], place, self.split.options, corners, faults)
 
 
 @dataclass(frozen=True)
@@ -171,8 +208,8 @@ class MergedVocLabels(VocLabels):
     def _add_images(self, files: Files, table: AnnotationTable, faults: Faults) -> str:
         digest = new_digest()
 
-        def handle(image: Element) -> None:
-            name = _first(image, _NAME)
+        def handle(entry: Entry) -> None:
+            name = entry.first(_NAME)
             found = files.images_of(name)
             if not found:
                 faults.add(Fault.LABELS_WITHOUT_IMAGE, repr(name))
@@ -180,39 +217,37 @@ class MergedVocLabels(VocLabels):
                 raise SARChatError(f"{self.name}: image {name!r} is in it, or in its images, twice; remove one")
             else:
                 place = f"{self.name}: image {name!r}"
-                parsed = _parse(image, place, self.split.options, table.corners, faults)
+                parsed = _parse(entry, place, self.split.options, table.corners, faults)
                 table.add_labelled(found[0], parsed.size, parsed.boxes)
 
         read_xml(hash_chunks(self.source.chunks(self.split.labels), digest), self.name, handle)
         return digest.hexdigest()
 
 
-def _parse(image: Element, place: str, options: Mapping[str, Any], corners: bool, faults: Faults) -> LabelFile:
+def _parse(entry: Entry, place: str, options: Mapping[str, Any], corners: bool, faults: Faults) -> LabelFile:
     # One that is missing is 0, as in files made by hand.
-    width, height = (int(read_number(_first(image, paths)) or 0) for paths in (_WIDTH, _HEIGHT))
+    width, height = (int(read_number(entry.first(paths)) or 0) for paths in (_WIDTH, _HEIGHT))
     parsed = LabelFile((width, height) if min(width, height) > 0 else None)
-    objects = (element for element in image.iter() if element.tag in _OBJECT_TAGS)
-    for number, element in enumerate(objects, 1):
-        name = _first(element, _CATEGORY)
+    for number, texts in enumerate(entry.objects, 1):
+        name = _first(texts, _CATEGORY)
         owner = f"{place}, object {number}"
-        box = _parse_box(element, owner, options, corners)
-        difficult = _flag(_first(element, ["difficult"]))
+        box = _parse_box(texts, owner, options, corners)
+        difficult = _flag(texts.get("difficult", ""))
         if name and box and difficult is not None:
             parsed.boxes.append((name, box._replace(difficult=difficult)))
         else:
-            texts = {part.tag: part.text for part in element.iter() if part.text and part.text.strip()}
             faults.add(Fault.UNFIT_ROWS, f"{owner}: {short(texts)}")
     return parsed
 
 
-def _parse_box(element: Element, owner: str, options: Mapping[str, Any], corners: bool) -> RawBox | None:
+def _parse_box(texts: Mapping[str, str], owner: str, options: Mapping[str, Any], corners: bool) -> RawBox | None:
     """Return the box of an object, or `None` if it has none that fits."""
-    upright = next((numbers for keys in _UPRIGHT if (numbers := _numbers(element, keys))), None)
+    upright = next((numbers for keys in _UPRIGHT if (numbers := _numbers(texts, keys))), None)
     if upright and not corners:
         return _from_sides(upright, owner, options["first_pixel"])
-    found: Any = next(filter(None, (_numbers(element, keys) for keys in _CORNERS)), None) or _points(element)
+    found: Any = next(filter(None, (_numbers(texts, keys) for keys in _CORNERS)), None) or _points(texts)
     for keys in () if found else _ROTATED:
-        if numbers := _numbers(element, keys):
+        if numbers := _numbers(texts, keys):
             found = turn_rectangle(numbers, options, owner)
     if found:
         return quadrilateral(found)
@@ -228,26 +263,23 @@ def _from_sides(sides: Sequence[float], owner: str, first: int) -> RawBox:
     return RawBox(0, (left - first, top - first, right - left + first, bottom - top + first), False)
 
 
-def _points(element: Element) -> Corners | None:
+def _points(texts: Mapping[str, str]) -> Corners | None:
     """Return the corners of FAIR1M, whose first one is repeated at the end."""
-    texts = " ".join(point.text or "" for point in element.iterfind("points/point"))
-    numbers = [read_number(text) for text in texts.replace(",", " ").split()]
-    if None in numbers or _first(element, ["coordinate"]) not in ("", "pixel"):
+    numbers = [read_number(text) for text in texts.get(_POINT, "").replace(",", " ").split()]
+    if None in numbers or texts.get("coordinate", "pixel") != "pixel":
         return None
     if len(numbers) == 10 and numbers[:2] == numbers[8:]:
         del numbers[8:]
     return tuple(numbers) if len(numbers) == 8 else None  # type: ignore[return-value]
 
 
-def _numbers(element: Element, paths: Sequence[str]) -> tuple[float, ...] | None:
-    numbers = tuple(read_number(_first(element, [path])) for path in paths)
+def _numbers(texts: Mapping[str, str], keys: Sequence[str]) -> tuple[float, ...] | None:
+    numbers = tuple(read_number(texts.get(key, "")) for key in keys)
     return None if None in numbers else numbers  # type: ignore[return-value]
 
 
-def _first(element: Element, paths: Iterable[str]) -> str:
-    """Return the text of the first path that has any."""
-    texts = (found.text.strip() for path in paths for found in element.iterfind(path) if found.text)
-    return next(filter(None, texts), "")
+def _first(texts: Mapping[str, str], paths: Iterable[str]) -> str:
+    return next((texts[path] for path in paths if path in texts), "")
 
 
 def _flag(text: str) -> bool | None:
