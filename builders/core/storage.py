@@ -65,10 +65,12 @@ def _http_status(error: BaseException) -> int | None:
     """Return the status code of a server's answer, which each library keeps in another place."""
     response = getattr(error, "response", None)
     if isinstance(response, dict):
-        found = [response.get("ResponseMetadata", {}).get("HTTPStatusCode")]
+        status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
     else:
-        found = [getattr(response, "status_code", None), getattr(error, "status", None), getattr(error, "code", None)]
-    return next((status for status in found if isinstance(status, int)), None)
+        # One after the other: aiohttp warns of its `code`.
+        places = ((response, "status_code"), (error, "status"), (error, "code"))
+        status = next((found for place, name in places if (found := getattr(place, name, None))), None)
+    return status if isinstance(status, int) else None
 
 
 def cannot_open(location: str, error: Exception) -> SARChatError:
