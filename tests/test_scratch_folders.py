@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 from support import ROOT
 
-from builders.core import processes
+from builders.core import atomic
+from builders.core.atomic import scratch_folder
 from builders.core.errors import SARChatError
-from builders.core.processes import scratch_folder
 from builders.core.writing import lock_of
 
 HOLDING = """
 import time
-from builders.core.processes import scratch_folder
+from builders.core.atomic import scratch_folder
 with scratch_folder() as folder:
     (folder / "half.parquet").write_bytes(bytes(1000))
     print(folder, flush=True)
@@ -33,7 +33,7 @@ def place(tmp_path, monkeypatch) -> Path:
     """The folder for temporary files, in which nobody has looked for abandoned ones."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    processes._remove_abandoned.cache_clear()
+    atomic._remove_abandoned.cache_clear()
     return tmp_path
 
 

@@ -141,7 +141,7 @@ def build_command(
     from builders.build.options import BuildOptions
     from builders.build.pipeline import build
     from builders.build.report import format_report
-    from builders.core.processes import scratch_folder
+    from builders.core.atomic import scratch_folder
     from builders.corpus.corpus import locate
     from builders.corpus.info import read_corpus
     from builders.corpus.sample import write_sample

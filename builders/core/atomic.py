@@ -1,16 +1,20 @@
-"""Atomic replacement of a folder: at any time, either the whole old one or the whole new one is in place."""
+"""Folders that are replaced in one step, so that the whole old or the whole new one is in place; temporary folders."""
 
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import re
+import secrets
 import shutil
 import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from pathlib import Path
+from tempfile import gettempdir
 
 from filelock import FileLock, Timeout
 
@@ -20,6 +24,8 @@ from builders.core.writing import RETIRED, leftovers, lock_of, naming_disk, temp
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
+# Windows has no quotas.
+_OF_FULL_DISKS = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 @contextmanager
@@ -175,3 +181,44 @@ def _exchange(first: Path, second: Path) -> bool:
     except AttributeError:
         return False
     return renameat2(_AT_FDCWD, os.fsencode(first), _AT_FDCWD, os.fsencode(second), _RENAME_EXCHANGE) == 0
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """Give an empty temporary folder for the block, which is removed then.
+
+    If the process is killed, the next one that needs such a folder removes it: nobody holds its lock any more.
+
+    Raises:
+        SARChatError: if its disk is full.
+    """
+    _remove_abandoned(place := Path(gettempdir()))
+    folder = place / f"sarchat-{secrets.token_hex(8)}"
+    # The lock comes first: what has one that nobody holds is abandoned.
+    with holding_lock(folder):
+        folder.mkdir(mode=0o700)
+        try:
+            yield folder
+        except OSError as error:
+            # What is written elsewhere has its own name.
+            is_here = Path(str(error.filename or folder)).is_relative_to(folder)
+            if error.errno not in _OF_FULL_DISKS or not is_here:
+                raise
+            raise SARChatError(
+                f"{error.strerror}: {place}, the folder for temporary files; free space there, or set TMPDIR to "
+                "another folder"
+            ) from error
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@cache
+def _remove_abandoned(place: Path) -> None:
+    """Remove the folders of processes that were killed, once per process and place."""
+    for lock in place.glob(".sarchat-*.lock"):
+        folder = lock.with_name(lock.name[1:].rsplit(".", 2)[0])
+        # Other users' folders, other names and folders that are still held are left alone.
+        with suppress(OSError, SARChatError):
+            if lock == lock_of(folder) and lock.lstat().st_uid == getattr(os, "getuid", int)():
+                with holding_lock(folder):
+                    shutil.rmtree(folder, ignore_errors=True)

@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 import atexit
-import errno
 import gc
 import multiprocessing
 import os
-import secrets
-import shutil
-import stat
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
-from functools import cache
+from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
-from tempfile import gettempdir
 from typing import Any, TypeVar
 
-from filelock import FileLock, Timeout
-
-from builders.core.errors import SARChatError
 from builders.core.signals import starting_processes
-from builders.core.writing import lock_of
 
 _T = TypeVar("_T")
-# Windows has no quotas.
-_OF_FULL_DISKS = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 # The time that a process has to end after it has returned its result.
 _SECONDS_TO_END = 10
 
@@ -66,58 +53,6 @@ def end_with_parent() -> None:
 def _wait_and_exit(sentinel: int) -> None:
     wait([sentinel])
     os._exit(1)
-
-
-@contextmanager
-def scratch_folder() -> Iterator[Path]:
-    """Give an empty temporary folder for the block, which is removed then.
-
-    If the process is killed, the next one that needs such a folder removes it: nobody holds its lock any more.
-
-    Raises:
-        SARChatError: if its disk is full.
-    """
-    _remove_abandoned(place := Path(gettempdir()))
-    folder = place / f"sarchat-{secrets.token_hex(8)}"
-    # The lock comes first: what has one that nobody holds is abandoned.
-    with FileLock(lock_of(folder)):
-        folder.mkdir(mode=0o700)
-        try:
-            yield folder
-        except OSError as error:
-            # What is written elsewhere has its own name.
-            is_here = Path(str(error.filename or folder)).is_relative_to(folder)
-            if error.errno not in _OF_FULL_DISKS or not is_here:
-                raise
-            raise SARChatError(
-                f"{error.strerror}: {place}, the folder for temporary files; free space there, or set TMPDIR to "
-                "another folder"
-            ) from error
-        finally:
-            _remove(folder)
-
-
-@cache
-def _remove_abandoned(place: Path) -> None:
-    """Remove the folders of processes that were killed, once per process and place."""
-    for lock in place.glob(".sarchat-*.lock"):
-        folder = lock.with_name(lock.name[1:].rsplit(".", 2)[0])
-        # Other users' folders, other names and folders that are still held are left alone.
-        with suppress(OSError, Timeout):
-            status = lock.lstat()
-            if (
-                lock == lock_of(folder)
-                and stat.S_ISREG(status.st_mode)
-                and status.st_uid == getattr(os, "getuid", int)()
-            ):
-                with FileLock(lock, timeout=0):
-                    _remove(folder)
-
-
-def _remove(folder: Path) -> None:
-    """Remove a temporary folder, or what is left of it, and then its lock."""
-    shutil.rmtree(folder, ignore_errors=True)
-    lock_of(folder).unlink(missing_ok=True)
 
 
 def run_apart(function: Callable[..., _T], *arguments: object) -> _T:

@@ -18,9 +18,9 @@ from typing import Any, BinaryIO, TypeVar, cast
 import fsspec
 from fsspec import AbstractFileSystem
 
+from builders.core.atomic import scratch_folder
 from builders.core.checksums import hash_text, new_digest, read_pieces, require_inside
 from builders.core.errors import SARChatError
-from builders.core.processes import scratch_folder
 from builders.core.storage import PerProcess, cannot_open, describe, open_url
 
 Found = TypeVar("Found")

@@ -11,20 +11,8 @@ from builders.core.schema import ALL, feature_specs, task_facts
 from builders.corpus.info import CorpusInfo
 from builders.data.origin import Origin
 
-# The Hub's classes of sizes: https://huggingface.co/docs/hub/datasets-cards
-_SIZES = [
-    (10**3, "n<1K"),
-    (10**4, "1K<n<10K"),
-    (10**5, "10K<n<100K"),
-    (10**6, "100K<n<1M"),
-    (10**7, "1M<n<10M"),
-    (10**8, "10M<n<100M"),
-    (10**9, "100M<n<1B"),
-    (10**10, "1B<n<10B"),
-    (10**11, "10B<n<100B"),
-    (10**12, "100B<n<1T"),
-]
-_LARGEST_SIZE = "n>1T"
+# The bounds of the Hub's classes of sizes, in powers of ten: https://huggingface.co/docs/hub/datasets-cards
+_BOUNDS = ("1K", "10K", "100K", "1M", "10M", "100M", "1B", "10B", "100B", "1T")
 
 
 def card_metadata(contents: Contents, corpus: CorpusInfo, origin: Origin) -> dict[str, Any]:
@@ -82,4 +70,8 @@ def _dataset_info(name: str, tasks: Sequence[str], contents: Contents, corpus: C
 
 def size_category(rows: int) -> str:
     """Return the Hub's class of a data set with a number of rows."""
-    return next((name for limit, name in _SIZES if rows < limit), _LARGEST_SIZE)
+    above = [bound for power, bound in enumerate(_BOUNDS, 3) if rows >= 10**power]
+    below = _BOUNDS[len(above) : len(above) + 1]
+    if not below:
+        return f"n>{above[-1]}"
+    return "<".join([*above[-1:], "n", *below])

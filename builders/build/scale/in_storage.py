@@ -25,9 +25,9 @@ from builders.build.plan import Plan, ShardJob, make_plan
 from builders.build.scale.object_folder import ObjectFolder, Stored
 from builders.build.scale.state import check_same, decode_receipt, describe_input, encode_receipt, outline
 from builders.build.shards import Receipt, gather, run_job, run_jobs
+from builders.core.atomic import scratch_folder
 from builders.core.checksums import SUMS, hash_text
 from builders.core.errors import SARChatError
-from builders.core.processes import scratch_folder
 from builders.core.storage import REQUESTS_AT_ONCE
 from builders.corpus.corpus import Corpus, Location
 from builders.data.parquet_file import ParquetFile
