@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from fsspec.core import url_to_fs
 
 from builders.core.errors import SARChatError
 from builders.core.processes import without_cycles
 from builders.core.schema import COLUMNS, TASKS
+from builders.core.storage import cannot_open, open_url
 from builders.corpus.corpus import Corpus, find_corpus
 from builders.corpus.source import join
 from builders.corpus.targets import AnnotatedImage
@@ -106,13 +106,13 @@ def open_data(location: str) -> Records:
 def _open_remote(url: str, location: str) -> Build | None:
     """Open a remote build; return `None` if there is no card with configs."""
     try:
-        fs, root = url_to_fs(url)
-        return find_build(location, Place(root.rstrip("/"), fs))
+        open_fs, root = open_url(url)
+        return find_build(location, Place(root, open_fs()))
     except SARChatError:
         raise
+    # Remote file systems raise errors without a common class.
     except Exception as error:
-        # Remote file systems raise errors without a common class.
-        raise SARChatError(f"cannot open {location}: {type(error).__name__}: {error}") from error
+        raise cannot_open(location, error) from error
 
 
 def _open_corpus(location: str) -> LiveRecords:

@@ -20,6 +20,7 @@ from builders.core.errors import SARChatError
 from builders.core.parquet_rows import DAMAGED_PARQUET
 from builders.core.processes import no_cycles
 from builders.core.schema import COLUMNS
+from builders.core.storage import describe
 from builders.data.column_check import require_columns, require_values
 from builders.data.encoded_image import EncodedImage, read_image_file
 
@@ -62,7 +63,7 @@ class ParquetPart(NamedTuple):
                 raise self.damaged(error) from error
             if is_local or isinstance(error, SARChatError):
                 raise
-            raise SARChatError(f"cannot read {self.path}: {type(error).__name__}: {error}") from error
+            raise SARChatError(f"cannot read {self.path}: {describe(error)}") from error
 
     @property
     def footer(self) -> pq.FileMetaData:
