@@ -7,6 +7,7 @@ from difflib import SequenceMatcher
 from functools import cache
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, NamedTuple
+from unittest.mock import patch
 
 from builders.core.errors import SARChatError, install_extra
 from builders.corpus.info import known_corpus, known_names, spaced
@@ -43,8 +44,11 @@ class Words(NamedTuple):
 @cache
 def _engine() -> Any:  # noqa: ANN401
     try:
-        # Takes seconds.
-        import inflect
+        import typeguard
+
+        # Otherwise it compiles the functions of inflect anew, with checks of their arguments, for more than a second.
+        with patch.object(typeguard, "typechecked", lambda function: function):
+            import inflect
     except ModuleNotFoundError as error:
         raise SARChatError(f"the words of categories need inflect: {install_extra('describe')}") from error
     return inflect.engine()
@@ -101,7 +105,7 @@ def _say(name: str, notes: list[str]) -> str:
         say = f"{head} with {tail}"
         notes.append("w/ is read as with: choose say and many if a word is missing")
     elif "/" in say and not _CODE.search(say):
-        say = say.replace("/", " or ")
+        say = re.sub(r"[\s/]*/[\s/]*", " or ", say)
         notes.append("the slash is read as or: choose say and many if it is one thing")
     return say
 

@@ -146,6 +146,7 @@ def test_categories_of_a_known_corpus_are_recognized(tmp_path, capsys):
         ("cars", "car", "cars", "a"),
         ("bus", "bus", "buses", "a"),
         ("Hut/Tent", "hut or tent", "huts or tents", "a"),
+        ("Hut / / Tent", "hut or tent", "huts or tents", "a"),
         ("Front loader/Bulldozer", "front loader or bulldozer", "front loaders or bulldozers", "a"),
         ("GroundTrackField", "ground track field", "ground track fields", "a"),
         ("groundtrackfield", "ground track field", "ground track fields", "a"),

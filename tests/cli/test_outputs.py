@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import click
 import pytest
-from built_fixture import sample_build, sample_corpus, sample_gold
+from built_fixture import sample_build, sample_corpus
 from chat_server import ChatServer
 from support import build, refusal, slow, write_answers
 
@@ -21,6 +21,7 @@ from builders.cli.command import sarchat as group
 from builders.cli.demo import noisy_answers
 from builders.core.writing import RETIRED, lock_of, temporary
 from builders.hub.space import write_space
+from builders.scoring.gold import read_gold
 from builders.scoring.result_files import EVAL_RESULTS
 
 
@@ -99,9 +100,9 @@ URL = ["http://127.0.0.1:9/v1"]
 def inputs(tmp_path_factory) -> Path:
     """A folder with a build `s`, a corpus `c`, answers, scores and somebody's own files."""
     top = tmp_path_factory.mktemp("outputs")
-    shutil.copytree(sample_build(), top / "s")
+    shutil.copytree(sample_build(("counting", "grounding")), top / "s")
     shutil.copytree(sample_corpus() / "SARDet_100K", top / "c")
-    write_answers(top / "answers.jsonl", noisy_answers(sample_gold()))
+    write_answers(top / "answers.jsonl", noisy_answers(read_gold(str(top / "s"), "all", "test").records))
     (top / "mine").mkdir()
     (top / "mine" / "thesis.tex").write_text("years")
     main(list(map(str, score(top, "--output", top / "scores.json"))))
