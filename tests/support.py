@@ -68,6 +68,11 @@ def slow(*values: object) -> list:
     return [pytest.param(*value if isinstance(value, tuple) else [value], marks=pytest.mark.slow) for value in values]
 
 
+def mostly_slow(values: Iterable[object], *quick: object) -> list:
+    """Return the values of a parameter, of which the quick tests try some."""
+    return [*quick, *slow(*(value for value in values if value not in quick))]
+
+
 def refusal(capsys, *arguments: object) -> str:
     """Run the command, which must refuse; return its one line on stderr."""
     from builders.cli.command import main

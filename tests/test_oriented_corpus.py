@@ -8,11 +8,12 @@ import re
 
 import pytest
 from asked_models import hash_pixels
+from built_fixture import sample_corpus
 from chat_server import ChatServer
 from datasets import load_dataset
 from family_writers import ORIENTED_WRITERS
 from PIL import Image, ImageDraw
-from support import refusal
+from support import refusal, slow
 
 from builders.cli.command import main
 from builders.core.polygons import canonical, turn
@@ -159,9 +160,9 @@ def test_difficult_targets_are_treated_as_the_description_says(corpus, tmp_path,
 
 
 def test_upright_labels_are_refused(tmp_path, capsys):
-    message = refusal(capsys, "build", "--sample", "--boxes", "oriented", "--out", tmp_path / "out")
+    message = refusal(capsys, "build", sample_corpus(), "--boxes", "oriented", "--out", tmp_path / "out")
     assert "has no oriented box" in message
-    message = refusal(capsys, "build", "--sample", "--boxes", "orientated", "--out", tmp_path / "out")
+    message = refusal(capsys, "build", sample_corpus(), "--boxes", "orientated", "--out", tmp_path / "out")
     assert "did you mean 'oriented'?" in message
 
 
@@ -180,7 +181,11 @@ def test_exports_have_corners_as_text(oriented, tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ("box_format", "size"),
-    [("sarchat", None), ("internvl", None), ("lmmrotate", None), ("geochat", None), ("rscovlm-angle", "840x616")],
+    [
+        ("sarchat", None),
+        ("rscovlm-angle", "840x616"),
+        *slow(("internvl", None), ("lmmrotate", None), ("geochat", None)),
+    ],
 )
 def test_a_model_that_knows_the_answers_scores_100(oriented, tmp_path, box_format, size):
     pytest.importorskip("openai")

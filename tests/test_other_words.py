@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import yaml
-from support import slow
+from support import mostly_slow, slow
 
 import sarchat_metric
 from builders.corpus.info import known_corpus, known_names, parse_info
@@ -35,7 +36,8 @@ def describe(corpus: str):
 
 
 def draft(corpus: str):
-    pytest.importorskip("inflect")
+    if find_spec("inflect") is None:
+        pytest.skip("inflect is not installed")
     from builders.corpus.words import draft_categories
 
     drafted = draft_categories(dict.fromkeys(NAMES[corpus], 1))
@@ -75,8 +77,7 @@ def test_there_are_203_names():
 
 
 @pytest.mark.parametrize("seed", [0, *slow(*range(1, 8))])
-# The names of HRSC2016 need inflect, whose import takes seconds.
-@pytest.mark.parametrize("corpus", [name for name in NAMES if name != "HRSC2016"] + slow("HRSC2016"))
+@pytest.mark.parametrize("corpus", NAMES)
 def test_gold_scores_100(corpus, seed):
     check_gold(describe(corpus), seed)
 
@@ -86,7 +87,7 @@ def test_gold_scores_100_in_proposed_words(corpus):
     check_gold(draft(corpus), 1)
 
 
-@pytest.mark.parametrize("name", known_names())
+@pytest.mark.parametrize("name", mostly_slow(known_names(), "dota-1.5", "fair1m", "hit-uav", "sar-aircraft-1.0"))
 def test_gold_scores_100_in_the_words_of_known_corpora(name):
     check_gold(known_corpus(name), 2)
 

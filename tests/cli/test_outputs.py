@@ -90,6 +90,8 @@ OUTPUTS = {
 AT_A_FIXED_PLACE = {("score", "eval_results")}
 # A folder to which the files of three runs of `predict` are added, which check them.
 OF_PREDICT = {("probe", "out")}
+# Those that take longest.
+PICTURES = [("demo", "out"), ("leaderboard", "figures"), ("show --answers", "out")]
 # Options that name what is only read.
 INPUTS = {("predict", "fine_tuned"), ("report", "probe")}
 WITHOUT_OUTPUT = {"compare", "corpora", "push", "stats"}
@@ -223,7 +225,9 @@ def server():
         yield
 
 
-@pytest.mark.parametrize(("command", "option"), OUTPUTS)
+@pytest.mark.parametrize(
+    ("command", "option"), [*(output for output in OUTPUTS if output not in PICTURES), *slow(*PICTURES)]
+)
 def test_an_own_output_is_replaced_and_its_neighbours_stay(inputs, tmp_path, server, monkeypatch, command, option):
     monkeypatch.chdir(tmp_path)
     output = OUTPUTS[command, option]
@@ -285,13 +289,15 @@ def edit(file: Path) -> None:
     ("command", "name"),
     [
         ("build", "README.md"),
-        ("build", "counting/train-00000-of-00001.parquet"),
-        ("demo", "answers.jsonl"),
         ("export", "export.json"),
-        ("export", "counting-test.parquet"),
         ("export --to llava", "train-llava-next.sh"),
         ("export", "images/test"),
         ("space", "app.py"),
+        *slow(
+            ("build", "counting/train-00000-of-00001.parquet"),
+            ("demo", "answers.jsonl"),
+            ("export", "counting-test.parquet"),
+        ),
     ],
 )
 def test_an_edit_is_named_and_stays(inputs, tmp_path, capsys, command, name):

@@ -64,7 +64,7 @@ def test_threads_read_one_index(tmp_path, monkeypatch):
             writer.add(image, size)
     index = ImageIndex(str(tmp_path / "train.parquet"))
     with ThreadPoolExecutor(16) as threads:
-        starts = [*range(39)] * 20
+        starts = [*range(39)] * 8
         assert list(threads.map(lambda start: [*index.images(start, 2)], starts)) == [images[n : n + 2] for n in starts]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from corpora import plain_corpus
 from datasets.exceptions import DatasetGenerationError
-from support import build, parquet_sums, refusal
+from support import build, parquet_sums, refusal, slow
 
 from builders.build.options import BuildOptions
 from builders.core.errors import SARChatError
@@ -55,7 +55,9 @@ def test_a_link_out_of_the_corpus_is_refused(tmp_path, capsys, corpus, path, sho
         assert "is a link out of the folder, to" in f"{caught.value} {caught.value.__cause__}"
 
 
-@pytest.mark.parametrize("kind", ["the corpus", "the folder around it", "an image", "the images", "a cache of the Hub"])
+@pytest.mark.parametrize(
+    "kind", ["an image", "a cache of the Hub", *slow("the corpus", "the folder around it", "the images")]
+)
 def test_other_links_are_followed(tmp_path, corpus, kind):
     build(corpus, tmp_path / "expected", OPTIONS)
     source = tmp_path / "link"

@@ -72,7 +72,7 @@ def test_the_card_of_sardet_is_as_it_was(corpus, tmp_path):
     assert set(json.loads((tmp_path / "out" / "build.json").read_text())["source"]) == {"fingerprint", "sample"}
 
 
-@pytest.mark.parametrize("kind", ["folder", "zip", *slow("folder around it")])
+@pytest.mark.parametrize("kind", ["folder", *slow("zip", "folder around it")])
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_another_layout_gives_the_same_build(tmp_path, corpus, expected, layout, kind):
     folder = arrange(corpus, tmp_path / "around" / "mine", layout)
@@ -278,7 +278,7 @@ def test_the_live_builder_leaves_the_same_categories_out(tmp_path, corpus):
         read(folder, ["windmill", "oil rig", "windmil"])
 
 
-@pytest.mark.parametrize("value", ["0", "false", "False", False, 0, 0.0, None])
+@pytest.mark.parametrize("value", ["0", False, None, *slow("false", "False", 0, 0.0)])
 def test_an_annotation_that_is_marked_as_no_crowd_is_a_target(tmp_path, corpus, expected, value):
     def change(coco: dict) -> None:
         for entry in coco["annotations"]:
@@ -288,7 +288,7 @@ def test_an_annotation_that_is_marked_as_no_crowd_is_a_target(tmp_path, corpus, 
     assert parquet_sums(tmp_path / "out") == expected
 
 
-@pytest.mark.parametrize("value", ["1", "true", " True", True, 1, 1.0])
+@pytest.mark.parametrize("value", ["true", 1, *slow("1", " True", True, 1.0)])
 def test_an_annotation_that_is_marked_as_a_crowd_is_left_out(tmp_path, corpus, value):
     folder = arrange(corpus, tmp_path / "mine", "COCO", lambda coco: coco["annotations"][0].update(iscrowd=value))
     assert build(folder, tmp_path / "out", OPTIONS).plan.tallies["train"]["crowd or ignore"] == 1

@@ -9,7 +9,7 @@ import pytest
 from built_fixture import sample_build
 from datasets import load_dataset
 from PIL import Image
-from support import ROOT
+from support import ROOT, slow
 
 from builders.core.errors import SARChatError
 from builders.export.chat import chat_messages
@@ -27,7 +27,7 @@ def texts_of(messages: list[dict]) -> list[str]:
     return [part["text"] for message in messages for part in message["content"] if part["type"] == "text"]
 
 
-@pytest.mark.parametrize("model", [None, QWEN2_5, QWEN3])
+@pytest.mark.parametrize("model", [QWEN2_5, *slow(None, QWEN3)])
 def test_a_model_reads_what_an_export_for_it_says(model, tmp_path):
     options = {"box_format": "sarchat"} if model is None else {"model": model}
     export(str(sample_build()), tmp_path / "out", ExportOptions("trl", splits=("train",), **options))

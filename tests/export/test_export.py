@@ -20,7 +20,7 @@ import yaml
 from built_fixture import sample_build, sample_corpus, small_build
 from corpora import Picture, write_corpus
 from PIL import Image
-from support import build, mounted, refusal, tree
+from support import build, mostly_slow, mounted, refusal, slow, tree
 
 from builders.build.options import BuildOptions
 from builders.cli.command import main
@@ -125,7 +125,7 @@ def test_any_text_is_written_as_it_is(name, tmp_path):
         assert (record_id(row), image) == (record.id, record.image)
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", mostly_slow(FORMATS, "trl", "lmms-eval"))
 def test_every_image_that_is_named_is_there_with_its_own_bytes_and_once(name, exports):
     folder = exports / name
     named = set()
@@ -152,7 +152,7 @@ def test_embedded_referring_and_live_data_give_the_same_export(tmp_path):
     assert trees[0] == trees[1] == trees[2]
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", mostly_slow(FORMATS, "llama-factory", "vlmevalkit"))
 def test_an_export_names_no_place_and_is_the_same_anywhere(name, exports, tmp_path):
     (tmp_path / "else where").mkdir()
     export(str(sample_build()), tmp_path / "else where" / "it's", native(name))
@@ -241,7 +241,12 @@ def deep_pictures() -> dict[str, list[Picture]]:
 
 @pytest.mark.parametrize(
     ("source", "way"),
-    [("embedded", "copy"), *((source, way) for source in ("live", "referred") for way in ("copy", "link", "path"))],
+    mostly_slow(
+        [("embedded", "copy"), *((source, way) for source in ("live", "referred") for way in ("copy", "link", "path"))],
+        ("embedded", "copy"),
+        ("live", "link"),
+        ("referred", "path"),
+    ),
 )
 def test_no_image_is_destroyed_by_a_trainer(source, way, deep_corpus, tmp_path):
     location = deep_corpus
@@ -349,7 +354,7 @@ def test_tasks_splits_and_limit(tmp_path):
         assert len(read_rows(tmp_path / "out" / table.name)) == table.records
 
 
-@pytest.mark.parametrize("name", TRAINERS)
+@pytest.mark.parametrize("name", mostly_slow(TRAINERS, "trl", "llava"))
 def test_identification_does_not_outweigh_the_others(name, exports):
     folder = exports / name
     made = export(str(sample_build()), folder, ExportOptions(name))
@@ -525,19 +530,21 @@ THOUSANDTHS = "0 to 1000 of width and height"
     ("name", "box_format", "unit", "other"),
     [
         # The model that a script names writes boxes in the unit of its export.
-        ("ms-swift", None, PIXELS, None),
-        ("llama-factory", None, RESIZED, None),
         ("trl", None, RESIZED, None),
-        ("verl", None, RESIZED, None),
-        ("llava", None, THOUSANDTHS, None),
-        ("trl", "qwen3-vl", THOUSANDTHS, None),
-        ("llama-factory", "internvl", THOUSANDTHS, None),
         ("trl", "sarchat", PIXELS, RESIZED),
-        ("ms-swift", "sarchat", PIXELS, RESIZED),
-        ("llava", "internvl", THOUSANDTHS, RESIZED),
-        ("verl", "json-px", PIXELS, RESIZED),
         # Names no model.
         ("lmms-eval", None, PIXELS, None),
+        *slow(
+            ("ms-swift", None, PIXELS, None),
+            ("llama-factory", None, RESIZED, None),
+            ("verl", None, RESIZED, None),
+            ("llava", None, THOUSANDTHS, None),
+            ("trl", "qwen3-vl", THOUSANDTHS, None),
+            ("llama-factory", "internvl", THOUSANDTHS, None),
+            ("ms-swift", "sarchat", PIXELS, RESIZED),
+            ("llava", "internvl", THOUSANDTHS, RESIZED),
+            ("verl", "json-px", PIXELS, RESIZED),
+        ),
     ],
 )
 def test_the_unit_of_boxes_is_said_and_another_than_the_models_is_warned_of(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from built_fixture import sample_build
-from support import refusal
+from support import refusal, slow
 
 from builders.cli.command import main
 from builders.core.errors import SARChatError
@@ -87,7 +87,7 @@ def test_without_a_model_scripts_name_one_that_fits_unless_another_format_is_ask
         assert "do not write" in choice.describe()
 
 
-@pytest.mark.parametrize("model", [MODELS["Qwen2.5-VL"], MODELS["Qwen3-VL"], MODELS["InternVL"]])
+@pytest.mark.parametrize("model", [MODELS["Qwen2.5-VL"], *slow(MODELS["Qwen3-VL"], MODELS["InternVL"])])
 @pytest.mark.parametrize("to", TRAINERS)
 def test_what_is_written_names_the_model_and_its_sizes(to, model, tmp_path, capsys):
     out = tmp_path / "out"

@@ -20,7 +20,7 @@ from built_fixture import sample_build
 from hub_server import LoopbackHub
 from hub_shell import RUN, Shell
 from PIL import Image
-from support import ROOT, children, is_running, wait_until
+from support import ROOT, children, is_running, slow, wait_until
 
 from builders.cli.command import main
 from builders.core.checksums import SUMS, write_checksums
@@ -470,7 +470,7 @@ def edit_card(old: str, new: str):
         (edit_card("num_examples: 6", "num_examples: 7"), "has 6 rows, but README.md says 7"),
         (edit_card("configs:", "configs: ["), "the front matter is not valid"),
         (edit_card("configs:", "settings:"), "no list of configs"),
-        (edit_card("dtype: image", "dtype: picture"), "does not load"),
+        *slow((edit_card("dtype: image", "dtype: picture"), "does not load")),
     ],
 )
 def test_a_folder_that_is_no_sound_build_is_not_pushed(refuse, built, tmp_path, spoil, message):

@@ -10,7 +10,7 @@ from asked_models import Gold, hash_pixels, read_lines
 from built_fixture import sample_build, small_build
 from chat_server import ChatServer
 from PIL import Image
-from support import refusal
+from support import refusal, slow
 
 from builders.cli.command import main
 
@@ -86,7 +86,7 @@ def test_a_leaderboard_joins_a_probe_to_the_scores_of_its_model(probed, tmp_path
     assert f"{probed / 'probe.json'} and {twice} are both probes of m" in line
 
 
-@pytest.mark.parametrize("where", ["beside", "given", "elsewhere"])
+@pytest.mark.parametrize("where", ["beside", "elsewhere", *slow("given")])
 def test_a_report_shows_the_probe(where, probed, tmp_path, capsys):
     answers = probed / "own.jsonl"
     if where != "beside":

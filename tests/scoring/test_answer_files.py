@@ -16,7 +16,7 @@ from built_fixture import sample_build
 from hub_server import Blob, LoopbackHub
 from openai.types.chat import ChatCompletion, ChatCompletionMessage
 from openai.types.chat.chat_completion import Choice
-from support import refusal
+from support import mostly_slow, refusal
 
 from builders.cli.demo import add_noise
 from builders.core.errors import SARChatError
@@ -116,7 +116,11 @@ CONTAINERS = {
 }
 
 
-@pytest.mark.parametrize("name", CONTAINERS)
+# Each format, and one of those with a mark or compressed.
+@pytest.mark.parametrize(
+    "name",
+    mostly_slow(CONTAINERS, "mark.jsonl", "a.jsonl.gz", "a.json", "mark.csv", "a.tsv", "a.parquet", "a.xlsx"),
+)
 def test_every_container_scores_as_the_plain_file(name, records, answers, expected, tmp_path):
     path = tmp_path / name
     path.write_bytes(CONTAINERS[name](plain_rows(records, answers)))

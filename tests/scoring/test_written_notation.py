@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from built_fixture import sample_build
-from support import refusal, write_lines
+from support import refusal, slow, write_lines
 
 from builders.cli.command import main
 from builders.data.open_data import open_data
@@ -70,7 +70,7 @@ TOOLS = {"vlmevalkit": as_vlmevalkit, "evalscope": as_evalscope, "inspect": as_i
 
 
 @pytest.mark.parametrize("tool", TOOLS)
-@pytest.mark.parametrize("model", ["Qwen/Qwen2.5-VL-7B-Instruct", "Qwen/Qwen3-VL-8B-Instruct", "m"])
+@pytest.mark.parametrize("model", ["Qwen/Qwen2.5-VL-7B-Instruct", *slow("Qwen/Qwen3-VL-8B-Instruct", "m")])
 def test_gold_answers_read_back_without_an_option_have_all_points(tool, model, tmp_path, capsys):
     rows = exported_rows(model)
     file = TOOLS[tool](rows, tmp_path)

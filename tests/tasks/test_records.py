@@ -38,7 +38,7 @@ def check_corpus(corpus: Path, seed: int = 0) -> list[dict]:
     return found
 
 
-@pytest.mark.parametrize("seed", [*range(3), *slow(*range(3, 20))])
+@pytest.mark.parametrize("seed", [0, *slow(*range(1, 20))])
 def test_records_agree_with_the_annotations(tmp_path, seed):
     assert check_corpus(random_corpus(tmp_path, seed), seed)
 

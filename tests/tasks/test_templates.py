@@ -231,12 +231,12 @@ WRONG = {
 def spoken(tmp_path_factory) -> list[str]:
     """Everything that is said about corpora in which each category occurs alone, twice, and with others."""
     pictures = []
-    for index in range(120):
+    for index in range(72):
         name, other = NAMES[index % 6], NAMES[(index // 6 + 1) % 6]
         boxes = [(name, 20, 20, 120, 90), (name, 150, 120, 100, 130), (other, 180, 10, 70, 70)][: 1 + index % 3]
         pictures.append(Picture(f"{index:07d}.bmp", 256, 256, boxes))
     folder = tmp_path_factory.mktemp("spoken")
-    corpora = [write_corpus(folder / "plain", {"train": pictures}), random_corpus(folder / "random", 5, number=40)]
+    corpora = [write_corpus(folder / "plain", {"train": pictures}), random_corpus(folder / "random", 5, number=24)]
     return [
         message["content"]
         for corpus in corpora
