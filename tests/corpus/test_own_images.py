@@ -200,9 +200,9 @@ def test_the_card_says_of_ones_own_images_what_the_user_says(tmp_path, corpus, c
     ("about", "told"),
     [
         ({"license": "CC BY 4.0"}, "is 'CC BY 4.0', not a name that the Hub knows"),
-        ({"license": ""}, "'' is not a name"),
-        ({"source_name": "a\nb"}, "is not one line"),
-        ({"source_name": " "}, "is not one line"),
+        ({"license": ""}, "is '', not a name"),
+        ({"source_name": "a\nb"}, "not a line of text"),
+        ({"source_name": " "}, "not a line of text"),
     ],
 )
 def test_what_no_card_can_say_is_refused(corpus, about, told):
