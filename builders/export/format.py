@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from builders.export.recipe import default_model, settings
 from builders.export.record import ExportRecord, Row
-from builders.notation.formats import NATIVE, BoxFormat, ResizeRule
+from builders.notation.formats import NATIVE, BoxFormat, ResizeRule, get_format
 from builders.notation.models import Choice
 
 if TYPE_CHECKING:
@@ -54,7 +54,6 @@ class Export(NamedTuple):
         training: the files that the recipe trains on.
         evaluation: the file that it evaluates on meanwhile, if there is one.
         choice: the model, and how its boxes are written.
-        box_format: the box format.
         resize: how trainers show images to the model.
         marks_boxes: whether boxes are in a column, which the consumer rescales, instead of the text.
         images: the number of images by how they were stored, in words.
@@ -66,10 +65,14 @@ class Export(NamedTuple):
     training: list[Table]
     evaluation: list[Table]
     choice: Choice
-    box_format: BoxFormat
     resize: ResizeRule
     marks_boxes: bool
     images: Mapping[str, int]
+
+    @property
+    def box_format(self) -> BoxFormat:
+        """The box format of the model."""
+        return get_format(self.choice.box_format)
 
     @property
     def is_of_dialogues(self) -> bool:

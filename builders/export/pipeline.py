@@ -89,10 +89,7 @@ def export(location: str, out: Path, options: ExportOptions) -> Export:
     folder = Path(os.path.realpath(out))
     with replacing_folder(out, is_export) as staging:
         images = ImageStore(staging, options.images)
-        box_format = get_format(choice.box_format)
-        made = Export(
-            fmt, folder, [], [], [], choice, box_format, resize or resize_of(choice.model), marks, images.counts
-        )
+        made = Export(fmt, folder, [], [], [], choice, resize or resize_of(choice.model), marks, images.counts)
         with tqdm(total=_count(data, parts, options), desc="Exporting", unit=" records", disable=None) as bar:
             writer = RecordWriter(fmt, phrasing, options.layout, images, staging, bar.update)
             for split, tasks in parts:
@@ -110,7 +107,7 @@ def export(location: str, out: Path, options: ExportOptions) -> Export:
         names.update(write_side_files(made, staging, _hash_source(data, options, description)))
         write_manifest(staging, description, names, images.names)
     if made.training and not made.marks_boxes:
-        _warn_of_unit(choice.model, box_format)
+        _warn_of_unit(choice.model, made.box_format)
     if made.training and fmt.skips(_CONFIGURATION, made):
         _LOG.warning("no template of %s is known for %s; %s is not written", fmt.name, choice.model, _CONFIGURATION)
     return made
@@ -161,21 +158,18 @@ def _choose(fmt: Format, options: ExportOptions, oriented: bool = False) -> tupl
     then name. Four corners are text in any export: no consumer rescales them.
     """
     marks = fmt.box_format is None and options.box_format is None and not oriented
-    choice = _choose_by(fmt, options, marks)
+    if options.model is None:
+        name = options.box_format or fmt.box_format or NATIVE
+        choice = choose("" if fmt.evaluates else fmt.model(name), name, resize=None if marks else options.resize)
+    elif options.layout == PAPER:
+        raise SARChatError("the paper's layout has boxes as the paper's models wrote them; leave out --model")
+    elif marks:
+        choice = choose(options.model, NATIVE)
+    else:
+        choice = choose_known(options.model, options.box_format, options.resize)
     if oriented:
         check_oriented(get_format(choice.box_format))
     return marks, choice
-
-
-def _choose_by(fmt: Format, options: ExportOptions, marks: bool) -> Choice:
-    if options.model is None:
-        name = options.box_format or fmt.box_format or NATIVE
-        return choose("" if fmt.evaluates else fmt.model(name), name, resize=None if marks else options.resize)
-    if options.layout == PAPER:
-        raise SARChatError("the paper's layout has boxes as the paper's models wrote them; leave out --model")
-    if marks:
-        return choose(options.model, NATIVE)
-    return choose_known(options.model, options.box_format, options.resize)
 
 
 def _select_parts(data: Records, fmt: Format, options: ExportOptions) -> list[tuple[str, list[str]]]:

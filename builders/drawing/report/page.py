@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from builders.core.resources import read_text
 from builders.core.schema import TASKS
-from builders.core.tables import Figure, Interval, Table, show_cell
+from builders.core.tables import Figure, Interval, show_cell
 from builders.drawing.answers import to_svg, view_box
 from builders.drawing.figures.model_charts import draw_kind
 from builders.drawing.figures.style import styled, to_inline_svg
@@ -93,6 +93,8 @@ def render(report: Report) -> str:
         "svg": lambda scene: Markup(to_svg(scene)),
         "view_box": view_box,
         "clip": clip,
+        "show": show_cell,
+        "repr": repr,
         "error": lambda scored: error_kinds()[name_error(scored)].label,
     }
     environment = make_environment(lambda name: read_text(f"templates/{name}", _TEMPLATES), filters)
@@ -112,9 +114,9 @@ def render(report: Report) -> str:
         ],
         warnings=score_table.list_warnings(result, report.joined.source.notation.format.name) + list_warnings([result]),
         weights=" ".join(filter(None, (score_table.describe_weights(result), score_table.describe_blind(result)))),
-        summary=_show_table(_summarise(report)),
-        leaderboard=_show_leaderboard(report),
-        probe=_show_table(tabulate_probe(result.probe)) if result.probe else None,
+        summary=score_table.tabulate_scores(result)[0],
+        leaderboard=tabulate_leaderboard(report.models, PUBLISHED) if result.is_comparable else None,
+        probe=tabulate_probe(result.probe) if result.probe else None,
         baseline=_show_baseline(report),
         radar=_draw(report, "radar"),
         costs=_list_costs(report),
@@ -125,7 +127,7 @@ def render(report: Report) -> str:
         confusions=_list_confusions(report),
         counts=_count_matrix(report),
         histograms=_list_histograms(report),
-        aspects=_list_aspects(report),
+        aspects=[_tabulate_aspect(report, aspect) for aspect in report.failures.aspects],
         numbers=_tabulate_numbers(report),
         records=report.records,
         categories=[
@@ -157,34 +159,6 @@ def _list_facts(report: Report) -> list[tuple[str, str]]:
     return [(name, clip(value)) for name, value in facts.items() if value]
 
 
-def _show_table(table: Table) -> dict[str, Any]:
-    """Return a table for the template; numbers keep their full value beside the rounded text."""
-    return {
-        "header": table.header,
-        "rows": [
-            [
-                {
-                    "text": show_cell(cell),
-                    "value": repr(cell.value) if isinstance(cell, Figure) else None,
-                    "is_number": isinstance(cell, (int, Figure, Interval)) or cell is None,
-                }
-                for cell in row
-            ]
-            for row in table.rows
-        ],
-        "notes": table.notes,
-    }
-
-
-def _summarise(report: Report) -> Table:
-    table = score_table.tabulate_scores(report.result)[0]
-    return Table("", table.header, table.rows)
-
-
-def _show_leaderboard(report: Report) -> dict[str, Any] | None:
-    return _show_table(tabulate_leaderboard(report.models, PUBLISHED)) if report.result.is_comparable else None
-
-
 def _show_baseline(report: Report) -> dict[str, Any] | None:
     if report.baseline is None:
         return None
@@ -194,7 +168,7 @@ def _show_baseline(report: Report) -> dict[str, Any] | None:
         (task, compared.better[task], compared.worse[task], size - compared.better[task] - compared.worse[task])
         for task, size in report.result.sizes.items()
     ]
-    return {"name": clip(baseline.name), "table": _show_table(table), "changes": changes}
+    return {"name": clip(baseline.name), "table": table, "changes": changes}
 
 
 def _draw(report: Report, kind: str) -> Markup:
@@ -299,12 +273,8 @@ def _list_histograms(report: Report) -> list[tuple[str, list[Bar], list[str]]]:
     return histograms
 
 
-def _list_aspects(report: Report) -> list[Matrix]:
-    """Return the share of targets found, by category, size and cell, and by task."""
-    return [_tabulate_aspect(report, aspect) for aspect in report.failures.aspects]
-
-
 def _tabulate_aspect(report: Report, aspect: str) -> Matrix:
+    """Return the share of targets found, by the values of an aspect and by task."""
     found = report.failures.found
 
     def cell_at(value: str, task: str) -> Cell | None:
