@@ -137,16 +137,19 @@ class _AnswerCounts:
         self._collector = Collector()
         self._counters = {name: Counter[str]() for name in COUNTED}
         self._costs: dict[str, list[float]] = defaultdict(list)
-        # The wordings of the last record so far, the numbers of wordings, and the records answered alike in all.
+        # The last record's wordings so far, the numbers of wordings, and by task the records answered alike in all.
         self._wordings: list[ScoredRecord] = []
+        self._base = ""
         self._numbers = set[int]()
         self._alike = Counter[str]()
 
     def add(self, record: ScoredRecord) -> None:
         """Count the next record; the wordings of one come one after the other."""
         self._collector.add(record.result)
-        if self._wordings and base_id(record.id) != base_id(self._wordings[0].id):
+        base = base_id(record.id)
+        if self._wordings and base != self._base:
             self._count_wordings()
+        self._base = base
         self._wordings.append(record)
         for name, number in count_answer(record).items():
             if number:
