@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import product
 from typing import Any
 
 from builders.core.polygons import area, covered_area, rectangle, to_points
@@ -71,10 +72,15 @@ def cell(box: Box, width: int, height: int) -> str:
     return f"{ROWS[_third(y, height)]} {COLUMNS[_third(x, width)]}"
 
 
-def cell_box(name: str, width: int, height: int) -> Box:
-    """Return the box of one of `CELLS` in an image, in pixels."""
-    row, column = divmod(CELLS.index(name), len(COLUMNS))
-    return width * column / 3, height * row / 3, width * (column + 1) / 3, height * (row + 1) / 3
+# Images of a corpus have few sizes.
+@lru_cache(maxsize=1024)
+def boxes_of_cells(width: int, height: int) -> dict[str, Box]:
+    """Return the box of each of `CELLS` in an image, in pixels."""
+    places = product(range(len(ROWS)), range(len(COLUMNS)))
+    return {
+        name: (width * column / 3, height * row / 3, width * (column + 1) / 3, height * (row + 1) / 3)
+        for name, (row, column) in zip(CELLS, places, strict=True)
+    }
 
 
 def area_share(box: Box, width: int, height: int) -> float:

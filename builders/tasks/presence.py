@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import lru_cache
 
 from builders.core.schema import Box
 from builders.corpus.targets import LEFT_OUT, AnnotatedImage, Target
-from builders.tasks.geometry import CELLS, cell, cell_box
+from builders.tasks.geometry import CELLS, boxes_of_cells, cell
 from builders.tasks.record import Conversation, Record
 from builders.tasks.templating import templates_for
 
@@ -49,16 +49,22 @@ def _asked(image: AnnotatedImage) -> list[tuple[int, dict[str, list[Target]], li
     A filled cell has the centre and half of a target. A free one is touched by no target of the category, and by no
     box that was left out, of it or of a category that was left out: nobody can say that nothing is there.
     """
-    found = []
+    boxes, found = boxes_of_cells(image.width, image.height), []
     for category, targets in image.by_category():
         filled: dict[str, list[Target]] = {}
         for target in targets:
             name = cell(target.box, image.width, image.height)
-            if _share_inside(target.box, cell_box(name, image.width, image.height)) >= _LEAST_INSIDE:
+            if _share_inside(target.box, boxes[name]) >= _LEAST_INSIDE:
                 filled.setdefault(name, []).append(target)
         taken = [box for other, box in image.left_out if other in (category, LEFT_OUT)]
         taken += [target.box for target in targets]
-        free = [name for name in CELLS if not _is_touched(cell_box(name, image.width, image.height), taken)]
+        touched = {
+            name
+            for x1, y1, x2, y2 in taken
+            for name, (left, top, right, bottom) in boxes.items()
+            if x1 <= right and left <= x2 and y1 <= bottom and top <= y2
+        }
+        free = [name for name in CELLS if name not in touched]
         if filled and free:
             found.append((category, filled, free))
     return found
@@ -68,7 +74,3 @@ def _share_inside(box: Box, cell: Box) -> float:
     width = min(box[2], cell[2]) - max(box[0], cell[0])
     height = min(box[3], cell[3]) - max(box[1], cell[1])
     return width * height / ((box[2] - box[0]) * (box[3] - box[1])) if min(width, height) > 0 else 0.0
-
-
-def _is_touched(cell: Box, boxes: Sequence[Box]) -> bool:
-    return any(box[0] <= cell[2] and cell[0] <= box[2] and box[1] <= cell[3] and cell[1] <= box[3] for box in boxes)
