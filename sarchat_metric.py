@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache, partial
 from itertools import chain, compress, pairwise, product
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -577,19 +576,20 @@ def read_answer(text: str, task: str, categories: Categories = None) -> Reading:
     """
     if task not in _ROWS:
         raise ValueError(f"unknown task {task!r}, expected one of {', '.join(TASKS)}")
-    return _ROWS[task].read(_plain(text), vocabulary(categories))
-
-
-# Short answers without boxes repeat, and identifications, most of all answers, are among them.
-@lru_cache(maxsize=2**16)
-def _read_again(text: str, task: str, words: Vocabulary) -> Reading:
-    return _ROWS[task].read(_plain(text), words)
+    return _read(text, task, vocabulary(categories))
 
 
 def _read(text: str, task: str, words: Vocabulary) -> Reading:
-    if len(text) <= _SHORT and "{" not in text:
-        return _read_again(text, task, words)
     return _ROWS[task].read(_plain(text), words)
+
+
+# Short answers without boxes repeat, and identifications, most of all answers, are among them.
+_read_again = lru_cache(maxsize=2**16)(_read)
+
+
+def _read_shared(text: str, task: str, words: Vocabulary) -> Reading:
+    """Returns what an answer says, which other results may share."""
+    return (_read_again if len(text) <= _SHORT and "{" not in text else _read)(text, task, words)
 
 
 # ----- Comparing boxes -----
@@ -600,7 +600,6 @@ _PAIRS_AT_ONCE = 1_000_000
 # Rows x columns x the smaller of the two, up to which the assignment of highest total IoU takes less than a second.
 _MOST_STEPS = 500**3
 
-_Point = tuple[float, float]
 # Pairs of boxes that overlap: a list of (index of the first, index of the second, IoU), or the same as the rows of an
 # array where there are many.
 _Pairs = list[Match] | np.ndarray
@@ -703,8 +702,8 @@ def _oriented_overlaps(boxes1: Sequence[Box], boxes2: Sequence[Box], lowest: flo
             if shared < 0.999 * lowest * (total - shared):
                 continue
             # Fewer edges cut the smaller one.
-            small, large = sorted((first, second), key=itemgetter(1))
-            shared = min(shared, _shared_area(small.corners, large.corners))
+            small, large = (second, first) if second.area < first.area else (first, second)
+            shared = min(shared, _shared_area(small, large))
             # Rounded, so that half of a box is 0.5 whatever the order of its corners.
             iou = round(shared / (total - shared), 9)
         if iou >= lowest and iou > 0:
@@ -713,9 +712,19 @@ def _oriented_overlaps(boxes1: Sequence[Box], boxes2: Sequence[Box], lowest: flo
 
 
 class _Hull(NamedTuple):
-    """The convex hull of a box: its corners, x turning to y, and area, and the upright box around it and its area."""
+    """The convex hull of a box.
 
-    corners: list[_Point]
+    Attributes:
+        corners: its corners x + yi, x turning to y; none if the box matches nothing.
+        edges: from each corner, the conjugate of the way to the next: times the way to a point, the imaginary part is
+            above 0 on the side of the edge on which the hull is.
+        area: its area.
+        around: the upright box around it.
+        most: the area of that.
+    """
+
+    corners: list[complex]
+    edges: list[complex]
     area: float
     around: Box
     most: float
@@ -724,14 +733,14 @@ class _Hull(NamedTuple):
 # The gold boxes are asked for twice.
 @lru_cache(maxsize=2**12)
 def _hull(box: Box) -> _Hull:
-    """Returns the convex hull of a box of four or eight numbers; without corners if the box matches nothing."""
+    """Returns the convex hull of a box of four or eight numbers."""
     if len(box) not in (4, 8):
         raise ValueError(f"expected a box of four or eight numbers, got {len(box)}")
     if len(box) == 4 and _is_proper(*box):
         x1, y1, x2, y2 = box
         box = x1, y1, x2, y1, x2, y2, x1, y2
-    points = sorted({*zip(box[::2], box[1::2], strict=True)})
-    corners: list[_Point] = []
+    points = [complex(x, y) for x, y in sorted({*zip(box[::2], box[1::2], strict=True)})]
+    corners: list[complex] = []
     if len(box) == 8 and all(-_LARGEST <= number <= _LARGEST for number in box):
         for way in (points, points[::-1]):
             start = len(corners)
@@ -741,40 +750,43 @@ def _hull(box: Box) -> _Hull:
                 corners.append(point)
             corners.pop()
     area = _area(corners)
-    if area <= 1e-12 * max((abs(complex(x, y) - complex(*corners[0])) ** 2 for x, y in corners), default=0.0):
-        return _Hull([], 0.0, (0.0,) * 4, 0.0)
-    low, high = (tuple(map(end, *corners)) for end in (min, max))
-    return _Hull(corners, area, (*low, *high), (high[0] - low[0]) * (high[1] - low[1]))
+    if area <= 1e-12 * max((abs(corner - corners[0]) ** 2 for corner in corners), default=0.0):
+        return _Hull([], [], 0.0, (0.0,) * 4, 0.0)
+    edges = [(after - corner).conjugate() for corner, after in pairwise([*corners, corners[0]])]
+    across, down = [corner.real for corner in corners], [corner.imag for corner in corners]
+    x1, y1, x2, y2 = min(across), min(down), max(across), max(down)
+    return _Hull(corners, edges, area, (x1, y1, x2, y2), (x2 - x1) * (y2 - y1))
 
 
-def _turn(a: _Point, b: _Point, c: _Point) -> float:
+def _turn(a: complex, b: complex, c: complex) -> float:
     """Returns twice the area of a triangle, above 0 if c is on the side of the line from a to b on which hulls are."""
-    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+    return ((b - a).conjugate() * (c - a)).imag
 
 
-def _area(corners: Sequence[_Point]) -> float:
+def _area(corners: Sequence[complex]) -> float:
     return sum(_turn(corners[0], *pair) for pair in pairwise(corners[1:])) / 2
 
 
-def _shared_area(first: list[_Point], second: list[_Point]) -> float:
+def _shared_area(hull: _Hull, other: _Hull) -> float:
     """Returns the area of the intersection of two hulls: what is left of one, cut along each edge of the other."""
-    for (x1, y1), (x2, y2) in zip(second, second[1:] + second[:1], strict=True):
-        along, down = x2 - x1, y2 - y1
-        sides = [along * (y - y1) - down * (x - x1) for x, y in first]
+    corners = hull.corners
+    for start, edge in zip(other.corners, other.edges, strict=True):
+        sides = [(edge * (corner - start)).imag for corner in corners]
         if min(sides) >= 0:
             continue
-        left: list[_Point] = []
-        for place, ((x, y), side) in enumerate(zip(first, sides, strict=True)):
-            before, (x0, y0) = sides[place - 1], first[place - 1]
+        left: list[complex] = []
+        last, before = corners[-1], sides[-1]
+        for corner, side in zip(corners, sides, strict=True):
             if (before < 0) != (side < 0):
                 share = before / (before - side)
-                left.append((x0 * (1 - share) + x * share, y0 * (1 - share) + y * share))
+                left.append(last * (1 - share) + corner * share)
             if side >= 0:
-                left.append((x, y))
+                left.append(corner)
+            last, before = corner, side
         if not left:
             return 0.0
-        first = left
-    return _area(first)
+        corners = left
+    return hull.area if corners is hull.corners else _area(corners)
 
 
 def best_ious(predicted: Sequence[Box], gold: Sequence[Box]) -> list[float]:
@@ -1076,7 +1088,7 @@ def _texts(prediction: object, reference: object) -> tuple[str, str, str, str]:
 
 def _read_gold(text: str, task: str, words: Vocabulary) -> Reading:
     """Reads a gold answer, which must contain everything that its task scores, so that it scores 100 against itself."""
-    gold, gist = _read(text, task, words), _ROWS[task].gist
+    gold, gist = _read_shared(text, task, words), _ROWS[task].gist
     if not all(map(gold.get, gist)):
         missing = " and no ".join(entry for entry in gist if not gold[entry])
         raise ValueError(f"no {missing} can be read from the gold answer of {task} {text!r:.200}")
@@ -1167,7 +1179,7 @@ def score_record(prediction: str, reference: Mapping[str, Any], categories: Cate
     """
     task, scenario, prediction, answer = _texts(prediction, reference)
     words, row = vocabulary(categories), _ROWS[task]
-    gold, read = _read_gold(answer, task, words), _read(prediction, task, words)
+    gold, read = _read_gold(answer, task, words), _read_shared(prediction, task, words)
     hedged = read.get("hedged", False)
     # A count of 0 is an answer, too.
     parsed = hedged or any(map(read.get, row.gist)) or read.get("count") == 0
@@ -1229,17 +1241,15 @@ class Collector:
 
     def add(self, result: RecordScore) -> None:
         """Adds the result of `score_record` for the next record."""
-        counts = result.counts
-        outcome = (result.task, result.parsed, result.hedged, result.upright, *counts, *counts.values())
+        outcome = (result.task, result.parsed, result.hedged, result.upright, *result.counts.items())
         self._records.append(self._outcomes.setdefault(outcome, len(self._outcomes)))
 
     def tally(self) -> Tally:
         """Returns the counts of all records so far."""
         of = np.array(self._records, dtype=np.int64)
-        flags = [[TASKS.index(task), *own] for task, *own in (outcome[:4] for outcome in self._outcomes)]
+        flags = [(TASKS.index(task), *own[:3]) for task, *own in self._outcomes]
         tasks, parsed, hedged, upright = np.array(flags, dtype=np.int8).reshape(-1, 4).T[:, of]
-        parts = [outcome[4:] for outcome in self._outcomes]
-        by_outcome = [dict(zip(own[: len(own) // 2], own[len(own) // 2 :], strict=True)) for own in parts]
+        by_outcome = [dict(outcome[4:]) for outcome in self._outcomes]
         counts, records = {}, {}
         for key in dict.fromkeys(chain(*by_outcome)):
             table = np.array([own.get(key, (-1, -1, -1)) for own in by_outcome])
