@@ -783,6 +783,20 @@ def test_visdrone_is_found_by_its_rows(tmp_path, row, formats, above):
     assert [of.format for candidate in found for of in candidate.splits.values()] == formats
 
 
+def test_what_follows_a_list_of_objects_is_read(tmp_path):
+    write_image(tmp_path / "images/a.png", (30, 20))
+    one = (
+        "<objects><object><name>ship</name><bndbox><xmin>{0}</xmin><ymin>1</ymin><xmax>9</xmax><ymax>9</ymax></bndbox>"
+    )
+    text = "".join(f"{one.format(left)}</object></objects>" for left in (1, 2))
+    write(
+        tmp_path / "labels/a.xml",
+        f"<annotation>{text}<size><width>50</width><height>40</height></size></annotation>",
+    )
+    size, boxes = boxes_of(tmp_path, "labels")[0]["a.png"]
+    assert size == [50, 40] and [box.bbox for box in boxes] == [(1, 1, 8, 8), (2, 1, 7, 8)]
+
+
 def test_the_folders_of_visdrone_are_its_three_splits(tmp_path):
     for name in ("train", "val", "test-dev", "test-challenge"):
         write_image(tmp_path / f"VisDrone2019-DET-{name}/images/1.jpg")

@@ -78,10 +78,6 @@ class Entry:
     texts: dict[str, str] = field(default_factory=dict)
     objects: list[dict[str, str]] = field(default_factory=list)
 
-    def first(self, paths: Iterable[str]) -> str:
-        """Return the text of the first path that has any."""
-        return _first(self.texts, paths)
-
 
 def read_xml(chunks: Iterable[bytes], name: str, handle: Callable[[Entry], None]) -> None:
     """Call a function with each image of an XML file; only one is in memory at a time.
@@ -118,35 +114,34 @@ class _Reader:
     """Gathers the texts of an image and of its objects while a file is parsed."""
 
     def __init__(self, name: str, handle: Callable[[Entry], None]) -> None:
-        self._name = name
-        self._handle = handle
+        self._name, self._handle = name, handle
+        self._has_begun = False
         self._entry: Entry | None = None
-        self._object: dict[str, str] | None = None
-        # The open tags below the image or the object.
+        # The open tags below the image or the object, and those around the object, if one is open.
         self._path: list[str] = []
+        self._around: list[str] | None = None
         self._text: list[str] = []
-        self._depth = 0
 
     def refuse(self, *_: object) -> None:
         raise SARChatError(f"{self._name} has a document type declaration; remove its line <!DOCTYPE")
 
     def start(self, tag: str, _: Mapping[str, str]) -> None:
         self._text.clear()
-        self._depth += 1
-        if self._depth == 1 and tag not in (*_IMAGE_TAGS, "annotations"):
+        if not self._has_begun and tag not in (*_IMAGE_TAGS, "annotations"):
             raise SARChatError(
                 f"{self._name} is not Pascal VOC's XML or a relative: it begins with <{tag[:80]}>, not <annotation>"
             )
+        self._has_begun = True
         if self._entry is None:
             if tag in _IMAGE_TAGS:
-                self._entry, self._path = Entry(), []
+                self._entry = Entry()
             elif tag == "image":
                 raise SARChatError(
                     f"{self._name} is in CVAT's own XML; export the task as COCO or Pascal VOC, and give that"
                 )
-        elif tag in _OBJECT_TAGS and self._object is None:
-            self._object, self._path = {}, []
-            self._entry.objects.append(self._object)
+        elif tag in _OBJECT_TAGS and self._around is None:
+            self._entry.objects.append({})
+            self._around, self._path = self._path, []
         else:
             self._path.append(tag)
 
@@ -154,11 +149,10 @@ class _Reader:
         self._text.append(text)
 
     def end(self, tag: str) -> None:
-        self._depth -= 1
         if self._entry is None:
             return
         if self._path:
-            texts = self._entry.texts if self._object is None else self._object
+            texts = self._entry.texts if self._around is None else self._entry.objects[-1]
             path = "/".join(self._path)
             text = "".join(self._text).strip()
             if path == _POINT and path in texts:
@@ -166,8 +160,8 @@ class _Reader:
             elif text:
                 texts.setdefault(path, text)
             self._path.pop()
-        elif self._object is not None:
-            self._object = None
+        elif self._around is not None:
+            self._path, self._around = self._around, None
         else:
             entry, self._entry = self._entry, None
             self._handle(entry)
@@ -209,7 +203,7 @@ class MergedVocLabels(VocLabels):
         digest = new_digest()
 
         def handle(entry: Entry) -> None:
-            name = entry.first(_NAME)
+            name = _first(entry.texts, _NAME)
             found = files.images_of(name)
             if not found:
                 faults.add(Fault.LABELS_WITHOUT_IMAGE, repr(name))
@@ -226,7 +220,7 @@ class MergedVocLabels(VocLabels):
 
 def _parse(entry: Entry, place: str, options: Mapping[str, Any], corners: bool, faults: Faults) -> LabelFile:
     # One that is missing is 0, as in files made by hand.
-    width, height = (int(read_number(entry.first(paths)) or 0) for paths in (_WIDTH, _HEIGHT))
+    width, height = (int(read_number(_first(entry.texts, paths)) or 0) for paths in (_WIDTH, _HEIGHT))
     parsed = LabelFile((width, height) if min(width, height) > 0 else None)
     for number, texts in enumerate(entry.objects, 1):
         name = _first(texts, _CATEGORY)
@@ -279,6 +273,7 @@ def _numbers(texts: Mapping[str, str], keys: Sequence[str]) -> tuple[float, ...]
 
 
 def _first(texts: Mapping[str, str], paths: Iterable[str]) -> str:
+    """Return the text of the first path that has any."""
     return next((texts[path] for path in paths if path in texts), "")
 
 
