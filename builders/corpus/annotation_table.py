@@ -146,18 +146,20 @@ class AnnotationTable(TemporaryDatabase):
         self._flush()
         self._execute("update images set name = change(name)")
 
-    def remove_images(self, exists: Callable[[str], bool]) -> Iterator[str]:
+    def remove_images(self, size_of: Callable[[str], object]) -> Iterator[str]:
         """Remove the images that do not exist, and their boxes, once all parts are added; yield their names.
 
         Args:
-            exists: says so of a file name.
+            size_of: raises `KeyError` for the name of a file that does not exist.
 
         Raises:
             SARChatError: if the disk is full.
         """
         self._execute("create table gone (row integer, part integer, id integer, primary key (part, id))")
         for row, part, image_id, name in self._query("select rowid, part, id, name from images order by name"):
-            if not exists(name):
+            try:
+                size_of(name)
+            except KeyError:
                 yield name
                 self._fill("gone", [(row, part, image_id)])
         self._execute("delete from images where rowid in (select row from gone)")

@@ -162,10 +162,11 @@ def complete_options(format: str, options: Mapping[str, Any], place: str) -> dic
     return {name: option.default for name, option in known.items()} | dict(options)
 
 
-def find_candidates(top: Source) -> list[Candidate]:
-    """Return the corpora, of any format, that a folder may contain; errors as in `Format.find`."""
+def find_candidates(top: Source, format: str = "") -> list[Candidate]:
+    """Return the corpora of a format, or else of any, that a folder may contain; errors as in `Format.find`."""
+    formats = [registry()[format]] if format else registry().values()
     remembering = top.remembering()
-    return [candidate for format in registry().values() for candidate in format.find(remembering)]
+    return [candidate for known in formats for candidate in known.find(remembering)]
 
 
 def open_labels(top: Source, split: SplitLabels, images: Source | None = None, place: str = "") -> Labels:

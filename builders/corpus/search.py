@@ -59,12 +59,7 @@ def search_labels(source: Source, format: str = "") -> list[tuple[Source, Candid
         format: the format of the labels; empty for any.
     """
     for tops in ([source], [source.inside(folder) for folder in source.folders()]):
-        found = [
-            (top, candidate)
-            for top in tops
-            for candidate in find_candidates(top)
-            if format in ("", next(iter(candidate.splits.values())).format)
-        ]
+        found = [(top, candidate) for top in tops for candidate in find_candidates(top, format)]
         if found:
             return found
     return []
@@ -109,8 +104,9 @@ def take_splits(candidate: Candidate) -> tuple[dict[str, SplitLabels], dict[str,
 def _described_labels(source: Source, info: CorpusInfo) -> Found:
     """Return the labels that a description names. Of an included one, splits may be missing."""
     splits = {
-        split: _with_options(SplitLabels(**{"format": info.format or "coco", **entry}), info)
-        for split, entry in sorted(info.splits.items(), key=lambda item: list(SPLITS).index(item[0]))
+        split: _with_options(SplitLabels(**{"format": info.format or "coco", **info.splits[split]}), info)
+        for split in SPLITS
+        if split in info.splits
     }
     if info.root:
         return source, _DESCRIBED, splits

@@ -274,16 +274,7 @@ def _find_images(table: AnnotationTable, images: Source) -> None:
 def _leave_out_missing(table: AnnotationTable, images: Source, faults: Faults) -> None:
     """Remove the images that do not exist from the table, and count them."""
     with looking_up_sizes(images) as sizes_in:
-        size_of = sizes_in("")
-
-        def exists(name: str) -> bool:
-            try:
-                size_of(name)
-            except KeyError:
-                return False
-            return True
-
-        for name in table.remove_images(exists):
+        for name in table.remove_images(sizes_in("")):
             faults.add(Fault.LABELS_WITHOUT_IMAGE, name)
 
 
