@@ -17,7 +17,7 @@ from builders.core.schema import stem
 from builders.corpus.categories import Naming, normalize
 from builders.corpus.entries import check_file_name, is_id
 from builders.corpus.targets import RawBox
-from builders.corpus.temporary_database import BATCH, TemporaryDatabase
+from builders.corpus.temporary_database import TemporaryDatabase
 
 # Memory for the database's pages and, while sorting, once more. In kibibytes, negative by SQLite's convention.
 _CACHE = -8_000
@@ -65,8 +65,6 @@ class AnnotationTable(TemporaryDatabase):
         super().__init__()
         self.corners = corners
         self._parts: list[_Part] = []
-        # Rows that are not in the database yet.
-        self._new: dict[str, list[tuple]] = {"images": [], "boxes": []}
 
     def begin_part(self, name: str) -> None:
         """Start an annotation file; `name` stands for it in messages."""
@@ -78,7 +76,8 @@ class AnnotationTable(TemporaryDatabase):
         Raises:
             SARChatError: if the disk is full.
         """
-        self._add("images", (len(self._parts), image_id, file_name, width, height))
+        row = len(self._parts), image_id, file_name, width, height
+        self._execute("insert into images values (?, ?, ?, ?, ?)", row)
 
     def add_box(self, image_id: int, annotation_id: int, box: RawBox) -> None:
         """Add a box of the current part; its category is one of the ids that `set_categories` will name.
@@ -92,7 +91,8 @@ class AnnotationTable(TemporaryDatabase):
         # As raw doubles: SQLite would store -0.0 as 0.
         numbers = array("d", (*box.bbox, *(box.corners or ()))).tobytes()
         flags = box.ignored + 2 * box.difficult
-        self._add("boxes", (len(self._parts), image_id, annotation_id, box.category, flags, numbers))
+        row = len(self._parts), image_id, annotation_id, box.category, flags, numbers
+        self._execute("insert into boxes values (?, ?, ?, ?, ?, ?)", row)
 
     def number_category(self, label: str) -> int:
         """Return the id of a category of the current part, whose annotations have names and no ids."""
@@ -143,7 +143,6 @@ class AnnotationTable(TemporaryDatabase):
     def rename(self, change: Callable[[str], str]) -> None:
         """Change the file name of every image."""
         self._database.create_function("change", 1, change, deterministic=True)
-        self._flush()
         self._execute("update images set name = change(name)")
 
     def remove_images(self, size_of: Callable[[str], object]) -> Iterator[str]:
@@ -251,7 +250,6 @@ class AnnotationTable(TemporaryDatabase):
 
     def _check_ids(self) -> None:
         try:
-            self._flush()
             self._execute("create unique index images_by_id on images (part, id)")
         except sqlite3.IntegrityError:
             part, image_id = self._one(
@@ -283,21 +281,6 @@ class AnnotationTable(TemporaryDatabase):
                 " (select 1 from images where images.part = boxes.part and images.id = boxes.image) order by rowid"
             )
             raise _unknown_image(self._parts[part - 1].name, annotation_id, image_id)
-
-    def _add(self, table: str, row: tuple) -> None:
-        rows = self._new[table]
-        rows.append(row)
-        if len(rows) == BATCH:
-            self._flush()
-
-    def _flush(self) -> None:
-        for table, rows in self._new.items():
-            self._fill(table, rows)
-            rows.clear()
-
-    def _query(self, statement: str, *values: object) -> Iterator[tuple]:
-        self._flush()
-        return super()._query(statement, *values)
 
 
 def _raw_box(category: int, flags: int, numbers: bytes) -> RawBox:

@@ -12,7 +12,7 @@ from builders.core.errors import SARChatError
 
 D = TypeVar("D", bound="TemporaryDatabase")
 # Rows that are inserted together.
-BATCH = 1_000
+_BATCH = 1_000
 
 
 class TemporaryDatabase:
@@ -59,7 +59,7 @@ class TemporaryDatabase:
     def _fill(self, table: str, rows: Iterable[tuple]) -> None:
         """Insert rows, but for those whose key is in the table."""
         iterator = iter(rows)
-        while some := list(islice(iterator, BATCH)):
+        while some := list(islice(iterator, _BATCH)):
             places = ", ".join("?" * len(some[0]))
             with self._naming_disk():
                 self._database.executemany(f"insert or ignore into {table} values ({places})", some)
