@@ -13,8 +13,6 @@ _SPACE = re.compile(r"[ \t\n\r]*")
 _DECODER = json.JSONDecoder()
 # Far above any real entry. Without a limit, a missing quotation mark would load the rest of the file into memory.
 _LONGEST_VALUE = 1 << 26
-# Characters of a list that are decoded together.
-_TOGETHER = 1 << 14
 
 
 def read_lists(chunks: Iterable[bytes], handlers: Mapping[str, Callable[[Any], object]]) -> dict[str, bool]:
@@ -111,24 +109,6 @@ class _Text:
             if len(self._text) > _LONGEST_VALUE:
                 raise self.error(f"a value has more than {_LONGEST_VALUE:,} characters")
 
-    def read_entries(self) -> list[Any]:
-        """Return the next entries of a list, at least one, and move past them; errors as in `read_value`.
-
-        Objects are decoded together as far as possible, which takes half the time.
-        """
-        self.next_sign()
-        end = self._text.rfind("}", self._at, self._at + _TOGETHER) + 1
-        try:
-            entries, length = _DECODER.raw_decode(f"[{self._text[self._at : end]}]")
-        except (json.JSONDecodeError, RecursionError):
-            # The text may end inside an object, or be wrong.
-            entries, length = [], 0
-        if not entries:
-            return [self.read_value()]
-        # Up to the end of the list, which is in the text or was added to it.
-        self._at += length - len("[]")
-        return entries
-
     def error(self, message: str, at: int | None = None) -> ValueError:
         """Return an error of the given place, by default the current one."""
         place = self._dropped + (self._at if at is None else at)
@@ -173,7 +153,6 @@ def _read_list(text: _Text, handle: Callable[[Any], object]) -> None:
         text.take("]")
         return
     while True:
-        for entry in text.read_entries():
-            handle(entry)
+        handle(text.read_value())
         if text.take(",]") == "]":
             return

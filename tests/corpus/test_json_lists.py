@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -26,27 +25,24 @@ KEYS = ("images", "annotations", "categories")
 SIZES = st.integers(1, 50)
 
 
-def read(data: bytes, size: int, together: int = 1 << 14) -> dict[str, list]:
+def read(data: bytes, size: int) -> dict[str, list]:
     found: dict[str, list] = defaultdict(list)
     pieces = [data[start : start + size] for start in range(0, len(data), size)]
-    with patch.object(json_lists, "_TOGETHER", together):
-        keys = read_lists(pieces, {key: found[key].append for key in KEYS})
-        lists = {key for key, is_list in keys.items() if is_list}
-    return {key: found[key] for key in lists}
+    keys = read_lists(pieces, {key: found[key].append for key in KEYS})
+    return {key: found[key] for key, is_list in keys.items() if is_list}
 
 
 @given(
     DOCUMENTS,
     SIZES,
-    SIZES,
     st.sampled_from([None, 1]),
     st.booleans(),
     st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32"]),
 )
-def test_lists_are_those_of_json(document, size, together, indent, escaped, encoding):
+def test_lists_are_those_of_json(document, size, indent, escaped, encoding):
     data = json.dumps(document, indent=indent, ensure_ascii=escaped).encode(encoding, "surrogatepass")
     expected = {key: value for key, value in json.loads(data).items() if key in KEYS and isinstance(value, list)}
-    assert read(data, size, together) == expected
+    assert read(data, size) == expected
 
 
 @given(DOCUMENTS, st.data())
@@ -54,14 +50,14 @@ def test_a_document_that_is_spoiled_is_refused_by_both(document, data):
     text = json.dumps({"images": [1, {"a": "b"}], **document})
     place = data.draw(st.integers(0, len(text) - 1))
     spoiled = text[:place] + data.draw(st.sampled_from(["", ",", "]", "}", '"', "[", "x", "1"])) + text[place + 1 :]
-    size, together = data.draw(SIZES), data.draw(SIZES)
+    size = data.draw(SIZES)
     try:
         expected = json.loads(spoiled, object_pairs_hook=lambda pairs: pairs)
     except ValueError:
         expected = None
     if expected is None and spoiled.lstrip().startswith("{"):
         with pytest.raises(ValueError):
-            read(spoiled.encode(), size, together)
+            read(spoiled.encode(), size)
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000])

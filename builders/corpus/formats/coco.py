@@ -331,8 +331,6 @@ class Reading:
         self._faults = faults
         self._name_key = options["file_name_key"]
         self._from_segmentation = options["box_from"] == "segmentation"
-        # Whether a bbox of four numbers is all that is read.
-        self._plain = not (table.corners or self._from_segmentation)
         table.begin_part(name)
 
     def add_category(self, entry: Any) -> None:  # noqa: ANN401
@@ -379,8 +377,6 @@ class Reading:
 
     def _get_box(self, entry: dict[str, Any], category_id: int, ignored: bool, owner: str) -> RawBox | None:
         """Return the box of an annotation; `None` if it has none."""
-        if self._plain and type(entry.get("bbox")) is list and len(entry["bbox"]) == 4:
-            return entries.get_box(category_id, entry["bbox"], ignored, owner)
         segmentation = entry.get("segmentation")
         bbox = entry.get("bbox") if segmentation else entries.get(entry, "bbox", self.name, "annotation")
         corners = None
