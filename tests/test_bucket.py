@@ -19,7 +19,7 @@ from support import ROOT, build, comparable, tree
 
 from builders.build import pipeline
 from builders.build.options import BuildOptions
-from builders.build.report import format_report
+from builders.build.pipeline import format_report
 from builders.core.errors import SARChatError
 from builders.corpus.categories import Naming
 from builders.corpus.info import DEFAULT, known_corpus

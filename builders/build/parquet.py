@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from builders.build import limits
+from builders.build import plan
 from builders.build.plan import ShardJob
 from builders.core.checksums import hash_file
 from builders.core.errors import SARChatError
@@ -22,8 +22,8 @@ from builders.corpus.info import CorpusInfo
 from builders.corpus.reading_ahead import read_ahead
 from builders.corpus.source import join
 from builders.corpus.targets import AnnotatedImage
-from builders.data.parquet_features import features_metadata
-from builders.data.parquet_file import ParquetFile
+from builders.data.columns import features_metadata
+from builders.data.reader import ParquetFile
 from builders.data.row_group import RowGroup, RowGroups, StoredImage
 from builders.tasks.record import Record
 from builders.tasks.registry import count_records, generate_records
@@ -95,7 +95,7 @@ class _TaskWriter:
         self._task = task
         self._split = split
         self._path = path
-        self._groups = RowGroups(task, limits.ROW_GROUP_ROWS, limits.ROW_GROUP_DENSE_BYTES, oriented=info.oriented)
+        self._groups = RowGroups(task, plan.ROW_GROUP_ROWS, plan.ROW_GROUP_DENSE_BYTES, oriented=info.oriented)
         self._writer: pq.ParquetWriter | None = None
         self._sink: pa.NativeFile | None = None
         self._rows = 0

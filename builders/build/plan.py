@@ -14,7 +14,6 @@ from typing import Any
 import pyarrow as pa
 from tqdm import tqdm
 
-from builders.build import limits
 from builders.build.options import BuildOptions
 from builders.core.checksums import hash_text
 from builders.core.errors import SARChatError
@@ -28,6 +27,16 @@ from builders.corpus.targets import CLIPPED, DROP_REASONS, KEPT, ORIENTED, Annot
 from builders.tasks.registry import count_records
 
 _LOG = logging.getLogger(__name__)
+# `datasets` reads a whole row group at a time, each row with its own copy of its image: it must stay under 128 MB.
+ROW_GROUP_DENSE_BYTES = 100_000_000
+ROW_GROUP_ROWS = 20_000
+# A file stays under 500 MB; the remainder is for texts and for images that two row groups share.
+SHARD_IMAGE_BYTES = 400_000_000
+# Large enough to keep a worker busy, small enough that workers finish at about the same time.
+SHARD_RECORDS = 100_000
+# The Hub advises at most 10,000 files per folder, and 100,000 per repository: six tasks have 60,000 at most.
+# https://huggingface.co/docs/hub/storage-limits
+FILES_PER_FOLDER = 10_000
 # In the data sets at hand, fewer boxes are cut by the edge of a tile.
 _CLIPPED_SHARE = 0.05
 
@@ -256,9 +265,9 @@ def _add_image(shards: list[_Shard], counts: Mapping[str, int], size: int | None
     """
     records = max(counts.values())
     # An image with so many records that they fill several row groups is stored once in each.
-    stored = size * math.ceil(records * size / limits.ROW_GROUP_DENSE_BYTES) if size else 0
+    stored = size * math.ceil(records * size / ROW_GROUP_DENSE_BYTES) if size else 0
     last = shards[-1] if shards else None
-    if last is None or last.stored + stored > limits.SHARD_IMAGE_BYTES or last.records + records > limits.SHARD_RECORDS:
+    if last is None or last.stored + stored > SHARD_IMAGE_BYTES or last.records + records > SHARD_RECORDS:
         shards.append(last := _Shard(last.start + last.count if last else 0))
     last.count += 1
     last.stored += stored
@@ -327,9 +336,9 @@ def _check_records_per_image(
 
 
 def _join_small(indexed: Mapping[str, _IndexedSplit]) -> dict[str, list[_Shard]]:
-    """Return the shards of each split, joined so that a task's folder stays below `limits.FILES_PER_FOLDER`."""
+    """Return the shards of each split, joined so that a task's folder stays below `FILES_PER_FOLDER`."""
     # Joining leaves at most one incomplete file per split.
-    most = limits.FILES_PER_FOLDER - len(indexed)
+    most = FILES_PER_FOLDER - len(indexed)
     widen = math.ceil(sum(len(of_split.shards) for of_split in indexed.values()) / most) or 1
     return {
         split: [_join(of_split.shards[place : place + widen]) for place in range(0, len(of_split.shards), widen)]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tqdm import tqdm
 
-from builders.build.card.summary import Summary, summarize
+from builders.build.card.contents import Summary, summarize
 from builders.build.engines import ENGINES, Advance
 from builders.build.options import BuildOptions
 from builders.build.parquet import SHARE_OUT, write_shard
@@ -18,8 +18,7 @@ from builders.core.processes import no_cycles
 from builders.core.schema import SPLITS, TASKS
 from builders.corpus.corpus import open_corpus
 from builders.data.analysis.targets import sources_of_targets
-from builders.data.parquet_file import ParquetFile
-from builders.data.reader import arrange
+from builders.data.reader import ParquetFile, arrange
 
 
 @dataclass(frozen=True)

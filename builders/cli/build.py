@@ -139,8 +139,7 @@ def build_command(
         )
     # Imported here to keep `sarchat --help` fast.
     from builders.build.options import BuildOptions
-    from builders.build.pipeline import build
-    from builders.build.report import format_report
+    from builders.build.pipeline import build, format_report
     from builders.core.atomic import scratch_folder
     from builders.corpus.corpus import locate
     from builders.corpus.info import read_corpus

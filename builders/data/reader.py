@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
@@ -17,8 +18,7 @@ from builders.core.errors import SARChatError
 from builders.core.resources import load_foreign_yaml, load_json
 from builders.core.schema import COLUMNS, TASKS, fewest_records_first
 from builders.corpus.info import DEFAULT, CorpusInfo, known_corpus, parse_info
-from builders.data.column_check import require_columns, require_values
-from builders.data.parquet_file import ParquetFile
+from builders.data.columns import require_columns, require_values
 from builders.data.records import BATCH_ROWS, Records
 from builders.data.rows import ImageKey, ParquetPart, find_single_records, read_row, read_rows
 
@@ -298,6 +298,29 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(value)
     return value
+
+
+@dataclass(frozen=True)
+class ParquetFile:
+    """One Parquet file of a task and split, as the card and the checksums describe it.
+
+    Attributes:
+        task: the task.
+        split: the split.
+        path: its path.
+        rows: the number of records.
+        dense_bytes: its size when read back, each row with its own copy of its image.
+        file_bytes: its size on disk.
+        sha256: its checksum, hexadecimal.
+    """
+
+    task: str
+    split: str
+    path: Path
+    rows: int
+    dense_bytes: int
+    file_bytes: int
+    sha256: str
 
 
 def arrange(shards: Iterable[ParquetFile], info: CorpusInfo) -> Build:

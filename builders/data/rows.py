@@ -21,7 +21,7 @@ from builders.core.parquet_rows import DAMAGED_PARQUET
 from builders.core.processes import no_cycles
 from builders.core.schema import COLUMNS
 from builders.core.storage import describe
-from builders.data.column_check import require_columns, require_values
+from builders.data.columns import require_columns, require_values
 from builders.data.encoded_image import EncodedImage, read_image_file
 
 # What the records of one image have in common, in this order. In foreign data, other images may share it.

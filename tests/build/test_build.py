@@ -18,7 +18,7 @@ from oracle import EVERY_TASK as TASKS
 from oracle import IN_ALL
 from support import build, comparable, parquet, slow, tree
 
-from builders.build import limits
+from builders.build import plan
 from builders.build.options import BuildOptions
 from builders.core.errors import SARChatError
 from sarchat_dataset import FEATURES, RELEASE_NOTES, VERSION, SARChat
@@ -60,7 +60,7 @@ def live(corpus, tmp_path_factory) -> dict[str, list[dict]]:
 
 @pytest.mark.parametrize("embed", [True, *slow(False)])
 def test_bytes_do_not_depend_on_the_number_of_processes(tmp_path, corpus, monkeypatch, embed):
-    monkeypatch.setattr(limits, "SHARD_RECORDS", 20)
+    monkeypatch.setattr(plan, "SHARD_RECORDS", 20)
     for number in (1, 2):
         build(corpus, tmp_path / str(number), BuildOptions(num_proc=number, embed=embed))
     assert tree(tmp_path / "1") == tree(tmp_path / "2")
@@ -78,7 +78,7 @@ def test_command_builds_the_same_as_the_function(tmp_path, corpus, built, sarcha
 
 
 def test_shards_hold_the_same_rows_in_the_same_order(tmp_path, corpus, built, monkeypatch):
-    monkeypatch.setattr(limits, "SHARD_IMAGE_BYTES", 100_000)
+    monkeypatch.setattr(plan, "SHARD_IMAGE_BYTES", 100_000)
     build(corpus, tmp_path / "out")
     for task in TASKS:
         for split in SPLITS:
@@ -90,7 +90,7 @@ def test_shards_hold_the_same_rows_in_the_same_order(tmp_path, corpus, built, mo
 
 def test_shards_stay_below_their_limit(tmp_path, monkeypatch):
     corpus = write_corpus(tmp_path, noisy_pictures(20, side=128))
-    monkeypatch.setattr(limits, "SHARD_IMAGE_BYTES", 70_000)
+    monkeypatch.setattr(plan, "SHARD_IMAGE_BYTES", 70_000)
     build(corpus, tmp_path / "out")
     assert len(parquet(tmp_path / "out", "counting")) == 5
     # 20 kB for the texts and the file's own directory.
@@ -100,7 +100,7 @@ def test_shards_stay_below_their_limit(tmp_path, monkeypatch):
 def test_few_records_per_image_fill_few_files(tmp_path, monkeypatch):
     """Only the tasks that are built decide where files are cut."""
     corpus = write_corpus(tmp_path, noisy_pictures(20, side=64, boxes=8))
-    monkeypatch.setattr(limits, "SHARD_RECORDS", 100)
+    monkeypatch.setattr(plan, "SHARD_RECORDS", 100)
     build(corpus, tmp_path / "out", BuildOptions(tasks=["referring"]))
     build(corpus, tmp_path / "pairs", BuildOptions(tasks=["referring", "identification"]))
     assert len(parquet(tmp_path / "out")) == 1
@@ -224,7 +224,7 @@ def check_row_groups(path: Path, limit: int) -> int:
 
 def test_row_groups_are_small_when_read_and_store_an_image_once(tmp_path, monkeypatch):
     corpus = write_corpus(tmp_path, noisy_pictures(6, side=128, boxes=7))
-    monkeypatch.setattr(limits, "ROW_GROUP_DENSE_BYTES", 500_000)
+    monkeypatch.setattr(plan, "ROW_GROUP_DENSE_BYTES", 500_000)
     build(corpus, tmp_path / "out")
     assert check_row_groups(*parquet(tmp_path / "out", "identification"), 640_000) > 6
     for task in TASKS:
@@ -244,8 +244,8 @@ def test_image_with_many_targets_fills_several_row_groups_below_128_megabytes(tm
 
 
 def test_rows_do_not_depend_on_the_row_groups(tmp_path, corpus, built, monkeypatch):
-    monkeypatch.setattr(limits, "ROW_GROUP_DENSE_BYTES", 30_000)
-    monkeypatch.setattr(limits, "ROW_GROUP_ROWS", 7)
+    monkeypatch.setattr(plan, "ROW_GROUP_DENSE_BYTES", 30_000)
+    monkeypatch.setattr(plan, "ROW_GROUP_ROWS", 7)
     build(corpus, tmp_path / "out")
     assert all(rows(tmp_path / "out", task, split) == rows(built, task, split) for task in TASKS for split in SPLITS)
 

@@ -15,7 +15,7 @@ from corpora import plain_corpus
 from oracle import EVERY_TASK as TASKS
 from support import ROOT, build, refusal, tree
 
-from builders.build import limits, plan
+from builders.build import plan
 from builders.build.engines import ENGINES
 from builders.build.options import BuildOptions
 from builders.core.errors import SARChatError
@@ -54,7 +54,7 @@ def corpus(tmp_path):
 
 
 def test_another_engine_builds_the_same_bytes(tmp_path, monkeypatch, corpus, engine):
-    monkeypatch.setattr(limits, "SHARD_RECORDS", 1)
+    monkeypatch.setattr(plan, "SHARD_RECORDS", 1)
     build(corpus, tmp_path / "here")
     build(corpus, tmp_path / "away", BuildOptions(engine="elsewhere", num_proc=5, address="host:1"))
     assert tree(tmp_path / "away") == tree(tmp_path / "here")

@@ -35,8 +35,8 @@ LAST = f"{SLOW_TRAIN_IMAGES - 1:07d}.png"
 # Small shards: many jobs.
 BUILD = """
 import sys
-from builders.build import limits
-limits.SHARD_RECORDS = 400
+from builders.build import plan
+plan.SHARD_RECORDS = 400
 from builders.cli.command import main
 main(["build", *sys.argv[1:], "--no-pictures"])
 """

@@ -19,7 +19,7 @@ from fsspec.registry import _registry
 from PIL import Image
 from support import build, refusal, slow, tree
 
-from builders.build import limits, plan
+from builders.build import plan
 from builders.build.options import BuildOptions
 from builders.build.scale.object_folder import ObjectFolder
 from builders.core.errors import SARChatError
@@ -36,7 +36,7 @@ RECEIPT = re.compile(r"\.building/[0-9a-f]{32}/[a-z]+-[0-9a-f]{32}\.json\.gz")
 def small_shards():
     """Several jobs in a split."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(limits, "SHARD_RECORDS", 5)
+        patch.setattr(plan, "SHARD_RECORDS", 5)
         yield
 
 

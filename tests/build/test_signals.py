@@ -84,7 +84,7 @@ SERVER = """
 import json, os, sys, tempfile
 sys.path.remove("")
 from builders.cli.command import main
-import builders.build.pipeline, builders.build.report, builders.corpus.sample
+import builders.build.pipeline, builders.corpus.sample
 for line in sys.stdin:
     output = tempfile.TemporaryFile()
     pid = os.fork()

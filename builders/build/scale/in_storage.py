@@ -17,8 +17,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from builders.build.built_files import is_built_file
-from builders.build.documents import write_documents
+from builders.build.built_files import is_built_file, write_documents
 from builders.build.engines import Advance
 from builders.build.options import BuildOptions
 from builders.build.plan import Plan, ShardJob, make_plan
@@ -30,8 +29,7 @@ from builders.core.checksums import SUMS, hash_text
 from builders.core.errors import SARChatError
 from builders.core.storage import REQUESTS_AT_ONCE
 from builders.corpus.corpus import Corpus, Location
-from builders.data.parquet_file import ParquetFile
-from builders.data.reader import CARD
+from builders.data.reader import CARD, ParquetFile
 
 _LOG = logging.getLogger(__name__)
 # What is removed once the build is finished: the plan, and receipts of it, in a folder named by its digest.

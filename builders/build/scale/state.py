@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from builders.build.card.summary import Summary
+from builders.build.card.contents import Summary
 from builders.build.options import BuildOptions
 from builders.build.plan import Plan, ShardJob, writer_versions
 from builders.build.scale.object_folder import Stored
@@ -24,7 +24,7 @@ from builders.core.resources import load_json
 from builders.core.schema import package_version
 from builders.data.analysis.statistics import TextStatistics
 from builders.data.analysis.targets import TargetCounts
-from builders.data.parquet_file import ParquetFile
+from builders.data.reader import ParquetFile
 
 _DRAWING = ("matplotlib", "numpy", "pillow")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from builders.data.parquet_features import IMAGE, features_metadata
+from builders.data.columns import IMAGE, features_metadata
 from builders.export.format import Export, Format
 from builders.export.record import ExportRecord, reward_columns
 

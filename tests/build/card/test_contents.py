@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from built_fixture import sample_build
 
+from builders.build.card.contents import summarize
 from builders.build.card.example_records import best_of, choose_examples, propose_examples
-from builders.build.card.summary import summarize
 from builders.build.scale.state import decode_receipt, encode_receipt
 from builders.build.shards import Receipt
 from builders.core.errors import SARChatError
