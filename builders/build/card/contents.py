@@ -19,24 +19,23 @@ class Summary:
 
     Attributes:
         targets: the counts of its targets, or `None` if no task contains every target.
-        texts: the statistics of its texts, or `None` if they were not asked for.
+        texts: the statistics of its texts, which are empty if they were not asked for.
         examples: candidates for the card's examples by task, see `propose_examples`.
     """
 
     targets: TargetCounts | None
-    texts: TextStatistics | None
+    texts: TextStatistics
     examples: Mapping[str, Sequence[Record]]
 
     def __add__(self, other: Summary) -> Summary:
         """Return the summary of two parts of one split; the order does not matter."""
         targets = [part.targets for part in (self, other) if part.targets is not None]
-        texts = [part.texts for part in (self, other) if part.texts is not None]
         proposed = {
             task: best_of([*self.examples.get(task, ()), *other.examples.get(task, ())])
             for task in TASKS
             if task in self.examples or task in other.examples
         }
-        return Summary(add_counts(targets) if targets else None, add_up(texts) if texts else None, proposed)
+        return Summary(add_counts(targets) if targets else None, add_up([self.texts, other.texts]), proposed)
 
 
 def summarize(build: Build, split: str, *, with_texts: bool, with_targets: bool = True) -> Summary:
@@ -51,7 +50,7 @@ def summarize(build: Build, split: str, *, with_texts: bool, with_targets: bool 
     targets = read_targets(build, split) if with_targets else None
     return Summary(
         count_targets(targets, build.info.names) if targets else None,
-        count_texts(build, split) if with_texts else None,
+        count_texts(build, split) if with_texts else add_up([]),
         {task: propose_examples(build, task, split) for task in TASKS if build.has(task, split)},
     )
 
@@ -121,5 +120,5 @@ def gather_contents(
         files,
         choose_examples(candidates, lambda record: read_image(split_of[record["task"]], record)),
         {split: summary.targets for split, summary in ordered.items() if summary.targets is not None},
-        add_up(summary.texts for summary in ordered.values() if summary.texts is not None),
+        add_up(summary.texts for summary in ordered.values()),
     )

@@ -135,7 +135,8 @@ def _connected(address: str | None, num_proc: int | None) -> Iterator[None]:
         try:
             with starting_processes():
                 ray.init(address or "local", **options)
-        except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        # Ray's own errors have no common class; a machine that is too busy to start it raises `Exception` itself.
+        except Exception as error:
             hint = "; if the cluster was started with a token, set RAY_AUTH_MODE=token" if address else ""
             raise SARChatError(f"cannot use Ray at {address or 'this machine'}: {_first_line(error)}{hint}") from error
         try:

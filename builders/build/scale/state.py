@@ -100,12 +100,11 @@ def decode_receipt(encoded: bytes | None) -> tuple[Receipt, dict[str, Stored]] |
     except (OSError, EOFError, ValueError, zlib.error):
         return None
     files = [ParquetFile(**{**file, "path": Path(file["path"])}) for file in content["files"]]
-    targets = texts = None
+    messages, sentences, frequencies = content["texts"]
+    texts = TextStatistics(messages, sentences, Counter(frequencies))
+    targets = None
     if content["targets"]:
         names, *counts = content["targets"]
         targets = TargetCounts(tuple(names), *(np.array(table, int) for table in counts))
-    if content["texts"]:
-        messages, words, sentences, frequencies = content["texts"]
-        texts = TextStatistics(messages, words, sentences, Counter(frequencies))
     stored = {name: Stored(*entry) for name, entry in content["stored"].items()}
     return Receipt(content["split"], files, Summary(targets, texts, content["examples"])), stored

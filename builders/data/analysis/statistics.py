@@ -37,15 +37,18 @@ class TextStatistics(NamedTuple):
 
     Attributes:
         messages: the number of messages, two per record.
-        words: the number of words in them.
         sentences: the number of sentences in them.
         frequencies: how often each word occurs, in lower case.
     """
 
     messages: int
-    words: int
     sentences: int
     frequencies: Counter[str]
+
+    @property
+    def words(self) -> int:
+        """The number of words."""
+        return self.frequencies.total()
 
     @property
     def average_length(self) -> float:
@@ -86,21 +89,17 @@ def describe_texts(texts: Counter[str]) -> TextStatistics:
         for word in _WORD.findall(text.lower()):
             frequencies[word] += times
         sentences += times * sum(_WORD.search(part) is not None for part in _SENTENCE_END.split(text))
-    return TextStatistics(texts.total(), frequencies.total(), sentences, frequencies)
+    return TextStatistics(texts.total(), sentences, frequencies)
 
 
 def add_up(parts: Iterable[TextStatistics]) -> TextStatistics:
-    """Return the statistics of several splits as one."""
-    listed = list(parts)
-    frequencies: Counter[str] = Counter()
-    for part in listed:
+    """Return the statistics of several splits as one; of none, they are empty."""
+    messages, sentences, frequencies = 0, 0, Counter[str]()
+    for part in parts:
+        messages += part.messages
+        sentences += part.sentences
         frequencies.update(part.frequencies)
-    return TextStatistics(
-        messages=sum(part.messages for part in listed),
-        words=sum(part.words for part in listed),
-        sentences=sum(part.sentences for part in listed),
-        frequencies=frequencies,
-    )
+    return TextStatistics(messages, sentences, frequencies)
 
 
 def _distinct(messages: pa.ListArray) -> Counter[str]:
