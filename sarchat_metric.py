@@ -692,8 +692,8 @@ def _oriented_overlaps(boxes1: Sequence[Box], boxes2: Sequence[Box], lowest: flo
     hulls1, hulls2 = ([_hull(tuple(box)) for box in boxes] for boxes in (boxes1, boxes2))
     around = _overlaps([hull.around for hull in hulls1], [hull.around for hull in hulls2], sys.float_info.min)
     pairs: list[Match] = []
-    for i, j, iou in around if isinstance(around, list) else around.tolist():
-        first, second = hulls1[int(i)], hulls2[int(j)]
+    for i, j, iou in _listed(around):
+        first, second = hulls1[i], hulls2[j]
         # A hull with the area of the upright box around it is that box.
         if first.area < first.most or second.area < second.most:
             total = first.area + second.area
@@ -707,8 +707,15 @@ def _oriented_overlaps(boxes1: Sequence[Box], boxes2: Sequence[Box], lowest: flo
             # Rounded, so that half of a box is 0.5 whatever the order of its corners.
             iou = round(shared / (total - shared), 9)
         if iou >= lowest and iou > 0:
-            pairs.append((int(i), int(j), iou))
+            pairs.append((i, j, iou))
     return np.array(pairs) if len(pairs) > _FEW_PAIRS else pairs
+
+
+def _listed(pairs: _Pairs) -> list[Match]:
+    if isinstance(pairs, list):
+        return pairs
+    rows, columns = pairs[:, :2].astype(int).T.tolist()
+    return list(zip(rows, columns, pairs[:, 2].tolist(), strict=True))
 
 
 class _Hull(NamedTuple):
@@ -864,7 +871,7 @@ def _match_all(predicted: Reading, gold: Reading) -> dict[str, list[Match]]:
     """Returns the matches at each IoU threshold; boxes with different labels do not match."""
     overlaps = _overlaps(predicted["boxes"], gold["boxes"], min(IOU_THRESHOLDS.values()))
     if "labels" in gold:
-        equal = [predicted["labels"][int(i)] == gold["labels"][int(j)] for i, j, _ in overlaps]
+        equal = [predicted["labels"][i] == gold["labels"][j] for i, j, _ in _listed(overlaps)]
         overlaps = list(compress(overlaps, equal)) if isinstance(overlaps, list) else overlaps[np.array(equal, bool)]
     return {name: _assign(overlaps, threshold) for name, threshold in IOU_THRESHOLDS.items()}
 
