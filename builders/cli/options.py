@@ -16,6 +16,7 @@ from builders.core.errors import SARChatError, check_name
 from builders.core.schema import ALL, split_name
 
 if TYPE_CHECKING:
+    from builders.scoring.joining import JoinedAnswers
     from builders.scoring.readers import AnswerSource
 
 # The options of the notation.
@@ -159,6 +160,35 @@ class AnswerOptions:
             if len(sources) == 1:
                 first = replace(own, box_format=choice.box_format, resize=choice.resize)
         return first, sources
+
+    def join(
+        self,
+        files: Sequence[str],
+        data: str,
+        option: str = "--references",
+        model: str | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> tuple[AnswerOptions, list[JoinedAnswers]]:
+        """Return the options for the first file of answers, and the answers of every file, joined to their records.
+
+        Args:
+            files: files of answers to the same records.
+            data: the data set.
+            option: the option that names it, for messages.
+            model: as for `read_sources`.
+            columns: what is read of each record; by default what scoring needs.
+
+        Raises:
+            SARChatError: as `read_sources` and `join_file`, or if answers and data set are in the wrong order.
+        """
+        from builders.scoring.gold import COLUMNS, read_gold
+        from builders.scoring.joining import check_order, join_file
+
+        for file in files:
+            check_order(file, data, option)
+        asked, sources = self.read_sources(files, model)
+        gold = read_gold(data, asked.config, asked.split, asked.limit, columns or COLUMNS)
+        return asked, [join_file(source, gold) for source in sources]
 
     def of_run(self, average: str) -> dict[str, str | int | None]:
         """Return how a model was asked and its answers were averaged, for a file of scores."""

@@ -203,8 +203,6 @@ def probe_command(data: str, out: Path, options: tuple[str, ...]) -> None:
 
     from builders.core.tables import write_tables
     from builders.scoring.comparison import PROBE_FILES, PROBE_SCORES, tabulate_probe
-    from builders.scoring.gold import read_gold
-    from builders.scoring.joining import join_file
     from builders.scoring.result import AVERAGES
     from builders.scoring.result_files import PROBE_MARK, write_result
     from builders.scoring.scoring import evaluate
@@ -221,11 +219,10 @@ def probe_command(data: str, out: Path, options: tuple[str, ...]) -> None:
         click.echo(f"{shown.capitalize()}:", err=True)
         with context:
             predict_command.invoke(context)
-    asked, sources = AnswerOptions().read_sources(files)
-    gold = read_gold(data, asked.config, asked.split, asked.limit)
-    results = [evaluate(join_file(source, gold), AVERAGES[0]) for source in sources]
+    asked, joined = AnswerOptions().join(files, data)
+    results = [evaluate(answers, AVERAGES[0]) for answers in joined]
     probe = tuple(replace(result, name=shown) for result, shown in zip(results, PROBE_FILES, strict=True))
-    run = {"model": sources[0].model, **asked.of_run(AVERAGES[0])}
+    run = {"model": joined[0].source.model, **asked.of_run(AVERAGES[0])}
     write_result(out / PROBE_SCORES, replace(results[0], probe=probe), run)
     click.echo(write_tables([tabulate_probe(probe)]))
     click.echo(f"\nWrote {out / PROBE_SCORES}, for `sarchat leaderboard` and `sarchat report --probe`.", err=True)

@@ -64,18 +64,12 @@ def report_command(
     from builders.drawing.report.write import MARK, write_report
     from builders.scoring.comparison import find_probe
     from builders.scoring.failures import COLUMNS
-    from builders.scoring.gold import read_gold
-    from builders.scoring.joining import check_order, join_file
     from builders.scoring.score_table import list_warnings
 
     files = [*filter(None, (answers, baseline))]
-    asked, sources = asked.read_sources(files, model)
     found = find_probe(answers, probe)
     check_outputs({"--out": out}, filter(None, [*files, data, probe]), {"--out": MARK})
-    for file in files:
-        check_order(file, data, "--data")
-    gold = read_gold(data, asked.config, asked.split, asked.limit, COLUMNS)
-    joined, *others = (join_file(source, gold) for source in sources)
+    asked, (joined, *others) = asked.join(files, data, "--data", model, COLUMNS)
     before = others[0] if others else None
     report = write_report(joined, out, average, weights, examples, params or "", before, found.probe if found else ())
     for warning in list_warnings(report.result, asked.box_format):

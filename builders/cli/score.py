@@ -138,8 +138,6 @@ def compare_command(
     files of answers. If `sarchat predict` wrote one, the model and its options are read from its sidecar.
     """
     from builders.scoring import comparison
-    from builders.scoring.gold import read_gold
-    from builders.scoring.joining import check_order, join_file
     from builders.scoring.result_files import read_result
     from builders.scoring.scoring import evaluate
 
@@ -150,11 +148,8 @@ def compare_command(
         comparison.check_same_records(saved)
         results = [result.scored_by(average, weights) for result in saved]
     else:
-        for file in files:
-            check_order(file, references)
-        asked, sources = asked.read_sources(files)
-        gold = read_gold(references, asked.config, asked.split, asked.limit)
-        results = [evaluate(join_file(source, gold), average, weights, resamples=0) for source in sources]
+        asked, joined = asked.join(files, references)
+        results = [evaluate(answers, average, weights, resamples=0) for answers in joined]
     baseline, *models = comparison.name_apart(results)
     comparisons = [comparison.compare(model, baseline) for model in models]
     click.echo(write_tables([comparison.tabulate_comparison(baseline, models, comparisons)], style))

@@ -66,14 +66,10 @@ def show_command(
         if out is None:
             raise SARChatError("--answers draws several pictures; give the folder for them with --out")
         from builders.drawing.report.records import draw_worst
-        from builders.scoring.gold import read_gold
-        from builders.scoring.joining import check_order, join_file
 
-        check_order(answers, data, "DATA")
         check_outside(out, [data, answers])
         options = AnswerOptions(config or ALL, split or "test", **asked_with)
-        asked, (source,) = options.read_sources([answers])
-        joined = join_file(source, read_gold(data, asked.config, asked.split, asked.limit))
+        _, (joined,) = options.join([answers], data, "DATA")
         click.echo("\n".join(map(str, draw_worst(joined, worst or 20, out))) or "Every answer is right.")
         return
     from builders.data.open_data import open_data
