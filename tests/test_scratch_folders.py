@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import signal
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from corpora import plain_corpus
 from support import ROOT
 
 from builders.core import atomic
 from builders.core.atomic import scratch_folder
 from builders.core.errors import SARChatError
 from builders.core.writing import lock_of
+from builders.corpus.corpus import find_corpus
+from builders.data.live import open_split
 
 HOLDING = """
 import time
@@ -74,6 +79,19 @@ def test_others_with_such_a_name_stay(place):
     with scratch_folder():
         pass
     assert sorted(place.rglob("*")) == before and (place / "precious").read_text() == "mine"
+
+
+def test_index_of_live_records_is_removed_with_what_reads_it(place, tmp_path_factory):
+    """In another thread than it was opened in, as by a stream."""
+    corpus = plain_corpus(tmp_path_factory.mktemp("corpus"))
+    stamp = find_corpus(corpus).stamp()
+    with ThreadPoolExecutor(1) as pool:
+        opened = pool.submit(open_split, str(corpus), stamp, "train").result()
+    assert [*opened.images()] and len([*place.glob("sarchat-*")]) == 1
+    open_split.cache_clear()
+    del opened
+    gc.collect()
+    assert not [*place.iterdir()]
 
 
 def test_full_disk_is_named(place):

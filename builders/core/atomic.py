@@ -89,7 +89,8 @@ def holding_lock(out: Path) -> Iterator[None]:
         # Ours are empty.
         if stat.S_ISLNK(status.st_mode) or status.st_size:
             raise SARChatError(f"{lock_file} is not a lock of this command, which needs this name; move it elsewhere")
-    lock = FileLock(lock_file, timeout=0)
+    # It may be released in another thread.
+    lock = FileLock(lock_file, timeout=0, thread_local=False)
     with ExitStack() as cleaning:
         try:
             with uninterrupted():

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
-import tempfile
 import weakref
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -16,6 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 from filelock import FileLock
 
+from builders.core.atomic import scratch_folder
 from builders.core.errors import SARChatError
 from builders.core.processes import without_cycles
 from builders.core.schema import IDENTIFICATIONS
@@ -82,13 +81,10 @@ def open_split(location: str | Location, stamp: str, split: str, cache: str | No
     corpus = open_corpus(location, stamp)
     if cache is not None:
         return OpenSplit(corpus, corpus.folders[split], _open_index(corpus, split, Path(cache)))
-    scratch = tempfile.mkdtemp(prefix="sarchat-")
-    try:
-        opened = OpenSplit(corpus, corpus.folders[split], _open_index(corpus, split, Path(scratch)))
-    except BaseException:
-        shutil.rmtree(scratch)
-        raise
-    weakref.finalize(opened, shutil.rmtree, scratch, ignore_errors=True)
+    with ExitStack() as stack:
+        scratch = stack.enter_context(scratch_folder())
+        opened = OpenSplit(corpus, corpus.folders[split], _open_index(corpus, split, scratch))
+        weakref.finalize(opened, stack.pop_all().close)
     return opened
 
 
