@@ -7,7 +7,6 @@ from difflib import SequenceMatcher
 from functools import cache
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, NamedTuple
-from unittest.mock import patch
 
 from builders.core.errors import SARChatError, install_extra
 from builders.corpus.info import known_corpus, known_names, spaced
@@ -44,11 +43,8 @@ class Words(NamedTuple):
 @cache
 def _engine() -> Any:  # noqa: ANN401
     try:
-        import typeguard
-
-        # Otherwise it compiles the functions of inflect anew, with checks of their arguments, for more than a second.
-        with patch.object(typeguard, "typechecked", lambda function: function):
-            import inflect
+        # Takes more than a second, since it compiles its functions anew with checks of their arguments.
+        import inflect
     except ModuleNotFoundError as error:
         raise SARChatError(f"the words of categories need inflect: {install_extra('describe')}") from error
     return inflect.engine()
