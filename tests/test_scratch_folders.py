@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from corpora import plain_corpus
-from support import ROOT
+from support import ROOT, refusal
 
 from builders.core import atomic
 from builders.core.atomic import scratch_folder
@@ -106,3 +106,13 @@ def test_full_disk_of_another_folder_keeps_its_name(place, tmp_path):
     with pytest.raises(OSError) as raised, scratch_folder():
         raise full
     assert raised.value is full
+
+
+def test_full_disk_for_the_sample_is_named(place, tmp_path_factory, monkeypatch, capsys):
+    def write(folder):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("builders.corpus.sample.write_sample", write)
+    error = refusal(capsys, "build", "--sample", "--out", tmp_path_factory.mktemp("out") / "sarchat")
+    assert f"{place}, the folder for temporary files" in error
+    assert not [*place.iterdir()]

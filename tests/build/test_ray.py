@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from corpora import SLOW_TRAIN_IMAGES
@@ -137,6 +138,18 @@ def test_without_ray_the_extra_is_named(monkeypatch, capsys, tmp_path):
     error = refusal(capsys, "build", "--sample", "--out", tmp_path / "out", "--engine", "ray")
     assert "pip install '.[ray]'" in error
     assert not (tmp_path / "out").exists()
+
+
+def test_ray_that_does_not_start_is_one_line(monkeypatch):
+    """On a machine that is too busy, it raises `Exception` itself."""
+
+    def init(*arguments, **options):
+        raise Exception("The node timed out.\nPerhaps it is overloaded.")
+
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(init=init))
+    monkeypatch.setattr(os, "environ", {**os.environ})
+    with pytest.raises(SARChatError, match=r"^cannot use Ray at this machine: The node timed out\.$"):
+        next(ray_tasks.run(print, ["job"], 1, None, print))
 
 
 @pytest.mark.parametrize("address", ["ray://head:10001", "head", "head:", ":6379", "head:port", "localhost:1", ""])
