@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import datasets
@@ -47,6 +48,8 @@ TRAINERS = [name for name, fmt in FORMATS.items() if not fmt.evaluates]
 HARNESSES = [name for name, fmt in FORMATS.items() if fmt.evaluates]
 for harness in HARNESSES:
     READ[harness] = lambda row: (row["question"], row["solution"], row.get("image_path") or row["image"])
+# A format of each kind of file, the one with the boxes in a column, and one of a harness.
+QUICK = mostly_slow(FORMATS, "ms-swift", "llama-factory", "trl", "vlmevalkit")
 # Trainers count placeholders: one for the image, in the question, if any.
 WITHOUT_PLACEHOLDER = {"trl", *HARNESSES}
 PLACEHOLDER = re.compile(r"^<image>\n?")
@@ -78,11 +81,16 @@ def spelled_out(row: dict, question: str, answer: str) -> tuple[str, str]:
 
 
 @pytest.fixture(scope="module")
-def exports(tmp_path_factory):
+def exported(tmp_path_factory):
+    """Return the sample's export to a format, which is made once and never changed."""
     folder = tmp_path_factory.mktemp("exports")
-    for name in FORMATS:
+
+    @cache
+    def make(name: str) -> Path:
         export(str(sample_build()), folder / name, native(name))
-    return folder
+        return folder / name
+
+    return make
 
 
 def native(name: str) -> ExportOptions:
@@ -97,12 +105,12 @@ def gold(name: str) -> dict[tuple[str, str], list[dict]]:
     return {part: list(data.rows(*part)) for part in parts if name not in HARNESSES or part[1] == "test"}
 
 
-@pytest.mark.parametrize("name", FORMATS)
-def test_a_file_per_task_and_split_holds_every_record_in_order(name, exports):
+@pytest.mark.parametrize("name", QUICK)
+def test_a_file_per_task_and_split_holds_every_record_in_order(name, exported):
     for (task, split), rows in gold(name).items():
-        exported = read_rows(exports / name / f"{task}-{split}{FORMATS[name].suffix}")
-        assert [record_id(row) for row in exported] == [row["id"] for row in rows]
-        for row, record in zip(exported, rows, strict=True):
+        found = read_rows(exported(name) / f"{task}-{split}{FORMATS[name].suffix}")
+        assert [record_id(row) for row in found] == [row["id"] for row in rows]
+        for row, record in zip(found, rows, strict=True):
             question, answer, _ = READ[name](row)
             texts = spelled_out(row, PLACEHOLDER.sub("", question), answer)
             assert texts == tuple(message["content"] for message in record["messages"])
@@ -125,13 +133,13 @@ def test_any_text_is_written_as_it_is(name, tmp_path):
         assert (record_id(row), image) == (record.id, record.image)
 
 
-@pytest.mark.parametrize("name", mostly_slow(FORMATS, "trl", "lmms-eval"))
-def test_every_image_that_is_named_is_there_with_its_own_bytes_and_once(name, exports):
-    folder = exports / name
+@pytest.mark.parametrize("name", mostly_slow(FORMATS, "trl", "vlmevalkit"))
+def test_every_image_that_is_named_is_there_with_its_own_bytes_and_once(name, exported):
+    folder = exported(name)
     named = set()
     for (task, split), rows in gold(name).items():
-        exported = read_rows(folder / f"{task}-{split}{FORMATS[name].suffix}")
-        for row, record in zip(exported, rows, strict=True):
+        found = read_rows(folder / f"{task}-{split}{FORMATS[name].suffix}")
+        for row, record in zip(found, rows, strict=True):
             assert READ[name](row)[2].startswith("images/")
             path = folder / READ[name](row)[2]
             if path not in named:
@@ -153,10 +161,10 @@ def test_embedded_referring_and_live_data_give_the_same_export(tmp_path):
 
 
 @pytest.mark.parametrize("name", mostly_slow(FORMATS, "llama-factory", "vlmevalkit"))
-def test_an_export_names_no_place_and_is_the_same_anywhere(name, exports, tmp_path):
+def test_an_export_names_no_place_and_is_the_same_anywhere(name, exported, tmp_path):
     (tmp_path / "else where").mkdir()
     export(str(sample_build()), tmp_path / "else where" / "it's", native(name))
-    assert tree(tmp_path / "else where" / "it's") == tree(exports / name)
+    assert tree(tmp_path / "else where" / "it's") == tree(exported(name))
 
 
 def test_exports_in_folders_of_one_name_are_two_data_sets(tmp_path):
@@ -187,7 +195,7 @@ def test_images_are_linked_copied_or_left_where_they_are(tmp_path):
 def test_an_edit_of_an_exported_image_stays_in_the_export(tmp_path):
     corpus = shutil.copytree(sample_corpus(), tmp_path / "corpus")
     before = tree(corpus)
-    export(str(corpus), tmp_path / "out", ExportOptions("trl"))
+    export(str(corpus), tmp_path / "out", ExportOptions("trl", ("classification",)))
     for path in (tmp_path / "out" / "images").rglob("*.*"):
         with Image.open(path) as image:
             image.load()
@@ -315,31 +323,32 @@ def test_paths_of_embedded_images_are_refused(tmp_path, capsys):
 def test_a_missing_image_is_refused_and_leaves_the_old_export(tmp_path, capsys):
     corpus, out = tmp_path / "corpus", tmp_path / "out"
     shutil.copytree(sample_corpus(), corpus)
-    export(str(corpus), out, ExportOptions("trl"))
+    export(str(corpus), out, ExportOptions("trl", ("referring",)))
     before = tree(out)
     victim = sorted(path for path in corpus.rglob("JPEGImages/test/*") if path.is_file())[-1]
     victim.unlink()
+    arguments = ("export", corpus, "--to", "trl", "--task", "referring", "--out", out)
     for way in ("link", "copy", "path"):
-        assert victim.name in refusal(capsys, "export", corpus, "--to", "trl", "--out", out, "--images", way)
+        assert victim.name in refusal(capsys, *arguments, "--images", way)
         assert tree(out) == before
         assert {path.name for path in tmp_path.iterdir()} == {"corpus", "out"}
 
 
 def test_an_export_replaces_an_export_and_nothing_else(tmp_path, capsys):
     out = tmp_path / "out"
-    export(str(sample_build()), out, ExportOptions("llava"))
-    export(str(sample_build()), out, ExportOptions("trl", ("referring",), ("test",)))
+    export(str(small_build()), out, ExportOptions("llava"))
+    export(str(small_build()), out, ExportOptions("trl", ("referring",), ("test",)))
     assert sorted(path.name for path in out.iterdir()) == ["export.json", "images", "referring-test.parquet"]
     for foreign in (out / "notes.txt", out / "images" / "mine.png"):
         foreign.write_text("mine")
-        assert "contains something other" in refusal(capsys, "export", sample_build(), "--to", "trl", "--out", out)
+        assert "contains something other" in refusal(capsys, "export", small_build(), "--to", "trl", "--out", out)
         assert foreign.read_text() == "mine"
         foreign.unlink()
-    export(str(sample_build()), out, ExportOptions("trl"))
-    build = shutil.copytree(sample_build(), tmp_path / "build")
+    export(str(small_build()), out, ExportOptions("trl"))
+    build = shutil.copytree(small_build(), tmp_path / "build")
     before = tree(build)
     assert "would be replaced" in refusal(capsys, "export", build, "--to", "trl", "--out", build)
-    assert "contains something other" in refusal(capsys, "export", sample_build(), "--to", "trl", "--out", build)
+    assert "contains something other" in refusal(capsys, "export", small_build(), "--to", "trl", "--out", build)
     assert tree(build) == before
 
 
@@ -355,8 +364,8 @@ def test_tasks_splits_and_limit(tmp_path):
 
 
 @pytest.mark.parametrize("name", mostly_slow(TRAINERS, "trl", "llava"))
-def test_identification_does_not_outweigh_the_others(name, exports):
-    folder = exports / name
+def test_identification_does_not_outweigh_the_others(name, tmp_path):
+    folder = tmp_path / "out"
     made = export(str(sample_build()), folder, ExportOptions(name))
     use = {table.task: table.use for table in made.training}
     assert use["identification"] == max(count for task, count in use.items() if task != "identification")
@@ -376,9 +385,9 @@ def test_alone_a_task_is_trained_on_whole(tmp_path):
     assert made.training[0].use == made.training[0].records
 
 
-@pytest.mark.parametrize("name", FORMATS)
-def test_side_files_can_be_read_and_name_files_that_are_there(name, exports):
-    folder = exports / name
+@pytest.mark.parametrize("name", QUICK)
+def test_side_files_can_be_read_and_name_files_that_are_there(name, exported):
+    folder = exported(name)
     side_files = [path for path in folder.iterdir() if path.is_file() and path.suffix in (".sh", ".yaml", ".py")]
     assert side_files
     for path in side_files:
@@ -397,25 +406,25 @@ def test_side_files_can_be_read_and_name_files_that_are_there(name, exports):
             subprocess.run([sys.executable, "-m", "py_compile", path], check=True, env={"PYTHONPYCACHEPREFIX": "/tmp"})
 
 
-def test_dataset_info_describes_every_file(exports):
-    folder = exports / "llama-factory"
+def test_dataset_info_describes_every_file(exported):
+    folder = exported("llama-factory")
     entries = json.loads((folder / "dataset_info.json").read_text())
     assert {entry["file_name"] for entry in entries.values()} == {path.name for path in folder.glob("*.jsonl")}
     chosen = yaml.safe_load((folder / "train.yaml").read_text())["dataset"].split(",")
     assert {name for name in entries if name.endswith("_train")} == set(chosen)
 
 
-@pytest.mark.parametrize("name", ["ms-swift", "llama-factory", "trl", "verl"])
-def test_a_trainer_evaluates_on_a_sample_of_the_validation_split(name, exports, tmp_path):
+@pytest.mark.parametrize("name", [*slow("ms-swift", "verl"), "llama-factory", "trl"])
+def test_a_trainer_evaluates_on_a_sample_of_the_validation_split(name, exported, tmp_path):
     """One file with at most 100 records of each task, named by the configuration; without the split there is none."""
     suffix = FORMATS[name].suffix
-    rows = [record_id(row) for row in read_rows(exports / name / f"evaluation{suffix}")]
+    rows = [record_id(row) for row in read_rows(exported(name) / f"evaluation{suffix}")]
     whole = {task: [row["id"] for row in own] for (task, split), own in gold(name).items() if split == "validation"}
     for task, ids in whole.items():
         chosen = [one for one in rows if one.startswith(f"{task}/")]
         assert len(chosen) == min(100, len(ids)) and chosen == [one for one in ids if one in chosen]
     assert max(map(len, whole.values())) > 100
-    texts = [path.read_text() for path in (exports / name).iterdir() if path.suffix in (".sh", ".yaml", ".md", ".json")]
+    texts = [path.read_text() for path in exported(name).iterdir() if path.suffix in (".sh", ".yaml", ".md", ".json")]
     texts = [text for text in texts if '"kind"' not in text]
     assert any(f"evaluation{suffix}" in text for text in texts)
     export(str(sample_build()), tmp_path / "out", ExportOptions(name, splits=("train",), box_format="sarchat"))
@@ -426,19 +435,19 @@ def test_a_trainer_evaluates_on_a_sample_of_the_validation_split(name, exports, 
         )
 
 
-def test_models_are_loaded_in_16_bits_by_trl(exports):
+def test_models_are_loaded_in_16_bits_by_trl(exported):
     """In 32 bits, TRL's default, Qwen2.5-VL-7B takes 31 GiB before the first step."""
     for name in ("train.yaml", "train-grpo.yaml"):
-        found = yaml.safe_load((exports / "trl" / name).read_text())
+        found = yaml.safe_load((exported("trl") / name).read_text())
         assert (found["dtype"], found["bf16"], found["eval_strategy"]) == ("bfloat16", True, "steps")
-    (config,) = next(yaml.safe_load_all((exports / "trl" / "README.md").read_text()))["configs"]
+    (config,) = next(yaml.safe_load_all((exported("trl") / "README.md").read_text()))["configs"]
     assert {files["split"] for files in config["data_files"]} == {"train", "validation"}
 
 
-def test_without_training_records_there_is_no_training(tmp_path):
-    for name in FORMATS:
-        export(str(sample_build()), tmp_path / name, ExportOptions(name, splits=("test",)))
-        assert not [path.name for path in (tmp_path / name).iterdir() if path.name.startswith("train")]
+@pytest.mark.parametrize("name", FORMATS)
+def test_without_training_records_there_is_no_training(name, tmp_path):
+    export(str(small_build()), tmp_path / "out", ExportOptions(name, splits=("test",)))
+    assert not [path.name for path in (tmp_path / "out").iterdir() if path.name.startswith("train")]
 
 
 def test_a_box_format_is_written_in_question_and_answer(tmp_path):
