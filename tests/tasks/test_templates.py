@@ -1,4 +1,4 @@
-"""The wordings: enough of them, well formed, and with nothing in them that belongs into a placeholder."""
+"""The wordings: enough of them, well formed, and with nothing in them that belongs in a placeholder."""
 
 from __future__ import annotations
 
