@@ -91,7 +91,7 @@ AT_A_FIXED_PLACE = {("score", "eval_results")}
 # A folder to which the files of three runs of `predict` are added, which check them.
 OF_PREDICT = {("probe", "out")}
 # Those that take longest.
-PICTURES = [("demo", "out"), ("leaderboard", "figures"), ("show --answers", "out")]
+PICTURES = [("demo", "out"), ("leaderboard", "figures"), ("show", "out"), ("show --answers", "out")]
 # Options that name what is only read.
 INPUTS = {("predict", "fine_tuned"), ("report", "probe")}
 WITHOUT_OUTPUT = {"compare", "corpora", "push", "stats"}

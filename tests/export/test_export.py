@@ -450,34 +450,32 @@ def test_without_training_records_there_is_no_training(name, tmp_path):
     assert not [path.name for path in (tmp_path / "out").iterdir() if path.name.startswith("train")]
 
 
-def test_a_box_format_is_written_in_question_and_answer(tmp_path):
+@pytest.mark.parametrize("name", mostly_slow(FORMATS, "ms-swift", "verl", "vlmevalkit"))
+def test_a_box_format_is_written_in_question_and_answer(name, tmp_path):
     out = tmp_path / "out"
-    for name in FORMATS:
-        options = ExportOptions(name, ("identification", "referring"), ("train",), box_format="list-1000")
-        export(str(sample_build()), out, options)
-        for task in ("identification", "referring"):
-            data = list(open_data(str(sample_build())).rows(task, "train"))
-            for row, record in zip(read_rows(out / f"{task}-train{FORMATS[name].suffix}"), data, strict=True):
-                question, answer, _ = READ[name](row)
-                if name in HARNESSES:
-                    assert question.endswith("between 0 and 1000.") == (task == "referring")
-                    assert answer == record["messages"][1]["content"]
-                    answer = row["answer"]
-                gold_answer = record["messages"][1]["content"]
-                written = question if task == "identification" else answer
-                if name == "verl" and task == "referring":
-                    assert answer == gold_answer
-                    continue
-                first = [float(number) for number in re.search(r"\[([0-9.]+, .+?)\]", written)[1].split(",")]
-                # The bbox of `objects` is another way to the same box, rounded only here.
-                x, y, width, height = record["objects"]["bbox"][0]
-                sides = (record["width"], record["height"]) * 2
-                expected = [
-                    1000 * value / side for value, side in zip((x, y, x + width, y + height), sides, strict=True)
-                ]
-                assert first == pytest.approx(expected, abs=1 + 1000 / min(sides))
-                assert "{<" not in question
-        shutil.rmtree(out)
+    options = ExportOptions(name, ("identification", "referring"), ("train",), box_format="list-1000")
+    export(str(sample_build()), out, options)
+    for task in ("identification", "referring"):
+        data = list(open_data(str(sample_build())).rows(task, "train"))
+        for row, record in zip(read_rows(out / f"{task}-train{FORMATS[name].suffix}"), data, strict=True):
+            question, answer, _ = READ[name](row)
+            if name in HARNESSES:
+                assert question.endswith("between 0 and 1000.") == (task == "referring")
+                assert answer == record["messages"][1]["content"]
+                answer = row["answer"]
+            gold_answer = record["messages"][1]["content"]
+            written = question if task == "identification" else answer
+            if name == "verl" and task == "referring":
+                assert answer == gold_answer
+                continue
+            first = [float(number) for number in re.search(r"\[([0-9.]+, .+?)\]", written)[1].split(",")]
+            # The bbox of `objects` is another way to the same box, rounded only here.
+            x, y, width, height = record["objects"]["bbox"][0]
+            sides = (record["width"], record["height"]) * 2
+            expected = [1000 * value / side for value, side in zip((x, y, x + width, y + height), sides, strict=True)]
+            assert first == pytest.approx(expected, abs=1 + 1000 / min(sides))
+            assert "{<" not in question
+    shutil.rmtree(out)
 
 
 def test_rewards_get_what_they_need_to_read_the_notation(tmp_path):
