@@ -1,5 +1,6 @@
 """`sarchat probe`: the same questions with the own image, another one and a grey one."""
 
+import contextlib
 import io
 import json
 import re
@@ -24,23 +25,29 @@ def probe(server, out, *more, data=None):
     main(["probe", str(data or small_build()), "--model", "m", "--base-url", server.url, "--out", str(out), *more])
 
 
-def test_a_model_that_looks_loses_without_its_image(gold, tmp_path, capsys):
-    with ChatServer(lambda asked: gold.answers.get((hash_pixels(asked.image), asked.question), "nothing")) as server:
-        probe(server, tmp_path)
-    printed = capsys.readouterr().out
+@pytest.fixture(scope="module")
+def probed_and_printed(gold, tmp_path_factory):
+    """The folder of a probe of a model that looks, and what the command printed."""
+    out = tmp_path_factory.mktemp("probe")
+    with (
+        ChatServer(lambda asked: gold.answers.get((hash_pixels(asked.image), asked.question), "nothing")) as server,
+        contextlib.redirect_stdout(io.StringIO()) as printed,
+    ):
+        probe(server, out)
+    return out, printed.getvalue()
+
+
+@pytest.fixture
+def probed(probed_and_printed):
+    return probed_and_printed[0]
+
+
+def test_a_model_that_looks_loses_without_its_image(probed_and_printed):
+    out, printed = probed_and_printed
     assert "The model looks: with another image it loses" in printed
     row = next(line for line in printed.splitlines() if line.startswith("overall"))
     assert float(re.findall(r"[\d.]+", row)[1]) == 100
-    assert {path.name for path in tmp_path.glob("*.jsonl")} == {"own.jsonl", "another.jsonl", "grey.jsonl"}
-
-
-@pytest.fixture(scope="module")
-def probed(gold, tmp_path_factory):
-    """The folder of a probe of a model that looks."""
-    out = tmp_path_factory.mktemp("probe")
-    with ChatServer(lambda asked: gold.answers.get((hash_pixels(asked.image), asked.question), "nothing")) as server:
-        probe(server, out)
-    return out
+    assert {path.name for path in out.glob("*.jsonl")} == {"own.jsonl", "another.jsonl", "grey.jsonl"}
 
 
 def test_the_scores_are_those_of_score_and_compare(probed, capsys):

@@ -254,11 +254,16 @@ def test_wording_depends_on_the_record_alone(tmp_path):
     assert found and all(record["messages"] == expected[record["id"]] for record in found)
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_wordings_vary_and_all_are_used(tmp_path, task):
+@pytest.fixture(scope="module")
+def many_images(tmp_path_factory):
     boxes = [("ship", 30, 30, 100, 100), ("car", 150, 150, 100, 90)]
-    corpus = write_corpus(tmp_path, {"train": [Picture(f"{i:07d}.bmp", 256, 256, boxes) for i in range(200)]})
-    questions = {record["messages"][0]["content"] for record in live_records(corpus, "train", [task])}
+    pictures = [Picture(f"{i:07d}.bmp", 256, 256, boxes) for i in range(200)]
+    return write_corpus(tmp_path_factory.mktemp("many"), {"train": pictures})
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_wordings_vary_and_all_are_used(many_images, task):
+    questions = {record["messages"][0]["content"] for record in live_records(many_images, "train", [task])}
     templates = load_templates(task)
     wordings = templates.get("questions") or templates["target"]["questions"] + templates["pair"]["questions"]
     assert len(questions) >= len(wordings)
