@@ -74,13 +74,13 @@ def serve():
 
 
 def live(location: str | Path, folder: Path) -> dict[str, list]:
-    builder = SARChat(config_name="referring", data_dir=str(location), cache_dir=str(folder / "cache"))
+    builder = SARChat(data_dir=str(location), cache_dir=str(folder / "cache"))
     builder.download_and_prepare()
     return {split: [comparable(record) for record in records] for split, records in builder.as_dataset().items()}
 
 
 def streamed(location: str | Path, folder: Path) -> dict[str, list]:
-    builder = SARChat(config_name="referring", data_dir=str(location), cache_dir=str(folder / "cache"))
+    builder = SARChat(data_dir=str(location), cache_dir=str(folder / "cache"))
     return {
         split: [comparable(record) for record in records] for split, records in builder.as_streaming_dataset().items()
     }
