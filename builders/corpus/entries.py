@@ -7,8 +7,6 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import Any, TypeGuard
 
-import numpy as np
-
 from builders.core.checksums import hash_text
 from builders.core.errors import SARChatError, near
 from builders.core.polygons import bounds, to_points
@@ -222,16 +220,21 @@ def _box_of_runs(size: Any, counts: Any) -> tuple[float, float, float, float] | 
     runs = counts if isinstance(counts, list) else [*_decompress(counts)] if isinstance(counts, str) else []
     if not all(type(run) is int and run >= 0 for run in runs) or sum(runs) != height * width:
         return None
+    lefts, tops, rights, bottoms = [], [], [], []
     ends = [*accumulate(runs)]
-    filled = [(start, end) for start, end in zip(ends[0::2], ends[1::2], strict=False) if end > start]
-    if not filled:
+    for start, end in zip(ends[0::2], ends[1::2], strict=False):
+        if end > start:
+            left, top = divmod(start, height)
+            right, bottom = divmod(end - 1, height)
+            lefts.append(left)
+            rights.append(right)
+            # A run that goes on in the next column touches the lower edge and the upper one.
+            tops.append(top if left == right else 0)
+            bottoms.append(bottom if left == right else height - 1)
+    if not lefts:
         return None
-    starts, stops = np.array(filled).T
-    (lefts, tops), (rights, bottoms) = np.divmod(starts, height), np.divmod(stops - 1, height)
-    # A run that goes on in the next column touches the lower edge and the upper one.
-    top, bottom = np.where(lefts == rights, tops, 0).min(), np.where(lefts == rights, bottoms, height - 1).max()
-    left = lefts.min()
-    return float(left), float(top), float(rights.max() + 1 - left), float(bottom + 1 - top)
+    left, top = min(lefts), min(tops)
+    return float(left), float(top), float(max(rights) + 1 - left), float(max(bottoms) + 1 - top)
 
 
 def _decompress(text: str) -> Iterator[int]:

@@ -182,6 +182,8 @@ def test_four_points_are_corners_only_if_the_corpus_says_so(tmp_path):
         ([10, 20, 30, 20, 30, 45], (10, 20, 20, 25)),
         ({"size": [4, 5], "counts": [5, 2, 13]}, (1, 1, 1, 2)),
         ({"size": [4, 5], "counts": [6, 4, 10]}, (1, 0, 2, 4)),
+        # Any JSON number, also one that no machine word holds.
+        ({"size": [10**30, 1], "counts": [10**29, 10**29, 8 * 10**29]}, (0, 1e29, 1, 1e29)),
     ],
 )
 def test_a_box_of_the_segmentation_alone(tmp_path, bbox, segmentation, expected):
