@@ -81,8 +81,8 @@ def build_in_storage(
             _check_place(folder)
             raise
     stored = folder.list()
-    state = list(filter(_OF_STATE.fullmatch, stored))
-    folder.remove(state)
+    state = set(filter(_OF_STATE.fullmatch, stored))
+    folder.remove(sorted(state))
     return plan, written.files, sum(entry.size for name, entry in stored.items() if name not in state)
 
 
