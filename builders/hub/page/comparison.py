@@ -19,6 +19,7 @@ from markupsafe import Markup
 
 from builders.corpus.viewing import read_view
 from builders.drawing.answers import answer_ious, compose, list_entries, mark_answers, to_svg, view_box
+from builders.tasks.geometry import COLUMNS, ROWS
 from sarchat_metric import SUB_SCORES, Box, RecordScore, score_record, task_scores
 
 # Limits that keep the page responsive; the metric itself has none.
@@ -30,7 +31,6 @@ _MOST_LINES = 4
 _MOST_PIXELS = 50_000_000
 _LONGEST_SIDE = 1024
 _BLANK = 512
-_ROWS, _COLUMNS = ("top", "middle", "bottom"), ("left", "center", "right")
 
 
 def count_pairs(answer: str, gold: str) -> int:
@@ -205,8 +205,8 @@ def _phrases(reading: dict[str, Any]) -> Counter:
 def _draw_phrases(gold: Counter, read: Counter, width: int, height: int) -> str:
     size = _letter(width, height)
     texts = []
-    for row, row_name in enumerate(_ROWS):
-        for column, column_name in enumerate(_COLUMNS):
+    for row, row_name in enumerate(ROWS):
+        for column, column_name in enumerate(COLUMNS):
             cell = f"{row_name} {column_name}"
             lines = [
                 (f"{title}: {name}{f' x {times}' if times > 1 else ''}", kind)
