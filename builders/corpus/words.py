@@ -43,7 +43,7 @@ class Words(NamedTuple):
 @cache
 def _engine() -> Any:  # noqa: ANN401
     try:
-        # Takes more than a second, since it compiles its functions anew with checks of their arguments.
+        # This import takes more than a second: inflect recompiles its functions to check the types of their arguments.
         import inflect
     except ModuleNotFoundError as error:
         raise SARChatError(f"the words of categories need inflect: {install_extra('describe')}") from error
