@@ -273,7 +273,7 @@ def test_stream_goes_on_where_it_was_stopped(make, corpus, tmp_path, archived):
     place = zip_corpus(corpus, tmp_path / "corpus.zip") if archived else corpus
     stream = make("all", data_dir=str(place)).as_streaming_dataset()["train"].remove_columns("image")
     whole = [record["id"] for record in stream]
-    for stop in (1, len(whole) // 3, len(whole) - 1):
+    for stop in (1, 2, 5, len(whole) // 3, len(whole) - 1):
         first = iter(stream)
         begun = [next(first)["id"] for _ in range(stop)]
         again = make("all", data_dir=str(place)).as_streaming_dataset()["train"].remove_columns("image")

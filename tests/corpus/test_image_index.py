@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from corpora import random_corpus
+from corpora import noisy_pictures, random_corpus, write_corpus
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import build, tree
+from support import build, parquet, slow, tree
 
 from builders.build.options import BuildOptions
 from builders.build.plan import make_plan
@@ -84,3 +85,27 @@ def test_the_worker_of_a_job_needs_neither_annotations_nor_the_index_of_the_spli
     write_shards(list(map(pickle.loads, sent)), BuildOptions())
     files = {name: digest for name, digest in tree(tmp_path / "expected").items() if name.endswith(".parquet")}
     assert tree(tmp_path / "out") == files
+
+
+@pytest.mark.parametrize("most", [8, *slow(5, 1_000)])
+def test_many_shards_are_joined_so_that_a_folder_stays_small(tmp_path, monkeypatch, most):
+    """The Hub advises a number of files per folder."""
+    corpus = write_corpus(tmp_path, noisy_pictures(20, split="train") | noisy_pictures(7, split="val"))
+    monkeypatch.setattr("builders.build.plan.SHARD_RECORDS", 9)
+    monkeypatch.setattr("builders.build.plan.FILES_PER_FOLDER", most)
+    plan = plan_for(corpus, tmp_path, tasks=("identification",))
+    files = [path for job in plan.jobs for path in job.paths.values()]
+    # Two targets per image give four records of identification.
+    shards = {"train": math.ceil(20 / 2), "validation": math.ceil(7 / 2)}
+    assert len(files) == len(plan.jobs) == (sum(shards.values()) if most == 1_000 else len(files)) <= most
+    for split, images in (("train", 20), ("validation", 7)):
+        of_split = [job for job in plan.jobs if job.split == split]
+        ends = [job.start + job.count for job in of_split]
+        assert [job.start for job in of_split] == [0, *ends[:-1]]
+        assert sum(job.count for job in of_split) == images
+        assert {path.name for job in of_split for path in job.paths.values()} == {
+            f"{split}-{number:05d}-of-{len(of_split):05d}.parquet" for number in range(len(of_split))
+        }
+    (tmp_path / "out").mkdir()
+    write_shards(plan.jobs, BuildOptions(tasks=("identification",)))
+    assert len(parquet(tmp_path / "out")) == len(files)
